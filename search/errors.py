@@ -1,0 +1,106 @@
+"""Every error that regsearch raises on purpose.
+
+RegsearchError
+├── UsageError            exit code 2: something the user gave is wrong
+│   ├── StudyFileError        the study file, or an override given with --set
+│   ├── DataError             the data, or how it is to be split
+│   └── UnknownStudyError     a study name that the storage does not hold
+├── StorageError          exit code 3: the database cannot be reached, read or written
+│   └── StudyLockedError      another coordinator holds the study
+├── StudyFailedError      exit code 1: the study ran and there is no result to show
+└── RunFailedError        one run failed (its trial fails, the study goes on)
+    └── DivergedError         loss or weights became NaN or infinite
+
+A `UsageError` holds every problem that was found, not the first. A problem names its place, what was
+expected, what came and the remedy; `str()` of one is the line that the command prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with what the user gave.
+
+    Args:
+        place: Where, as the user can find it: `studies/moons.toml:14 [space.dropout]`, `--n-trials`.
+        message: `expected ..., received ...` in one sentence without a full stop at its end.
+        remedy: What to do about it, one full sentence, or an empty string.
+    """
+
+    place: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.place}: {self.message}."
+        return f"{line} {self.remedy}" if self.remedy else line
+
+
+class RegsearchError(Exception):
+    """Base of every error that a command prints without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(RegsearchError):
+    """What the user gave cannot be used; `problems` lists every reason."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem] | Problem) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[UsageError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class StudyFileError(UsageError):
+    """A study file or an override is not a valid study."""
+
+
+class DataError(UsageError):
+    """The data cannot be read, or cannot be split as asked."""
+
+
+class UnknownStudyError(UsageError):
+    """The storage holds no study of that name."""
+
+
+class StorageError(RegsearchError):
+    """The database cannot be reached, read or written. The message never holds a password."""
+
+    exit_code = 3
+
+
+class StudyLockedError(StorageError):
+    """Another coordinator holds the study; the message says which."""
+
+
+class StudyFailedError(RegsearchError):
+    """The study ran, but no trial gave a result."""
+
+    exit_code = 1
+
+
+class RunFailedError(RegsearchError):
+    """One run failed; its trial fails and the study goes on."""
+
+
+class DivergedError(RunFailedError):
+    """The loss or a weight of a run became NaN or infinite.
+
+    Args:
+        epoch: The first epoch (counted from 1) whose loss or weights were not finite.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        super().__init__(f"diverged at epoch {epoch}")
+
+    def __reduce__(self) -> tuple[type[DivergedError], tuple[int]]:
+        return type(self), (self.epoch,)

@@ -1,0 +1,245 @@
+"""Frozen values that travel between the rooms of the house.
+
+A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
+passed on unchanged; it pickles, so that it can travel to a worker.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Setting = float | int | str | tuple[int, ...]
+"""What one name of a configuration may be set to; a tuple is a list of layer widths."""
+
+Direction = Literal["minimize", "maximize"]
+Task = Literal["binary", "multiclass", "regression"]
+
+BASELINE_TRIAL = 0
+"""The number of the trial that has everything off."""
+
+
+class Configuration(Mapping[str, Setting]):
+    """What was chosen: technique or setting name to value. A technique that is off is absent.
+
+    Immutable, hashable and ordered by name, so that equal choices are equal objects and print alike.
+    """
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
+        pairs = sorted((settings or {}).items())
+        self._settings = {name: tuple(v) if isinstance(v, list) else v for name, v in pairs}
+
+    def __getitem__(self, name: str) -> Setting:
+        return self._settings[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._settings)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._settings.items()))
+
+    def __repr__(self) -> str:
+        return f"Configuration({self._settings!r})"
+
+    def to_json(self) -> str:
+        """The configuration as one line of JSON; `from_json` gives the same configuration back."""
+        return json.dumps(self._settings, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Configuration:
+        """The configuration that `to_json` wrote."""
+        return cls(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training to be done: one configuration, one fold, one seed.
+
+    Args:
+        trial: Number of the trial that the run belongs to.
+        fold: Index of the fold, from 0; with repeated k-fold it counts through the repeats.
+        repeat: Index of the seed within the fold, from 0.
+        seed: Seed of initial weights, shuffling and noise, in [0, 2**31). It depends on the study's seed,
+            `fold` and `repeat` only, so that configurations are compared on equal terms.
+        configuration: The effective configuration to train.
+    """
+
+    trial: int
+    fold: int
+    repeat: int
+    seed: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What happened epoch by epoch; each tuple has one value per epoch trained, without penalties.
+
+    Args:
+        train_loss: Mean data loss over the epoch's batches, as the optimizer met them (dropout active).
+        validation_loss: Data loss on the validation rows after the epoch.
+        validation_metric: The study's metric on the validation rows after the epoch.
+        stop_loss: Data loss on the stop rows after the epoch; empty when the run has no stop rows.
+    """
+
+    train_loss: tuple[float, ...] = ()
+    validation_loss: tuple[float, ...] = ()
+    validation_metric: tuple[float, ...] = ()
+    stop_loss: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.train_loss), len(self.validation_loss), len(self.validation_metric)}
+        if len(lengths) != 1 or len(self.stop_loss) not in (0, len(self.train_loss)):
+            raise ValueError("expected curves of one length")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a worker found in one run.
+
+    Args:
+        run: The run that was asked for.
+        score: The study's metric on validation rows, penalty-free; None when the run failed.
+        error: Why the run failed (`diverged at epoch 3`); None when it did not.
+        penalty: Sum of all penalties at the weights that were kept; 0 when there are none.
+        epochs_trained: Epochs begun and finished.
+        best_epoch: The epoch, from 1, whose weights were kept: the last one without early stopping.
+        curve: Losses and metric per epoch.
+        weight_norms: Layer name to the L2 norm of its kernel at the weights kept.
+        seconds: Wall time of the run on its worker.
+        engine: The engine that trained and why, as in `fit`.
+        worker: Where it was trained: `host:pid`.
+    """
+
+    run: Run
+    score: float | None
+    error: str | None = None
+    penalty: float = 0.0
+    epochs_trained: int = 0
+    best_epoch: int = 0
+    curve: Curve = field(default_factory=Curve)
+    weight_norms: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    engine: str = ""
+    worker: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.error is None):
+            raise ValueError(f"expected a score or an error, received {self.score!r} and {self.error!r}")
+        if self.score is not None and not math.isfinite(self.score):
+            raise ValueError(f"expected a finite score, received {self.score!r}")
+
+
+class TrialState(enum.Enum):
+    """Optuna's states of a trial, under Optuna's names."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+    WAITING = "WAITING"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One sampled parameter of a trial as Optuna stores it.
+
+    Args:
+        name: The name in [space].
+        internal: Optuna's internal representation (a categorical's index, a number otherwise).
+        distribution: Optuna's JSON of the distribution.
+    """
+
+    name: str
+    internal: float
+    distribution: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial as the storage holds it.
+
+    Args:
+        number: Trial number within the study, from 0.
+        state: Optuna's state.
+        configuration: The effective configuration.
+        score: Mean score over the trial's runs; None unless complete.
+        error: Why the trial failed, else None.
+        parameters: The sampled parameters, from which the sampler's history can be rebuilt.
+        started: When it was asked, UTC, naive.
+        completed: When it was told, UTC, naive; None while it runs.
+    """
+
+    number: int
+    state: TrialState
+    configuration: Configuration
+    score: float | None = None
+    error: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+    started: dt.datetime | None = None
+    completed: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What the storage tells of one finished run, without its curve."""
+
+    trial: int
+    fold: int
+    repeat: int
+    seed: int
+    score: float | None
+    error: str | None
+    penalty: float
+    epochs_trained: int
+    best_epoch: int
+    weight_norms: Mapping[str, float]
+    seconds: float
+    engine: str
+    worker: str
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """Who holds a study: the process that asks, tells and writes."""
+
+    host: str
+    pid: int
+    since: dt.datetime
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as the storage holds it.
+
+    Args:
+        name: Name of the study, unique in its storage.
+        study_id: Optuna's key of the study.
+        direction: Whether a low or a high score is good.
+        metric: Name of the score.
+        spec: The resolved study file, as JSON-ready values.
+        data_sha256: Fingerprint of the data, in hexadecimal.
+        created: UTC, naive.
+        n_trials: The total that the latest `run` asked for.
+        stop_requested: Whether `regsearch stop` asked the coordinator to drain.
+    """
+
+    name: str
+    study_id: int
+    direction: Direction
+    metric: str
+    spec: Mapping[str, Any]
+    data_sha256: str
+    created: dt.datetime
+    n_trials: int
+    stop_requested: bool = False

@@ -1,0 +1,185 @@
+"""The study file as frozen, typed values: one class per table of the file.
+
+These classes say what a study may contain; `search.spec.reader` turns a file into them and words the errors.
+Every field's description is shown to users (`regsearch check`, the README's table), so it says what the key
+means and its unit. What is named here but not built yet is listed in the `Catalogue`, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Sampler = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes"]
+Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
+EngineName = Literal["auto", "compiled", "graph", "fit"]
+MetricName = Literal["log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"]
+TaskName = Literal["classification", "regression"]
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A table of the study file: frozen, and no key beyond those named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class StudySection(Section):
+    """[study]: the search itself."""
+
+    name: str = Field(
+        description="name of the study in the storage", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+    )
+    n_trials: int | None = Field(
+        None, ge=1, description="trials in all, the baseline among them; a grid may leave it out"
+    )
+    seed: int = Field(1, ge=0, lt=2**31, description="seed of splits, initial weights and sampler")
+    sampler: Sampler = Field("tpe", description="how configurations are proposed")
+    pruner: Pruner = Field("none", description="how hopeless trials are cut short")
+    window: int = Field(
+        8, ge=1, description="trial n is asked once trial n - window has been told (reproducibility)"
+    )
+
+
+class DataSection(Section):
+    """[data]: where the rows come from."""
+
+    source: str = Field(description='sklearn.NAME, csv, npz, keras.NAME or "FILE.py:function"')
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the source's function")
+    path: str | None = Field(None, description="csv, npz: the file, relative to the study file")
+    target: str | tuple[str, ...] | None = Field(None, description="csv: the column to predict, or several")
+    task: TaskName | None = Field(None, description="when it cannot be told from the target")
+    standardize: bool | None = Field(
+        None, description="scale numeric columns to mean 0, deviation 1; default: true for csv"
+    )
+
+
+class HoldoutValidation(Section):
+    """One random share of the training rows scores."""
+
+    method: Literal["holdout"]
+    fraction: Fraction = Field(0.25, description="share of the rows that score")
+
+
+class KFoldValidation(Section):
+    """Every row scores once a repeat; stratified for classification."""
+
+    method: Literal["kfold"]
+    folds: int = Field(5, ge=2, description="number of folds")
+    repeats: int = Field(1, ge=1, description="how often the folds are drawn anew")
+
+
+class HeadValidation(Section):
+    """The first rows train, all others score, as in many tutorials."""
+
+    method: Literal["head"]
+    train: int = Field(ge=1, description="number of rows that train")
+
+
+Validation = Annotated[
+    HoldoutValidation | KFoldValidation | HeadValidation, Field(discriminator="method")
+]
+
+
+class SplitSection(Section):
+    """[split]: which rows train, stop, score and stay sealed."""
+
+    test: Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=0)] = Field(
+        0, description="sealed rows: a share, a count, or 0 for none"
+    )
+    validation: Validation = Field(
+        default_factory=lambda: HoldoutValidation(method="holdout"), description="rows that score"
+    )
+    stop: Fraction | Literal["validation"] = Field(
+        0.2, description='share of the training rows that early stopping watches, or "validation"'
+    )
+
+
+class ModelSection(Section):
+    """[model]: what is trained."""
+
+    family: str | None = Field(None, description="mlp, cnn, lstm or multitask")
+    builder: str | None = Field(None, description='"FILE.py:function" that returns a Keras model')
+    keras: str | None = Field(None, description="a saved .keras file")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None, description="mlp: units of each hidden layer"
+    )
+    activation: str | None = Field(None, description="mlp: activation of the hidden layers")
+
+
+class TrainingSection(Section):
+    """[training]: how it is trained."""
+
+    optimizer: str = Field("adam", description="a Keras optimizer by name")
+    learning_rate: float = Field(1e-3, gt=0, description="the optimizer's learning rate")
+    epochs: int = Field(100, ge=1, description="epochs, at most")
+    batch_size: int = Field(32, ge=1, description="rows a step")
+    engine: EngineName = Field("auto", description="how a run is executed")
+
+
+class ObjectiveSection(Section):
+    """[objective]: what a trial is judged by."""
+
+    metric: MetricName | None = Field(
+        None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
+    )
+    seeds: int = Field(1, ge=1, description="runs per fold; a trial's score is the mean of its runs")
+
+
+class Range(Section):
+    """All numbers from low to high, both included."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+    step: float | int | None = None
+
+
+class Choices(Section):
+    """One of a list; for a technique, "off" is added when it is not in the list."""
+
+    choices: tuple[Any, ...] = Field(min_length=1)
+
+
+class ConfirmSection(Section):
+    """[confirm]: re-scoring the finalists on fresh seeds."""
+
+    finalists: int = Field(0, ge=0, description="how many are re-scored; 0 skips confirmation")
+    repeats: int = Field(20, ge=2, description="fresh seeds each")
+
+
+class StudySpec(Section):
+    """A whole study file, validated."""
+
+    study: StudySection
+    data: DataSection
+    split: SplitSection = Field(default_factory=SplitSection)
+    model: ModelSection
+    training: TrainingSection = Field(default_factory=TrainingSection)
+    objective: ObjectiveSection = Field(default_factory=ObjectiveSection)
+    space: dict[str, Range | Choices] = Field(
+        description='technique, "LAYER_PATTERN.technique", "training.KEY" or "model.KEY"'
+    )
+    confirm: ConfirmSection = Field(default_factory=ConfirmSection)
+
+    def configured(self, configuration: Mapping[str, Any]) -> StudySpec:
+        """The spec with the searched settings of one configuration in place.
+
+        Args:
+            configuration: An effective configuration. Its `training.KEY` and `model.KEY` replace what the
+                file says; techniques are left to those who inject them.
+        """
+        tables: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
+        for name, value in configuration.items():
+            table, _, key = name.partition(".")
+            if table in tables:
+                tables[table][key] = value
+        return self.model_copy(
+            update={
+                "training": self.training.model_copy(update=tables["training"]),
+                "model": self.model.model_copy(update=tables["model"]),
+            }
+        )

@@ -149,6 +149,11 @@ class TrialState(enum.Enum):
     FAIL = "FAIL"
     WAITING = "WAITING"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether a trial in this state has its outcome."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
 
 @dataclass(frozen=True)
 class Parameter:

@@ -1,1 +1,85 @@
-"""The command line."""
+"""The command line: one file a command. A command parses, calls one function and renders.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 the study failed; 2 bad usage, study file or
+data; 3 storage unreachable or locked; 130 and 143 after SIGINT and SIGTERM. Heavy imports happen inside the command
+that needs them, so that `regsearch --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from search.cli.best import best
+from search.cli.check import check
+from search.cli.compare import compare
+from search.cli.dashboard import dashboard
+from search.cli.export import export
+from search.cli.run import run
+from search.cli.status import status
+from search.cli.stop import stop
+from search.cli.studies import studies
+from search.cli.trials import trials
+from search.errors import RegsearchError
+
+
+class _InOrder(click.Group):
+    """Lists commands in the order in which people meet them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="regsearch", message="regsearch %(version)s")
+def cli() -> None:
+    """Find the regularization that makes a Keras model generalize.
+
+    Launch a study, read what it found, export the best configuration. A first search, on data that comes with
+    the program, takes about a minute:
+
+    \b
+        regsearch run moons
+        regsearch best moons
+    """
+
+
+for _command in (run, check, studies, status, trials, best, compare, stop, export, dashboard):
+    cli.add_command(_command)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RegsearchError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except _Terminated:
+        sys.exit(143)
+    except BrokenPipeError:
+        # Whoever read our output has enough (`regsearch trials moons | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)

@@ -5,12 +5,19 @@
 | `sections` | one class per table of the file |
 | `catalogue` | what a file may name: techniques, families, optimizers (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
+| `tables` | each table by itself: names, types and bounds of its keys |
+| `checks`, `space` | what must hold between keys, and for the entries of [space] |
+| `overrides` | `--set table.key=value` |
+| `locations` | line of each key of a TOML document |
+| `findings`, `wording` | problems with their places; `expected ..., received ...` |
+| `writer` | a `StudySpec` as a study file, and as JSON for the database |
 
 What a name *does* lives elsewhere: techniques in `search.techniques`, families in `search.models`, sources in
 `search.data`. Optuna's distributions for a space are made in `search.tuning`.
 """
 
 from search.spec.catalogue import Catalogue, Domain
+from search.spec.reader import parse_study, read_study
 from search.spec.sections import (
     Choices,
     ConfirmSection,
@@ -26,6 +33,7 @@ from search.spec.sections import (
     StudySpec,
     TrainingSection,
 )
+from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
     "Catalogue",
@@ -43,4 +51,10 @@ __all__ = [
     "StudySection",
     "StudySpec",
     "TrainingSection",
+    "describe_keys",
+    "parse_study",
+    "read_study",
+    "spec_from_json",
+    "spec_to_json",
+    "spec_to_toml",
 ]

@@ -31,16 +31,20 @@ class StudySection(Section):
     """[study]: the search itself."""
 
     name: str = Field(
-        description="name of the study in the storage", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+        description="name of the study in the storage",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        json_schema_extra={
+            "expected": 'text of 1 to 100 letters, digits, ".", "_" and "-" that begins with a letter or digit'
+        },
     )
     n_trials: int | None = Field(
-        None, ge=1, description="trials in all, the baseline among them; a grid may leave it out"
+        default=None, ge=1, description="trials in all, the baseline among them; a grid may leave it out"
     )
-    seed: int = Field(1, ge=0, lt=2**31, description="seed of splits, initial weights and sampler")
-    sampler: Sampler = Field("tpe", description="how configurations are proposed")
-    pruner: Pruner = Field("none", description="how hopeless trials are cut short")
+    seed: int = Field(default=1, ge=0, lt=2**31, description="seed of splits, initial weights and sampler")
+    sampler: Sampler = Field(default="tpe", description="how configurations are proposed")
+    pruner: Pruner = Field(default="none", description="how hopeless trials are cut short")
     window: int = Field(
-        8, ge=1, description="trial n is asked once trial n - window has been told (reproducibility)"
+        default=8, ge=1, description="trial n is asked once trial n - window has been told (reproducibility)"
     )
 
 
@@ -49,11 +53,13 @@ class DataSection(Section):
 
     source: str = Field(description='sklearn.NAME, csv, npz, keras.NAME or "FILE.py:function"')
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the source's function")
-    path: str | None = Field(None, description="csv, npz: the file, relative to the study file")
-    target: str | tuple[str, ...] | None = Field(None, description="csv: the column to predict, or several")
-    task: TaskName | None = Field(None, description="when it cannot be told from the target")
+    path: str | None = Field(default=None, description="csv, npz: the file, relative to the study file")
+    target: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        default=None, description="csv: the column to predict, or several"
+    )
+    task: TaskName | None = Field(default=None, description="when it cannot be told from the target")
     standardize: bool | None = Field(
-        None, description="scale numeric columns to mean 0, deviation 1; default: true for csv"
+        default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv"
     )
 
 
@@ -61,15 +67,15 @@ class HoldoutValidation(Section):
     """One random share of the training rows scores."""
 
     method: Literal["holdout"]
-    fraction: Fraction = Field(0.25, description="share of the rows that score")
+    fraction: Fraction = Field(default=0.25, description="share of the rows that score")
 
 
 class KFoldValidation(Section):
     """Every row scores once a repeat; stratified for classification."""
 
     method: Literal["kfold"]
-    folds: int = Field(5, ge=2, description="number of folds")
-    repeats: int = Field(1, ge=1, description="how often the folds are drawn anew")
+    folds: int = Field(default=5, ge=2, description="number of folds")
+    repeats: int = Field(default=1, ge=1, description="how often the folds are drawn anew")
 
 
 class HeadValidation(Section):
@@ -79,54 +85,52 @@ class HeadValidation(Section):
     train: int = Field(ge=1, description="number of rows that train")
 
 
-Validation = Annotated[
-    HoldoutValidation | KFoldValidation | HeadValidation, Field(discriminator="method")
-]
+Validation = Annotated[HoldoutValidation | KFoldValidation | HeadValidation, Field(discriminator="method")]
 
 
 class SplitSection(Section):
     """[split]: which rows train, stop, score and stay sealed."""
 
     test: Annotated[float, Field(gt=0, lt=1)] | Annotated[int, Field(ge=0)] = Field(
-        0, description="sealed rows: a share, a count, or 0 for none"
+        default=0, description="sealed rows: a share, a count, or 0 for none"
     )
     validation: Validation = Field(
         default_factory=lambda: HoldoutValidation(method="holdout"), description="rows that score"
     )
     stop: Fraction | Literal["validation"] = Field(
-        0.2, description='share of the training rows that early stopping watches, or "validation"'
+        default=0.2, description='share of the training rows that early stopping watches, or "validation"'
     )
 
 
 class ModelSection(Section):
     """[model]: what is trained."""
 
-    family: str | None = Field(None, description="mlp, cnn, lstm or multitask")
-    builder: str | None = Field(None, description='"FILE.py:function" that returns a Keras model')
-    keras: str | None = Field(None, description="a saved .keras file")
+    family: str | None = Field(default=None, description="mlp, cnn, lstm or multitask")
+    builder: str | None = Field(default=None, description='"FILE.py:function" that returns a Keras model')
+    keras: str | None = Field(default=None, description="a saved .keras file")
     hidden: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        None, description="mlp: units of each hidden layer"
+        default=None, description="mlp: units of each hidden layer"
     )
-    activation: str | None = Field(None, description="mlp: activation of the hidden layers")
+    activation: str | None = Field(default=None, description="mlp: activation of the hidden layers")
 
 
 class TrainingSection(Section):
     """[training]: how it is trained."""
 
-    optimizer: str = Field("adam", description="a Keras optimizer by name")
-    learning_rate: float = Field(1e-3, gt=0, description="the optimizer's learning rate")
-    epochs: int = Field(100, ge=1, description="epochs, at most")
-    batch_size: int = Field(32, ge=1, description="rows a step")
-    engine: EngineName = Field("auto", description="how a run is executed")
+    optimizer: str = Field(default="adam", description="a Keras optimizer by name")
+    learning_rate: float = Field(default=1e-3, gt=0, description="the optimizer's learning rate")
+    epochs: int = Field(default=100, ge=1, description="epochs, at most")
+    batch_size: int = Field(default=32, ge=1, description="rows a step")
+    engine: EngineName = Field(default="auto", description="how a run is executed")
 
 
 class ObjectiveSection(Section):
     """[objective]: what a trial is judged by."""
 
     metric: MetricName | None = Field(
-        None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
+        default=None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
     )
-    seeds: int = Field(1, ge=1, description="runs per fold; a trial's score is the mean of its runs")
+    seeds: int = Field(default=1, ge=1, description="runs per fold; a trial's score is the mean of its runs")
 
 
 class Range(Section):
@@ -147,8 +151,8 @@ class Choices(Section):
 class ConfirmSection(Section):
     """[confirm]: re-scoring the finalists on fresh seeds."""
 
-    finalists: int = Field(0, ge=0, description="how many are re-scored; 0 skips confirmation")
-    repeats: int = Field(20, ge=2, description="fresh seeds each")
+    finalists: int = Field(default=0, ge=0, description="how many are re-scored; 0 skips confirmation")
+    repeats: int = Field(default=20, ge=2, description="fresh seeds each")
 
 
 class StudySpec(Section):

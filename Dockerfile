@@ -1,0 +1,15 @@
+# syntax=docker/dockerfile:1
+# One image for the scheduler, the workers, the dashboard and `regsearch` itself; docker-compose.yml runs them.
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=1
+
+# The source is mounted, not copied: only what is installed stays in the image.
+RUN --mount=type=bind,target=/source,rw --mount=type=cache,target=/root/.cache/pip \
+    pip install --disable-pip-version-check --constraint /source/constraints.txt /source
+
+RUN useradd --uid 1000 --create-home regsearch
+USER regsearch
+WORKDIR /work
+ENTRYPOINT ["regsearch"]
+CMD ["--help"]

@@ -1,0 +1,61 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from search.storage import Storage
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def storage_option(command: Command) -> Command:
+    """`--storage URL`."""
+    return click.option(
+        "--storage",
+        "url",
+        metavar="URL",
+        help="Database: any SQLAlchemy URL of SQLite or PostgreSQL. Default: $OPTUNA_STORAGE, then "
+        "sqlite:///regsearch.db in the current folder. Give a password in $OPTUNA_STORAGE or a .pgpass file: "
+        "an argument shows in the process list.",
+    )(command)
+
+
+def format_option(*more: str) -> Callable[[Command], Command]:
+    """`--format table|json`, and more where a command has them."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "json", *more]),
+        default="table",
+        show_default=True,
+        help="How to print.",
+    )
+
+
+def set_option(command: Command) -> Command:
+    """`--set table.key=value`, repeatable."""
+    return click.option(
+        "--set",
+        "overrides",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Override a key of the study file, e.g. --set training.epochs=50. Repeatable.",
+    )(command)
+
+
+name_argument = click.argument("name")
+
+
+@contextlib.contextmanager
+def opened(url: str | None, *, create: bool = False) -> Iterator[Storage]:
+    """The storage that the options name."""
+    from search.storage import default_url, open_storage
+
+    with open_storage(url or default_url(), create=create) as storage:
+        yield storage

@@ -1,0 +1,179 @@
+"""The live display of `regsearch run`: bars on a terminal, plain lines elsewhere, both on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from search.cli._render import cell, settings
+
+if TYPE_CHECKING:
+    from search.records import RunResult, Trial
+    from search.tuning.preparation import PreparedStudy
+    from search.tuning.progress import Progress
+
+_SECONDS_BETWEEN_LINES = 1.0
+
+
+class Display(Protocol):
+    """An observer that can be put away before the summary is printed."""
+
+    def note(self, message: str) -> None:
+        """One line that the user should see."""
+
+    def started(self, progress: Progress, workers: int) -> None:
+        """Workers stand ready."""
+
+    def run_ended(self, result: RunResult) -> None:
+        """A run came back."""
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """A trial is in the database."""
+
+    def close(self) -> None:
+        """Put the display away."""
+
+
+@contextlib.contextmanager
+def watch(prepared: PreparedStudy, *, quiet: bool) -> Iterator[Display]:
+    """The display that suits where stderr goes."""
+    display: Display
+    if quiet:
+        display = _Quiet()
+    elif sys.stderr.isatty():
+        display = _Live(prepared)
+    else:
+        display = _Lines(prepared)
+    for note in prepared.notes:
+        display.note(f"note: {note}")
+    try:
+        yield display
+    finally:
+        display.close()
+
+
+def score_words(progress: Progress) -> str:
+    """The baseline's and the best score so far."""
+    parts = []
+    if progress.baseline is not None:
+        parts.append(f"baseline {cell(progress.baseline.score)}")
+    if progress.best is not None:
+        parts.append(f"best {cell(progress.best.score)} (trial {progress.best.number})")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    return ", ".join(parts) or "no score yet"
+
+
+def time_words(progress: Progress) -> str:
+    """Trials a second and the time left."""
+    if progress.seconds_left is None:
+        return ""
+    rate = progress.trials_per_second
+    speed = f"{rate:.1f} trials/s" if rate >= 1 else f"{1 / rate:.1f} s/trial"
+    return f"{speed}, {_duration(progress.seconds_left)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class _Quiet:
+    """Shows warnings only."""
+
+    def note(self, message: str) -> None:
+        click.echo(message, err=True)
+
+    def started(self, progress: Progress, workers: int) -> None:
+        pass
+
+    def run_ended(self, result: RunResult) -> None:
+        pass
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Lines(_Quiet):
+    """A line a trial, at most one a second; new best scores and the last trial always."""
+
+    def __init__(self, prepared: PreparedStudy) -> None:
+        self._prepared = prepared
+        self._last_line = 0.0
+
+    def started(self, progress: Progress, workers: int) -> None:
+        click.echo(_opening(self._prepared, progress, workers), err=True)
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        now = time.monotonic()
+        newest = progress.best is not None and progress.best.number == trial.number
+        if not newest and progress.done < progress.total and now - self._last_line < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = now
+        outcome = trial.error or f"{self._prepared.metric} {cell(trial.score)}"
+        click.echo(
+            f"[{progress.done}/{progress.total}] trial {trial.number}: {outcome}, {settings(trial.configuration)}; "
+            f"{score_words(progress)}; {time_words(progress)}",
+            err=True,
+        )
+
+
+class _Live(_Quiet):
+    """One bar that counts trials, and a line below it with the scores."""
+
+    def __init__(self, prepared: PreparedStudy) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        self._prepared = prepared
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}"),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+        self._runs = 0
+        self._task = self._bars.add_task(prepared.spec.study.name, total=prepared.n_trials, words="starting workers")
+        self._bars.start()
+
+    def note(self, message: str) -> None:
+        self._bars.console.print(message, markup=False)
+
+    def started(self, progress: Progress, workers: int) -> None:
+        self._bars.console.print(_opening(self._prepared, progress, workers), markup=False)
+        self._bars.update(self._task, completed=progress.done, words="first runs (Keras is being loaded)")
+
+    def run_ended(self, result: RunResult) -> None:
+        self._runs += 1
+        if self._runs < self._prepared.runs_per_trial:
+            words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
+            self._bars.update(self._task, words=words)
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        self._bars.update(self._task, completed=progress.done, words=f"{score_words(progress)}; {time_words(progress)}")
+
+    def close(self) -> None:
+        self._bars.stop()
+
+
+def _opening(prepared: PreparedStudy, progress: Progress, workers: int) -> str:
+    spec = prepared.spec
+    rows = ", ".join(f"{count} {use}" for use, count in prepared.n_rows.items() if count)
+    earlier = f", {progress.done} of them ended earlier" if progress.done else ""
+    return (
+        f"{spec.study.name}: {progress.total} trials{earlier}, {prepared.runs_per_trial} runs each, on {workers} "
+        f"workers; {prepared.metric} ({prepared.direction}); rows: {rows}"
+    )

@@ -1,0 +1,62 @@
+"""Tables and JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, indented; never NaN, which JSON does not know."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table; columns that hold only numbers are aligned right, an absent value is a dash."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    listed = [[cell(value) for value in row] for row in rows]
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # A file or a pipe has no width: never wrap what a program may read.
+        console = Console(highlight=False, width=10_000)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, header in enumerate(headers):
+        numeric = all(_is_number(row[index]) for row in listed)
+        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*row)
+    console.print(table)
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it: four significant digits, a dash for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(cell(v) for v in value) + "]"
+    return str(value)
+
+
+def settings(configuration: Mapping[str, object], *, nothing: str = "everything off") -> str:
+    """A configuration in one line: `dropout 0.31, l2 0.00012`."""
+    return ", ".join(f"{name} {cell(value)}" for name, value in configuration.items()) or nothing
+
+
+def _is_number(text: str) -> bool:
+    if text == "-":
+        return True
+    try:
+        float(text.rstrip("%"))
+    except ValueError:
+        return False
+    return True

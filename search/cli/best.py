@@ -1,0 +1,60 @@
+"""`regsearch best`: the chosen configuration against the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from search.cli._options import format_option, name_argument, opened, storage_option
+from search.cli._render import cell, print_json, print_table
+
+if TYPE_CHECKING:
+    from search.reporting.summaries import Best
+
+
+@click.command(epilog="Example: regsearch best moons --format json")
+@name_argument
+@storage_option
+@format_option()
+def best(name: str, url: str | None, format_: str) -> None:
+    """Show the best configuration against the baseline."""
+    from search.reporting.summaries import summarize_best
+
+    with opened(url) as storage:
+        found = summarize_best(storage, name)
+    if format_ == "json":
+        print_json(found.to_json())
+        return
+    print_best(found)
+
+
+def print_best(found: Best) -> None:
+    """Baseline and best side by side, and what to make of the difference."""
+    from search.reporting.summaries import better
+
+    study, choice = found.study, found.choice
+    if choice.best is None:
+        click.echo(f"{study.name}: no trial has a score yet.")
+        return
+    searched = list(study.spec["space"])
+    shown = [("baseline", choice.baseline), ("best", choice.best)]
+    print_table(
+        ["", "trial", study.metric, *searched],
+        [
+            [label, trial.number, trial.score, *(trial.configuration.get(key, "off") for key in searched)]
+            for label, trial in shown
+            if trial is not None
+        ],
+    )
+    click.echo()
+    if choice.baseline is None or choice.gain is None:
+        click.echo("The baseline has no score, so nothing says whether regularization helped.")
+    elif choice.gain <= 0:
+        click.echo("No gain: nothing that was tried scored better than no regularization at all.")
+    else:
+        click.echo(
+            f"The best of {found.n_trials} trials scores {cell(choice.gain)} {better(study.direction)} than the "
+            "baseline on the validation rows.\n"
+            "The best of many is partly luck: on fresh rows expect a smaller difference."
+        )

@@ -1,0 +1,92 @@
+"""`regsearch run`: launch a study, or go on with it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from search.cli._options import opened, set_option, storage_option
+from search.cli.best import print_best
+
+if TYPE_CHECKING:
+    from search.reporting.summaries import Best
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@click.command(epilog="Example: regsearch run studies/moons.toml --n-trials 100 --set training.epochs=200 --n-jobs 2")
+@click.argument("study")
+@storage_option
+@click.option("--study-name", metavar="NAME", help="Name in the storage; default: the study file's.")
+@click.option("--n-trials", type=click.IntRange(1), metavar="N", help="Trials in all, earlier ones included.")
+@click.option("--n-jobs", type=click.IntRange(1), metavar="N", help="Worker processes; default: the number of cores.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Ask no more trials after this.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of splits, weights and sampler.")
+@click.option("--scheduler", metavar="ADDRESS", help="Train on a Dask scheduler's workers, e.g. tcp://host:8786.")
+@set_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
+def run(
+    study: str,
+    url: str | None,
+    study_name: str | None,
+    n_trials: int | None,
+    n_jobs: int | None,
+    timeout: float | None,
+    seed: int | None,
+    scheduler: str | None,
+    overrides: tuple[str, ...],
+    quiet: bool,
+) -> None:
+    """Launch a study, or go on with one that was interrupted.
+
+    STUDY is a TOML file or the name of a shipped study. The budget is a total: running a finished study again
+    adds nothing, a larger --n-trials adds the difference.
+    """
+    from search.cli._progress import watch
+    from search.reporting.summaries import summarize_best
+    from search.tuning.coordinator import Launch, run_study
+    from search.tuning.preparation import prepare_study
+
+    named = {"study.name": study_name, "study.n_trials": n_trials, "study.seed": seed}
+    given = [f"{key}={value}" for key, value in named.items() if value is not None]
+    prepared = prepare_study(study, (*overrides, *given))
+    began = time.monotonic()
+    with opened(url, create=True) as storage, watch(prepared, quiet=quiet) as observer:
+        launch = Launch(_workers(n_jobs), scheduler, timeout)
+        record = run_study(prepared, storage, launch, observer)
+        observer.close()
+        _print_summary(
+            summarize_best(storage, record.name), storage.url_shown, url is not None, time.monotonic() - began
+        )
+
+
+def _workers(n_jobs: int | None) -> int:
+    cores = available_cores()
+    if n_jobs is not None and n_jobs > cores:
+        click.echo(f"--n-jobs {n_jobs}: this machine has {cores} cores, so {cores} workers run.", err=True)
+    return min(n_jobs or cores, cores)
+
+
+def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float) -> None:
+    name = found.study.name
+    click.echo(f"\n{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
+    print_best(found)
+    option = f" --storage {url_shown}" if url_given else ""
+    click.echo(f"\nResults are in {url_shown}. Next:")
+    for command, purpose in (
+        (f"regsearch trials {name}", "every trial"),
+        (f"regsearch export {name} --format python -o model.py", "the best model as Keras code"),
+        ("regsearch dashboard", "browse curves and parameters"),
+    ):
+        click.echo(f"  {command + option:<60} {purpose}")

@@ -1,0 +1,41 @@
+"""`regsearch status`: how far a study is."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli._options import format_option, name_argument, opened, storage_option
+from search.cli._render import cell, print_json, settings
+
+
+@click.command(epilog="Example: regsearch status moons")
+@name_argument
+@storage_option
+@format_option()
+def status(name: str, url: str | None, format_: str) -> None:
+    """Show a study's progress, its workers and what was interrupted."""
+    from search.reporting.summaries import summarize_status
+
+    with opened(url) as storage:
+        found = summarize_status(storage, name)
+    if format_ == "json":
+        print_json(found.to_json())
+        return
+    study = found.study
+    states = ", ".join(f"{count} {state.lower()}" for state, count in sorted(found.counts.items()))
+    click.echo(f"{study.name}: {found.state}")
+    click.echo(f"trials       {found.n_ended} of {study.n_trials} ended" + (f" ({states})" if states else ""))
+    if found.holder is not None:
+        holder = found.holder
+        click.echo(f"coordinator  {holder.host}, process {holder.pid}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC")
+    if found.workers:
+        runs = ", ".join(f"{worker} ({count} runs)" for worker, count in sorted(found.workers.items()))
+        click.echo(f"workers      {runs}")
+    for label, trial in (("baseline", found.baseline), ("best", found.best)):
+        if trial is not None:
+            click.echo(
+                f"{label:<12} {study.metric} {cell(trial.score)}, trial {trial.number}: {settings(trial.configuration)}"
+            )
+    if found.interrupted:
+        numbers = ", ".join(map(str, found.interrupted))
+        click.echo(f"interrupted  trials {numbers}; `regsearch run` with the same study file trains them again")

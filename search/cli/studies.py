@@ -1,0 +1,40 @@
+"""`regsearch studies`: what the storage holds."""
+
+from __future__ import annotations
+
+import click
+
+from search.cli._options import format_option, opened, storage_option
+from search.cli._render import print_json, print_table
+
+
+@click.command(epilog="Example: regsearch studies --storage sqlite:///regsearch.db")
+@storage_option
+@format_option()
+def studies(url: str | None, format_: str) -> None:
+    """List the studies in the storage."""
+    from search.reporting.summaries import list_studies
+
+    with opened(url) as storage:
+        listed = list_studies(storage)
+        foreign = storage.foreign_studies()
+    if format_ == "json":
+        print_json([status.to_json() for status in listed])
+        return
+    print_table(
+        ["study", "state", "trials", "metric", "baseline", "best", "begun (UTC)"],
+        [
+            [
+                status.study.name,
+                status.state,
+                f"{status.n_ended}/{status.study.n_trials}",
+                status.study.metric,
+                status.baseline and status.baseline.score,
+                status.best and status.best.score,
+                f"{status.study.created:%Y-%m-%d %H:%M}",
+            ]
+            for status in listed
+        ],
+    )
+    if foreign:
+        click.echo(f"Made by other programs, not shown here: {', '.join(foreign)}", err=True)

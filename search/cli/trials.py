@@ -1,0 +1,40 @@
+"""`regsearch trials`: one row a trial."""
+
+from __future__ import annotations
+
+import csv
+import sys
+
+import click
+
+from search.cli._options import format_option, name_argument, opened, storage_option
+from search.cli._render import print_json, print_table
+
+
+@click.command(epilog="Example: regsearch trials moons --format csv > trials.csv")
+@name_argument
+@storage_option
+@format_option("csv")
+def trials(name: str, url: str | None, format_: str) -> None:
+    """Print one row a trial, with the effective configuration; what is off is absent."""
+    from search.reporting.summaries import list_trials, trial_row_json
+
+    with opened(url) as storage:
+        study, listed = list_trials(storage, name)
+    if format_ == "json":
+        print_json([trial_row_json(trial) for trial in listed])
+        return
+    searched = list(study.spec["space"])
+    rows = [
+        [t.number, t.state.value.lower(), t.score, *(t.configuration.get(key) for key in searched), t.error]
+        for t in listed
+    ]
+    headers = ["trial", "state", study.metric, *searched, "error"]
+    if format_ == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(headers)
+        writer.writerows(rows)
+        return
+    if not any(trial.error for trial in listed):
+        headers, rows = headers[:-1], [row[:-1] for row in rows]
+    print_table(headers, rows)

@@ -1,0 +1,193 @@
+"""Serving the dashboard: one process, one thread a request, until Ctrl-C or SIGTERM.
+
+optuna-dashboard is called in this process and given a storage object. Its own command would take the
+storage's address as an argument, where every user of the machine can read the password.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socketserver import TCPServer, ThreadingMixIn
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from search.dashboard.guard import HOSTS_VARIABLE, Guard
+from search.errors import Problem, UsageError
+from search.storage import open_storage
+from search.storage.address import parse_address
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+_logger = logging.getLogger(__name__)
+
+
+def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Callable[[str], None]) -> None:
+    """Serve optuna-dashboard on a storage until Ctrl-C (KeyboardInterrupt) or SIGTERM (SystemExit(143)).
+
+    Args:
+        url: The storage's address, as `search.storage.open_storage` takes it. It must exist.
+        host: Address or name to listen on: `127.0.0.1` for this machine only, `0.0.0.0` for every network.
+        port: Port to listen on; 0 takes a free one.
+        writable: Whether studies may be changed and deleted from the browser. If not, requests that change
+            something are refused, and the database connections are read-only besides.
+        on_ready: Called once, when requests are accepted, with the text to show: the address to open and,
+            when other machines can reach it, a warning.
+
+    Raises:
+        UsageError: The host or port cannot be listened on.
+        StorageError: The storage is missing or cannot be read.
+    """
+    open_storage(url, create=False).close()
+    with _bind_server(host, port) as server, _end_on_sigterm():
+        port = server.server_port
+        server.set_app(Guard(_create_app(url, writable), _name_hosts(host, port), writable))
+        on_ready(_describe(host, port, writable))
+        server.serve_forever()
+
+
+def _create_app(url: str, writable: bool) -> WSGIApplication:
+    """optuna-dashboard's application on the storage at `url`, which is known to exist."""
+    import optuna_dashboard
+    from optuna.storages import RDBStorage
+
+    address = parse_address(url)
+    options: dict[str, Any] = {} if address.path else {"pool_pre_ping": True}
+    if not writable and address.path:
+        options["connect_args"] = {"factory": _ReadOnlyConnection}
+    elif not writable:
+        options["execution_options"] = {"postgresql_readonly": True}
+    storage = RDBStorage(
+        address.optuna_url,
+        engine_kwargs=options,
+        skip_compatibility_check=True,  # the dashboard's own page says what to do about an old schema
+        skip_table_creation=True,
+    )
+    app: WSGIApplication = optuna_dashboard.wsgi(storage)
+    return app
+
+
+class _ReadOnlyConnection(sqlite3.Connection):
+    """A connection that refuses every write, whatever reaches it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute("PRAGMA query_only = ON")
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """One thread a request; requests that are still being answered do not hold up the end."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the name service for this machine's full name, which can take many seconds.
+        TCPServer.server_bind(self)
+        host, port, *_ = self.server_address
+        self.server_name, self.server_port = str(host), int(port)
+        self.setup_environ()
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 60  # seconds without a byte from the client, so that a silent one does not keep its thread
+
+    def log_message(self, format: str, *args: Any) -> None:
+        _logger.debug(format, *args)
+
+
+def _bind_server(host: str, port: int) -> _Server:
+    """A server that listens on the address, with no application yet."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(
+            Problem("--host", f"expected an address or name of this machine, received {host!r}")
+        ) from error
+    server_type = type("_Server", (_Server,), {"address_family": family})
+    try:
+        server: _Server = server_type((address[0], port), _Handler)
+    except (OSError, OverflowError) as error:
+        raise UsageError(_explain_bind_error(error, host, port)) from error
+    return server
+
+
+def _explain_bind_error(error: Exception, host: str, port: int) -> Problem:
+    """Why the address cannot be listened on, in the user's words."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return Problem(
+            "--port",
+            f"expected a free port, received {port}, which is in use on {host}",
+            "Choose another one.",
+        )
+    if number == errno.EACCES:
+        return Problem("--port", f"expected a port that this user may open, received {port}", "Choose one above 1023.")
+    if number == errno.EADDRNOTAVAIL:
+        return Problem("--host", f"expected an address of this machine, received {host!r}")
+    return Problem("--port", f"expected a port from 0 to 65535, received {port}")
+
+
+@contextmanager
+def _end_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block with SystemExit(143), unless the caller has a handler of its own.
+
+    Without a handler the signal would be ignored in a container, where this process is number 1.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if not is_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _name_hosts(host: str, port: int) -> frozenset[str]:
+    """The Host headers to answer to: the bound name, this machine's own, and those of the environment."""
+    own = {f"{name}:{port}" for name in (_bracket(host), "localhost", "127.0.0.1", "[::1]")}
+    others = os.environ.get(HOSTS_VARIABLE, "").split(",")
+    return frozenset(name.strip().lower() for name in (*own, *others) if name.strip())
+
+
+def _bracket(host: str) -> str:
+    """The host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _describe(host: str, port: int, writable: bool) -> str:
+    """What to tell the user once the dashboard answers."""
+    shown = "localhost" if host in ("0.0.0.0", "::") else _bracket(host)
+    mode = "studies can be changed and deleted" if writable else "read-only"
+    text = f"Dashboard at http://{shown}:{port}/ ({mode}). Ctrl-C ends it."
+    if _is_loopback(host):
+        return text
+    return (
+        f"{text}\nWarning: it listens on {host} and asks for no password: whoever reaches this port sees "
+        f"every study. Names other than localhost are answered when {HOSTS_VARIABLE} lists them."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,37 @@
+"""Rows and their targets: read, checked, fingerprinted, split and encoded.
+
+| module | what lives there |
+|---|---|
+| `reading` | `read_data`: the [data] table of a study becomes a checked `Dataset` |
+| `sources` | where rows come from, one file a source, and the map `SOURCES` |
+| `targets` | a target column becomes class indices or quantities; classification or regression |
+| `dataset` | `Dataset`, its SHA-256, and which rows are equal |
+| `splits` | `split_rows`: sealed test rows, folds, stop rows |
+| `draws` | one random, stratified draw, and the words for one that cannot be made |
+| `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
+| `wording` | phrases that the errors share |
+
+A source is one file in `sources` and one line in `SOURCES`. The keys of [data] and [split] are defined in
+`search.spec.sections`; who may look at the test rows is decided in `search.selection`. scikit-learn and
+pandas are imported inside the functions that need them, and TensorFlow never: a source that needs it (Keras'
+own data sets, a user's function) runs in a child process.
+"""
+
+from search.data.dataset import Dataset
+from search.data.encoding import Arrays, Encoder, fit_encoder, prepare
+from search.data.reading import read_data
+from search.data.sources import SOURCES
+from search.data.splits import Fold, Splits, split_rows
+
+__all__ = [
+    "SOURCES",
+    "Arrays",
+    "Dataset",
+    "Encoder",
+    "Fold",
+    "Splits",
+    "fit_encoder",
+    "prepare",
+    "read_data",
+    "split_rows",
+]

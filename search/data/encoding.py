@@ -1,0 +1,109 @@
+"""One fold as float32 arrays: numbers scaled and text one-hot, both fitted on the rows that train only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.dataset import Dataset, take_rows
+from search.data.splits import Fold
+
+FloatArray = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The rows of one fold as a network takes them.
+
+    Args:
+        x_train: Features of the rows that train, float32, shape (n, ...).
+        y_train: Their targets: int64 class indices, shape (n,), or float32, shape (n,) or (n, k).
+        x_stop: Features of the rows that stop a run; no rows when they were not kept apart.
+        y_stop: Their targets.
+        x_validation: Features of the rows that score.
+        y_validation: Their targets.
+    """
+
+    x_train: FloatArray
+    y_train: Array
+    x_stop: FloatArray
+    y_stop: Array
+    x_validation: FloatArray
+    y_validation: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """How features become numbers, as fitted on training rows. It pickles.
+
+    Args:
+        transformer: scikit-learn's fitted transformer of two-dimensional features; None leaves arrays unchanged.
+    """
+
+    transformer: Any
+
+    def transform(self, dataset: Dataset) -> FloatArray:
+        """Encode at least one row.
+
+        Args:
+            dataset: Rows with the columns that the encoder was fitted on.
+        Returns:
+            float32, shape (n, ...): an array keeps its shape; a table gives (n, inputs), its numeric columns
+            first, then one input for each category that the fitted rows held.
+        """
+        features = dataset.features
+        if self.transformer is None:
+            return np.asarray(features, dtype=np.float32)
+        if isinstance(features, np.ndarray):
+            flat = self.transformer.transform(features.reshape(len(features), -1))
+            return np.asarray(flat, dtype=np.float32).reshape(features.shape)
+        return np.asarray(self.transformer.transform(features), dtype=np.float32)
+
+
+def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
+    """Encode the rows of one fold.
+
+    Args:
+        development: The development rows, without any test row.
+        fold: Positions within `development`.
+        keep_stop: Whether the stop rows stay apart. When not, they train too, unless they are the rows that
+            score; the encoder is fitted on the rows that train.
+    """
+    train, stop = fold.train, fold.stop
+    if not keep_stop:
+        train = np.union1d(train, np.setdiff1d(stop, fold.validation))
+        stop = stop[:0]
+    encoder = fit_encoder(development, train)
+    x_train, y_train = _encode(encoder, development, train)
+    x_validation, y_validation = _encode(encoder, development, fold.validation)
+    x_stop, y_stop = _encode(encoder, development, stop) if len(stop) else (x_train[:0], y_train[:0])
+    return Arrays(x_train, y_train, x_stop, y_stop, x_validation, y_validation)
+
+
+def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
+    """Fit scaling and categories on the given rows of a data set, and on no others."""
+    features = take_rows(dataset.features, rows)
+    if isinstance(features, np.ndarray):
+        if not dataset.standardize:
+            return Encoder(None)
+        from sklearn.preprocessing import StandardScaler
+
+        return Encoder(StandardScaler().fit(features.reshape(len(features), -1)))
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    text = [name for name in features.columns if features[name].dtype == object]
+    numeric = [name for name in features.columns if features[name].dtype != object]
+    scale = StandardScaler() if dataset.standardize else "passthrough"
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+    columns = ColumnTransformer([("numeric", scale, numeric), ("text", one_hot, text)])
+    return Encoder(columns.fit(features))
+
+
+def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[FloatArray, Array]:
+    part = dataset.take(rows)
+    return encoder.transform(part), part.target

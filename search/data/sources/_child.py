@@ -1,0 +1,136 @@
+"""What runs in the child process: call Keras or the user's function, write plain arrays or a problem.
+
+Run as a script: `python -P _child.py FOLDER`, with a pickled request on standard input.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ANSWER = "answer.npz"
+PROBLEM = "problem.json"
+
+
+class _Refused(Exception):  # noqa: N818 - it carries the parts of a problem, and never leaves this module
+    def __init__(self, message: str, remedy: str = "", place: str = "") -> None:
+        super().__init__(message)
+        self.parts = {"place": place, "message": message, "remedy": remedy}
+
+
+def main() -> None:
+    """Answer the request on standard input into the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    request = pickle.load(sys.stdin.buffer)
+    try:
+        arrays = answer(request)
+    except _Refused as refused:
+        (folder / PROBLEM).write_text(json.dumps(refused.parts), encoding="utf-8")
+    else:
+        np.savez(folder / "partial.npz", **arrays)
+        (folder / "partial.npz").rename(folder / ANSWER)  # a child that dies while it writes leaves no answer
+
+
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of an answer: `x` and `y`, or for a table `x_columns` (JSON) and `x_0`, `x_1` ...
+
+    Args:
+        request: `kind` is `keras` (with `name`) or `function` (with `file`, `shown`,
+            `function` and `folder`, the working directory); both with `options`.
+    """
+    x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
+    from search.data.sources.rows import PlainError, to_plain
+
+    arrays: dict[str, Any] = {}
+    try:
+        plain = {"x": to_plain(x, "x"), "y": to_plain(y, "y")}
+    except PlainError as error:
+        raise _Refused(str(error)) from error
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            arrays[f"{name}_columns"] = json.dumps(list(value))
+            arrays.update({f"{name}_{position}": column for position, column in enumerate(value.values())})
+        else:
+            arrays[name] = value
+    return arrays
+
+
+def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    name = request["name"]
+    try:
+        module = importlib.import_module(f"keras.datasets.{name}")
+        (x_train, y_train), (x_test, y_test) = module.load_data(**request["options"])
+        return np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test])
+    except Exception as error:  # network, disk, options: whatever failed, the user is told
+        message = f"expected keras.datasets.{name} to load its data, received {_one_line(error)}"
+        raise _Refused(message, "Check options and the network, or use an npz file.") from error
+
+
+def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    file, shown = request["file"], request["shown"]
+    sys.path.insert(0, str(Path(file).parent))
+    os.chdir(request["folder"])
+    try:
+        function = _import_function(file, shown, request["function"])
+        result = function(**request["options"])
+    except _Refused:
+        raise
+    except BaseException as error:  # the user's code can raise anything, SystemExit too
+        line = _last_line(error, file)
+        message = f"expected {request['function']} to return (x, y), received {_one_line(error)}"
+        raise _Refused(message, place=f"{shown}:{line}" if line else shown) from error
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        received = type(result).__name__
+        if isinstance(result, (tuple, list)):
+            received = f"{len(result)} values"
+        line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
+        raise _Refused(f"expected {request['function']} to return (x, y), received {received}", place=f"{shown}:{line}")
+    return result[0], result[1]
+
+
+def _import_function(file: str, shown: str, name: str) -> Callable[..., Any]:
+    stem = Path(file).stem
+    # A file called `json.py` must not take the place of a module that is already in use.
+    spec = importlib.util.spec_from_file_location(f"_{stem}" if stem in sys.modules else stem, file)
+    if spec is None or spec.loader is None:
+        raise _Refused("expected a Python file", place=shown)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        from search.data.wording import suggest_name
+
+        known = [each for each, value in vars(module).items() if inspect.isfunction(value)]
+        raise _Refused(f'expected a function "{name}", received none', suggest_name(name, known), place=shown)
+    return function  # type: ignore[no-any-return]  # what a module holds has no type
+
+
+def _last_line(error: BaseException, file: str) -> int | None:
+    """The line of the user's own file that was running last, or that does not parse."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return frames[-1].lineno if frames else None
+
+
+def _one_line(error: BaseException) -> str:
+    """The last line of the error's traceback, without the full stop."""
+    lines = [line.strip() for line in traceback.format_exception_only(error) if line.strip()]
+    return " ".join(lines[-1].split()).rstrip(".")
+
+
+if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).resolve().parents[3]))
+    main()

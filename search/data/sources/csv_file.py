@@ -1,0 +1,274 @@
+"""`csv`: a table with a header line, read as text first so that nothing is converted in silence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.sources.rows import LARGEST, Rows, find_file, to_frame
+from search.data.targets import is_coded
+from search.data.wording import count, keep_first, quote_names, suggest_name
+from search.errors import DataError, Problem
+from search.spec.sections import DataSection, TaskName
+
+Array = npt.NDArray[Any]
+
+# The texts that pandas.read_csv takes for missing by default, as its documentation lists them.
+MISSING = frozenset(
+    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "n/a"}
+    | {"-NaN", "-nan", "NaN", "nan", "NULL", "null", "None"}
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_FIRST = 3  # problems of one kind that are spelled out; the others are counted
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
+
+    shown: str
+    header: list[str]
+    lines: list[int]
+    rows: list[list[str]]
+
+    def column(self, name: str) -> list[str]:
+        position = self.header.index(name)
+        return [row[position] for row in self.rows]
+
+
+def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+    """Read a comma-separated UTF-8 file with a header line; blank lines are skipped.
+
+    Raises:
+        DataError: With line and column of the first problems of each kind.
+    """
+    path = find_file(section.path, folder, place)
+    sheet, problems = _read_sheet(path, str(section.path), place)
+    targets = _find_targets(section, sheet, place)
+    problems = [*problems, *_check_header(sheet)]
+    if problems:
+        raise DataError(keep_first(problems))
+    columns: dict[str, Array] = {}
+    for name in sheet.header:
+        task = section.task if name in targets else None
+        columns[name], found = _read_column(sheet, name, may_mix=task == "classification")
+        problems.extend(found)
+    if problems:
+        raise DataError(keep_first(problems))
+    target, notes = _read_target([columns[name] for name in targets], targets, section.task, place)
+    features = {name: values for name, values in columns.items() if name not in targets}
+    return Rows(to_frame(features), target, tuple(targets), notes)
+
+
+def _read_sheet(path: Path, shown: str, place: str) -> tuple[_Sheet, list[Problem]]:
+    """The cells of a file, and a problem for each of its first ragged lines.
+
+    pandas is not asked: it fills short lines and drops long ones without telling.
+    """
+    reader = csv.reader(io.StringIO(_read_text(path, shown, place), newline=""), strict=True)
+    header: list[str] = []
+    lines, rows, ragged = [], [], []
+    start = 1
+    try:
+        for record in reader:
+            cells = [cell.strip() for cell in record]
+            if not header:
+                header = cells
+            elif len(cells) == len(header):
+                lines.append(start)
+                rows.append(cells)
+            elif cells:
+                ragged.append((start, len(cells)))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(Problem(f"{shown}:{start}", f"expected well-formed CSV, received: {error}")) from error
+    if not header:
+        raise DataError(Problem(place, f'expected a header line and rows in "{shown}", received an empty file'))
+    if not rows and not ragged:
+        raise DataError(Problem(place, f'expected rows below the header of "{shown}", received a header only'))
+    problems = [
+        Problem(f"{shown}:{line}", f"expected {len(header)} fields, received {number}")
+        for line, number in ragged[:_FIRST]
+    ]
+    if len(ragged) > _FIRST:
+        problems.append(Problem(shown, f"and {count(len(ragged) - _FIRST, 'more line')} with another number of fields"))
+    return _Sheet(shown, header, lines, rows), problems
+
+
+def _read_text(path: Path, shown: str, place: str) -> str:
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            Problem(place, f'expected a file that can be read, received "{shown}": {error.strerror}')
+        ) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"expected text in UTF-8, received byte 0x{error.object[error.start]:02x}"
+        raise DataError(Problem(f"{shown}:{line}", message, "Save the file as UTF-8.")) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(Problem(f"{shown}:{line}", "expected text in UTF-8, received a zero byte"))
+    return text
+
+
+def _check_header(sheet: _Sheet) -> list[Problem]:
+    place = f"{sheet.shown}:1"
+    problems = [
+        Problem(
+            place,
+            f"expected a name for every column, received an empty one in field {position}",
+            "Name it, or save the table without its index column.",
+        )
+        for position, name in enumerate(sheet.header, start=1)
+        if not name
+    ]
+    repeated = sorted({name for name in sheet.header if name and sheet.header.count(name) > 1})
+    if repeated:
+        problems.append(Problem(place, f"expected different column names, received {quote_names(repeated)} repeatedly"))
+    return problems
+
+
+def _find_targets(section: DataSection, sheet: _Sheet, place: str) -> list[str]:
+    """The names of the target columns."""
+    wanted = [section.target] if isinstance(section.target, str) else list(dict.fromkeys(section.target or ()))
+    header = sheet.header
+    if not wanted:
+        message = f'expected target to name a column of "{sheet.shown}", received none'
+        raise DataError(Problem(place, message, f"Its columns are {quote_names(header, 20)}."))
+    problems = [
+        Problem(
+            place,
+            f'expected target to name a column of "{sheet.shown}", received "{name}"',
+            _explain_missing(name, header),
+        )
+        for name in wanted
+        if name not in header
+    ]
+    if not problems and len(wanted) == len(header):
+        problems = [Problem(place, f'expected feature columns beside the target in "{sheet.shown}", received none')]
+    if not problems and len(wanted) > 1 and section.task == "classification":
+        problems = [_several_classes(wanted, place)]
+    if problems:
+        raise DataError(problems)
+    return wanted
+
+
+def _explain_missing(name: str, header: Sequence[str]) -> str:
+    if len(header) == 1:
+        for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if mark in header[0]:
+                return f"The file is separated by {called}; save it with commas."
+    if np.isfinite(_to_numbers(header)).all():
+        return "The first line holds numbers; add a header line."
+    return suggest_name(name, header)
+
+
+def _several_classes(names: Sequence[str], place: str) -> Problem:
+    message = f"expected a single target column for classification, received {quote_names(names)}"
+    return Problem(place, message, "Several class targets are not available yet.")
+
+
+def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Cells as numbers: NaN where a cell is none, infinity where it says so or exceeds float64."""
+    import pandas as pd
+
+    return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
+
+
+def _read_column(sheet: _Sheet, name: str, *, may_mix: bool) -> tuple[Array, list[Problem]]:
+    """A column as float64 or as text, and what is wrong with it.
+
+    Args:
+        sheet: The file.
+        name: The column.
+        may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
+    """
+    cells = sheet.column(name)
+    numbers = _to_numbers(cells)
+    missing = np.array([cell in MISSING for cell in cells])
+    text = np.isnan(numbers) & ~missing
+    if text.any() and (may_mix or not (~text & ~missing).any()):
+        problems = _report(sheet, name, missing, "expected text", "Drop or fill this row.")
+        if not may_mix and all(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
+            everywhere = np.ones(len(cells), dtype=bool)
+            problems = _report(sheet, name, everywhere, "expected a decimal point", "Write 1.5, not 1,5.")
+        return np.array(cells), problems
+    problems = _report(sheet, name, missing, "expected a number", "Drop or fill this row.")
+    problems += _report(sheet, name, np.isinf(numbers), "expected a finite number", "Drop or fill this row.")
+    large = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
+    problems += _report(sheet, name, large, "expected a number that float32 can hold", "Scale the column.")
+    if text.any():
+        problems.append(_report_mixed(sheet, name, text, ~text & ~missing))
+    return numbers, problems
+
+
+def _report(sheet: _Sheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
+    """A problem for each of the first wrong cells, and one that counts the others."""
+    rows = np.flatnonzero(wrong).tolist()
+    cells = sheet.column(name)
+    problems = [
+        Problem(
+            f'{sheet.shown}:{sheet.lines[row]}, column "{name}"',
+            f"{expected}, received {_show(cells[row])}",
+            remedy,
+        )
+        for row in rows[:_FIRST]
+    ]
+    if len(rows) > _FIRST:
+        more = f"and {count(len(rows) - _FIRST, 'more cell')} like it, the last in line {sheet.lines[rows[-1]]}"
+        problems.append(Problem(f'{sheet.shown}, column "{name}"', more))
+    return problems
+
+
+def _report_mixed(sheet: _Sheet, name: str, text: npt.NDArray[np.bool_], numbers: npt.NDArray[np.bool_]) -> Problem:
+    """Name the first row of the kind that is rarer."""
+    few, many, noun = (text, numbers, "number") if text.sum() <= numbers.sum() else (numbers, text, "text")
+    row = int(np.flatnonzero(few)[0])
+    more = f" (and {count(int(few.sum()) - 1, 'more row')} like it)" if few.sum() > 1 else ""
+    expected = "expected a number" if noun == "number" else "expected text"
+    received = _show(sheet.column(name)[row])
+    return Problem(
+        f'{sheet.shown}:{sheet.lines[row]}, column "{name}"',
+        f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",
+        "A column holds numbers or text, not both.",
+    )
+
+
+def _show(cell: str) -> str:
+    if not cell:
+        return "an empty cell"
+    return f'"{cell}"' if len(cell) <= 40 else f'"{cell[:37]}..."'
+
+
+def _read_target(
+    columns: list[Array], names: list[str], task: TaskName | None, place: str
+) -> tuple[Array, tuple[str, ...]]:
+    """The target, its dtype telling the task: text and int64 are classes, float64 a quantity."""
+    if len(columns) > 1:
+        text = [name for name, column in zip(names, columns, strict=True) if column.dtype.kind == "U"]
+        if text and task == "regression":
+            raise DataError(Problem(place, f"expected targets of numbers, received text in {quote_names(text)}"))
+        if text:
+            raise DataError(_several_classes(names, place))
+        return np.column_stack(columns), ()
+    column = columns[0]
+    if column.dtype.kind == "U" or task is not None or not is_coded(column):
+        return column, ()
+    different = len(np.unique(column))
+    if different == 2:
+        return column.astype(np.int64), ()
+    note = (
+        f'The target "{names[0]}" holds {different} different whole numbers and is taken for classes; '
+        'set task = "regression" if it is a quantity.'
+    )
+    return column.astype(np.int64), (note,)

@@ -1,0 +1,36 @@
+"""`keras.NAME`: the data sets of `keras.datasets`, read by a child process that may import TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.data.sources.child import call_child
+from search.data.sources.rows import Rows, to_rows
+from search.data.wording import suggest_name
+from search.errors import DataError, Problem
+from search.spec.sections import DataSection
+
+NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "mnist")
+_RAGGED = ("imdb", "reuters")
+
+
+def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+    """Load a data set; its train and test parts are put one after the other.
+
+    Raises:
+        DataError: There is no such set, or it cannot be loaded (no network, for example).
+    """
+    name = section.source.removeprefix("keras.")
+    if name in _RAGGED:
+        message = f"expected a data set whose rows have one shape, received {section.source}: lists of words"
+        raise DataError(Problem(place, message, 'Pad the lists in a function of your own: "FILE.py:function".'))
+    if name not in NAMES:
+        message = f'expected a data set of keras.datasets, received "{section.source}"'
+        raise DataError(Problem(place, message, suggest_name(name, NAMES).replace('mean "', 'mean "keras.')))
+    if "path" in section.options:
+        # Keras deletes a file whose hash is not the one that it knows: it must never meet a user's file.
+        message = f"expected no option path for {section.source}, received {section.options['path']!r}"
+        raise DataError(Problem(place, message, 'For a file of your own use source = "npz".'))
+    request = {"kind": "keras", "name": name, "options": section.options}
+    x, y = call_child(request, place)
+    return to_rows(x, y, place)

@@ -1,0 +1,92 @@
+"""`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.sources.rows import Rows, find_file
+from search.data.wording import quote_names
+from search.errors import DataError, Problem
+from search.spec.sections import DataSection
+
+Array = npt.NDArray[Any]
+
+_LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
+_SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."
+# Everything that numpy, zipfile and zlib were seen to raise on damaged archives and headers.
+_DAMAGED = (
+    *(EOFError, MemoryError, OSError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError),
+)
+
+
+def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+    """Read an archive; its train and test parts are put one after the other.
+
+    Raises:
+        DataError: The file is damaged, holds pickled objects or lacks an array.
+    """
+    path = find_file(section.path, folder, place)
+    arrays, notes = _load(path, str(section.path), place)
+    if len(arrays) == 2:
+        return Rows(arrays["x"], arrays["y"], notes=notes)
+    x = _join(arrays["x_train"], arrays["x_test"], "x", place)
+    y = _join(arrays["y_train"], arrays["y_test"], "y", place)
+    return Rows(x, y, notes=notes)
+
+
+def _load(path: Path, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The arrays of one layout by name, and a note on those that are not used."""
+    try:
+        # An open file, since numpy leaves one that it opened itself open when the archive is damaged.
+        with path.open("rb") as stream:
+            return _load_layout(np.load(stream, allow_pickle=False), shown, place)
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        message = f'expected an .npz archive of plain arrays, received "{shown}": {reason}'
+        # numpy asks for pickle whenever it does not know a file, even a text file.
+        remedy = f"Pickles can run code and are not read. {_SAVE}" if "pickle" in reason else ""
+        raise DataError(Problem(place, message, remedy)) from error
+
+
+def _load_layout(archive: Any, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        message = f'expected an .npz archive, received "{shown}" with a single array'
+        raise DataError(Problem(place, message, _SAVE))
+    with archive:
+        layout = next((keys for keys in _LAYOUTS if set(keys) <= set(archive.files)), None)
+        if layout is None:
+            raise DataError(_unknown_layout(archive.files, shown, place))
+        unused = [key for key in archive.files if key not in layout]
+        notes = (f'Arrays of "{shown}" that are not used: {quote_names(unused)}.',) if unused else ()
+        return {key: _load_array(archive, key, shown, place) for key in layout}, notes
+
+
+def _load_array(archive: Any, key: str, shown: str, place: str) -> Array:
+    array = archive[key]
+    if not isinstance(array, np.ndarray):  # a member without NumPy's magic is handed out as bytes
+        raise DataError(Problem(place, f'expected "{key}" of "{shown}" to be an array, received other bytes'))
+    return array
+
+
+def _unknown_layout(found: list[str], shown: str, place: str) -> Problem:
+    expected = " or ".join(f"{quote_names(keys)}" for keys in _LAYOUTS)
+    return Problem(
+        place,
+        f'expected arrays {expected} in "{shown}", received {quote_names(found) or "none"}',
+        "Save them under these names with numpy.savez.",
+    )
+
+
+def _join(first: Array, second: Array, name: str, place: str) -> Array:
+    if first.ndim == 0 or first.shape[1:] != second.shape[1:] or second.ndim == 0:
+        message = f"expected {name}_train and {name}_test of equal shape but for their rows, received "
+        raise DataError(Problem(place, f"{message}{first.shape} and {second.shape}"))
+    return np.concatenate([first, second])

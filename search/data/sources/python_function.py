@@ -1,0 +1,35 @@
+"""`FILE.py:function`: the user's own function, called in a child process that may import anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.data.sources.child import call_child
+from search.data.sources.rows import Rows, find_file, to_rows
+from search.errors import DataError, Problem
+from search.spec.sections import DataSection
+
+
+def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+    """Call `function(**options)`, which returns (x, y): arrays, lists, or a DataFrame and a Series.
+
+    Modules beside the file can be imported by it; the working directory is the study file's folder.
+
+    Raises:
+        DataError: File or function is missing, the function fails, or it returns something else.
+    """
+    name, _, function = section.source.rpartition(":")
+    path = find_file(name, folder, place, key="source")
+    if not function.isidentifier():
+        message = f'expected source to be "FILE.py:function", received "{section.source}"'
+        raise DataError(Problem(place, message))
+    request = {
+        "kind": "function",
+        "file": str(path.resolve()),
+        "shown": name,
+        "function": function,
+        "options": section.options,
+        "folder": str(folder),
+    }
+    x, y = call_child(request, place)
+    return to_rows(x, y, place)

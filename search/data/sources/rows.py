@@ -1,0 +1,145 @@
+"""What a source hands over, and how whatever a function returned becomes plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.wording import suggest_name
+from search.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[Any]
+Plain = Array | dict[str, Array]
+"""Numbers or text as one array, or a table: column name to its array, shape (n,)."""
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest magnitude of a feature: networks are trained in float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features and targets as a source found them, shaped but not yet checked value by value.
+
+    Args:
+        features: An array with the rows first; or a DataFrame of float64 and object (text) columns.
+        target: Numbers or text (dtype `U`), rows first.
+        target_names: Names of the target columns; empty where a source has none.
+        notes: What the user should know.
+    """
+
+    features: Array | pd.DataFrame
+    target: Array
+    target_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class PlainError(ValueError):
+    """A value cannot become plain arrays; the message is `expected ..., received ...`."""
+
+
+def to_plain(value: Any, name: str) -> Plain:
+    """Turn a DataFrame, a Series, a sparse matrix, a tensor or a list into plain arrays.
+
+    Args:
+        value: Whatever a function returned.
+        name: What it is, for errors: `x`, `y`.
+
+    Raises:
+        PlainError: It holds something other than numbers and text.
+    """
+    if hasattr(value, "iloc"):
+        if not hasattr(value, "columns"):
+            return _plain_column(value, name)
+        names = [str(column) for column in value.columns]
+        if len(set(names)) < len(names):
+            raise PlainError(f"expected different column names in {name}, received {names}")
+        return {
+            column: _plain_column(value.iloc[:, position], f'column "{column}" of {name}')
+            for position, column in enumerate(names)
+        }
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise PlainError(f"expected {name} to be one array, received rows of different shapes") from error
+    if array.dtype.kind in "biufU":
+        return array
+    return _plain_text(array, name)
+
+
+def _plain_column(series: Any, name: str) -> Array:
+    """A pandas Series as numbers (missing ones become NaN) or text."""
+    from pandas.api.types import is_numeric_dtype
+
+    if is_numeric_dtype(series.dtype):
+        values: Array = series.to_numpy(dtype=float, na_value=np.nan) if series.hasnans else series.to_numpy()
+        if values.dtype.kind in "biuf":
+            return values
+    return _plain_text(series.astype(object).to_numpy(), name)
+
+
+def _plain_text(values: Array, name: str) -> Array:
+    strange = next((index for index, item in enumerate(values.flat) if not isinstance(item, str)), None)
+    if values.dtype != object or (strange is not None and not isinstance(values.flat[0], str)):
+        kind = values.dtype if values.dtype != object or not values.size else type(values.flat[0]).__name__
+        raise PlainError(f"expected {name} to hold numbers only or text only, received {kind}")
+    if strange is not None:
+        item = values.flat[strange]
+        received = "a missing value" if item is None or item != item else repr(item)  # NaN differs from itself
+        raise PlainError(f"expected text in every row of {name}, received {received} in row {strange}, counted from 0")
+    return values.astype(str)
+
+
+def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> Rows:
+    """Put plain features and targets together.
+
+    Raises:
+        DataError: The columns of a table have different lengths, or several targets hold text.
+    """
+    names: tuple[str, ...] = ()
+    if isinstance(y, dict):
+        names, columns = tuple(y), list(y.values())
+        if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
+            raise DataError(Problem(place, f"expected y to be one column, or several of numbers, received {list(y)}"))
+        y = columns[0] if len(columns) == 1 else np.column_stack(columns)
+    return Rows(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
+
+
+def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:
+    """A table whose numeric columns are float64 and whose text columns are object."""
+    import pandas as pd
+
+    dtypes = {name: object if values.dtype.kind == "U" else np.float64 for name, values in columns.items()}
+    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()})
+
+
+def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> Path:
+    """The file that a study names, relative to its folder.
+
+    Raises:
+        DataError: No file is named, or there is none of that name.
+    """
+    if not name:
+        raise DataError(Problem(place, f"expected {key} to name a file, received none"))
+    path = folder / name
+    try:
+        if path.is_file():
+            return path
+        found = "a directory" if path.is_dir() else "no such file"
+        near = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
+    except OSError as error:
+        found, near = error.strerror or str(error), []
+    suggestion = suggest_name(path.name, near)
+    message = f'expected {key} to name a file, received "{name}": {found}'
+    if not suggestion.startswith("Did"):
+        suggestion = "A path is relative to the study file's folder."
+    raise DataError(Problem(place, message, suggestion))

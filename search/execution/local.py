@@ -1,0 +1,58 @@
+"""A local Dask cluster whose workers use one core each."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+
+_ONE_THREAD = {
+    # One thread a worker: workers x threads is the number of cores at most, and a sum's order of additions,
+    # so every result, is the same whatever the number of workers.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "KERAS_BACKEND": "tensorflow",
+    # A limit on glibc's arenas keeps a long-lived worker from holding memory that it freed.
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+def start_local_cluster(n_workers: int) -> LocalCluster:
+    """Start worker processes on this machine.
+
+    Args:
+        n_workers: Number of processes, one thread each.
+
+    Returns:
+        The cluster. Its traffic is encrypted and authenticated with credentials that exist only in memory, so
+        that no other user of the machine can hand it code. A worker that dies is replaced.
+    """
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
+            # A run is retried when its worker dies; one that kills this many workers is reported instead.
+            "distributed.scheduler.allowed-failures": 3,
+            # No run waits behind another inside a worker: one that dies takes nobody else's run with it.
+            "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.admin.tick.limit": "60s",
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.target": False,
+        }
+    )
+    return LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        security=True,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )

@@ -1,0 +1,33 @@
+"""Names of Keras that a study may use, written down so that a study file is read without importing Keras.
+
+A test compares them with what the installed Keras provides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ACTIVATIONS = tuple(
+    "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
+    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign "
+    "sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink".split()
+)
+"""Activations of hidden layers: all of `keras.activations` that keep the number of units and need no argument."""
+
+OPTIMIZERS: Mapping[str, str] = {
+    "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "adamw": "AdamW",
+    "ftrl": "Ftrl",
+    "lamb": "Lamb",
+    "lion": "Lion",
+    "muon": "Muon",
+    "nadam": "Nadam",
+    "rmsprop": "RMSprop",
+    "schedulefreeadamw": "ScheduleFreeAdamW",
+    "sgd": "SGD",
+}
+"""Optimizer names to their classes in `keras.optimizers`: all but those that wrap another optimizer."""

@@ -1,0 +1,70 @@
+"""What is exported: the best configuration of a study and all that it takes to train with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from search.errors import StudyFailedError
+from search.records import StudyRecord, Trial
+from search.reporting.summaries import summarize_best
+from search.spec import StudySpec, spec_from_json
+from search.storage import Storage
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen trial of a study.
+
+    Args:
+        study: The study's record.
+        spec: Its resolved file, with the searched settings of the trial in place.
+        best: The chosen trial.
+        baseline: Trial 0, when it has a score.
+        n_trials: Trials that ended.
+    """
+
+    study: StudyRecord
+    spec: StudySpec
+    best: Trial
+    baseline: Trial | None
+    n_trials: int
+
+    def to_document(self) -> dict[str, Any]:
+        """The choice as plain values, without anything that is None."""
+        document: dict[str, Any] = {
+            "study": self.study.name,
+            "metric": self.study.metric,
+            "direction": self.study.direction,
+            "n_trials": self.n_trials,
+            "trial": self.best.number,
+            "score": self.best.score,
+        }
+        if self.baseline is not None:
+            document["baseline_score"] = self.baseline.score
+        document["configuration"] = _plain(dict(self.best.configuration))
+        document["model"] = _plain(self.spec.model.model_dump(exclude_none=True))
+        document["training"] = _plain(self.spec.training.model_dump(exclude_none=True))
+        document["data"] = {"sha256": self.study.data_sha256, **_plain(dict(self.study.facts))}
+        return document
+
+
+def gather_chosen(storage: Storage, name: str) -> Chosen:
+    """The best trial of a study with its settings.
+
+    Raises:
+        UnknownStudyError: There is no such study.
+        StudyFailedError: No trial of the study has a score.
+    """
+    found = summarize_best(storage, name)
+    best = found.choice.best
+    if best is None:
+        raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
+    spec = spec_from_json(found.study.spec).configured(best.configuration)
+    return Chosen(found.study, spec, best, found.choice.baseline, found.n_trials)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value

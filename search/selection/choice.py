@@ -1,0 +1,48 @@
+"""The baseline and the best trial of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from search.records import BASELINE_TRIAL, Direction, Trial, TrialState
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a study found.
+
+    Args:
+        baseline: Trial 0, everything off; None while it has no score.
+        best: The complete trial with the best score; None while there is none.
+        direction: Whether a low or a high score is good.
+    """
+
+    baseline: Trial | None
+    best: Trial | None
+    direction: Direction
+
+    @property
+    def gain(self) -> float | None:
+        """By how much the best trial beats the baseline; positive is better, None without both scores."""
+        if self.best is None or self.baseline is None:
+            return None
+        if self.best.score is None or self.baseline.score is None:
+            return None
+        difference = self.best.score - self.baseline.score
+        return difference if self.direction == "maximize" else -difference
+
+
+def choose(trials: Iterable[Trial], direction: Direction) -> Choice:
+    """The baseline and the best of `trials`."""
+    listed = list(trials)
+    complete = [trial for trial in listed if trial.state is TrialState.COMPLETE]
+    baseline = next((trial for trial in complete if trial.number == BASELINE_TRIAL), None)
+    return Choice(baseline, best_trial(complete, direction), direction)
+
+
+def best_trial(trials: Iterable[Trial], direction: Direction) -> Trial | None:
+    """The complete trial with the best score; of equal ones the earliest, so that a tie shows no gain."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    scored = [(sign * t.score, t.number, t) for t in trials if t.score is not None and t.state is TrialState.COMPLETE]
+    return min(scored, default=(0.0, 0, None), key=lambda entry: entry[:2])[2]

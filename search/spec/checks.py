@@ -1,0 +1,182 @@
+"""What must hold between the keys of a study file, and between them and the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from search.spec.catalogue import Catalogue
+from search.spec.findings import Findings
+from search.spec.sections import DataSection, ModelSection, StudySection, TrainingSection
+from search.spec.space import check_space
+from search.spec.tables import section_of
+from search.spec.wording import alternatives, did_you_mean, expected, literals, quoted, show
+
+MODEL_FORMS = ("family", "builder", "keras")
+_NEEDS_HIDDEN = "mlp"
+
+
+def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
+    """Note everything that is wrong with a study beyond its single keys.
+
+    Args:
+        tables: What `read_tables` made of them.
+        catalogue: What a study may name.
+        findings: Where problems are noted.
+    """
+    _check_sampler(tables, findings)
+    if isinstance(data := tables.get("data"), DataSection) and not findings.touches(("data", "source")):
+        _check_data(data, findings)
+    if isinstance(model := tables.get("model"), ModelSection):
+        _check_model(model, catalogue, findings)
+    if isinstance(training := tables.get("training"), TrainingSection):
+        _check_name(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
+    if "space" in tables:
+        check_space(tables, catalogue, findings)
+
+
+def check_later(document: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
+    """Refuse what the contract names and no room provides yet; techniques are left to `check_space`."""
+    for entry in sorted(catalogue.later):
+        place, _, refused = entry.partition(" = ")
+        path = tuple(place.split("."))
+        if path[0] == "space":
+            continue
+        value: Any = document
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        meant = value == refused if refused else value != _default(path)
+        if value is not None and meant:
+            wanted = _available(path, catalogue, named=bool(refused))
+            findings.add(path, f"expected {wanted}, received {show(value)}, which is not available yet")
+
+
+def _default(path: tuple[str, ...]) -> Any:
+    field = section_of(path[0]).model_fields.get(path[1]) if len(path) == 2 else None
+    return None if field is None or field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _available(path: tuple[str, ...], catalogue: Catalogue, *, named: bool) -> str:
+    """What can be given instead of a value that is not available yet."""
+    if not named:
+        default = _default(path)
+        return "this key to be left out" if default is None else show(default)
+    named_sets: dict[tuple[str, ...], Iterable[str]] = {
+        ("model", "family"): sorted(catalogue.families),
+        ("model", "activation"): sorted(catalogue.activations),
+        ("training", "optimizer"): sorted(catalogue.optimizers),
+    }
+    listed = named_sets.get(path, ())
+    if not listed and len(path) == 2:
+        field = section_of(path[0]).model_fields.get(path[1])
+        listed = literals(field.annotation) if field else ()
+    names = [name for name in listed if f"{'.'.join(path)} = {name}" not in catalogue.later]
+    return quoted(names) if names else "another value"
+
+
+def _check_name(path: tuple[str, str], name: str | None, known: Iterable[str], findings: Findings) -> None:
+    if name is not None and name not in (names := sorted(known)):
+        message = f"expected {quoted(names)}, received {show(name)}"
+        findings.add(path, message, did_you_mean(name, names))
+
+
+def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
+    study = tables.get("study")
+    if not isinstance(study, StudySection) or findings.has(("study", "sampler")):
+        return
+    if study.sampler != "grid" and study.n_trials is None:
+        wanted = expected(StudySection.model_fields["n_trials"])
+        remedy = 'Only sampler = "grid" ends by itself.'
+        findings.add(("study", "n_trials"), f"expected {wanted}, received nothing", remedy)
+
+
+def _check_data(data: DataSection, findings: Findings) -> None:
+    form = source_form(data.source)
+    if form is None:
+        message = (
+            f'expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received {show(data.source)}'
+        )
+        findings.add(("data", "source"), message, _source_hint(data.source))
+        return
+    source = f"source = {show(data.source)}"
+    needed = {"csv": ("path", "target"), "npz": ("path",)}.get(form, ())
+    for key in ("path", "target"):
+        value = getattr(data, key)
+        if key in needed and value is None and not findings.touches(("data", key)):
+            wanted = "the path of a file" if key == "path" else "a column, or a list of columns"
+            findings.add(("data", key), f"expected {wanted}, since {source}, received nothing")
+        elif key not in needed and value is not None:
+            findings.add(("data", key), f"expected no {key}, since {source}, received {show(value)}")
+    if data.path == "":
+        findings.add(("data", "path"), 'expected the path of a file, received ""')
+    if data.options and form not in ("sklearn", "function"):
+        message = f"expected no options, since {source}, received {show(data.options)}"
+        findings.add(("data", "options"), message, "Only the functions of scikit-learn and of a file take options.")
+    if isinstance(data.target, tuple) and len(set(data.target)) < len(data.target):
+        findings.add(("data", "target"), f"expected each column once, received {show(data.target)}")
+
+
+def source_form(source: str) -> str | None:
+    """How `data.source` is written: `csv`, `npz`, `sklearn`, `keras` or `function`; None when it is no source."""
+    if source in ("csv", "npz"):
+        return source
+    if is_function(source):
+        return "function"
+    package, _, name = source.partition(".")
+    return package if package in ("sklearn", "keras") and name.isidentifier() else None
+
+
+def is_function(text: str) -> bool:
+    """Whether a text has the form `FILE.py:function`."""
+    file, _, function = text.rpartition(":")
+    return file.endswith(".py") and len(file) > len(".py") and function.isidentifier()
+
+
+def _source_hint(source: str) -> str:
+    name = source.lower()
+    for suffix in ("csv", "npz"):
+        if name.endswith(f".{suffix}"):
+            return f'Write source = "{suffix}" and path = {show(source)}.'
+    if name.endswith(".py"):
+        return f"Name its function, as in {show(source + ':load')}."
+    if name.startswith(("make_", "load_", "fetch_")):
+        return f"Did you mean {show('sklearn.' + source)}?"
+    package, dot, function = source.partition(".")
+    nearest = did_you_mean(package, ("csv", "npz", "sklearn", "keras"))
+    if dot and nearest and function.isidentifier():
+        return nearest.replace('"?', f'.{function}"?')
+    return nearest
+
+
+def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) -> None:
+    given = [form for form in MODEL_FORMS if getattr(model, form) is not None]
+    if not given and not any(findings.touches(("model", form)) for form in MODEL_FORMS):
+        message = f"expected one of the keys {alternatives(MODEL_FORMS)}, received none of them"
+        findings.add(("model",), message, f"Name a family: {quoted(sorted(catalogue.families))}.", key="family")
+    for form in given[1:]:
+        message = f"expected only one of the keys {alternatives(MODEL_FORMS)}, received {' and '.join(given)}"
+        findings.add(("model", form), message, "Leave out all but one of them.")
+    _check_name(("model", "activation"), model.activation, catalogue.activations, findings)
+    if model.builder is not None and not is_function(model.builder):
+        findings.add(("model", "builder"), f'expected "FILE.py:function", received {show(model.builder)}')
+    if model.keras is not None and not model.keras.endswith(".keras"):
+        findings.add(("model", "keras"), f'expected a file that ends in ".keras", received {show(model.keras)}')
+    if model.family is not None and not findings.has(("model", "family")):
+        _check_name(("model", "family"), model.family, catalogue.families, findings)
+    if len(given) == 1 and not findings.touches(("model", given[0])):
+        _check_model_keys(model, given[0], catalogue, findings)
+
+
+def _check_model_keys(model: ModelSection, form: str, catalogue: Catalogue, findings: Findings) -> None:
+    """Refuse keys that this model does not take, and miss those that it needs."""
+    taken = catalogue.families[model.family] if model.family is not None else frozenset[str]()
+    named = f"{form} = {show(getattr(model, form))}"
+    for key in ModelSection.model_fields:
+        value = getattr(model, key)
+        if key not in MODEL_FORMS and key not in taken and value is not None:
+            wanted = f"no {key}, since {named} does not take it"
+            findings.add(("model", key), f"expected {wanted}, received {show(value)}")
+    if model.family == _NEEDS_HIDDEN and model.hidden is None:
+        wanted = expected(ModelSection.model_fields["hidden"])
+        remedy = "hidden = [] is a model without hidden layers."
+        findings.add(("model", "hidden"), f"expected {wanted}, received nothing", remedy)

@@ -1,0 +1,307 @@
+"""The entries of [space]: what may be searched, over which values.
+
+An entry is named after a technique (`l2`), a technique in some layers (`dense_2.l2`), or a setting of another
+table (`training.learning_rate`). A technique's values lie in its domain, and "off" is always among them; a
+setting's values are valid for its key, and the one that the file gives is among them, for it is the baseline's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import annotated_types
+from pydantic.fields import FieldInfo
+
+from search.spec.catalogue import Catalogue, Domain
+from search.spec.findings import Findings
+from search.spec.sections import Choices, ModelSection, Range, Section, StudySection, TrainingSection
+from search.spec.tables import accepts
+from search.spec.wording import alternatives, did_you_mean, expected, quoted, shorten, show
+
+OFF = "off"
+_SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
+_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras"})
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One name of [space] as far as it could be resolved.
+
+    Args:
+        name: As in the file.
+        domain: The numbers that it may take; None for a setting that is no number.
+        table: The table of a setting; None for a technique.
+        key: The key of a setting, or the technique.
+        names: The texts that a setting may take, when the catalogue lists them.
+    """
+
+    name: str
+    domain: Domain | None
+    table: str | None
+    key: str
+    names: frozenset[str] | None = None
+
+    @property
+    def path(self) -> tuple[str, str]:
+        return "space", self.name
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` may be one of the choices, "off" aside."""
+        if self.domain is not None:
+            return is_number(value) and self.domain.contains(value)
+        table = _SETTING_TABLES[self.table or ""]
+        return accepts(table, self.key, value) and value is not None and self._is_known(value)
+
+    def _is_known(self, value: Any) -> bool:
+        return self.names is None or value in self.names
+
+    def describe(self) -> str:
+        """What each value is to be."""
+        if self.domain is not None:
+            return self.domain.describe() + ("" if self.table else f' or "{OFF}"')
+        if self.names is not None:
+            return quoted(sorted(self.names))
+        return expected(_SETTING_TABLES[self.table or ""].model_fields[self.key])
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
+    """Note everything that is wrong with the entries of [space].
+
+    Args:
+        tables: The sections of the study, as `read_tables` gives them.
+        catalogue: The techniques, optimizers and activations.
+        findings: Where problems are noted.
+    """
+    space: Mapping[str, Range | Choices] = tables["space"]
+    study = tables.get("study")
+    if not space and not findings.touches(("space",)):
+        remedy = f"Name a technique: {quoted(sorted(catalogue.techniques))}."
+        findings.add(("space",), "expected at least one name to search, received none", remedy)
+    for name, values in space.items():
+        entry = _resolve(name, tables, catalogue, findings)
+        if entry is None:
+            continue
+        if isinstance(values, Choices):
+            _check_choices(entry, values, findings)
+        elif entry.domain is None:
+            message = f"expected a table with choices, since {entry.key} is not a number, received a range"
+            findings.add(entry.path, message, "Write { choices = [...] }.")
+        else:
+            _check_range(entry, entry.domain, values, findings)
+            if isinstance(study, StudySection) and study.sampler == "grid":
+                _check_points(entry, entry.domain, values, findings)
+        if entry.table is not None and not findings.touches(entry.path):
+            _check_baseline(entry, values, tables, findings)
+
+
+def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue) -> dict[str, Range | Choices]:
+    """The entries of a valid space with every number in the type of its parameter: `10.0` epochs are `10`."""
+    normalized: dict[str, Range | Choices] = {}
+    for name, values in space.items():
+        entry = _resolve(name, {}, catalogue, Findings("", None, ()))
+        kind = None if entry is None or entry.domain is None else entry.domain.kind
+        normalized[name] = values if kind is None else _convert(values, int if kind == "int" else float)
+    return normalized
+
+
+def _convert(values: Range | Choices, number: type[int] | type[float]) -> Range | Choices:
+    if isinstance(values, Choices):
+        return Choices(choices=tuple(v if v == OFF else number(v) for v in values.choices))
+    step = None if values.step is None else number(values.step)
+    return Range(low=number(values.low), high=number(values.high), log=values.log, step=step)
+
+
+def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> _Entry | None:
+    table, dot, key = name.partition(".")
+    if dot and table in _SETTING_TABLES:
+        return _resolve_setting(name, table, key, tables, catalogue, findings)
+    pattern, dot, technique = name.rpartition(".")
+    known = catalogue.layered if dot else catalogue.techniques.keys()
+    if technique in known and (pattern or not dot):
+        return _Entry(name, catalogue.techniques[technique], None, technique)
+    _refuse_technique(name, technique, dot, catalogue, findings)
+    return None
+
+
+def _resolve_setting(
+    name: str, table: str, key: str, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings
+) -> _Entry | None:
+    fields = _SETTING_TABLES[table].model_fields
+    keys = [k for k in fields if k not in _NEVER_SEARCHED]
+    model = tables.get("model")
+    if table == "model" and isinstance(model, ModelSection) and not findings.touches(("model", "family")):
+        taken = catalogue.families.get(model.family or "", frozenset())
+        keys = [k for k in keys if k in taken]
+    if key not in keys:
+        wanted = quoted([f"{table}.{k}" for k in keys]) if keys else f"no key of [{table}]"
+        message = f"expected {wanted}, received {show(name)}"
+        remedy = did_you_mean(name, [f"{table}.{k}" for k in keys])
+        findings.add(("space", name), message, f"{name} cannot be searched." if key in fields else remedy)
+        return None
+    listed = {"optimizer": catalogue.optimizers, "activation": catalogue.activations}.get(key)
+    return _Entry(name, _domain_of(fields[key]), table, key, listed)
+
+
+def _refuse_technique(name: str, technique: str, dot: str, catalogue: Catalogue, findings: Findings) -> None:
+    path = ("space", name)
+    known = sorted(catalogue.layered if dot else catalogue.techniques)
+    wanted = f"a technique for layers, {quoted(known)}" if dot else quoted(known)
+    message = f"expected {wanted}, received {show(name)}"
+    settings = [f"{t}.{k}" for t in _SETTING_TABLES for k in _SETTING_TABLES[t].model_fields]
+    if f"space.{technique}" in catalogue.later:
+        findings.add(path, f"{message}, which is not available yet")
+    elif dot and technique in catalogue.layered:
+        findings.add(path, message, f'Name the layers before the dot, as in "dense_2.{technique}".')
+    elif dot and technique in catalogue.techniques:
+        findings.add(path, message, f"{technique} is for the whole model: write {technique} = ...")
+    elif f"training.{name}" in settings or f"model.{name}" in settings:
+        homes = [f'"{setting}"' for setting in settings if setting.endswith(f".{name}")]
+        findings.add(path, message, f"Did you mean {alternatives(homes)}?")
+    else:
+        nearest = did_you_mean(technique, known)
+        remedy = nearest.replace('"', f'"{name.removesuffix(technique)}', 1) if dot else nearest
+        findings.add(path, message, remedy or did_you_mean(name, settings))
+
+
+def _domain_of(field: FieldInfo) -> Domain | None:
+    """The numbers that a key takes, from the bounds of its field; None when it takes no number."""
+    if field.annotation not in (int, float):
+        return None
+    low, low_open = float("-inf"), False
+    for constraint in field.metadata:
+        if isinstance(constraint, annotated_types.Gt):
+            low, low_open = float(str(constraint.gt)), True
+        elif isinstance(constraint, annotated_types.Ge):
+            low = float(str(constraint.ge))
+    return Domain(
+        kind="int" if field.annotation is int else "float",
+        low=low,
+        high=float("inf"),
+        weak="low",
+        meaning=field.description or "",
+        source="",
+        low_open=low_open,
+    )
+
+
+def _check_range(entry: _Entry, domain: Domain, values: Range, findings: Findings) -> None:
+    order = _order(domain)
+    for key, value in (("low", values.low), ("high", values.high)):
+        if not domain.contains(value):
+            remedy = _domain_hint(domain, value)
+            findings.add(entry.path, f"expected {order}, received {key} = {show(value)}", remedy, key)
+    if values.low >= values.high:
+        remedy = "Swap them." if values.low > values.high else "A single value is a list: { choices = [...] }."
+        message = f"expected {order}, received low = {show(values.low)}, high = {show(values.high)}"
+        findings.add(entry.path, message, remedy)
+    if values.log and values.low <= 0:
+        remedy = "Zero has no logarithm; off is tried anyway." if entry.table is None else ""
+        message = f"expected low > 0, since log = true, received low = {show(values.low)}"
+        findings.add(entry.path, message, remedy, "low")
+    if values.step is not None:
+        _check_step(entry, domain, values, values.step, findings)
+
+
+def _check_step(entry: _Entry, domain: Domain, values: Range, step: float, findings: Findings) -> None:
+    received, span = f"received step = {show(step)}", values.high - values.low
+    if values.log:
+        message = f"expected no step, since log = true, {received}"
+        findings.add(entry.path, message, "Leave one of the two out.", "step")
+    elif domain.kind == "int" and not float(step).is_integer():
+        findings.add(entry.path, f"expected a whole number, {received}", key="step")
+    elif step <= 0 or (values.low < values.high and step > span * (1 + 1e-9)):
+        message = f"expected 0 < step <= high - low = {show(round(span, 12))}, {received}"
+        findings.add(entry.path, message, key="step")
+
+
+def _check_points(entry: _Entry, domain: Domain, values: Range, findings: Findings) -> None:
+    """A grid needs points: steps, or the whole numbers of a range that is not logarithmic."""
+    if values.log or (domain.kind == "float" and values.step is None):
+        received = "log = true" if values.log else "no step"
+        message = f'expected choices, or a range of points, since sampler = "grid", received {received}'
+        findings.add(entry.path, message, "Give the points as choices.")
+
+
+def _check_choices(entry: _Entry, values: Choices, findings: Findings) -> None:
+    technique = entry.table is None
+    refused = [v for v in values.choices if not (technique and v == OFF) and not entry.accepts(v)]
+    if refused:
+        message = f"expected each choice to be {entry.describe()}, received {shorten(', '.join(map(show, refused)))}"
+        findings.add(entry.path, message, _choice_hint(entry, refused[0]), key="choices")
+    elif all(value == OFF for value in values.choices):
+        message = f"expected a choice besides {show(OFF)}, received {show(values.choices)}"
+        findings.add(entry.path, message, f'"{OFF}" is tried anyway.', key="choices")
+    elif len(set(values.choices)) < len(values.choices):
+        message = f"expected each choice once, received {show(values.choices)}"
+        findings.add(entry.path, message, key="choices")
+
+
+def _choice_hint(entry: _Entry, value: Any) -> str:
+    if entry.table is None and is_number(value) and value == 0:
+        return f'Write "{OFF}" for a technique that is not used.'
+    if value == OFF:
+        return f"{entry.name} is a setting, which cannot be off."
+    if entry.domain is not None and is_number(value):
+        return _domain_hint(entry.domain, value)
+    return did_you_mean(value, entry.names or ([OFF] if entry.table is None else []))
+
+
+def _domain_hint(domain: Domain, value: float) -> str:
+    """What may have been meant: the rate 0.3 by 3 or by 30 percent, 10 epochs by 10.5."""
+    if value == domain.low == 0 and domain.low_open:
+        return "Begin above 0."
+    if value in (0, domain.high):
+        return ""
+    guesses = [abs(value), value / 10, value / 100] if domain.high < float("inf") else [abs(value)]
+    if domain.kind == "int":
+        guesses = [round(abs(value))]
+    fitting = [guess for guess in guesses if domain.contains(guess)]
+    return f"Did you mean {show(fitting[0])}?" if fitting else ""
+
+
+def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str, Any], findings: Findings) -> None:
+    """A searched setting starts from the value that the file gives: the baseline's."""
+    table = tables.get(entry.table or "")
+    if table is None or findings.touches((entry.table or "", entry.key)):
+        return
+    current = getattr(table, entry.key)
+    if isinstance(values, Choices):
+        inside, wanted, received = current in values.choices, "choices", show(values.choices)
+    else:
+        received = f"low = {show(values.low)}, high = {show(values.high)}"
+        inside, wanted = _in_range(current, values), "a range"
+        if values.step is not None:
+            wanted, received = "a stepped range", f"{received}, step = {show(values.step)}"
+    message = f"expected {wanted} with the baseline's value, {entry.name} = {show(current)}, received {received}"
+    if current is None:
+        message = f"expected a value of {entry.name} for the baseline, received nothing"
+    if not inside:
+        findings.add(entry.path, message, f"Set `{entry.name}` to a value inside.")
+
+
+def _in_range(value: float, values: Range) -> bool:
+    if not values.low <= value <= values.high:
+        return False
+    if values.step is None:
+        return True
+    steps = (value - values.low) / values.step
+    return abs(steps - round(steps)) < 1e-8
+
+
+def _order(domain: Domain) -> str:
+    """The domain as an inequality: `0 < low < high < 1`."""
+    left = f"{show(_plain(domain.low))} {'<' if domain.low_open else '<='} " if domain.low > float("-inf") else ""
+    right = f" {'<' if domain.high_open else '<='} {show(_plain(domain.high))}" if domain.high < float("inf") else ""
+    noun = "whole numbers with " if domain.kind == "int" else ""
+    return f"{noun}{left}low < high{right}"
+
+
+def _plain(bound: float) -> float:
+    return int(bound) if float(bound).is_integer() else bound

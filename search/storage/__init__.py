@@ -1,0 +1,37 @@
+"""The database: opening it, the lock on a study, Optuna's tables and ours, written and read.
+
+| module | what lives there |
+|---|---|
+| `store` | `open_storage` and `Storage`: the whole public surface, one short method a question |
+| `address` | a URL becomes an `Address`, or a `UsageError`; passwords are masked here |
+| `engine` | an address becomes a SQLAlchemy engine; one context manager translates SQLAlchemy's errors |
+| `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
+| `tables` | our tables, prefix `regsearch_` |
+| `schema`, `migrations/` | creating, upgrading and checking both sets of tables |
+| `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
+| `studies`, `writing`, `reading` | statements, each on a connection that the caller opened |
+| `curves` | curves as compact bytes |
+
+Rules of the room: statements take a connection and never commit, so that a caller can put several into one
+transaction. Trials are written into Optuna's tables exactly as Optuna would, in one transaction each, so
+that plain Optuna reads them as its own. Importing this package imports SQLAlchemy and nothing heavier;
+Optuna and Alembic are imported by the one function that creates tables.
+
+What a trial means and when it is written is decided in `search.tuning`; what is read is drawn in
+`search.reporting`.
+"""
+
+from search.storage.address import default_url
+from search.storage.locks import StudyLock
+from search.storage.reading import Progress
+from search.storage.store import Storage, open_storage
+from search.storage.writing import MAX_INTERMEDIATE_VALUES
+
+__all__ = [
+    "MAX_INTERMEDIATE_VALUES",
+    "Progress",
+    "Storage",
+    "StudyLock",
+    "default_url",
+    "open_storage",
+]

@@ -1,0 +1,117 @@
+"""An address becomes a SQLAlchemy engine; SQLAlchemy's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from search.errors import Problem, StorageError
+from search.storage.address import Address
+
+_BUSY_SECONDS = 60.0
+_WRITES = "regsearch_writes"
+
+# What a database says, and what to do about it. The first match counts.
+_REMEDIES = (
+    ("disk is full", "Free some space and run again: what was accepted is kept."),
+    ("disk I/O error", "Check the disk, then run again: what was accepted is kept."),
+    ("readonly database", "Make the file and its folder writable."),
+    ("unable to open", "Check that the file exists, and that it and its folder may be read and written."),
+    ("not a database", "Name a SQLite file, or a new one."),
+    ("malformed", "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."),
+    (
+        "is locked",
+        f"Another program has kept it for {_BUSY_SECONDS:.0f} seconds; end that program, then try again.",
+    ),
+    ("authentication failed", "Check the user and the password."),
+    ("no password supplied", "Give a password in the URL, in PGPASSWORD or in ~/.pgpass."),
+    ("does not exist", "Create it on the server, or check its name."),
+    ("permission denied", "Give this user the right to do so on the server."),
+)
+_UNREACHABLE = "Check that the server runs and can be reached, then run again: what was accepted is kept."
+
+
+def make_engine(address: Address) -> sa.Engine:
+    """An engine that opens an existing database; it creates no file.
+
+    SQLite waits up to 60 s for another writer and flushes every commit to the disk (synchronous FULL).
+    PostgreSQL is given up after 10 s; connections are tested before they are used, and a peer that vanished
+    is noticed within about a minute.
+    """
+    if address.path is not None:
+        return _make_sqlite_engine(address, address.path.as_uri())
+    options: dict[str, Any] = {
+        "connect_timeout": 10,
+        "application_name": "regsearch",
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    }
+    new = {key: value for key, value in options.items() if key not in address.url.query}
+    return sa.create_engine(address.url, pool_pre_ping=True, connect_args=new, hide_parameters=True)
+
+
+def writing(engine: sa.Engine) -> sa.Engine:
+    """The same engine, for transactions that write.
+
+    On SQLite they take the writer's place at once. A transaction that reads first and writes later could
+    not be saved by waiting: SQLite refuses it when another one has written in between.
+    """
+    return engine.execution_options(**{_WRITES: True})
+
+
+def _make_sqlite_engine(address: Address, uri: str) -> sa.Engine:
+    given = {key: value for key, value in address.url.query.items() if key not in ("uri", "timeout")}
+    # mode=rw: SQLite's own way to say that a missing file is an error and not a new, empty database.
+    url = sa.URL.create("sqlite", database=uri, query={"mode": "rw", **given, "uri": "true"})
+    timeout = float(str(address.url.query.get("timeout", _BUSY_SECONDS)))
+    # isolation_level None: Python's sqlite3 would begin transactions late and of its own kind; see `begin`.
+    engine = sa.create_engine(url, connect_args={"timeout": timeout, "isolation_level": None}, hide_parameters=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _record: object) -> None:
+        connection.cursor().execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def translated(address: Address) -> Iterator[None]:
+    """Turn what a database driver raises inside the block into a `StorageError`.
+
+    Errors of a driver (its connection, the disk, the server's refusals) are translated; SQLAlchemy's
+    complaints about a wrong use of its interface are bugs of ours and pass.
+    """
+    try:
+        yield
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        raise _translate(address, error) from error
+
+
+def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
+    said = str(getattr(error, "orig", None) or error).strip()
+    line = " ".join(said.split())
+    secrets = [address.url.password, *(v for k, v in address.url.query.items() if "password" in k)]
+    for secret in secrets:
+        if secret:
+            line = line.replace(str(secret), "***")
+    remedy = next((remedy for words, remedy in _REMEDIES if words in line), "")
+    if not remedy and isinstance(error, sa.exc.OperationalError) and address.path is None:
+        remedy = _UNREACHABLE
+    received = line.rstrip(".") or type(error).__name__
+    return storage_error(address, f"expected the database to do its work, received: {received}", remedy)
+
+
+def storage_error(address: Address, message: str, remedy: str = "") -> StorageError:
+    """A `StorageError` whose place is the database."""
+    return StorageError(str(Problem(f"storage {address.shown}", message, remedy)))

@@ -1,0 +1,180 @@
+"""Statements that read trials, each on a connection that the caller opened. None asks once per trial."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from search.records import Configuration, Curve, Parameter, RunSummary, Trial, TrialState
+from search.storage import optuna_tables, tables
+from search.storage.curves import decode_curve
+from search.storage.writing import CONFIGURATION, ERROR
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Args:
+        counts: Number of trials in each state; states without trials are absent.
+        best_trial: Number of the best complete trial, the first among equals; None when none is complete.
+        best_score: Its score.
+        started: When the first trial started, UTC, naive.
+        completed: When the latest finished trial ended, UTC, naive.
+    """
+
+    counts: Mapping[TrialState, int] = field(default_factory=dict)
+    best_trial: int | None = None
+    best_score: float | None = None
+    started: dt.datetime | None = None
+    completed: dt.datetime | None = None
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials in whatever state."""
+        return sum(self.counts.values())
+
+
+def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
+    """All trials of a study by number, in two queries."""
+    parameters = _read_parameters(connection, study_id)
+    trials, values = optuna_tables.trials, optuna_tables.trial_values
+    configuration = optuna_tables.trial_user_attributes.alias("configuration")
+    error = optuna_tables.trial_user_attributes.alias("error")
+    query = (
+        sa.select(
+            trials.c.trial_id,
+            trials.c.number,
+            trials.c.state,
+            trials.c.datetime_start,
+            trials.c.datetime_complete,
+            values.c.value,
+            configuration.c.value_json,
+            error.c.value_json,
+        )
+        .outerjoin(values, (values.c.trial_id == trials.c.trial_id) & (values.c.objective == 0))
+        .outerjoin(configuration, _attribute(configuration, CONFIGURATION))
+        .outerjoin(error, _attribute(error, ERROR))
+        .where(trials.c.study_id == study_id)
+        .order_by(trials.c.number)
+    )
+    return [
+        Trial(
+            number=number,
+            state=TrialState[state],
+            configuration=Configuration() if settings is None else Configuration.from_json(settings),
+            score=score if state == TrialState.COMPLETE.name else None,
+            error=None if reason is None else str(json.loads(reason)),
+            parameters=tuple(parameters.get(trial_id, ())),
+            started=started,
+            completed=completed,
+        )
+        for trial_id, number, state, started, completed, score, settings, reason in connection.execute(query)
+    ]
+
+
+def read_progress(connection: sa.Connection, study_id: int) -> Progress:
+    """Counts, best trial and times, in three queries whatever the number of trials."""
+    trials, values = optuna_tables.trials, optuna_tables.trial_values
+    groups = connection.execute(
+        sa.select(
+            trials.c.state,
+            sa.func.count(),
+            sa.func.min(trials.c.datetime_start),
+            sa.func.max(trials.c.datetime_complete),
+        )
+        .where(trials.c.study_id == study_id)
+        .group_by(trials.c.state)
+    ).all()
+    directions = optuna_tables.study_directions
+    direction = connection.scalar(
+        sa.select(directions.c.direction).where(directions.c.study_id == study_id, directions.c.objective == 0)
+    )
+    better_first = values.c.value.desc() if direction == "MAXIMIZE" else values.c.value.asc()
+    best = connection.execute(
+        sa.select(trials.c.number, values.c.value)
+        .join(values, values.c.trial_id == trials.c.trial_id)
+        .where(
+            trials.c.study_id == study_id,
+            trials.c.state == TrialState.COMPLETE.name,
+            values.c.objective == 0,
+            values.c.value_type == "FINITE",
+        )
+        .order_by(better_first, trials.c.number)
+        .limit(1)
+    ).one_or_none()
+    return Progress(
+        counts={TrialState[state]: count for state, count, _, _ in groups},
+        best_trial=None if best is None else best.number,
+        best_score=None if best is None else best.value,
+        started=min((started for _, _, started, _ in groups if started is not None), default=None),
+        completed=max((done for _, _, _, done in groups if done is not None), default=None),
+    )
+
+
+def read_runs(connection: sa.Connection, study_id: int, trial: int | None = None) -> list[RunSummary]:
+    """The runs of the search, of one trial or of all, by trial, fold and repeat."""
+    runs = tables.runs
+    query = sa.select(runs).where(runs.c.study_id == study_id, runs.c.purpose == tables.SEARCH)
+    if trial is not None:
+        query = query.where(runs.c.trial_number == trial)
+    rows = connection.execute(query.order_by(runs.c.trial_number, runs.c.fold, runs.c.repeat))
+    return [
+        RunSummary(
+            trial=row.trial_number,
+            fold=row.fold,
+            repeat=row.repeat,
+            seed=row.seed,
+            score=row.score,
+            error=row.error,
+            penalty=math.nan if row.penalty is None else row.penalty,
+            epochs_trained=row.epochs_trained,
+            best_epoch=row.best_epoch,
+            weight_norms=json.loads(row.weight_norms),
+            seconds=row.seconds,
+            engine=row.engine,
+            worker=row.worker,
+        )
+        for row in rows
+    ]
+
+
+def read_curve(connection: sa.Connection, study_id: int, trial: int, fold: int, repeat: int) -> Curve | None:
+    """The curve of one run of the search; None when there is no such run."""
+    runs, curves = tables.runs, tables.curves
+    packed = connection.scalar(
+        sa.select(curves.c.curve)
+        .join(runs, runs.c.run_id == curves.c.run_id)
+        .where(
+            runs.c.study_id == study_id,
+            runs.c.trial_number == trial,
+            runs.c.purpose == tables.SEARCH,
+            runs.c.fold == fold,
+            runs.c.repeat == repeat,
+        )
+    )
+    return None if packed is None else decode_curve(bytes(packed))
+
+
+def _read_parameters(connection: sa.Connection, study_id: int) -> dict[int, list[Parameter]]:
+    trials, params = optuna_tables.trials, optuna_tables.trial_params
+    query = (
+        sa.select(params.c.trial_id, params.c.param_name, params.c.param_value, params.c.distribution_json)
+        .join(trials, trials.c.trial_id == params.c.trial_id)
+        .where(trials.c.study_id == study_id)
+        .order_by(params.c.param_id)
+    )
+    found = defaultdict(list)
+    for trial_id, name, value, distribution in connection.execute(query):
+        found[trial_id].append(Parameter(name, value, distribution))
+    return found
+
+
+def _attribute(alias: sa.FromClause, key: str) -> sa.ColumnElement[bool]:
+    return (alias.c.trial_id == optuna_tables.trials.c.trial_id) & (alias.c.key == key)

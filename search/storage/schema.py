@@ -1,0 +1,156 @@
+"""Creating, upgrading and checking the tables: Optuna's and ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+
+import sqlalchemy as sa
+
+from search.storage import optuna_tables
+from search.storage.address import Address
+from search.storage.engine import storage_error, translated, writing
+from search.storage.locks import make_lock
+
+REVISION = "r0001"
+"""The newest version of our tables; a test compares it with the newest migration."""
+
+VERSION_TABLE = sa.Table("regsearch_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))
+_CREATION_SECONDS = 60.0
+
+
+def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool:
+    """Make sure that the database has tables that we can read.
+
+    Args:
+        address: Where the database is; for messages.
+        engine: Its engine.
+        create: Create or upgrade what is missing; otherwise nothing is written.
+    Returns:
+        Whether our tables are there. Without `create` they may be missing: a database of plain Optuna.
+    Raises:
+        StorageError: The tables are of a version that we do not know, or are missing and `create` is false.
+    """
+    if create and _stored(address, engine) != (optuna_tables.REVISION, REVISION):
+        with _creation_lock(address, engine):
+            _create(address, engine)
+    optuna, ours = _stored(address, engine)
+    _check_optuna(address, optuna)
+    _check_ours(address, ours)
+    return ours is not None
+
+
+def _create(address: Address, engine: sa.Engine) -> None:
+    """Create what is missing; under the creation lock, so that another process may just have done it."""
+    optuna, ours = _stored(address, engine)
+    if ours is None or not _is_known(ours):
+        _check_ours(address, ours)
+    if optuna is None:
+        _create_optuna_tables(address)
+    else:
+        _check_optuna(address, optuna)
+    if address.path is not None:
+        _use_write_ahead_log(address, engine)
+    _upgrade_our_tables(address, engine)
+
+
+def _create_optuna_tables(address: Address) -> None:
+    import optuna
+
+    server = {"connect_args": {"connect_timeout": 10}} if address.path is None else {}
+    with translated(address):
+        try:
+            # Our own check of the version comes after, with a message that names both versions.
+            storage = optuna.storages.RDBStorage(
+                address.optuna_url, engine_kwargs=server, skip_compatibility_check=True
+            )
+        except optuna.exceptions.StorageInternalError as error:
+            raise error.__cause__ or error from None
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _use_write_ahead_log(address: Address, engine: sa.Engine) -> None:
+    """Let readers read while the coordinator writes. SQLite keeps the setting in the file."""
+    with translated(address):
+        # Not through SQLAlchemy: it opens a transaction, and the mode cannot change inside one.
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode=WAL")
+        except sqlite3.Error as error:
+            raise sa.exc.OperationalError("PRAGMA journal_mode=WAL", None, error) from error
+        finally:
+            raw.close()
+
+
+def _upgrade_our_tables(address: Address, engine: sa.Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    with as_file(files("search.storage").joinpath("migrations")) as folder:
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        # One transaction for tables and version: a migration that is killed has not begun.
+        with translated(address), writing(engine).begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+@contextmanager
+def _creation_lock(address: Address, engine: sa.Engine) -> Iterator[None]:
+    lock = make_lock(address, engine, None)
+    if not lock.acquire(_CREATION_SECONDS):
+        message = f"expected to create tables within {_CREATION_SECONDS:.0f} s, received another process doing so"
+        raise storage_error(address, message, "Try again when it is done.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _stored(address: Address, engine: sa.Engine) -> tuple[str | None, str | None]:
+    """The stored versions of Optuna's tables and ours; None for tables that are not there."""
+    if address.path is not None and not address.path.exists():
+        return None, None
+    with translated(address), engine.connect() as connection:
+        present = sa.inspect(connection).get_table_names()
+        optuna, ours = (
+            connection.scalar(sa.select(table.c.version_num)) if table.name in present else None
+            for table in (optuna_tables.alembic_version, VERSION_TABLE)
+        )
+    return optuna, ours
+
+
+def _check_optuna(address: Address, revision: str | None) -> None:
+    if revision == optuna_tables.REVISION:
+        return
+    if revision is None:
+        message, remedy = "received none", "`regsearch run` creates them; check the URL if they should exist."
+    elif revision in optuna_tables.OLDER_REVISIONS:
+        message = f"received version {revision}"
+        remedy = "Back the database up, then upgrade it: optuna storage upgrade --storage URL."
+    else:
+        message = f"received version {revision}"
+        remedy = "Install a regsearch that knows this version, or name another database."
+    expected = f"expected Optuna's tables of version {optuna_tables.REVISION}"
+    raise storage_error(address, f"{expected}, {message}", remedy)
+
+
+def _check_ours(address: Address, revision: str | None) -> None:
+    if revision in (None, REVISION):
+        return
+    remedy = (
+        "`regsearch run` upgrades them."
+        if _is_known(str(revision))
+        else "They were made by a newer regsearch; install that one, or name another database."
+    )
+    message = f"expected regsearch's tables of version {REVISION}, received version {revision}"
+    raise storage_error(address, message, remedy)
+
+
+def _is_known(revision: str) -> bool:
+    """Whether this version of our tables is one that we can upgrade: they are numbered r0001, r0002, ..."""
+    return len(revision) == len(REVISION) and revision <= REVISION

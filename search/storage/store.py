@@ -1,0 +1,355 @@
+"""`open_storage` and `Storage`: what the rest of the house knows of the database."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+
+from search.errors import Problem, StorageError, StudyLockedError, UnknownStudyError, UsageError
+from search.records import (
+    Configuration,
+    Coordinator,
+    Curve,
+    Direction,
+    Parameter,
+    RunResult,
+    RunSummary,
+    StudyRecord,
+    Trial,
+    TrialState,
+)
+from search.storage import reading, studies
+from search.storage import writing as trials
+from search.storage.address import Address, parse_address
+from search.storage.engine import make_engine, storage_error, translated, writing
+from search.storage.locks import StudyLock, make_lock
+from search.storage.schema import prepare_schema
+
+
+def open_storage(url: str, *, create: bool = False) -> Storage:
+    """Open a database; use it as a context manager, or close it.
+
+    Args:
+        url: A SQLAlchemy URL of SQLite or PostgreSQL, as Optuna takes it.
+        create: Create the file and the tables that are missing, and upgrade ours. Without it nothing is
+            written, and a missing file is an error and stays missing.
+    Raises:
+        UsageError: The URL cannot be used.
+        StorageError: The database cannot be reached or read, or its tables are of a version that we do not
+            know.
+    """
+    address = parse_address(url)
+    _check_path(address, create)
+    engine = make_engine(address)
+    try:
+        has_our_tables = prepare_schema(address, engine, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Storage(address, engine, has_our_tables=has_our_tables)
+
+
+class Storage:
+    """A database of studies. Every method is one transaction and raises `StorageError` when the database
+    fails.
+
+    Trials and studies that other programs made with Optuna in the same database are left alone.
+    """
+
+    def __init__(self, address: Address, engine: sa.Engine, *, has_our_tables: bool) -> None:
+        self._address = address
+        self._engine = engine
+        self._has_our_tables = has_our_tables
+
+    def __enter__(self) -> Storage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Storage({self.url_shown!r})"
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @property
+    def url_shown(self) -> str:
+        """The URL with its password masked."""
+        return self._address.shown
+
+    # Studies
+
+    def studies(self) -> list[StudyRecord]:
+        """Our studies, in order of creation."""
+        if not self._has_our_tables:
+            return []
+        with self._reading() as connection:
+            return studies.read_studies(connection)
+
+    def study(self, name: str) -> StudyRecord:
+        """The study of that name.
+
+        Raises:
+            UnknownStudyError: There is none; the message names the nearest.
+        """
+        known = {study.name: study for study in self.studies()}
+        if name in known:
+            return known[name]
+        received = f"received {name!r}"
+        if name in self.foreign_studies():
+            received += ", which another program made with Optuna"
+        nearest = difflib.get_close_matches(name, known, n=3)
+        if nearest:
+            remedy = f"Did you mean {' or '.join(nearest)}?"
+        else:
+            remedy = "`regsearch studies` lists them." if known else "It holds none yet; `regsearch run` makes one."
+        raise UnknownStudyError(
+            Problem(f"storage {self.url_shown}", f"expected the name of a study, {received}", remedy)
+        )
+
+    def foreign_studies(self) -> list[str]:
+        """Names of the studies that other programs made with Optuna in this database."""
+        ours = {study.name for study in self.studies()}
+        with self._reading() as connection:
+            return [name for name in studies.read_names(connection) if name not in ours]
+
+    def create_study(
+        self,
+        name: str,
+        direction: Direction,
+        metric: str,
+        spec: Mapping[str, Any],
+        data_sha256: str,
+        n_trials: int,
+    ) -> StudyRecord:
+        """Write a new study, Optuna's part and ours.
+
+        Raises:
+            UsageError: A study of that name exists.
+        """
+        with self._writing() as connection:
+            if name in studies.read_names(connection):
+                message = f"expected a name that is free, received {name!r}"
+                remedy = "Choose another with --study-name."
+                raise UsageError(Problem(f"storage {self.url_shown}", message, remedy))
+            studies.insert_study(
+                connection,
+                name=name,
+                direction=direction,
+                metric=metric,
+                spec=spec,
+                data_sha256=data_sha256,
+                n_trials=n_trials,
+            )
+        return self.study(name)
+
+    def set_n_trials(self, study_id: int, n_trials: int) -> None:
+        """Write down a new total."""
+        self._update_study(study_id, n_trials=n_trials)
+
+    def request_stop(self, name: str) -> None:
+        """Ask the study's coordinator to drain."""
+        self._update_study(self.study(name).study_id, stop_requested=True)
+
+    def clear_stop(self, study_id: int) -> None:
+        """Take the request to stop back."""
+        self._update_study(study_id, stop_requested=False)
+
+    def stop_requested(self, study_id: int) -> bool:
+        """Whether the coordinator is asked to drain; one cheap query."""
+        with self._reading() as connection:
+            requested = studies.read_stop_requested(connection, study_id)
+        if requested is None:
+            raise self._deleted(study_id)
+        return requested
+
+    # Trials
+
+    def trials(self, study_id: int) -> list[Trial]:
+        """All trials of a study, by number."""
+        with self._reading() as connection:
+            return reading.read_trials(connection, study_id)
+
+    def progress(self, study_id: int) -> reading.Progress:
+        """Counts per state, best trial and times, without reading the trials."""
+        with self._reading() as connection:
+            return reading.read_progress(connection, study_id)
+
+    def start_trial(
+        self,
+        study_id: int,
+        number: int,
+        configuration: Configuration,
+        parameters: Sequence[Parameter],
+        baseline: bool = False,
+    ) -> None:
+        """Write a trial that starts now, in one transaction.
+
+        Args:
+            study_id: Key of the study.
+            number: The next number of the study, counted from 0.
+            configuration: The effective configuration.
+            parameters: What was sampled, in Optuna's representation.
+            baseline: Whether this is the trial with everything off.
+        Raises:
+            StorageError: `number` is not the next one: it exists, or another program wrote trials.
+        """
+        with self._writing() as connection, self._refusals(study_id):
+            trials.insert_trial(connection, study_id, number, configuration, parameters, baseline)
+
+    def finish_trial(
+        self,
+        study_id: int,
+        number: int,
+        state: TrialState,
+        score: float | None = None,
+        error: str | None = None,
+        results: Sequence[RunResult] = (),
+        intermediate: Mapping[int, float] | None = None,
+        user_attrs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the end of a trial with its runs and curves, in one transaction.
+
+        Args:
+            study_id: Key of the study.
+            number: Number of a trial that is RUNNING.
+            state: COMPLETE (with a score), PRUNED (with one or none) or FAIL (with an error).
+            score: Mean score over the runs, finite.
+            error: Why the trial failed.
+            results: Its runs.
+            intermediate: Step to value for Optuna's dashboard and pruners, at most 50.
+            user_attrs: Further attributes that Optuna shows, JSON-ready.
+        Raises:
+            StorageError: The trial is not RUNNING; nothing was written, so that telling twice does no harm.
+            ValueError: The outcome contradicts itself, or there are more than 50 intermediate values.
+        """
+        with self._writing() as connection, self._refusals(study_id):
+            trials.update_trial(
+                connection,
+                study_id,
+                number,
+                state=state,
+                score=score,
+                error=error,
+                results=results,
+                intermediate=intermediate or {},
+                user_attrs=user_attrs or {},
+            )
+
+    def runs(self, study_id: int, trial: int | None = None) -> list[RunSummary]:
+        """The runs of one trial, or of all, by trial, fold and repeat."""
+        with self._reading() as connection:
+            return reading.read_runs(connection, study_id, trial)
+
+    def curve(self, study_id: int, trial: int, fold: int, repeat: int) -> Curve:
+        """The curve of one run, in the precision of float32.
+
+        Raises:
+            StorageError: There is no such run.
+        """
+        with self._reading() as connection:
+            curve = reading.read_curve(connection, study_id, trial, fold, repeat)
+        if curve is None:
+            run = f"trial {trial}, fold {fold}, repeat {repeat} of study {study_id}"
+            raise storage_error(self._address, f"expected a run of {run}, received none")
+        return curve
+
+    # The lock
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[StudyLock]:
+        """Hold the lock of a study, which need not exist yet, for the length of a `with` block.
+
+        The block gets the lock: `lock.check()` raises when it was lost meanwhile.
+
+        Raises:
+            StudyLockedError: Another coordinator holds it; the message says which.
+        """
+        lock = make_lock(self._address, self._engine, name)
+        if not lock.acquire():
+            raise self._locked(name)
+        try:
+            with self._writing() as connection:
+                studies.write_coordinator(connection, name)
+            try:
+                yield lock
+            finally:
+                # Who holds a study is told by the lock; a name that stays behind misleads nobody.
+                with suppress(StorageError), self._writing() as connection:
+                    studies.delete_coordinator(connection, name)
+        finally:
+            lock.release()
+
+    def holder(self, name: str) -> Coordinator | None:
+        """Who coordinates the study now; None when nobody does, whatever a dead coordinator left behind."""
+        if not self._has_our_tables:
+            return None
+        with self._reading() as connection:
+            coordinator = studies.read_coordinator(connection, name)
+        if coordinator is None:
+            return None
+        return coordinator if make_lock(self._address, self._engine, name).held() else None
+
+    # Inside
+
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        return _transaction(self._address, self._engine)
+
+    def _writing(self) -> AbstractContextManager[sa.Connection]:
+        return _transaction(self._address, writing(self._engine))
+
+    def _update_study(self, study_id: int, **values: int | bool) -> None:
+        with self._writing() as connection:
+            found = studies.update_study(connection, study_id, **values)
+        if not found:
+            raise self._deleted(study_id)
+
+    @contextmanager
+    def _refusals(self, study_id: int) -> Iterator[None]:
+        try:
+            yield
+        except trials.TrialRefusedError as error:
+            remedy = "Another program wrote to this study; only its coordinator may."
+            raise storage_error(self._address, f"study {study_id}: {error}", remedy) from error
+
+    def _deleted(self, study_id: int) -> StorageError:
+        message = f"expected study {study_id} to exist, received that it was deleted"
+        return storage_error(self._address, message)
+
+    def _locked(self, name: str) -> StudyLockedError:
+        with self._reading() as connection:
+            who = studies.read_coordinator(connection, name)
+        holder = f"process {who.pid} on {who.host} since {who.since:%Y-%m-%d %H:%M:%S} UTC" if who else "a process"
+        message = f"expected study {name!r} to be free, received that {holder} coordinates it"
+        remedy = f"Wait for its end, or ask it to stop: regsearch stop {name}."
+        return StudyLockedError(str(Problem(f"storage {self.url_shown}", message, remedy)))
+
+
+@contextmanager
+def _transaction(address: Address, engine: sa.Engine) -> Iterator[sa.Connection]:
+    with translated(address), engine.begin() as connection:
+        yield connection
+
+
+def _check_path(address: Address, create: bool) -> None:
+    """Refuse a path that SQLite could only call `unable to open database file`."""
+    path = address.path
+    if path is None:
+        return
+    if path.is_dir():
+        raise storage_error(address, "expected a file, received a folder", "Name a file in it.")
+    if not path.parent.is_dir():
+        remedy = "Create the folder, or name another."
+        raise storage_error(address, f"expected the folder {path.parent} to exist, received none", remedy)
+    if not create and not path.exists():
+        remedy = "Check the path; `regsearch run` creates the file."
+        raise storage_error(address, f"expected the file {path} to exist, received none", remedy)

@@ -1,0 +1,134 @@
+"""Statements about studies, each on a connection that the caller opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import sqlalchemy as sa
+
+from search.records import Coordinator, Direction, StudyRecord
+from search.storage import optuna_tables, tables
+
+_VERSIONS_OF = ("regsearch", "optuna", "keras", "tensorflow", "numpy", "scikit-learn")
+_DIRECTIONS: Mapping[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
+
+
+def utc_now() -> dt.datetime:
+    """Now, in UTC without a time zone, as Optuna's tables hold it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def read_studies(connection: sa.Connection) -> list[StudyRecord]:
+    """Our studies, in order of creation."""
+    theirs, ours, directions = optuna_tables.studies, tables.studies, optuna_tables.study_directions
+    query = (
+        sa.select(theirs.c.study_name, directions.c.direction, ours)
+        .join(ours, ours.c.study_id == theirs.c.study_id)
+        .join(directions, directions.c.study_id == theirs.c.study_id)
+        .where(directions.c.objective == 0)
+        .order_by(theirs.c.study_id)
+    )
+    return [
+        StudyRecord(
+            name=row.study_name,
+            study_id=row.study_id,
+            direction=_DIRECTIONS[row.direction],
+            metric=row.metric,
+            spec=json.loads(row.spec),
+            data_sha256=row.data_sha256,
+            created=row.created,
+            n_trials=row.n_trials,
+            stop_requested=row.stop_requested,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def read_names(connection: sa.Connection) -> list[str]:
+    """The names of all studies, of whatever program."""
+    names = sa.select(optuna_tables.studies.c.study_name).order_by(optuna_tables.studies.c.study_id)
+    return list(connection.scalars(names))
+
+
+def insert_study(
+    connection: sa.Connection,
+    *,
+    name: str,
+    direction: Direction,
+    metric: str,
+    spec: Mapping[str, Any],
+    data_sha256: str,
+    n_trials: int,
+) -> None:
+    """Write a new study: Optuna's rows, with attributes that its dashboard shows, and ours."""
+    insert = sa.insert(optuna_tables.studies).values(study_name=name)
+    study_id = connection.scalars(insert.returning(optuna_tables.studies.c.study_id)).one()
+    connection.execute(
+        sa.insert(optuna_tables.study_directions).values(study_id=study_id, objective=0, direction=direction.upper())
+    )
+    shown = {"regsearch:metric": metric, "regsearch:data_sha256": data_sha256}
+    connection.execute(
+        sa.insert(optuna_tables.study_user_attributes),
+        [{"study_id": study_id, "key": key, "value_json": json.dumps(value)} for key, value in shown.items()],
+    )
+    connection.execute(
+        sa.insert(tables.studies).values(
+            study_id=study_id,
+            spec=json.dumps(spec, allow_nan=False),
+            metric=metric,
+            data_sha256=data_sha256,
+            created=utc_now(),
+            n_trials=n_trials,
+            stop_requested=False,
+            versions=json.dumps(_installed_versions(_VERSIONS_OF)),
+        )
+    )
+
+
+def update_study(connection: sa.Connection, study_id: int, **values: int | bool) -> bool:
+    """Set columns of our row; False when the study is gone."""
+    result = connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == study_id).values(**values))
+    return result.rowcount == 1
+
+
+def read_stop_requested(connection: sa.Connection, study_id: int) -> bool | None:
+    """Whether the study is asked to stop; None when it is gone."""
+    return connection.scalar(sa.select(tables.studies.c.stop_requested).where(tables.studies.c.study_id == study_id))
+
+
+def read_coordinator(connection: sa.Connection, name: str) -> Coordinator | None:
+    """Who took the study's lock last and did not put it back; the process may be dead."""
+    who = tables.coordinators
+    row = connection.execute(sa.select(who).where(who.c.study_name == name)).one_or_none()
+    return None if row is None else Coordinator(row.host, row.pid, row.since)
+
+
+def write_coordinator(connection: sa.Connection, name: str) -> None:
+    """Write down that this process holds the study, whoever did before."""
+    who = tables.coordinators
+    connection.execute(sa.delete(who).where(who.c.study_name == name))
+    row = {"study_name": name, "host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()}
+    connection.execute(sa.insert(who), [row])
+
+
+def delete_coordinator(connection: sa.Connection, name: str) -> None:
+    """Write down that this process no longer holds the study; another's name, after a lost lock, stays."""
+    who = tables.coordinators
+    mine = (who.c.host == socket.gethostname()) & (who.c.pid == os.getpid())
+    connection.execute(sa.delete(who).where(who.c.study_name == name, mine))
+
+
+def _installed_versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a checkout on the path, never installed
+            continue
+    return found

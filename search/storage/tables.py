@@ -1,0 +1,83 @@
+"""Our tables, beside Optuna's. What creates them is in `migrations/`; a test holds the two together.
+
+A study of ours has one row in Optuna's `studies` and one in `regsearch_studies`; a study without the latter
+was made by another program and is left alone. Deleting a study with Optuna deletes our rows too: by foreign
+keys on PostgreSQL, by a trigger on SQLite, where Optuna leaves foreign keys off and where the key of a
+deleted study is given out again.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from search.storage import optuna_tables
+
+METADATA = sa.MetaData()
+_DOUBLE = sa.Float(53)
+
+studies = sa.Table(
+    "regsearch_studies",
+    METADATA,
+    sa.Column(
+        "study_id",
+        sa.Integer,
+        sa.ForeignKey(optuna_tables.studies.c.study_id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("spec", sa.Text, nullable=False, comment="the resolved study file, JSON"),
+    sa.Column("metric", sa.Text, nullable=False),
+    sa.Column("data_sha256", sa.String(64), nullable=False),
+    sa.Column("created", sa.DateTime, nullable=False, comment="UTC"),
+    sa.Column("n_trials", sa.Integer, nullable=False, comment="the total that the latest run asked for"),
+    sa.Column("stop_requested", sa.Boolean, nullable=False),
+    sa.Column("versions", sa.Text, nullable=False, comment="package to version at creation, JSON"),
+)
+
+coordinators = sa.Table(
+    "regsearch_coordinators",
+    METADATA,
+    sa.Column("study_name", sa.String(512), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False, comment="UTC"),
+    comment="who took a study's lock last; the lock alone says whether it is still held",
+)
+
+runs = sa.Table(
+    "regsearch_runs",
+    METADATA,
+    sa.Column("run_id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.Integer, sa.ForeignKey(studies.c.study_id, ondelete="CASCADE"), nullable=False),
+    sa.Column("trial_number", sa.Integer, nullable=False),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("fold", sa.Integer, nullable=False),
+    sa.Column("repeat", sa.Integer, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("score", _DOUBLE, comment="null when the run failed"),
+    sa.Column("error", sa.Text, comment="null when it did not"),
+    sa.Column("penalty", _DOUBLE, comment="null stands for not a number"),
+    sa.Column("epochs_trained", sa.Integer, nullable=False),
+    sa.Column("best_epoch", sa.Integer, nullable=False),
+    sa.Column("weight_norms", sa.Text, nullable=False, comment="layer to L2 norm, JSON"),
+    sa.Column("seconds", _DOUBLE, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.UniqueConstraint("study_id", "trial_number", "purpose", "fold", "repeat"),
+)
+
+curves = sa.Table(
+    "regsearch_curves",
+    METADATA,
+    sa.Column(
+        "run_id",
+        sa.Integer,
+        sa.ForeignKey(runs.c.run_id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("curve", sa.LargeBinary, nullable=False, comment="see search/storage/curves.py"),
+)
+
+SEARCH = "search"
+"""The purpose of a run that scores a trial of the search."""

@@ -1,0 +1,26 @@
+"""Patience: early stopping, whose clock `search.training.stopping` keeps."""
+
+from __future__ import annotations
+
+from search.spec.catalogue import Domain
+from search.techniques._base import Technique
+
+
+class Patience(Technique):
+    """Ends a run when the penalty-free loss of the stop rows has not improved for so many epochs.
+
+    The weights of the best epoch are kept. The more patience, the weaker the regularization: a run with
+    endless patience is a run without early stopping, except that its stop rows do not train.
+
+    Source: Prechelt 1998, Early stopping - but when?
+    """
+
+    name = "patience"
+    domain = Domain(
+        kind="int",
+        low=1,
+        high=float("inf"),
+        weak="high",
+        meaning="epochs without improvement on the stop rows after which training ends",
+        source="Prechelt 1998",
+    )

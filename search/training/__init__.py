@@ -1,0 +1,20 @@
+"""One run: a configuration is trained on one fold with one seed, and scored.
+
+| module | what lives there |
+|---|---|
+| `plan` | `TrainingPlan`: what a worker is given, once a study; never a sealed row |
+| `worker` | `train_run`: run in, result out |
+| `engines` | how the epochs are run: `fit` is Keras' own loop |
+| `stopping` | early stopping on the stop rows |
+| `scoring` | metrics, in NumPy, by scikit-learn's definitions |
+| `session` | TensorFlow is set up, once a process |
+
+What is trained is described in `search.models`; who trains which run is decided in `search.tuning`, where in
+`search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
+"""
+
+from search.training.plan import TrainingPlan
+from search.training.scoring import METRICS, Metric, default_metric
+from search.training.worker import train_run
+
+__all__ = ["METRICS", "Metric", "TrainingPlan", "default_metric", "train_run"]

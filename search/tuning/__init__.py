@@ -1,0 +1,18 @@
+"""The search: Optuna proposes, workers train, the coordinator keeps the order and the books.
+
+| module | what lives there |
+|---|---|
+| `library` | finding a study file by its name |
+| `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
+| `preparation` | a study file becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
+| `space` | [space] as Optuna distributions, and back: sampled parameters become a configuration |
+| `samplers` | Optuna's samplers, seeded per trial |
+| `history` | what the sampler knows: an Optuna study in memory, asked and told in order |
+| `progress` | what the coordinator tells whoever watches |
+| `entry` | creating a study in the storage, or making sure that the one there is the same |
+| `books` | the study's trials, kept in step with the storage |
+| `coordinator` | the loop: ask, submit, wait, write, tell |
+
+Training lives in `search.training`, processes in `search.execution`, the database in `search.storage`. Only this
+package and `search.storage` import Optuna; nothing here imports Keras.
+"""

@@ -1,0 +1,74 @@
+"""Entering a study: create it in the storage, or make sure that the one there is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from search.errors import Problem, UsageError
+from search.records import StudyRecord
+from search.spec import spec_to_json
+from search.storage import Storage
+from search.tuning.preparation import PreparedStudy
+
+_MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path"})
+"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
+
+
+def enter_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord:
+    """Create the study, or check that the one in the storage is the same and go on with it."""
+    name = prepared.spec.study.name
+    spec = spec_to_json(prepared.spec)
+    known = next((study for study in storage.studies() if study.name == name), None)
+    if known is None:
+        return storage.create_study(
+            name,
+            prepared.direction,
+            prepared.metric,
+            spec,
+            prepared.data_sha256,
+            prepared.n_trials,
+        )
+    _refuse_other_study(known, spec, prepared.data_sha256)
+    storage.clear_stop(known.study_id)
+    if known.n_trials != prepared.n_trials:
+        storage.set_n_trials(known.study_id, prepared.n_trials)
+    return known
+
+
+def _refuse_other_study(known: StudyRecord, spec: Mapping[str, Any], data_sha256: str) -> None:
+    remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun."
+    problems = [
+        Problem(
+            f"{known.name} [{key}]",
+            f"expected {_shown(before)} as the study was begun with, received {_shown(after)}",
+            remedy,
+        )
+        for key, before, after in _differences(known.spec, spec)
+        if key not in _MAY_CHANGE
+    ]
+    if known.data_sha256 != data_sha256:
+        problems.append(
+            Problem(
+                f"{known.name} [data]",
+                f"expected the data that the study was begun with (SHA-256 {known.data_sha256[:12]}...), "
+                f"received other data ({data_sha256[:12]}...)",
+                remedy,
+            )
+        )
+    if problems:
+        raise UsageError(problems)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def _differences(before: Any, after: Any, place: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [
+            difference
+            for key in dict.fromkeys((*before, *after))
+            for difference in _differences(before.get(key), after.get(key), f"{place}.{key}" if place else key)
+        ]
+    return [] if before == after else [(place, before, after)]

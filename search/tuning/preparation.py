@@ -1,0 +1,187 @@
+"""A study file becomes a `PreparedStudy`: read, checked against its data, split, ready to run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.data import Dataset, Splits, read_data, split_rows
+from search.errors import Problem, StudyFileError
+from search.models import Architecture, check_patterns, describe_model
+from search.records import Configuration, Direction, Run
+from search.spec import Choices, StudySpec, read_study
+from search.training import TrainingPlan
+from search.training.scoring import METRICS, default_metric
+from search.tuning.catalogue import default_catalogue
+from search.tuning.library import find_study_file
+from search.tuning.samplers import check_installed
+from search.tuning.space import MOST_GRID_POINTS, SearchSpace, search_space
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """A study whose file, data and split have been checked against each other.
+
+    Args:
+        spec: The study with every default that depends on the data filled in.
+        space: What may be chosen.
+        plan: What a worker needs to train; it holds no sealed row.
+        metric: Name of the score.
+        direction: Whether a low or a high score is good.
+        data_sha256: Fingerprint of all rows.
+        n_trials: Trials in all.
+        n_rows: Rows by use: `train`, `stop`, `validation` of the first fold, and `test`.
+        notes: What the user should know about the data and the split, one line each.
+    """
+
+    spec: StudySpec
+    space: SearchSpace
+    plan: TrainingPlan
+    metric: str
+    direction: Direction
+    data_sha256: str
+    n_trials: int
+    n_rows: dict[str, int]
+    notes: tuple[str, ...]
+
+    @property
+    def runs_per_trial(self) -> int:
+        """Runs that score one trial: folds times seeds."""
+        return len(self.plan.folds) * self.spec.objective.seeds
+
+    def runs(self, trial: int, configuration: Configuration) -> list[Run]:
+        """The runs of a trial; their seeds depend on study seed, fold and repeat only."""
+        pairs = itertools.product(self.plan.folds, range(self.spec.objective.seeds))
+        return [
+            Run(trial, fold.number, repeat, run_seed(self.spec.study.seed, fold.number, repeat), configuration)
+            for fold, repeat in pairs
+        ]
+
+
+def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
+    """Read a study and everything it names.
+
+    Args:
+        study: A path to a study file, or the name of a shipped study.
+        overrides: `table.key=value`, each as given to `--set`.
+
+    Raises:
+        StudyFileError: The file or an override is wrong, on its own or for this data.
+        DataError: The data cannot be read or split.
+        UsageError: The sampler needs a package that is not installed.
+    """
+    path = find_study_file(study)
+    catalogue = default_catalogue()
+    spec = read_study(path, catalogue, overrides)
+    check_installed(spec.study.sampler)
+    dataset = read_data(spec.data, path.parent, f"{path} [data]")
+    spec = _resolve(spec, dataset, str(path))
+    _check_patterns(spec, dataset, str(path))
+    space = search_space(spec, catalogue)
+    splits = split_rows(dataset, spec.split, spec.study.seed)
+    n_trials = _total_trials(spec, space, str(path))
+    spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
+    metric = spec.objective.metric or default_metric(dataset.task)
+    development = dataset.take(splits.development)
+    return PreparedStudy(
+        spec=spec,
+        space=space,
+        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric),
+        metric=metric,
+        direction=METRICS[metric].direction,
+        data_sha256=dataset.sha256,
+        n_trials=n_trials,
+        n_rows=_count_rows(splits),
+        notes=(*dataset.notes, *splits.notes, *_stop_notes(spec)),
+    )
+
+
+def run_seed(study_seed: int, fold: int, repeat: int) -> int:
+    """The seed of a run, in [0, 2**31): the same for every configuration, so that differences are paired."""
+    return int(np.random.SeedSequence((study_seed, fold, repeat)).generate_state(1)[0]) >> 1
+
+
+def _resolve(spec: StudySpec, dataset: Dataset, place: str) -> StudySpec:
+    metric = spec.objective.metric or default_metric(dataset.task)
+    if dataset.task not in METRICS[metric].tasks:
+        fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
+        raise StudyFileError(
+            Problem(
+                f"{place} [objective.metric]",
+                f"expected a metric for {_in_words(dataset)}, received {metric!r}".replace("'", '"'),
+                f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
+            )
+        )
+    task = "regression" if dataset.task == "regression" else "classification"
+    return spec.model_copy(
+        update={
+            "objective": spec.objective.model_copy(update={"metric": metric}),
+            "data": spec.data.model_copy(update={"task": task, "standardize": dataset.standardize}),
+        }
+    )
+
+
+def _in_words(dataset: Dataset) -> str:
+    if dataset.task == "regression":
+        return "regression (the target is a number)"
+    return f"classification (the target has {len(dataset.classes)} classes)"
+
+
+def _check_patterns(spec: StudySpec, dataset: Dataset, place: str) -> None:
+    problems = check_patterns(_architectures(spec, dataset), tuple(spec.space))
+    if problems:
+        raise StudyFileError(
+            [Problem(f"{place} [space.{name!r}]".replace("'", '"'), text, remedy) for name, text, remedy in problems]
+        )
+
+
+def _architectures(spec: StudySpec, dataset: Dataset) -> list[Architecture]:
+    """The plain architectures that the study may train: one for each choice of a searched model."""
+    searched = {
+        name: entry.choices
+        for name, entry in spec.space.items()
+        if name.startswith("model.") and isinstance(entry, Choices)
+    }
+    shape = dataset.features.shape[1:]
+    outputs = len(dataset.classes) or int(np.prod(dataset.target.shape[1:], dtype=int))
+    return [
+        describe_model(spec.configured(dict(zip(searched, choice, strict=True))).model, shape, outputs, dataset.task)
+        for choice in itertools.product(*searched.values())
+    ]
+
+
+def _total_trials(spec: StudySpec, space: SearchSpace, place: str) -> int:
+    if spec.study.sampler != "grid":
+        return spec.study.n_trials or 1
+    size = space.grid_size()
+    if size > MOST_GRID_POINTS:
+        raise StudyFileError(
+            Problem(
+                f"{place} [study.sampler]",
+                f"expected a grid of at most {MOST_GRID_POINTS:,} points, received one of {size:,}",
+                'Shorten the lists in [space], or choose sampler = "tpe".',
+            )
+        )
+    return min(size, spec.study.n_trials or size)
+
+
+def _count_rows(splits: Splits) -> dict[str, int]:
+    first = splits.folds[0]
+    return {
+        "train": len(first.train),
+        "stop": len(first.stop),
+        "validation": len(first.validation),
+        "test": len(splits.test),
+    }
+
+
+def _stop_notes(spec: StudySpec) -> tuple[str, ...]:
+    if spec.split.stop == "validation" and "patience" in spec.space:
+        return (
+            'Early stopping watches the very rows that score (split.stop = "validation"), as many tutorials do: '
+            "scores of configurations with patience are too good by as much as it chose its epoch on them.",
+        )
+    return ()

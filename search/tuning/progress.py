@@ -1,0 +1,76 @@
+"""What the coordinator tells whoever watches a study run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from search.records import RunResult, Trial
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Args:
+        done: Trials that ended, in this and earlier sessions.
+        total: Trials that will have been asked at the end.
+        running: Trials asked and not ended.
+        failed: Trials that ended without a score.
+        new: Trials that ended in this session.
+        seconds: Wall time of this session since its workers stood ready.
+        best: The best complete trial so far.
+        baseline: Trial 0 once it is complete.
+    """
+
+    done: int
+    total: int
+    running: int
+    failed: int
+    new: int
+    seconds: float
+    best: Trial | None
+    baseline: Trial | None
+
+    @property
+    def trials_per_second(self) -> float:
+        """Trials that ended a second in this session; 0 before the first."""
+        return self.new / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Expected wall time to the end; None before the first trial ended."""
+        rate = self.trials_per_second
+        return (self.total - self.done) / rate if rate > 0 else None
+
+
+class Observer(Protocol):
+    """Watches a study run; called from the coordinator's thread."""
+
+    def note(self, message: str) -> None:
+        """One line that the user should see."""
+
+    def started(self, progress: Progress, workers: int) -> None:
+        """Workers stand ready."""
+
+    def run_ended(self, result: RunResult) -> None:
+        """A run came back."""
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """A trial is in the database."""
+
+
+class SilentObserver:
+    """Watches and says nothing."""
+
+    def note(self, message: str) -> None:
+        """Say nothing."""
+
+    def started(self, progress: Progress, workers: int) -> None:
+        """Say nothing."""
+
+    def run_ended(self, result: RunResult) -> None:
+        """Say nothing."""
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """Say nothing."""

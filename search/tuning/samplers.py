@@ -1,0 +1,128 @@
+"""Optuna's samplers, each made anew for every trial with a seed of the trial's own.
+
+A sampler that lives as long as the process carries the state of its random generator, which a crash loses: the
+study that goes on afterwards is another one. Here trial n is proposed by a sampler seeded from (study seed, n),
+so that what it proposes depends on that and on the history it sees, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import Problem, UsageError
+
+_EXTRAS = {"gp": "torch", "cmaes": "cmaes"}
+
+STATEFUL = frozenset({"qmc", "cmaes"})
+"""Samplers that keep notes in Optuna's history as they ask; to resume, they are asked again from the start."""
+
+
+class TrialSeededSampler(BaseSampler):
+    """Proposes trial n with a sampler made for it, over a space that is the same for every trial.
+
+    Args:
+        make: Makes Optuna's sampler from a seed.
+        seed: The study's seed.
+        space: Parameter name to distribution, for all trials. Given, not inferred from the history:
+            Optuna's own inference scans all trials for every new one, and would see nothing before the first
+            trial ended.
+        stateful: Whether all trials share the seed (`STATEFUL`).
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int], BaseSampler],
+        seed: int,
+        space: Mapping[str, BaseDistribution],
+        *,
+        stateful: bool = False,
+    ) -> None:
+        self._make = make
+        self._seed = seed
+        self._space = {name: d for name, d in space.items() if not d.single()}
+        self._stateful = stateful
+        self._sampler = make(seed)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Make the sampler of this trial."""
+        if not self._stateful:
+            self._sampler = self._make(trial_seed(self._seed, trial.number))
+        self._sampler.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The whole space, for every trial."""
+        return dict(self._space)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Sample all parameters jointly, as the trial's sampler does."""
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Sample one parameter alone, which samplers do before they have a history."""
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Let the sampler note what was told."""
+        self._sampler.after_trial(study, trial, state, values)
+
+
+def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) -> TrialSeededSampler:
+    """The sampler of a study.
+
+    Args:
+        name: As in [study] `sampler`. A grid proposes nothing: its points are listed by the space.
+        seed: The study's seed.
+        space: Parameter name to distribution.
+
+    Raises:
+        UsageError: The sampler needs a package that is not installed.
+    """
+    check_installed(name)
+    makers: dict[str, Callable[[int], BaseSampler]] = {
+        "tpe": lambda s: optuna.samplers.TPESampler(seed=s),
+        "random": lambda s: optuna.samplers.RandomSampler(seed=s),
+        "grid": lambda s: optuna.samplers.RandomSampler(seed=s),
+        "qmc": lambda s: optuna.samplers.QMCSampler(scramble=True, seed=s, warn_independent_sampling=False),
+        "gp": lambda s: optuna.samplers.GPSampler(seed=s, deterministic_objective=False),
+        "cmaes": lambda s: optuna.samplers.CmaEsSampler(seed=s, warn_independent_sampling=False),
+    }
+    with warnings.catch_warnings():
+        # Optuna calls some of these samplers experimental; which one runs is the user's decision.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TrialSeededSampler(makers[name], seed, space, stateful=name in STATEFUL)
+
+
+def check_installed(name: str) -> None:
+    """Refuse a sampler whose package is missing.
+
+    Raises:
+        UsageError: The sampler needs a package that is not installed.
+    """
+    package = _EXTRAS.get(name)
+    if package and importlib.util.find_spec(package) is None:
+        raise UsageError(
+            Problem(
+                "[study.sampler]",
+                f'expected the package {package} for the sampler "{name}", received an installation without it',
+                f'Install it with `pip install "regsearch[{name}]"`, or choose sampler = "tpe".',
+            )
+        )
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial's sampler, in [0, 2**32)."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])

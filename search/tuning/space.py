@@ -1,0 +1,224 @@
+"""[space] as Optuna distributions, and sampled parameters as configurations.
+
+How "off" is represented, and why. A switch that guards a coefficient (sample `l2` only if `l2_on`) makes the
+space conditional: Optuna's multivariate TPE then models only the parameters that every trial has and falls back,
+silently, to sampling the others one by one. Sampling switch and coefficient always keeps the space fixed, but
+fills the model of the coefficient with values that had no effect. Here "off" is a stretch of the coefficient's
+own axis instead, beyond the end at which the technique fades out: a penalty or a rate below `low`, a patience
+above `high`. Every trial has every parameter, so all samplers stay joint; neighbours on the axis are neighbours
+in effect; and the stretch holds `OFF_SHARE` of the axis, so that random search tries "off" as often. What was
+sampled there is not a value: configurations, tables and exports show the technique as absent.
+
+A list of choices becomes a categorical whose first choice is "off".
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+
+from search.records import Configuration, Parameter, Setting
+from search.spec import Catalogue, Choices, Domain, Range, StudySpec
+
+OFF = "off"
+OFF_SHARE = 0.2
+"""Share of a range's axis that means "off"."""
+
+MOST_GRID_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One name of [space].
+
+    Args:
+        name: As in the study file.
+        distribution: What Optuna samples.
+        decode: Sampled value to setting; None when it means "off".
+        baseline: The sampled value that stands for the baseline.
+        points: Every sampled value worth trying once, the baseline's first; None for a continuum.
+    """
+
+    name: str
+    distribution: BaseDistribution
+    decode: Callable[[Any], Setting | None]
+    baseline: Any
+    points: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """All dimensions of a study, in the order of the study file."""
+
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Parameter name to Optuna distribution."""
+        return {dimension.name: dimension.distribution for dimension in self.dimensions}
+
+    def baseline(self) -> dict[str, Any]:
+        """The sampled values of the baseline: every technique off, every setting as the file has it."""
+        return {dimension.name: dimension.baseline for dimension in self.dimensions}
+
+    def configuration(self, sampled: Mapping[str, Any]) -> Configuration:
+        """The effective configuration of sampled values; what is off is absent."""
+        settings = {d.name: d.decode(sampled[d.name]) for d in self.dimensions}
+        return Configuration({name: value for name, value in settings.items() if value is not None})
+
+    def parameters(self, sampled: Mapping[str, Any]) -> tuple[Parameter, ...]:
+        """The sampled values as the storage keeps them."""
+        return tuple(
+            Parameter(
+                dimension.name,
+                dimension.distribution.to_internal_repr(sampled[dimension.name]),
+                distribution_to_json(dimension.distribution),
+            )
+            for dimension in self.dimensions
+        )
+
+    def sampled(self, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+        """The sampled values that `parameters` made of them."""
+        kept = {parameter.name: parameter.internal for parameter in parameters}
+        return {d.name: d.distribution.to_external_repr(kept[d.name]) for d in self.dimensions}
+
+    def grid(self) -> Iterator[dict[str, Any]]:
+        """Every point of the grid once, the baseline first; the last dimension turns fastest."""
+        names = [dimension.name for dimension in self.dimensions]
+        for point in itertools.product(*(dimension.points or () for dimension in self.dimensions)):
+            yield dict(zip(names, point, strict=True))
+
+    def grid_size(self) -> int:
+        """Number of points of the grid, the baseline among them; 0 when a dimension is a continuum."""
+        return math.prod(len(dimension.points or ()) for dimension in self.dimensions)
+
+
+def search_space(spec: StudySpec, catalogue: Catalogue) -> SearchSpace:
+    """The space of a validated study."""
+    dimensions = []
+    for name, entry in spec.space.items():
+        table, _, key = name.partition(".")
+        if table in ("training", "model"):
+            current = getattr(getattr(spec, table), key)
+            dimension = _setting(name, entry, current)
+        else:
+            domain = catalogue.techniques[name.rpartition(".")[2]]
+            dimension = _technique(name, entry, domain)
+        dimensions.append(dimension)
+    return SearchSpace(tuple(dimensions))
+
+
+def _technique(name: str, entry: Range | Choices, domain: Domain) -> Dimension:
+    if isinstance(entry, Choices):
+        values = [value for value in entry.choices if value != OFF]
+        number = int if domain.kind == "int" else float
+        choices = (OFF, *(number(value) for value in values))
+        distribution = CategoricalDistribution(choices)
+        return Dimension(name, distribution, lambda v: None if v == OFF else v, OFF, choices)
+    if domain.kind == "int":
+        return _with_off_zone(name, _integers(entry), domain.weak)
+    return _with_off_zone(name, _reals(entry), domain.weak)
+
+
+def _setting(name: str, entry: Range | Choices, current: Any) -> Dimension:
+    if isinstance(entry, Choices):
+        encoded = tuple(_encode(value) for value in entry.choices)
+        distribution = CategoricalDistribution(encoded)
+        first = _encode(current)
+        points = (first, *(value for value in encoded if value != first))
+        return Dimension(name, distribution, _decode, first, points)
+    whole = isinstance(current, int)
+    values = _integers(entry) if whole else _reals(entry)
+    decode = int if whole else float
+    step = values.step
+    points = tuple(_steps(values)) if step and not values.log else None
+    if points is not None:
+        points = (current, *(value for value in points if value != current))
+    return Dimension(name, values, decode, current, points)
+
+
+def _encode(value: Any) -> Any:
+    # A categorical of Optuna holds numbers and text; a list of widths travels as JSON text.
+    return json.dumps(list(value)) if isinstance(value, list | tuple) else value
+
+
+def _decode(value: Any) -> Setting:
+    if isinstance(value, str) and value.startswith("["):
+        return tuple(json.loads(value))
+    return value  # type: ignore[no-any-return]  # numbers and text pass through a categorical unchanged
+
+
+def _reals(entry: Range) -> FloatDistribution:
+    low, high = float(entry.low), float(entry.high)
+    if entry.step is not None:
+        # Optuna wants the span to be a whole number of steps; the last step that fits is the end.
+        high = low + math.floor((high - low) / entry.step + 1e-9) * entry.step
+    return FloatDistribution(low, high, log=entry.log, step=entry.step)
+
+
+def _integers(entry: Range) -> IntDistribution:
+    low, high, step = int(entry.low), int(entry.high), int(entry.step or 1)
+    return IntDistribution(low, low + (high - low) // step * step, log=entry.log, step=step)
+
+
+def _with_off_zone(name: str, values: FloatDistribution | IntDistribution, weak: str) -> Dimension:
+    """Lengthen `values` beyond its weak end by a zone that means "off"."""
+    below = weak == "low"
+    end = _off_end(values, below)
+    low, high = (end, values.high) if below else (values.low, end)
+    distribution = type(values)(low, high, log=values.log, step=values.step)  # type: ignore[arg-type]
+    # Between the last value and the first "off" lies half a step, so that rounding cannot cross.
+    half = (values.step or 0) / 2
+    edge = values.low - half if below else values.high + half
+
+    def decode(value: float) -> Setting | None:
+        off = value < edge if below else value > edge
+        return None if off else value
+
+    baseline = _middle(values, end, below)
+    stepped = values.step is not None and not values.log
+    points = (baseline, *_steps(values)) if stepped else None
+    return Dimension(name, distribution, decode, baseline, points)
+
+
+def _off_end(values: FloatDistribution | IntDistribution, below: bool) -> float:
+    ratio = OFF_SHARE / (1 - OFF_SHARE)
+    if values.log:
+        factor = (values.high / values.low) ** ratio
+        end = values.low / factor if below else values.high * factor
+        if isinstance(values, IntDistribution):
+            end = min(math.floor(end), values.low - 1) if below else max(math.ceil(end), values.high + 1)
+        return end
+    if values.step is not None:
+        count = round((values.high - values.low) / values.step) + 1
+        width = max(1, round(count * ratio)) * values.step
+    else:
+        width = (values.high - values.low) * ratio
+    return values.low - width if below else values.high + width
+
+
+def _middle(values: FloatDistribution | IntDistribution, end: float, below: bool) -> float:
+    edge = values.low if below else values.high
+    if isinstance(values, IntDistribution):
+        return int(end)
+    if values.step is not None:
+        return end
+    return math.sqrt(edge * end) if values.log else (edge + end) / 2
+
+
+def _steps(values: FloatDistribution | IntDistribution) -> list[float]:
+    step = values.step or 1
+    count = round((values.high - values.low) / step) + 1
+    return [values.low + index * step for index in range(count)]

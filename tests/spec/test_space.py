@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import pytest
+
+from search.spec import Choices, Range, parse_study
+
+DROPOUT = "{ low = 0.05, high = 0.6 }"
+PLACE = "s.toml:23 [space.dropout"
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("{low=0.1, high=1.5}", "]: expected 0 < low < high < 1, received high = 1.5. Did you mean 0.15?"),
+        ("{low=-0.1, high=0.5}", "]: expected 0 < low < high < 1, received low = -0.1. Did you mean 0.1?"),
+        ("{low=0, high=0.5}", "]: expected 0 < low < high < 1, received low = 0. Begin above 0."),
+        ("{low=0.5, high=1}", "]: expected 0 < low < high < 1, received high = 1."),
+        ("{low=0.6, high=0.1}", "]: expected 0 < low < high < 1, received low = 0.6, high = 0.1. Swap them."),
+        (
+            "{low=0.1, high=0.1}",
+            "]: expected 0 < low < high < 1, received low = 0.1, high = 0.1. "
+            "A single value is a list: { choices = [...] }.",
+        ),
+        ("{low=0.1, high=0.5, step=0.9}", "]: expected 0 < step <= high - low = 0.4, received step = 0.9."),
+        ("{low=0.1, high=0.5, step=0}", "]: expected 0 < step <= high - low = 0.4, received step = 0."),
+        (
+            "{low=0.1, high=0.5, step=0.1, log=true}",
+            "]: expected no step, since log = true, received step = 0.1. Leave one of the two out.",
+        ),
+        ("{low=0.1, high=true}", ".high]: expected a number, received true."),
+        ('{low=0.1, high="0.3"}', '.high]: expected a number, received "0.3". Did you mean 0.3?'),
+        ("{low=0.1, high=nan}", ".high]: expected a finite number, received nan."),
+        ("{low=0.1}", ".high]: expected a number, received nothing."),
+        ("{low=0.1, high=0.3, log=1}", ".log]: expected true or false, received 1."),
+        ("{choices=[]}", ".choices]: expected a non-empty list of values, received []."),
+        ("{choices=0.1}", ".choices]: expected a non-empty list of values, received 0.1."),
+        ("{choices=[0.1, 0.2, 0.1]}", "]: expected each choice once, received [0.1, 0.2, 0.1]."),
+        ('{choices=["off"]}', ']: expected a choice besides "off", received ["off"]. "off" is tried anyway.'),
+        (
+            "{choices=[0.1, 30, true, {a=1}]}",
+            ']: expected each choice to be a number above 0 and below 1 or "off", received 30, true, {a = 1}. '
+            "Did you mean 0.3?",
+        ),
+        (
+            '{choices=["of"]}',
+            ']: expected each choice to be a number above 0 and below 1 or "off", received "of". Did you mean "off"?',
+        ),
+        (
+            "{choices=[0]}",
+            ']: expected each choice to be a number above 0 and below 1 or "off", received 0. '
+            'Write "off" for a technique that is not used.',
+        ),
+        (
+            "{choices=[0.1], low=0.1}",
+            '.low]: expected one of the keys choices, received "low". Give either low and high, or choices.',
+        ),
+        (
+            "0.3",
+            "]: expected a table with low and high, or with choices, received 0.3. Write { choices = [0.3] }.",
+        ),
+        (
+            "[0.3]",
+            "]: expected a table with low and high, or with choices, received [0.3]. Write { choices = [0.3] }.",
+        ),
+    ],
+)
+def test_impossible_values_of_a_technique_are_refused(problems_of, valid, entry, sentence):
+    assert problems_of(valid.replace(DROPOUT, entry)) == [PLACE + sentence]
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentences"),
+    [
+        (
+            "drop_out = {low=0.1, high=0.5}",
+            '[space.drop_out]: expected "dropout", "l1", "l2" or "patience", received "drop_out". '
+            'Did you mean "dropout"?',
+        ),
+        (
+            "learning_rate = {low=0.1, high=0.5}",
+            '[space.learning_rate]: expected "dropout", "l1", "l2" or "patience", received "learning_rate". '
+            'Did you mean "training.learning_rate"?',
+        ),
+        (
+            "l1l2 = {low=0.1, high=0.5}",
+            '[space.l1l2]: expected "dropout", "l1", "l2" or "patience", received "l1l2", which is not available yet.',
+        ),
+        (
+            '"dense_2.kernel_l1" = {low=0.1, high=0.5}',
+            '[space."dense_2.kernel_l1"]: expected a technique for layers, "dropout", "l1" or "l2", '
+            'received "dense_2.kernel_l1", which is not available yet.',
+        ),
+        (
+            '"dense_2.dropuot" = {low=0.1, high=0.5}',
+            '[space."dense_2.dropuot"]: expected a technique for layers, "dropout", "l1" or "l2", '
+            'received "dense_2.dropuot". Did you mean "dense_2.dropout"?',
+        ),
+        (
+            '"dense_2.patience" = {low=1, high=5}',
+            '[space."dense_2.patience"]: expected a technique for layers, "dropout", "l1" or "l2", '
+            'received "dense_2.patience". patience is for the whole model: write patience = ...',
+        ),
+        (
+            '".l2" = {low=1, high=5}',
+            '[space.".l2"]: expected a technique for layers, "dropout", "l1" or "l2", received ".l2". '
+            'Name the layers before the dot, as in "dense_2.l2".',
+        ),
+        (
+            "training.epochs = {low=1, high=500}",
+            "[space.training]: expected a table with low and high, or with choices, received the table epochs. "
+            'A name with a dot stands in quotes: space."training.epochs".',
+        ),
+        (
+            '"training.epochs" = {low=1, high=50}',
+            '[space."training.epochs"]: expected a range with the baseline\'s value, training.epochs = 100, '
+            "received low = 1, high = 50. Set `training.epochs` to a value inside.",
+        ),
+        (
+            '"training.epochs" = {low=1, high=201, step=50}',
+            '[space."training.epochs"]: expected a stepped range with the baseline\'s value, '
+            "training.epochs = 100, received low = 1, high = 201, step = 50. "
+            "Set `training.epochs` to a value inside.",
+        ),
+        (
+            '"training.epochs" = {low=1, high=201, step=0.5}',
+            '[space."training.epochs"]: expected a whole number, received step = 0.5.',
+        ),
+        (
+            '"training.epochs" = {low=1, high=100.5}',
+            '[space."training.epochs"]: expected whole numbers with 1 <= low < high, received high = 100.5. '
+            "Did you mean 100?",
+        ),
+        (
+            '"training.optimizer" = {choices=["adam", "sdg"]}',
+            '[space."training.optimizer"]: expected each choice to be "adam" or "sgd", received "sdg". '
+            'Did you mean "sgd"?',
+        ),
+        (
+            '"training.optimizer" = {choices=["off", "adam"]}',
+            '[space."training.optimizer"]: expected each choice to be "adam" or "sgd", received "off". '
+            "training.optimizer is a setting, which cannot be off.",
+        ),
+        (
+            '"training.optimizer" = {low=1, high=2}',
+            '[space."training.optimizer"]: expected a table with choices, since optimizer is not a number, '
+            "received a range. Write { choices = [...] }.",
+        ),
+        (
+            '"training.engine" = {choices=["fit"]}',
+            '[space."training.engine"]: expected "training.optimizer", "training.learning_rate", "training.epochs" '
+            'or "training.batch_size", received "training.engine". training.engine cannot be searched.',
+        ),
+        (
+            '"model.hidden" = {choices=[[500], [8, 0]]}',
+            '[space."model.hidden"]: expected each choice to be a list of whole numbers of at least 1, '
+            "received [8, 0].",
+        ),
+        (
+            '"model.hidden" = {choices=[[8], [8, 8]]}',
+            '[space."model.hidden"]: expected choices with the baseline\'s value, model.hidden = [500], '
+            "received [[8], [8, 8]]. Set `model.hidden` to a value inside.",
+        ),
+        (
+            '"model.family" = {choices=["mlp"]}',
+            '[space."model.family"]: expected "model.hidden" or "model.activation", received "model.family". '
+            "model.family cannot be searched.",
+        ),
+    ],
+)
+def test_impossible_names_and_settings_are_refused(problems_of, valid, entry, sentences):
+    assert problems_of(valid.replace("[confirm]", f"{entry}\n[confirm]")) == [f"s.toml:27 {sentences}"]
+
+
+def test_baseline_needs_a_value_of_a_searched_activation(problems_of, valid):
+    text = valid.replace('activation = "relu"', "").replace(
+        "[confirm]", '"model.activation" = {choices=["tanh"]}\n[confirm]'
+    )
+    assert problems_of(text) == [
+        's.toml:27 [space."model.activation"]: expected a value of model.activation for the baseline, '
+        "received nothing. Set `model.activation` to a value inside."
+    ]
+
+
+def test_empty_space_is_refused(problems_of, valid):
+    text = valid[: valid.index("l2 =")]
+    assert problems_of(text) == [
+        "s.toml:21 [space]: expected at least one name to search, received none. "
+        'Name a technique: "dropout", "l1", "l2" or "patience".'
+    ]
+
+
+def test_numbers_get_the_type_of_their_parameter(catalogue, valid):
+    added = (
+        'l1 = {choices=["off", 1, 0.5]}\n"*.dropout" = {low=0.1, high=0.3, step=0.2}\n'
+        '"training.epochs" = {choices=[1e2, 200]}\n"model.hidden" = {choices=[[500], []]}\n[confirm]'
+    )
+    text = valid.replace("low = 10, high = 400", "low = 1e1, high = 4e2").replace("[confirm]", added)
+    space = parse_study(text, "s.toml", catalogue).space
+    assert repr(space["patience"]) == repr(Range(low=10, high=400, log=True))
+    assert repr(space["l1"]) == repr(Choices(choices=("off", 1.0, 0.5)))
+    assert repr(space["training.epochs"]) == repr(Choices(choices=(100, 200)))
+    assert space["model.hidden"].choices == ((500,), ())
+    assert space["*.dropout"].step == 0.2
+
+
+def test_grid_needs_points(problems_of, valid):
+    assert problems_of(valid, "study.sampler=grid") == [
+        f's.toml:{line} [space.{name}]: expected choices, or a range of points, since sampler = "grid", '
+        f"received {received}. Give the points as choices."
+        for line, name, received in (
+            (22, "l2", "log = true"),
+            (23, "dropout", "no step"),
+            (24, "patience", "log = true"),
+            (26, '"training.learning_rate"', "log = true"),
+        )
+    ]
+
+
+def test_grid_of_choices_steps_and_whole_numbers_ends_by_itself(catalogue, valid):
+    text = valid[: valid.index("l2 =")].replace("n_trials = 60", 'sampler = "grid"')
+    text += "l2 = {choices=[1e-3]}\ndropout = {low=0.1, high=0.5, step=0.1}\npatience = {low=5, high=9}\n"
+    spec = parse_study(text, "s.toml", catalogue)
+    assert (spec.study.n_trials, spec.study.sampler) == (None, "grid")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.errors import StudyFileError
+from search.spec import Catalogue, Domain, describe_keys, parse_study, spec_from_json, spec_to_json, spec_to_toml
+
+OPEN = Catalogue(
+    techniques={"l2": Domain("float", 0, float("inf"), "low", "", ""), "dropout": Domain("float", 0, 1, "low", "", "")},
+    layered=frozenset({"l2", "dropout"}),
+    families={"mlp": frozenset({"hidden", "activation"})},
+    optimizers=frozenset({"adam", "sgd"}),
+    activations=frozenset({"relu"}),
+)
+_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+_number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)
+_value = st.recursive(
+    _number | _text | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
+    max_leaves=5,
+)
+_validation = st.one_of(
+    st.fixed_dictionaries({"method": st.just("holdout"), "fraction": st.floats(0.01, 0.99)}),
+    st.fixed_dictionaries({"method": st.just("kfold"), "folds": st.integers(2, 99)}),
+    st.fixed_dictionaries({"method": st.just("head"), "train": st.integers(1, 99)}),
+)
+_choices = st.fixed_dictionaries({"choices": st.lists(st.just("off") | _number, max_size=4, unique=True)}).filter(
+    lambda entry: any(value != "off" for value in entry["choices"])
+)
+_range = st.builds(
+    lambda ends, log: {"low": min(ends), "high": max(ends), "log": log},
+    st.tuples(_number, _number).filter(lambda ends: float(ends[0]) != float(ends[1])),
+    st.booleans(),
+)
+_studies = st.fixed_dictionaries(
+    {
+        "study": st.fixed_dictionaries(
+            {"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True), "n_trials": st.integers(1, 99)}
+        ),
+        "data": st.fixed_dictionaries(
+            {"source": st.just("sklearn.make_moons")}, optional={"options": st.dictionaries(_text, _value, max_size=3)}
+        ),
+        "split": st.fixed_dictionaries(
+            {"test": st.floats(0.01, 0.99) | st.integers(0, 99), "validation": _validation},
+            optional={"stop": st.floats(0.01, 0.99) | st.just("validation")},
+        ),
+        "model": st.fixed_dictionaries({"family": st.just("mlp"), "hidden": st.lists(st.integers(1, 99), max_size=3)}),
+        "training": st.fixed_dictionaries({"learning_rate": _number, "optimizer": st.sampled_from(["adam", "sgd"])}),
+        "space": st.dictionaries(
+            st.just("l2") | _text.map(lambda pattern: f"layer{pattern}.l2"), _choices | _range, min_size=1, max_size=4
+        ),
+    }
+)
+
+
+def _parse(document):
+    from search.spec.wording import as_toml
+
+    text = "\n".join(f"{name} = {as_toml(table).as_string()}" for name, table in document.items())
+    return parse_study(text, "s.toml", OPEN)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_studies)
+def test_written_study_reads_back_equal(document):
+    spec = _parse(document)
+    assert parse_study(spec_to_toml(spec, describe_keys()), "s.toml", OPEN) == spec
+
+
+@settings(max_examples=200, deadline=None)
+@given(_studies)
+def test_json_of_a_study_reads_back_equal(document):
+    spec = _parse(document)
+    assert spec_from_json(json.loads(json.dumps(spec_to_json(spec), allow_nan=False))) == spec
+
+
+def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
+    text = (
+        '[study]\nname = "a"\nn_trials = 3\n[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\n'
+        '[model]\nfamily = "mlp"\nhidden = []\n[space]\nl2 = {low = 1e-6, high = 1, log = true}\n'
+        '"dense_1.l2" = {choices = ["off", 0.5]}\n'
+    )
+    spec = parse_study(text, "s.toml", catalogue)
+    comments = {"study": "What helps?\nSource: a book", "study.seed": "any\nnumber"}
+    assert spec_to_toml(spec, comments) == (
+        "# What helps?\n# Source: a book\n\n"
+        '[study]\nname = "a"\nn_trials = 3\nseed = 1 # any number\nsampler = "tpe"\npruner = "none"\nwindow = 8\n\n'
+        '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\n\n'
+        '[split]\ntest = 0\nvalidation = {method = "holdout", fraction = 0.25}\nstop = 0.2\n\n'
+        '[model]\nfamily = "mlp"\nhidden = []\n\n'
+        '[training]\noptimizer = "adam"\nlearning_rate = 0.001\nepochs = 100\nbatch_size = 32\nengine = "auto"\n\n'
+        "[objective]\nseeds = 1\n\n"
+        '[space]\nl2 = {low = 1e-6, high = 1.0, log = true}\n"dense_1.l2" = {choices = ["off", 0.5]}\n\n'
+        "[confirm]\nfinalists = 0\nrepeats = 20\n"
+    )
+
+
+def test_configured_study_is_written_and_read_back(catalogue, valid):
+    spec = parse_study(valid, "s.toml", catalogue).configured(
+        {"training.learning_rate": 5e-3, "model.hidden": (8, 8), "l2": 1e-3}
+    )
+    again = parse_study(spec_to_toml(spec), "s.toml", catalogue)
+    assert (again, again.model.hidden, again.training.learning_rate) == (spec, (8, 8), 5e-3)
+
+
+def test_every_key_has_a_description():
+    assert all(describe_keys().values())
+    assert "training.epochs" in describe_keys()
+
+
+def test_stored_values_that_are_no_study_are_refused(catalogue, valid):
+    data = spec_to_json(parse_study(valid, "s.toml", catalogue))
+    data["study"]["sampler"] = "annealing"
+    del data["data"]
+    with pytest.raises(StudyFileError) as caught:
+        spec_from_json(data)
+    assert [str(problem) for problem in caught.value.problems] == [
+        'the stored study [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", '
+        'received "annealing".',
+        "the stored study [data]: expected the table [data], received none. Add [data].",
+    ]

@@ -1,0 +1,324 @@
+"""The contract of `Storage`; every test runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from search.errors import StorageError, UnknownStudyError, UsageError
+from search.records import Configuration, Curve, Parameter, RunResult, RunSummary, StudyRecord, Trial, TrialState
+from search.storage import MAX_INTERMEDIATE_VALUES, Progress, Storage, open_storage
+
+MakeResult = Callable[..., RunResult]
+CreateStudy = Callable[..., StudyRecord]
+_CONFIGURATION = Configuration({"l2": 0.125, "dense_1.dropout": 0.75, "model.hidden": (32, 16), "activation": "relu"})
+
+
+def test_a_study_is_read_as_it_was_created(storage: Storage, create_study: CreateStudy) -> None:
+    before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    created = create_study(storage, "moons", spec={"a": [1, 2.5, None, {"b": "é"}]}, direction="maximize")
+    assert storage.study("moons") == created
+    assert created.spec == {"a": [1, 2.5, None, {"b": "é"}]}
+    assert (created.name, created.direction, created.metric) == ("moons", "maximize", "log_loss")
+    assert (created.n_trials, created.data_sha256, created.stop_requested) == (60, "ab" * 32, False)
+    assert before <= created.created <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def test_studies_come_in_order_of_creation(storage: Storage, create_study: CreateStudy) -> None:
+    assert storage.studies() == []
+    created = [create_study(storage, name) for name in ("moons", "digits", "a.b-c_d")]
+    assert storage.studies() == created
+
+
+def test_an_unknown_study_is_an_error_with_the_nearest_names(storage: Storage, create_study: CreateStudy) -> None:
+    with pytest.raises(UnknownStudyError) as empty:
+        storage.study("moons")
+    assert str(empty.value) == (
+        f"storage {storage.url_shown}: expected the name of a study, received 'moons'. "
+        "It holds none yet; `regsearch run` makes one."
+    )
+    create_study(storage, "moons")
+    with pytest.raises(UnknownStudyError) as near:
+        storage.study("mons")
+    assert str(near.value) == (
+        f"storage {storage.url_shown}: expected the name of a study, received 'mons'. Did you mean moons?"
+    )
+    with pytest.raises(UnknownStudyError) as far:
+        storage.study("xyz")
+    assert str(far.value) == (
+        f"storage {storage.url_shown}: expected the name of a study, received 'xyz'. `regsearch studies` lists them."
+    )
+
+
+def test_a_name_that_is_taken_is_refused(storage: Storage, study: StudyRecord, create_study: CreateStudy) -> None:
+    with pytest.raises(UsageError) as caught:
+        create_study(storage, "moons", metric="accuracy")
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: expected a name that is free, received 'moons'. "
+        "Choose another with --study-name."
+    )
+    assert storage.studies() == [study]
+
+
+def test_total_and_stop_request_are_updated(storage: Storage, study: StudyRecord) -> None:
+    storage.set_n_trials(study.study_id, 100)
+    storage.request_stop("moons")
+    assert storage.stop_requested(study.study_id)
+    assert storage.study("moons") == replace(study, n_trials=100, stop_requested=True)
+    storage.clear_stop(study.study_id)
+    assert not storage.stop_requested(study.study_id)
+
+
+def test_a_deleted_study_is_noticed(storage: Storage) -> None:
+    expected = f"storage {storage.url_shown}: expected study 99 to exist, received that it was deleted."
+    for ask in (storage.stop_requested, storage.clear_stop, lambda key: storage.set_n_trials(key, 1)):
+        with pytest.raises(StorageError) as caught:
+            ask(99)
+        assert str(caught.value) == expected
+    with pytest.raises(StorageError) as caught:
+        storage.start_trial(99, 0, Configuration(), ())
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: study 99: expected the study to exist, received that it was deleted. "
+        "Another program wrote to this study; only its coordinator may."
+    )
+
+
+def test_a_trial_is_read_as_it_was_written(
+    storage: Storage, study: StudyRecord, parameters: tuple[Parameter, ...], make_result: MakeResult
+) -> None:
+    before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    storage.start_trial(study.study_id, 0, Configuration(), (), baseline=True)
+    storage.start_trial(study.study_id, 1, _CONFIGURATION, parameters)
+    running = storage.trials(study.study_id)[1]
+    assert running == Trial(1, TrialState.RUNNING, _CONFIGURATION, parameters=parameters, started=running.started)
+    storage.finish_trial(study.study_id, 1, TrialState.COMPLETE, 0.25, results=[make_result(1)])
+    baseline, done = storage.trials(study.study_id)
+    assert (baseline.number, baseline.state, baseline.configuration) == (0, TrialState.RUNNING, Configuration())
+    assert done == replace(running, state=TrialState.COMPLETE, score=0.25, completed=done.completed)
+    assert done.started is not None
+    assert done.completed is not None
+    assert before <= done.started <= done.completed <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def test_a_failed_trial_keeps_its_reason_and_has_no_score(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    failed = make_result(0, score=None, error="diverged at epoch 3", penalty=math.nan, weight_norms={"d": math.inf})
+    storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="diverged at epoch 3", results=[failed])
+    (trial,) = storage.trials(study.study_id)
+    assert (trial.state, trial.score, trial.error) == (TrialState.FAIL, None, "diverged at epoch 3")
+    (run,) = storage.runs(study.study_id)
+    assert (run.score, run.error, run.weight_norms) == (None, "diverged at epoch 3", {"d": math.inf})
+    assert math.isnan(run.penalty)
+
+
+def test_a_pruned_trial_has_no_score(storage: Storage, study: StudyRecord) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.finish_trial(study.study_id, 0, TrialState.PRUNED, 0.5, intermediate={1: 0.75, 2: 0.5})
+    (trial,) = storage.trials(study.study_id)
+    assert (trial.state, trial.score) == (TrialState.PRUNED, None)
+
+
+def test_trials_of_two_studies_are_numbered_apart(storage: Storage, create_study: CreateStudy) -> None:
+    one, two = create_study(storage, "one"), create_study(storage, "two")
+    for number in range(3):
+        for study in (one, two):
+            storage.start_trial(study.study_id, number, Configuration({"l2": number}), ())
+    assert [trial.number for trial in storage.trials(one.study_id)] == [0, 1, 2]
+    assert [trial.configuration["l2"] for trial in storage.trials(two.study_id)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("number", "next_number"), [(0, 1), (2, 1)])
+def test_a_number_that_is_not_the_next_is_refused(
+    number: int, next_number: int, storage: Storage, study: StudyRecord
+) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    with pytest.raises(StorageError) as caught:
+        storage.start_trial(study.study_id, number, Configuration(), ())
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: study {study.study_id}: expected {next_number} to be the next trial, "
+        f"received {number}. Another program wrote to this study; only its coordinator may."
+    )
+    assert len(storage.trials(study.study_id)) == 1
+
+
+def test_a_trial_ends_once(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=[make_result(0)])
+    before = storage.trials(study.study_id), storage.runs(study.study_id)
+    with pytest.raises(StorageError) as caught:
+        storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="again", results=[make_result(0, repeat=1)])
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: study {study.study_id}: expected trial 0 to be RUNNING, received COMPLETE. "
+        "Another program wrote to this study; only its coordinator may."
+    )
+    with pytest.raises(StorageError, match="expected trial 7 to exist, received that it does not"):
+        storage.finish_trial(study.study_id, 7, TrialState.COMPLETE, 0.5)
+    assert (storage.trials(study.study_id), storage.runs(study.study_id)) == before
+
+
+def test_an_end_that_fails_half_way_writes_nothing(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    twice = [make_result(0, fold=1), make_result(0, fold=1)]
+    with pytest.raises(StorageError):
+        storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=twice, intermediate={1: 0.5})
+    assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
+    assert storage.runs(study.study_id) == []
+    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=twice[:1], intermediate={1: 0.5})
+    assert storage.trials(study.study_id)[0].state is TrialState.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ({"state": TrialState.RUNNING}, "expected a state that ends a trial, received RUNNING"),
+        ({"state": TrialState.COMPLETE}, "expected a complete trial to have a score, received None"),
+        ({"state": TrialState.COMPLETE, "score": math.nan}, "expected a finite score, received nan"),
+        ({"state": TrialState.COMPLETE, "score": -math.inf}, "expected a finite score, received -inf"),
+        (
+            {"state": TrialState.FAIL},
+            "expected an error if and only if the trial failed, received FAIL, None",
+        ),
+        (
+            {"state": TrialState.COMPLETE, "score": 1.0, "error": "no"},
+            "expected an error if and only if the trial failed, received COMPLETE, 'no'",
+        ),
+        (
+            {"state": TrialState.FAIL, "score": 1.0, "error": "no"},
+            "expected a failed trial to have no score, received 1.0",
+        ),
+        (
+            {"state": TrialState.COMPLETE, "score": 1.0, "intermediate": dict.fromkeys(range(51), 0.5)},
+            "expected at most 50 intermediate values, received 51",
+        ),
+        (
+            {"state": TrialState.COMPLETE, "score": 1.0, "user_attrs": {"configuration": 1}},
+            "expected a free attribute name of at most 512 characters, received 'configuration'",
+        ),
+    ],
+)
+def test_an_outcome_that_contradicts_itself_is_refused(
+    outcome: dict[str, object], message: str, storage: Storage, study: StudyRecord
+) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    with pytest.raises(ValueError, match="expected") as caught:
+        storage.finish_trial(study.study_id, 0, **outcome)  # type: ignore[arg-type]
+    assert str(caught.value) == message
+    assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
+
+
+def test_a_run_of_another_trial_is_refused(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    with pytest.raises(ValueError, match=r"^expected runs of trial 0, received one of trial 1$"):
+        storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 1.0, results=[make_result(1)])
+
+
+def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    for number in range(2):
+        storage.start_trial(study.study_id, number, Configuration(), ())
+    for number in (1, 0):
+        results = [make_result(number, fold, repeat) for fold in (1, 0) for repeat in (1, 0)]
+        storage.finish_trial(study.study_id, number, TrialState.COMPLETE, 0.25, results=results)
+    runs = storage.runs(study.study_id)
+    keys = [(run.trial, run.fold, run.repeat) for run in runs]
+    assert keys == sorted(keys)
+    assert len(keys) == 8
+    assert storage.runs(study.study_id, trial=1) == runs[4:]
+    assert runs[6] == RunSummary(
+        trial=1,
+        fold=1,
+        repeat=0,
+        seed=8,
+        score=0.25,
+        error=None,
+        penalty=0.5,
+        epochs_trained=3,
+        best_epoch=2,
+        weight_norms={"dense": 1.5, "dense_1": 2.25},
+        seconds=0.125,
+        engine="fit",
+        worker="host:42",
+    )
+
+
+def test_each_run_has_its_own_curve(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
+    curves = {
+        (fold, repeat): Curve((fold + 0.5,), (repeat + 0.25,), (math.nan if fold else 1.0,))
+        for fold in (2, 0, 1)
+        for repeat in (1, 0)
+    }
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    results = [make_result(0, *key, curve=curve) for key, curve in curves.items()]
+    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=results)
+    for key, curve in curves.items():
+        assert repr(storage.curve(study.study_id, 0, *key)) == repr(curve)
+    with pytest.raises(StorageError) as caught:
+        storage.curve(study.study_id, 0, 3, 0)
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: expected a run of trial 0, fold 3, repeat 0 of study {study.study_id}, "
+        "received none."
+    )
+
+
+def test_texts_that_a_database_refuses_are_stored_nearly(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    storage.start_trial(study.study_id, 0, Configuration(), ())
+    odd = make_result(0, score=None, error="nul \0, half \ud800, é", weight_norms={})
+    storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="nul \0, half \ud800, é", results=[odd])
+    assert storage.runs(study.study_id)[0].error == "nul \N{REPLACEMENT CHARACTER}, half ?, é"
+    assert storage.trials(study.study_id)[0].error == "nul \0, half \ud800, é"
+
+
+def test_progress_counts_states_and_finds_the_first_best_trial(storage: Storage, create_study: CreateStudy) -> None:
+    for direction, best in (("minimize", 2), ("maximize", 1)):
+        study = create_study(storage, direction, direction=direction)
+        assert storage.progress(study.study_id) == Progress()
+        for number in range(7):
+            storage.start_trial(study.study_id, number, Configuration(), ())
+        for number, score in ((3, 0.25), (1, 0.75), (2, 0.25), (0, 0.5)):
+            storage.finish_trial(study.study_id, number, TrialState.COMPLETE, score)
+        storage.finish_trial(study.study_id, 4, TrialState.PRUNED, 0.0)
+        storage.finish_trial(study.study_id, 5, TrialState.FAIL, error="diverged at epoch 1")
+        progress = storage.progress(study.study_id)
+        trials = storage.trials(study.study_id)
+        assert progress.counts == {
+            TrialState.COMPLETE: 4,
+            TrialState.PRUNED: 1,
+            TrialState.FAIL: 1,
+            TrialState.RUNNING: 1,
+        }
+        assert progress.n_trials == 7
+        assert (progress.best_trial, progress.best_score) == (best, trials[best].score)
+        assert progress.started == trials[0].started
+        assert progress.completed == max(trial.completed for trial in trials if trial.completed is not None)
+
+
+def test_what_was_written_is_there_after_opening_again(
+    storage_url: str, create_study: CreateStudy, make_result: MakeResult
+) -> None:
+    with open_storage(storage_url, create=True) as storage:
+        study = create_study(storage)
+        storage.start_trial(study.study_id, 0, _CONFIGURATION, ())
+        storage.finish_trial(
+            study.study_id,
+            0,
+            TrialState.COMPLETE,
+            0.25,
+            results=[make_result(0)],
+            intermediate=dict.fromkeys(range(MAX_INTERMEDIATE_VALUES), 0.5),
+        )
+        before = storage.trials(study.study_id), storage.runs(study.study_id)
+    with open_storage(storage_url) as storage:
+        assert storage.study("moons") == study
+        assert (storage.trials(study.study_id), storage.runs(study.study_id)) == before
+        assert repr(storage) == f"Storage({storage.url_shown!r})"

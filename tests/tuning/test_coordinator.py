@@ -1,0 +1,317 @@
+"""The coordinator's loop, with runs that cost nothing: order, budget, recovery, reproducibility."""
+
+import random
+import threading
+import time
+
+import pytest
+from distributed import LocalCluster
+
+from search.errors import StorageError, StudyFailedError, StudyLockedError, UsageError
+from search.records import Curve, RunResult, TrialState
+from search.storage import open_storage
+from search.tuning.coordinator import Launch, run_study
+from search.tuning.preparation import prepare_study
+from search.tuning.progress import SilentObserver
+
+STUDY = """
+[study]
+name = "quick"
+n_trials = 20
+seed = 3
+window = 4
+[data]
+source = "sklearn.make_moons"
+options = { n_samples = 60, noise = 0.2, random_state = 1 }
+[split]
+validation = { method = "kfold", folds = 2 }
+[model]
+family = "mlp"
+hidden = [4]
+[training]
+epochs = 3
+[space]
+l2 = { low = 1e-6, high = 1e-1, log = true }
+dropout = { low = 0.1, high = 0.5 }
+"""
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with LocalCluster(
+        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=None, protocol="inproc://"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture
+def launch(scheduler):
+    return Launch(scheduler=scheduler)
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    path = tmp_path / "quick.toml"
+    path.write_text(STUDY)
+    return path
+
+
+@pytest.fixture
+def storage(tmp_path):
+    with open_storage(f"sqlite:///{tmp_path}/quick.db", create=True) as opened:
+        yield opened
+
+
+def train(plan, run):
+    """A score that depends on configuration and seed, after a random while."""
+    time.sleep(random.random() * 0.01)
+    dropout = run.configuration.get("dropout", 0.0)
+    score = (dropout - 0.3) ** 2 + run.configuration.get("l2", 0.0) + (run.seed % 7) * 1e-3
+    return RunResult(run, score, curve=Curve((1.0, 0.5), (1.0, 0.5), (1.0, score)), epochs_trained=2, best_epoch=2)
+
+
+def train_slowly(plan, run):
+    time.sleep(0.05)
+    return train(plan, run)
+
+
+def train_until(number):
+    """Trains, and kills the coordinator when a trial of that number comes."""
+
+    def training(plan, run):
+        if run.trial == number:
+            raise SystemExit
+        return train(plan, run)
+
+    return training
+
+
+def outcome(storage, name="quick"):
+    trials = storage.trials(storage.study(name).study_id)
+    return [(t.number, t.state, t.score, t.configuration, t.parameters) for t in trials]
+
+
+def test_budget_is_exact_and_the_baseline_comes_first(study_file, storage, launch):
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert [trial.number for trial in trials] == list(range(20))
+    assert all(trial.state is TrialState.COMPLETE for trial in trials)
+    assert dict(trials[0].configuration) == {}
+
+
+def test_finished_study_adds_nothing_and_a_larger_total_adds_the_difference(study_file, storage, launch):
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    before = outcome(storage)
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert outcome(storage) == before
+    run_study(prepare_study(str(study_file), ["study.n_trials=23"]), storage, launch, train=train)
+    assert outcome(storage)[:20] == before
+    assert len(outcome(storage)) == 23
+
+
+def test_score_is_the_mean_of_the_runs_and_every_run_is_kept(study_file, storage, launch):
+    run_study(prepare_study(str(study_file), ["objective.seeds=3"]), storage, launch, train=train)
+    study_id = storage.study("quick").study_id
+    trial = storage.trials(study_id)[5]
+    runs = storage.runs(study_id, 5)
+    assert [(run.fold, run.repeat) for run in runs] == [(f, r) for f in range(2) for r in range(3)]
+    assert trial.score == pytest.approx(sum(run.score for run in runs) / 6, abs=1e-15)
+
+
+def test_seeds_are_the_same_for_every_configuration(study_file, storage, launch):
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    study_id = storage.study("quick").study_id
+    seeds = {trial: [run.seed for run in storage.runs(study_id, trial)] for trial in (0, 7, 19)}
+    assert seeds[0] == seeds[7] == seeds[19]
+    assert len(set(seeds[0])) == 2
+
+
+def test_order_of_results_changes_nothing(study_file, tmp_path, launch):
+    found = []
+    for attempt in range(3):
+        random.seed(attempt)
+        with open_storage(f"sqlite:///{tmp_path}/{attempt}.db", create=True) as storage:
+            run_study(prepare_study(str(study_file)), storage, launch, train=train)
+            found.append(outcome(storage))
+    assert found[0] == found[1] == found[2]
+
+
+class CrashAfter(SilentObserver):
+    """Ends the coordinator after so many results, as a signal would."""
+
+    def __init__(self, n_results):
+        self.left = n_results
+
+    def run_ended(self, result):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("n_results", [1, 6, 17, 38])
+def test_crashed_study_ends_as_the_unbroken_one_does(n_results, study_file, tmp_path, launch):
+    prepared = prepare_study(str(study_file))
+    with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
+        run_study(prepared, storage, launch, train=train)
+        unbroken = outcome(storage)
+    with open_storage(f"sqlite:///{tmp_path}/broken.db", create=True) as storage:
+        with pytest.raises(KeyboardInterrupt):
+            run_study(prepared, storage, launch, CrashAfter(n_results), train=train)
+        assert any(state is TrialState.RUNNING for _, state, *_ in outcome(storage))
+        run_study(prepared, storage, launch, train=train)
+        assert outcome(storage) == unbroken
+
+
+def test_failed_runs_fail_their_trial_and_the_study_goes_on(study_file, storage, launch):
+    def diverging(plan, run):
+        if run.trial == 3 and run.fold == 1:
+            return RunResult(run, None, error="diverged at epoch 2")
+        if run.trial == 5:
+            raise RuntimeError("no such kernel\nwith details")
+        return train(plan, run)
+
+    run_study(prepare_study(str(study_file)), storage, launch, train=diverging)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert [t.number for t in trials if t.state is TrialState.FAIL] == [3, 5]
+    assert trials[3].error == "diverged at epoch 2 (fold 1, seed 0)"
+    assert trials[5].error == "RuntimeError: no such kernel (fold 0, seed 0)"
+    assert len(trials) == 20
+
+
+def test_study_whose_trials_all_fail_is_a_failure(study_file, storage, launch):
+    def failing(plan, run):
+        return RunResult(run, None, error="diverged at epoch 1")
+
+    with pytest.raises(StudyFailedError) as caught:
+        run_study(prepare_study(str(study_file), ["study.n_trials=3"]), storage, launch, train=failing)
+    assert str(caught.value) == "quick: all 3 trials failed; trial 0: diverged at epoch 1 (fold 0, seed 0)"
+
+
+def test_grid_ends_when_it_is_exhausted_and_equal_configurations_are_trained_once(study_file, storage, launch):
+    prepared = prepare_study(
+        str(study_file),
+        ["study.sampler=grid", "space.l2={choices=[0.1, 0.01]}", "space.dropout={choices=[0.2]}", "study.n_trials=99"],
+    )
+    run_study(prepared, storage, launch, train=train)
+    study_id = storage.study("quick").study_id
+    configurations = [trial.configuration for trial in storage.trials(study_id)]
+    assert len(configurations) == len(set(configurations)) == 3 * 2
+    assert len(storage.runs(study_id)) == 6 * 2
+
+
+def test_configuration_that_comes_again_is_not_trained_again(study_file, storage, launch):
+    few = ["space.l2={choices=[0.1]}", "space.dropout={choices=[0.2]}"]
+    prepared = prepare_study(str(study_file), ["study.sampler=random", *few])
+    run_study(prepared, storage, launch, train=train)
+    study_id = storage.study("quick").study_id
+    trials = storage.trials(study_id)
+    off = [trial for trial in trials if not trial.configuration]
+    assert len(off) > 1, "expected random search to try the baseline again"
+    assert {trial.score for trial in off} == {trials[0].score}
+    assert len(trials) == 20
+    assert len(storage.runs(study_id)) == 2 * len({trial.configuration for trial in trials})
+
+
+def test_timeout_asks_no_more_and_finishes_what_runs(study_file, storage, scheduler):
+    limited = Launch(scheduler=scheduler, timeout_seconds=0.2)
+    run_study(prepare_study(str(study_file), ["study.n_trials=500"]), storage, limited, train=train_slowly)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert 0 < len(trials) < 500
+    assert all(trial.state is TrialState.COMPLETE for trial in trials)
+
+
+def test_stop_request_drains_and_the_next_run_goes_on(study_file, storage, launch):
+    class StopAtFirst(SilentObserver):
+        def trial_ended(self, trial, progress):
+            storage.request_stop("quick")
+
+    many = prepare_study(str(study_file), ["study.n_trials=200"])
+    run_study(many, storage, launch, StopAtFirst(), train=train_slowly)
+    stopped = len(outcome(storage))
+    assert 0 < stopped < 200
+    assert all(state is TrialState.COMPLETE for _, state, *_ in outcome(storage))
+    run_study(prepare_study(str(study_file), [f"study.n_trials={stopped + 2}"]), storage, launch, train=train)
+    assert len(outcome(storage)) == stopped + 2
+
+
+def test_second_coordinator_is_refused_and_told_who_holds_the_study(study_file, storage, launch):
+    prepared = prepare_study(str(study_file))
+    with storage.hold("quick"), pytest.raises(StudyLockedError, match=r"process \d+ on .* coordinates it"):
+        run_study(prepared, storage, launch, train=train)
+    assert storage.studies() == []
+
+
+def test_two_studies_run_side_by_side_in_one_storage(study_file, storage, launch):
+    names = ["left", "right"]
+    threads = [
+        threading.Thread(
+            target=run_study,
+            args=(prepare_study(str(study_file), [f"study.name={name}"]), storage, launch),
+            kwargs={"train": train},
+        )
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcome(storage, "left") == outcome(storage, "right")
+    assert len(outcome(storage, "left")) == 20
+
+
+@pytest.mark.parametrize(
+    ("override", "place"),
+    [
+        ("space.l2.high=1.0", "quick [space.l2.high]: expected 0.1 as the study was begun with, received 1.0."),
+        ("study.seed=4", "quick [study.seed]: expected 3 as the study was begun with, received 4."),
+        ("training.epochs=4", "quick [training.epochs]: expected 3 as the study was begun with, received 4."),
+    ],
+)
+def test_other_study_under_the_same_name_is_refused(override, place, study_file, storage, launch):
+    run_study(prepare_study(str(study_file), ["study.n_trials=2"]), storage, launch, train=train)
+    with pytest.raises(UsageError) as caught:
+        run_study(prepare_study(str(study_file), [override]), storage, launch, train=train)
+    assert str(caught.value).startswith(place)
+    assert len(outcome(storage)) == 2
+
+
+def test_other_data_under_the_same_name_is_refused(tmp_path, storage, launch):
+    study = tmp_path / "own.toml"
+    study.write_text(
+        STUDY.replace('source = "sklearn.make_moons"', 'source = "csv"\npath = "a.csv"\ntarget = "y"').replace(
+            "options = { n_samples = 60, noise = 0.2, random_state = 1 }", ""
+        )
+    )
+    rows = [f"{i / 7},{i % 5},{'ab'[i % 2]}" for i in range(40)]
+    data = tmp_path / "a.csv"
+    data.write_text("u,v,y\n" + "\n".join(rows) + "\n")
+    run_study(prepare_study(str(study), ["study.n_trials=2"]), storage, launch, train=train)
+    data.write_text("u,v,y\n" + "\n".join(rows[1:] + rows[:1]) + "\n")
+    with pytest.raises(UsageError, match=r"quick \[data\]: expected the data that the study was begun with"):
+        run_study(prepare_study(str(study), ["study.n_trials=3"]), storage, launch, train=train)
+
+
+def test_lost_lock_ends_the_coordinator_before_it_writes_more(study_file, storage, launch, monkeypatch):
+    def lost(self):
+        raise StorageError("the lock was lost")
+
+    monkeypatch.setattr("search.storage.locks._FileLock.check", lost)
+    with pytest.raises(StorageError, match="the lock was lost"):
+        run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert outcome(storage) == []
+
+
+def test_dashboard_gets_at_most_fifty_intermediate_values(study_file, storage, launch, tmp_path):
+    import optuna
+
+    def long_run(plan, run):
+        curve = tuple(float(epoch) for epoch in range(400 + run.fold))
+        return RunResult(run, 0.5, curve=Curve(curve, curve, curve), epochs_trained=len(curve), best_epoch=1)
+
+    run_study(prepare_study(str(study_file), ["study.n_trials=2"]), storage, launch, train=long_run)
+    study = optuna.load_study(study_name="quick", storage=f"sqlite:///{tmp_path}/quick.db")
+    values = study.trials[0].intermediate_values
+    assert len(values) == 50
+    assert min(values) == 1
+    assert max(values) == 400
+    assert values[400] == 399.0

@@ -5,8 +5,8 @@ FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=1
 
 # The source is mounted, not copied: only what is installed stays in the image.
-RUN --mount=type=bind,target=/source,rw --mount=type=cache,target=/root/.cache/pip \
-    pip install --disable-pip-version-check --constraint /source/constraints.txt /source
+RUN --mount=type=bind,target=/source,rw --mount=type=cache,target=/var/cache/pip \
+    pip install --disable-pip-version-check --cache-dir /var/cache/pip --constraint /source/constraints.txt /source
 
 RUN useradd --uid 1000 --create-home regsearch
 USER regsearch

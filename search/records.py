@@ -32,7 +32,7 @@ class Configuration(Mapping[str, Setting]):
 
     __slots__ = ("_settings",)
 
-    def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, Setting | list[int]] | None = None) -> None:
         pairs = sorted((settings or {}).items())
         self._settings = {name: tuple(v) if isinstance(v, list) else v for name, v in pairs}
 

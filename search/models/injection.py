@@ -9,8 +9,9 @@ shared value does not flow back into them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import cast
 
 from search.models.architecture import Architecture
 from search.records import Setting
@@ -38,7 +39,7 @@ def regularize(
         for technique in _layer_techniques():
             name = _governing_name(architecture, plain, technique, names)
             if name is not None and name in configuration:
-                layer, *added = technique.apply(layer, float(configuration[name]))  # type: ignore[arg-type]  # a technique's setting is a number: the reader saw to it
+                layer, *added = technique.apply(layer, float(cast(float, configuration[name])))
                 following += added
         layers += [layer, *following]
     return architecture.with_layers(tuple(layers))
@@ -111,10 +112,9 @@ def _unreachable(
 ) -> tuple[str, str] | None:
     """Message and remedy when a name has no effect on any layer of any model."""
     rivals = names if name == technique.name else [name]
-    reached: Callable[[Architecture], bool] = lambda model: any(  # noqa: E731  # used once, below
-        _governing_name(model, layer, technique, rivals) == name for layer in model.layers
-    )
-    if any(map(reached, architectures)):
+    if any(
+        _governing_name(model, layer, technique, rivals) == name for model in architectures for layer in model.layers
+    ):
         return None
     layers = list(dict.fromkeys(x.name for model in architectures for x in _candidates(model, technique)))
     if name == technique.name and not layers:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-ACTIVATIONS = tuple(
+_ACTIVATIONS = (
     "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
     "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign "
-    "sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink".split()
+    "sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink"
 )
+ACTIVATIONS = tuple(_ACTIVATIONS.split())
 """Activations of hidden layers: all of `keras.activations` that keep the number of units and need no argument."""
 
 OPTIMIZERS: Mapping[str, str] = {

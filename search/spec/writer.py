@@ -31,9 +31,10 @@ def spec_to_toml(spec: StudySpec, comments: Mapping[str, str] | None = None) -> 
         for key, value in section.items():
             if value is None or value == {}:
                 continue
-            table.add(tomlkit.key(key), as_toml(_without_nulls(value)))
+            item = as_toml(_without_nulls(value))
             if note := notes.get(f"{name}.{key}"):
-                table[key].comment(" ".join(note.split()))
+                item.comment(" ".join(note.split()))
+            table.add(tomlkit.key(key), item)
         for line in notes.get(name, "").splitlines():
             document.add(tomlkit.comment(line))
         document.add(name, table)

@@ -2,7 +2,8 @@
 
 | module | what lives there |
 |---|---|
-| `store` | `open_storage` and `Storage`: the whole public surface, one short method a question |
+| `opening` | `open_storage`: from a URL to a `Storage` |
+| `store` | `Storage`: the rest of the public surface, one short method a question |
 | `address` | a URL becomes an `Address`, or a `UsageError`; passwords are masked here |
 | `engine` | an address becomes a SQLAlchemy engine; one context manager translates SQLAlchemy's errors |
 | `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
@@ -23,8 +24,9 @@ What a trial means and when it is written is decided in `search.tuning`; what is
 
 from search.storage.address import default_url
 from search.storage.locks import StudyLock
+from search.storage.opening import open_storage
 from search.storage.reading import Progress
-from search.storage.store import Storage, open_storage
+from search.storage.store import Storage
 from search.storage.writing import MAX_INTERMEDIATE_VALUES
 
 __all__ = [

@@ -23,10 +23,7 @@ _REMEDIES = (
     ("unable to open", "Check that the file exists, and that it and its folder may be read and written."),
     ("not a database", "Name a SQLite file, or a new one."),
     ("malformed", "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."),
-    (
-        "is locked",
-        f"Another program has kept it for {_BUSY_SECONDS:.0f} seconds; end that program, then try again.",
-    ),
+    ("is locked", "Another program keeps it; end that program, then try again."),
     ("authentication failed", "Check the user and the password."),
     ("no password supplied", "Give a password in the URL, in PGPASSWORD or in ~/.pgpass."),
     ("does not exist", "Create it on the server, or check its name."),

@@ -1,4 +1,4 @@
-"""`open_storage` and `Storage`: what the rest of the house knows of the database."""
+"""`Storage`: what the rest of the house knows of an open database."""
 
 from __future__ import annotations
 
@@ -25,33 +25,9 @@ from search.records import (
 )
 from search.storage import reading, studies
 from search.storage import writing as trials
-from search.storage.address import Address, parse_address
-from search.storage.engine import make_engine, storage_error, translated, writing
+from search.storage.address import Address
+from search.storage.engine import storage_error, translated, writing
 from search.storage.locks import StudyLock, make_lock
-from search.storage.schema import prepare_schema
-
-
-def open_storage(url: str, *, create: bool = False) -> Storage:
-    """Open a database; use it as a context manager, or close it.
-
-    Args:
-        url: A SQLAlchemy URL of SQLite or PostgreSQL, as Optuna takes it.
-        create: Create the file and the tables that are missing, and upgrade ours. Without it nothing is
-            written, and a missing file is an error and stays missing.
-    Raises:
-        UsageError: The URL cannot be used.
-        StorageError: The database cannot be reached or read, or its tables are of a version that we do not
-            know.
-    """
-    address = parse_address(url)
-    _check_path(address, create)
-    engine = make_engine(address)
-    try:
-        has_our_tables = prepare_schema(address, engine, create=create)
-    except BaseException:
-        engine.dispose()
-        raise
-    return Storage(address, engine, has_our_tables=has_our_tables)
 
 
 class Storage:
@@ -338,18 +314,3 @@ class Storage:
 def _transaction(address: Address, engine: sa.Engine) -> Iterator[sa.Connection]:
     with translated(address), engine.begin() as connection:
         yield connection
-
-
-def _check_path(address: Address, create: bool) -> None:
-    """Refuse a path that SQLite could only call `unable to open database file`."""
-    path = address.path
-    if path is None:
-        return
-    if path.is_dir():
-        raise storage_error(address, "expected a file, received a folder", "Name a file in it.")
-    if not path.parent.is_dir():
-        remedy = "Create the folder, or name another."
-        raise storage_error(address, f"expected the folder {path.parent} to exist, received none", remedy)
-    if not create and not path.exists():
-        remedy = "Check the path; `regsearch run` creates the file."
-        raise storage_error(address, f"expected the file {path} to exist, received none", remedy)

@@ -33,6 +33,7 @@ def start_tensorflow() -> None:
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
+    tf.get_logger().setLevel("ERROR")  # each run traces a model of its own, and TensorFlow advises against it
 
 
 @contextlib.contextmanager

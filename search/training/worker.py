@@ -9,7 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ def make_job(plan: TrainingPlan, run: Run) -> Job:
         plain=plain,
         regularized=regularize(plain, run.configuration, tuple(plan.spec.space)),
         training=spec.training,
-        patience=None if patience is None else int(patience),  # type: ignore[arg-type]  # a number, as its domain says
+        patience=None if patience is None else int(cast(float, patience)),
         seed=run.seed,
         metric=METRICS[plan.metric],
     )

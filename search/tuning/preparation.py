@@ -81,7 +81,7 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
     spec = _resolve(spec, dataset, str(path))
     _check_patterns(spec, dataset, str(path))
     space = search_space(spec, catalogue)
-    splits = split_rows(dataset, spec.split, spec.study.seed)
+    splits = split_rows(dataset, spec.split, spec.study.seed, f"{path} [split]")
     n_trials = _total_trials(spec, space, str(path))
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
     metric = spec.objective.metric or default_metric(dataset.task)

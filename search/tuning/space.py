@@ -137,15 +137,15 @@ def _setting(name: str, entry: Range | Choices, current: Any) -> Dimension:
         encoded = tuple(_encode(value) for value in entry.choices)
         distribution = CategoricalDistribution(encoded)
         first = _encode(current)
-        points = (first, *(value for value in encoded if value != first))
-        return Dimension(name, distribution, _decode, first, points)
+        others = (value for value in encoded if value != first)
+        return Dimension(name, distribution, _decode, first, (first, *others))
     whole = isinstance(current, int)
     values = _integers(entry) if whole else _reals(entry)
     decode = int if whole else float
     step = values.step
-    points = tuple(_steps(values)) if step and not values.log else None
-    if points is not None:
-        points = (current, *(value for value in points if value != current))
+    points: tuple[Any, ...] | None = None
+    if step and not values.log:
+        points = (current, *(value for value in _steps(values) if value != current))
     return Dimension(name, values, decode, current, points)
 
 
@@ -197,7 +197,7 @@ def _off_end(values: FloatDistribution | IntDistribution, below: bool) -> float:
     ratio = OFF_SHARE / (1 - OFF_SHARE)
     if values.log:
         factor = (values.high / values.low) ** ratio
-        end = values.low / factor if below else values.high * factor
+        end: float = values.low / factor if below else values.high * factor
         if isinstance(values, IntDistribution):
             end = min(math.floor(end), values.low - 1) if below else max(math.ceil(end), values.high + 1)
         return end

@@ -147,8 +147,8 @@ def test_check_of_a_shipped_study_works_in_any_folder(command, tmp_path):
         (("run", "moons", "--n-trials", "0"), "0 is not in the range x>=1"),
         (("run", "moons", "--set", "training.epoch=5"), 'Did you mean "epochs"?'),
         (("run", "moons", "--set", "study.sampler=gp"), "expected the package torch"),
-        (("run", "moons", "--storage", "nonsense"), "nonsense"),
-        (("run", "moons", "--storage", "sqlite:///:memory:"), ":memory:"),
+        (("run", "moons", "--storage", "nonsense"), "storage: expected a database URL"),
+        (("run", "moons", "--storage", "sqlite:///:memory:"), "received a database in memory"),
         (("frobnicate",), "No such command 'frobnicate'"),
     ],
 )

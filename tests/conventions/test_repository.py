@@ -30,7 +30,9 @@ REGISTRY_HOSTS = (
     "deb." + "debian.org",
     "conda" + ".anaconda.org",
 )
-DEVELOPER_PATHS = re.compile(r"(?<![\w.$}~-])/(?:" + "root|home/[a-z]+|Users/[A-Za-z]+|work/(?:main|shared)" + r")/")
+DEVELOPER_PATHS = re.compile(
+    r"(?<![\w.$}~-])/(?:" + "root|home/(?!me/)[a-z]+|Users/[A-Za-z]+|work/(?:main|shared)" + r")/"
+)
 
 
 def tracked():

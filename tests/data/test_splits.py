@@ -52,7 +52,7 @@ def rows_of(splits):
 
 
 validations = st.one_of(
-    st.floats(0.1, 0.5).map(lambda fraction: HoldoutValidation(method="holdout", fraction=fraction)),
+    st.floats(0.2, 0.5).map(lambda fraction: HoldoutValidation(method="holdout", fraction=fraction)),
     st.builds(kfold, st.integers(2, 4), st.integers(1, 3)),
     st.integers(20, 30).map(head),
 )
@@ -63,7 +63,7 @@ sections = st.builds(
     stop=st.one_of(st.floats(0.2, 0.4), st.just("validation")),
 )
 data_sets = st.one_of(
-    st.lists(st.integers(14, 40), min_size=2, max_size=3).map(lambda counts: classes(*counts)),
+    st.lists(st.integers(20, 40), min_size=2, max_size=3).map(lambda counts: classes(*counts)),
     st.integers(50, 90).map(quantities),
 )
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.spec.locations import locate_keys, read_key
-from search.spec.wording import as_toml, dotted
+from search.spec.wording import as_toml
 
 
 def test_keys_are_found_behind_comments_strings_and_arrays_of_many_lines():
@@ -83,14 +83,14 @@ def test_every_key_of_a_written_document_is_on_its_line(entries):
     text, lines = "", {}
     for number, (key, value, blank) in enumerate(entries):
         text += "# [x] = '\n" * blank
-        lines[(key,)] = text.count("\n") + 1
-        written = dotted([key]) if len(key) < 3 else as_toml(key).as_string()
+        line = text.count("\n") + 1
+        lines[(key,)] = line
+        name, written = as_toml(key).as_string(), as_toml(value).as_string()
         if number % 2:
-            text += f"{written} = {as_toml(value).as_string()}\n"
+            text += f"{name} = {written}\n"
         else:
-            lines[key, "k"] = lines[(key,)] + 2
-            text += f"{written} = [\n]\n".replace("[\n]", f"{{k0 = [\n1], k = {as_toml(value).as_string()}}}")
-            lines[key, "k"] = lines[(key,)] + 1
+            text += f"{name} = {{first = [\n1], k = {written}}}\n"
+            lines[key, "k"] = line + 1
     tomllib.loads(text)
     found = locate_keys(text)
     assert {path: found.get(path) for path in lines} == lines

@@ -42,7 +42,8 @@ _studies = st.fixed_dictionaries(
             {"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True), "n_trials": st.integers(1, 99)}
         ),
         "data": st.fixed_dictionaries(
-            {"source": st.just("sklearn.make_moons")}, optional={"options": st.dictionaries(_text, _value, max_size=3)}
+            {"source": st.just("sklearn.make_moons")},
+            optional={"options": st.dictionaries(_text, _value, max_size=3), "standardize": st.booleans()},
         ),
         "split": st.fixed_dictionaries(
             {"test": st.floats(0.01, 0.99) | st.integers(0, 99), "validation": _validation},

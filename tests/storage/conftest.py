@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.storages import RDBStorage
 
 from search.records import Configuration, Curve, Parameter, Run, RunResult, StudyRecord
 from search.storage import Storage, open_storage
@@ -22,6 +23,15 @@ UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "
 def storage(storage_url: str) -> Iterator[Storage]:
     with open_storage(storage_url, create=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def plain_optuna(storage_url: str) -> Iterator[RDBStorage]:
+    """The same database, opened by plain Optuna."""
+    opened = RDBStorage(storage_url)
+    yield opened
+    opened.remove_session()
+    opened.engine.dispose()
 
 
 @pytest.fixture

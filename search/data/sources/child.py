@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,12 +47,19 @@ def call_child(request: Mapping[str, Any], place: str) -> tuple[Plain, Plain]:
             answer = json.loads((folder / _child.PROBLEM).read_text(encoding="utf-8"))
             raise DataError(Problem(answer["place"] or place, answer["message"], answer["remedy"]))
         if not (folder / _child.ANSWER).exists():
-            lines = done.stderr.decode(errors="replace").strip().splitlines()
-            last = f": {lines[-1]}" if lines else ""
-            message = f"expected data from a child process, received exit code {done.returncode}{last}"
-            raise DataError(Problem(place, message.rstrip(".")))
+            raise DataError(_explain_end(done, place))
         with np.load(folder / _child.ANSWER, allow_pickle=False) as archive:
             return _unpack(archive, "x"), _unpack(archive, "y")
+
+
+def _explain_end(done: subprocess.CompletedProcess[bytes], place: str) -> Problem:
+    if done.returncode < 0:
+        message = f"expected data from a child process, received its end by {signal.Signals(-done.returncode).name}"
+        return Problem(place, message, "Does the data fit into memory?")
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    last = f": {lines[-1]}" if lines else ""
+    message = f"expected data from a child process, received exit code {done.returncode}{last}"
+    return Problem(place, message.rstrip("."))
 
 
 def _unpack(archive: Any, name: str) -> Plain:

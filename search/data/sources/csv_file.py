@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from search.data.sources.rows import LARGEST, Rows, find_file, to_frame
 from search.data.targets import is_coded
-from search.data.wording import count, keep_first, quote_names, suggest_name
+from search.data.wording import count, keep_first, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection, TaskName
 
@@ -42,6 +42,13 @@ class _Sheet:
     def column(self, name: str) -> list[str]:
         position = self.header.index(name)
         return [row[position] for row in self.rows]
+
+    def cell(self, row: int, name: str) -> str:
+        """A cell in words for an error."""
+        text = self.rows[row][self.header.index(name)]
+        if not text:
+            return "an empty cell"
+        return quote(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
@@ -148,7 +155,7 @@ def _find_targets(section: DataSection, sheet: _Sheet, place: str) -> list[str]:
     problems = [
         Problem(
             place,
-            f'expected target to name a column of "{sheet.shown}", received "{name}"',
+            f'expected target to name a column of "{sheet.shown}", received {quote(name)}',
             _explain_missing(name, header),
         )
         for name in wanted
@@ -215,18 +222,17 @@ def _read_column(sheet: _Sheet, name: str, *, may_mix: bool) -> tuple[Array, lis
 def _report(sheet: _Sheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
     """A problem for each of the first wrong cells, and one that counts the others."""
     rows = np.flatnonzero(wrong).tolist()
-    cells = sheet.column(name)
     problems = [
         Problem(
-            f'{sheet.shown}:{sheet.lines[row]}, column "{name}"',
-            f"{expected}, received {_show(cells[row])}",
+            f"{sheet.shown}:{sheet.lines[row]}, column {quote(name)}",
+            f"{expected}, received {sheet.cell(row, name)}",
             remedy,
         )
         for row in rows[:_FIRST]
     ]
     if len(rows) > _FIRST:
         more = f"and {count(len(rows) - _FIRST, 'more cell')} like it, the last in line {sheet.lines[rows[-1]]}"
-        problems.append(Problem(f'{sheet.shown}, column "{name}"', more))
+        problems.append(Problem(f"{sheet.shown}, column {quote(name)}", more))
     return problems
 
 
@@ -236,18 +242,12 @@ def _report_mixed(sheet: _Sheet, name: str, text: npt.NDArray[np.bool_], numbers
     row = int(np.flatnonzero(few)[0])
     more = f" (and {count(int(few.sum()) - 1, 'more row')} like it)" if few.sum() > 1 else ""
     expected = "expected a number" if noun == "number" else "expected text"
-    received = _show(sheet.column(name)[row])
+    received = sheet.cell(row, name)
     return Problem(
-        f'{sheet.shown}:{sheet.lines[row]}, column "{name}"',
+        f"{sheet.shown}:{sheet.lines[row]}, column {quote(name)}",
         f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",
         "A column holds numbers or text, not both.",
     )
-
-
-def _show(cell: str) -> str:
-    if not cell:
-        return "an empty cell"
-    return f'"{cell}"' if len(cell) <= 40 else f'"{cell[:37]}..."'
 
 
 def _read_target(

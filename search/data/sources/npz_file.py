@@ -49,11 +49,7 @@ def _load(path: Path, shown: str, place: str) -> tuple[dict[str, Array], tuple[s
         with path.open("rb") as stream:
             return _load_layout(np.load(stream, allow_pickle=False), shown, place)
     except _DAMAGED as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        message = f'expected an .npz archive of plain arrays, received "{shown}": {reason}'
-        # numpy asks for pickle whenever it does not know a file, even a text file.
-        remedy = f"Pickles can run code and are not read. {_SAVE}" if "pickle" in reason else ""
-        raise DataError(Problem(place, message, remedy)) from error
+        raise DataError(_explain(error, shown, place)) from error
 
 
 def _load_layout(archive: Any, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:
@@ -74,6 +70,15 @@ def _load_array(archive: Any, key: str, shown: str, place: str) -> Array:
     if not isinstance(array, np.ndarray):  # a member without NumPy's magic is handed out as bytes
         raise DataError(Problem(place, f'expected "{key}" of "{shown}" to be an array, received other bytes'))
     return array
+
+
+def _explain(error: BaseException, shown: str, place: str) -> Problem:
+    reason, remedy = " ".join(str(error).split()).rstrip(".") or type(error).__name__, ""
+    if "allow_pickle" in reason:
+        # numpy's sentence recommends unsafe loading, and says so of any file that it does not know.
+        reason = "pickled objects" if reason.startswith("Object arrays") else "a pickle or another kind of file"
+        remedy = f"Pickles can run code and are not read. {_SAVE}"
+    return Problem(place, f'expected an .npz archive of plain arrays, received "{shown}": {reason}', remedy)
 
 
 def _unknown_layout(found: list[str], shown: str, place: str) -> Problem:

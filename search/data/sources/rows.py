@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.wording import suggest_name
+from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -134,12 +134,12 @@ def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> 
     try:
         if path.is_file():
             return path
-        found = "a directory" if path.is_dir() else "no such file"
+        found = "a directory" if path.is_dir() else "no regular file" if path.exists() else "no such file"
         near = sorted(entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix)
     except OSError as error:
         found, near = error.strerror or str(error), []
     suggestion = suggest_name(path.name, near)
-    message = f'expected {key} to name a file, received "{name}": {found}'
-    if not suggestion.startswith("Did"):
+    message = f"expected {key} to name a file, received {quote(name)}: {found}"
+    if not suggestion.startswith("Did") or path.name in near:
         suggestion = "A path is relative to the study file's folder."
     raise DataError(Problem(place, message, suggestion))

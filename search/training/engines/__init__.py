@@ -4,6 +4,7 @@
 |---|---|
 | `_base` | `Engine`, and what goes into one (`Job`) and comes out (`Outcome`) |
 | `_initial` | the model at its initial weights, the same for every configuration |
+| `_evaluation` | stop and validation rows after each epoch |
 | `fit` | `keras.Model.fit` |
 """
 

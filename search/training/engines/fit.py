@@ -9,7 +9,7 @@ Trained weights are equal, bit for bit, to those of the plain program; the tests
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from search.models import make_optimizer
 from search.records import Curve
 from search.training.engines._base import Job, Outcome
+from search.training.engines._evaluation import evaluator, loss_targets
 from search.training.engines._initial import initial_model
 from search.training.stopping import BestEpoch
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _DATA_LOSS = "data_loss"
-_EVALUATION_ROWS = 4096  # rows that are evaluated at once: bounds the memory that activations take
 
 
 class FitEngine:
@@ -38,7 +38,7 @@ class FitEngine:
         """Train a job to its end. TensorFlow is set up already."""
         import keras
 
-        keras.backend.clear_session(free_memory=False)
+        keras.backend.clear_session()
         model = initial_model(job)
         steps = -(-len(job.arrays.x_train) // job.training.batch_size)
         model.compile(
@@ -65,7 +65,7 @@ class _Follower:
     def __init__(self, job: Job, model: keras.Model) -> None:
         self.job = job
         self.model = model
-        self.evaluate = _evaluator(job, model)
+        self.evaluate = evaluator(job, model)
         self.best = None if job.patience is None else BestEpoch(job.patience)
         self.best_weights: list[npt.NDArray[Any]] = []
         self.epochs: list[tuple[float, float, float, float]] = []
@@ -120,7 +120,7 @@ def _endless_epochs(job: Job) -> tf.data.Dataset:
     n_rows, batch_size = len(job.arrays.x_train), job.training.batch_size
     shuffled = tf.data.Dataset.range(1).map(lambda _: tf.random.shuffle(tf.range(n_rows, dtype=tf.int64)))
     order = next(iter(shuffled)).numpy()
-    x, y = job.arrays.x_train[order], _targets(job, job.arrays.y_train)[order]
+    x, y = job.arrays.x_train[order], loss_targets(job, job.arrays.y_train)[order]
     n_full = n_rows // batch_size
     full = [rows[: n_full * batch_size].reshape(n_full, batch_size, *rows.shape[1:]) for rows in (x, y)]
     batches = tf.data.Dataset.from_tensor_slices(tuple(full))
@@ -141,53 +141,11 @@ def _pipeline_options() -> tf.data.Options:
     return options
 
 
-def _evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[npt.NDArray[Any], npt.NDArray[Any], bool]]:
-    """A function that evaluates the model as it is now.
-
-    Returns:
-        Of the stop rows followed by the validation rows: predictions, shape (rows, outputs); data losses
-        without penalties, shape (rows,), from logits where Keras can, as in its own `val_loss`. And
-        whether all weights are finite.
-    """
-    import keras
-    import tensorflow as tf
-
-    arrays, loss = job.arrays, keras.losses.get(job.plain.loss)
-    x = np.concatenate([arrays.x_stop, arrays.x_validation])
-    y = _targets(job, np.concatenate([arrays.y_stop, arrays.y_validation]))
-    chunks = [
-        (tf.constant(x[start : start + _EVALUATION_ROWS]), tf.constant(y[start : start + _EVALUATION_ROWS]))
-        for start in range(0, len(x), _EVALUATION_ROWS)
-    ]
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def evaluate(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        predicted = model(x, training=False)
-        return predicted, loss(y, predicted)
-
-    @tf.function(autograph=False)
-    def all_finite() -> tf.Tensor:
-        finite = [tf.reduce_all(tf.math.is_finite(weight)) for weight in model.trainable_variables]
-        return tf.reduce_all(tf.stack(finite))
-
-    def evaluate_all() -> tuple[npt.NDArray[Any], npt.NDArray[Any], bool]:
-        results = [evaluate(*chunk) for chunk in chunks]
-        predicted, losses = (np.concatenate(parts) for parts in zip(*results, strict=True))
-        return predicted, losses, bool(all_finite())
-
-    return evaluate_all
-
-
 def _data_loss(job: Job) -> keras.metrics.Metric:
     """The loss without penalties as a metric of the training batches; it changes no weight."""
     import keras
 
     return keras.metrics.MeanMetricWrapper(keras.losses.get(job.plain.loss), name=_DATA_LOSS)
-
-
-def _targets(job: Job, y: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Targets in the shape that the loss takes: a column for each output, or class indices."""
-    return y if job.plain.loss == "sparse_categorical_crossentropy" else y.reshape(len(y), -1)
 
 
 def _mean(losses: npt.NDArray[Any]) -> float:

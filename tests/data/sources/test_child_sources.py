@@ -187,7 +187,10 @@ def test_missing_files_and_options_are_explained(module, refusal):
 
 def test_a_child_that_dies_is_reported(module, refusal):
     module("""
-        import os, sys
+        import os, signal, sys
+
+        def run_out():
+            os.kill(os.getpid(), signal.SIGKILL)
 
         def load():
             print("out of cheese", file=sys.stderr, flush=True)
@@ -195,6 +198,9 @@ def test_a_child_that_dies_is_reported(module, refusal):
     """)
     assert refusal(source="mine.py:load") == [
         "[data]: expected data from a child process, received exit code 9: out of cheese."
+    ]
+    assert refusal(source="mine.py:run_out") == [
+        "[data]: expected data from a child process, received its end by SIGKILL. Does the data fit into memory?"
     ]
 
 

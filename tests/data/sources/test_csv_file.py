@@ -134,6 +134,13 @@ def test_numbers_that_float32_cannot_hold_are_refused(refused):
     ]
 
 
+def test_an_error_about_a_cell_stays_on_one_line(refused):
+    assert refused('"a\nb",label\n1,x\n"two\n\x1b[31mred",y\n3,x\n') == [
+        't.csv:4, column "a\\nb": expected a number as in 2 other rows, received "two\\n\\u001b[31mred". '
+        "A column holds numbers or text, not both."
+    ]
+
+
 def test_many_like_problems_are_counted(refused):
     assert refused("a,label\n" + ",x\n" * 9 + "1,y\n") == [
         *(

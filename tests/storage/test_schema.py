@@ -1,0 +1,222 @@
+"""Creating, upgrading, refusing: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import BaseModel
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from search.errors import StorageError, UnknownStudyError, UsageError
+from search.records import Configuration, StudyRecord, TrialState
+from search.storage import open_storage, optuna_tables, schema, tables
+
+
+@pytest.fixture
+def connection(storage_url: str) -> Iterator[sa.Connection]:
+    """A connection of our own to the database, to look and to spoil."""
+    engine = sa.create_engine(storage_url, poolclass=sa.NullPool)
+    with engine.connect() as opened:
+        yield opened
+
+
+def _set_version(connection: sa.Connection, table: str, version: str) -> None:
+    connection.execute(sa.text(f"UPDATE {table} SET version_num = '{version}'"))
+    connection.commit()
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
+@pytest.mark.parametrize("name", sorted(set(optuna_tables.METADATA.tables) - {"alembic_version"}))
+def test_optunas_tables_are_declared_as_optuna_declares_them(name: str, dialect: sa.Dialect) -> None:
+    ours, theirs = optuna_tables.METADATA.tables[name], BaseModel.metadata.tables[name]
+    assert str(CreateTable(ours).compile(dialect=dialect)) == str(CreateTable(theirs).compile(dialect=dialect))
+    enums = [
+        [column.type.enums for column in table.columns if isinstance(column.type, sa.Enum)] for table in (ours, theirs)
+    ]
+    assert enums[0] == enums[1]
+    assert {index.name for index in ours.indexes} == {index.name for index in theirs.indexes}
+
+
+def test_optunas_version_is_the_installed_ones(tmp_path: Path) -> None:
+    theirs = RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
+    assert theirs.get_head_version() == optuna_tables.REVISION
+    assert set(theirs.get_all_versions()) == optuna_tables.OLDER_REVISIONS | {optuna_tables.REVISION}
+    theirs.remove_session()
+    theirs.engine.dispose()
+
+
+def test_the_newest_migration_is_the_version_that_is_checked() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [schema.REVISION]
+    assert [revision.revision for revision in script.walk_revisions()] == ["r0001"]
+
+
+def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
+    open_storage(storage_url, create=True).close()
+
+    def is_ours(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+        return kind != "table" or (name in tables.METADATA.tables)
+
+    context = MigrationContext.configure(connection, opts={"include_object": is_ours, "compare_type": True})
+    assert compare_metadata(context, tables.METADATA) == []
+    names = set(sa.inspect(connection).get_table_names())
+    assert set(tables.METADATA.tables) | {"regsearch_version", "alembic_version", "trials"} <= names
+
+
+def test_opening_again_changes_nothing(storage_url: str, create_study: Callable[..., StudyRecord]) -> None:
+    with open_storage(storage_url, create=True) as storage:
+        study = create_study(storage)
+    for create in (True, False, True):
+        with open_storage(storage_url, create=create) as storage:
+            assert storage.studies() == [study]
+
+
+def test_creating_in_three_processes_at_once_works(
+    storage_url: str, connection: sa.Connection, run_child: Callable[..., Any]
+) -> None:
+    connection.close()
+    code = (
+        "import sys; from search.storage import open_storage; sys.stdin.readline()\n"
+        "with open_storage(sys.argv[1], create=True) as s: print(s.studies())"
+    )
+    with ExitStack() as stack:
+        children = [stack.enter_context(run_child(code, storage_url)) for _ in range(3)]
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        assert [child.communicate()[0] for child in children] == ["[]\n"] * 3
+
+
+def test_a_creation_that_was_cut_short_is_completed(storage_url: str, connection: sa.Connection) -> None:
+    BaseModel.metadata.create_all(connection)  # what a kill leaves: tables, and no version of them
+    connection.commit()
+    with pytest.raises(StorageError, match=r"expected Optuna's tables of version v3\.2\.0\.a, received none"):
+        open_storage(storage_url)
+    with open_storage(storage_url, create=True) as storage:
+        assert storage.studies() == []
+
+
+def test_an_empty_database_is_refused_unless_created(storage_url: str, connection: sa.Connection) -> None:
+    connection.execute(sa.text("SELECT 1"))
+    with pytest.raises(StorageError) as caught:
+        open_storage(storage_url)
+    shown = sa.make_url(storage_url).render_as_string()
+    if storage_url.startswith("sqlite"):
+        shown = storage_url
+    assert str(caught.value) == (
+        f"storage {shown}: expected Optuna's tables of version v3.2.0.a, received none. "
+        "`regsearch run` creates them; check the URL if they should exist."
+    )
+    assert sa.inspect(connection).get_table_names() == []
+
+
+def test_a_database_of_plain_optuna_is_read_and_left_alone(
+    storage_url: str,
+    connection: sa.Connection,
+    plain_optuna: RDBStorage,
+    create_study: Callable[..., StudyRecord],
+) -> None:
+    theirs = optuna.create_study(storage=plain_optuna, study_name="theirs")
+    theirs.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    before = [trial.params for trial in theirs.trials]
+    with open_storage(storage_url) as storage:
+        assert storage.studies() == []
+        assert storage.foreign_studies() == ["theirs"]
+        assert storage.holder("theirs") is None
+    assert not [name for name in sa.inspect(connection).get_table_names() if name.startswith("regsearch")]
+    connection.rollback()
+    with open_storage(storage_url, create=True) as storage:
+        ours = create_study(storage)
+        assert storage.studies() == [ours]
+        assert storage.foreign_studies() == ["theirs"]
+        with pytest.raises(UnknownStudyError) as caught:
+            storage.study("theirs")
+        assert str(caught.value) == (
+            f"storage {storage.url_shown}: expected the name of a study, received 'theirs', "
+            "which another program made with Optuna. `regsearch studies` lists them."
+        )
+        with pytest.raises(UsageError, match="expected a name that is free, received 'theirs'"):
+            create_study(storage, "theirs")
+    again = optuna.load_study(storage=plain_optuna, study_name="theirs")
+    assert [trial.params for trial in again.trials] == before
+
+
+def test_a_study_that_optuna_deletes_leaves_nothing_behind(
+    storage_url: str,
+    connection: sa.Connection,
+    plain_optuna: RDBStorage,
+    create_study: Callable[..., StudyRecord],
+    make_result: Callable[..., Any],
+) -> None:
+    with open_storage(storage_url, create=True) as storage:
+        kept, gone = create_study(storage, "kept"), create_study(storage, "gone")
+        for study in (kept, gone):
+            storage.start_trial(study.study_id, 0, Configuration(), ())
+            storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.5, results=[make_result(0)])
+        optuna.delete_study(study_name="gone", storage=plain_optuna)
+        optuna.create_study(study_name="another", storage=plain_optuna)  # SQLite gives it the same key
+        assert storage.studies() == [kept]
+        assert storage.foreign_studies() == ["another"]
+        assert len(storage.runs(kept.study_id)) == 1
+    for table in tables.runs, tables.curves, tables.studies:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 1
+
+
+@pytest.mark.parametrize("create", [False, True])
+@pytest.mark.parametrize(
+    ("table", "version", "message"),
+    [
+        (
+            "alembic_version",
+            "v3.0.0.a",
+            "expected Optuna's tables of version v3.2.0.a, received version v3.0.0.a. "
+            "Back the database up, then upgrade it: optuna storage upgrade --storage URL.",
+        ),
+        (
+            "alembic_version",
+            "v9.9.9.a",
+            "expected Optuna's tables of version v3.2.0.a, received version v9.9.9.a. "
+            "Install a regsearch that knows this version, or name another database.",
+        ),
+        (
+            "regsearch_version",
+            "r0999",
+            "expected regsearch's tables of version r0001, received version r0999. "
+            "They were made by a newer regsearch; install that one, or name another database.",
+        ),
+    ],
+)
+def test_tables_of_another_version_are_refused(
+    table: str, version: str, message: str, create: bool, storage_url: str, connection: sa.Connection
+) -> None:
+    open_storage(storage_url, create=True).close()
+    _set_version(connection, table, version)
+    with pytest.raises(StorageError) as caught:
+        open_storage(storage_url, create=create)
+    assert str(caught.value).partition(": ")[2] == message
+    assert connection.scalar(sa.text(f"SELECT version_num FROM {table}")) == version
+
+
+def test_older_tables_of_ours_are_upgraded_by_creating_only(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_storage(storage_url, create=True).close()
+    monkeypatch.setattr(schema, "REVISION", "r0002")
+    with pytest.raises(StorageError) as caught:
+        open_storage(storage_url)
+    assert str(caught.value).partition(": ")[2] == (
+        "expected regsearch's tables of version r0002, received version r0001. `regsearch run` upgrades them."
+    )

@@ -259,7 +259,7 @@ def _domain_hint(domain: Domain, value: float) -> str:
         return "Begin above 0."
     if value in (0, domain.high):
         return ""
-    guesses = [abs(value), value / 10, value / 100] if domain.high < float("inf") else [abs(value)]
+    guesses = [abs(value), value / 10, value / 100] if domain.high <= 1 else [abs(value)]
     if domain.kind == "int":
         guesses = [round(abs(value))]
     fitting = [guess for guess in guesses if domain.contains(guess)]

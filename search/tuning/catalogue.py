@@ -60,6 +60,7 @@ _LATER = (
     "training.engine = compiled",
     "training.engine = graph",
     "confirm.finalists",
+    "confirm.repeats",
     *(f"space.{name}" for name in _LATER_TECHNIQUES),
 )
 

@@ -20,6 +20,7 @@ import pytest
 from search.dashboard import serve_dashboard
 from search.dashboard.server import _create_app, _describe, _name_hosts
 from search.errors import StorageError, UsageError
+from search.storage import open_storage
 
 SERVE = """
 import os, sys
@@ -120,15 +121,20 @@ def read_page(address, folder):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def test_read_only_connections_refuse_writes(storage):
+@pytest.mark.parametrize(("writable", "status"), [(False, "500 Internal Server Error"), (True, "201 Created")])
+@pytest.mark.parametrize("database", ["sqlite_url", "postgresql_url"])
+def test_read_only_connections_refuse_writes(request, database, writable, status):
     """Even a request that slipped past the guard could not change anything."""
-    app = _create_app(storage, writable=False)
-    answer = []
+    url = request.getfixturevalue(database)
+    open_storage(url, create=True).close()
     body = json.dumps({"study_name": "new", "directions": ["minimize"]}).encode()
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/api/studies", "CONTENT_TYPE": "application/json"}
     environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body)), "wsgi.errors": sys.stderr}
-    app(environ, lambda status, headers, exc_info=None: answer.append(status))
-    assert answer == ["500 Internal Server Error"]
+    answer = []
+    _create_app(url, writable)(environ, lambda status, headers, exc_info=None: answer.append(status))
+    assert answer == [status]
+    with open_storage(url) as storage:
+        assert storage.foreign_studies() == (["new"] if writable else [])
 
 
 def serve_nothing(url, host="127.0.0.1", port=0):

@@ -44,9 +44,10 @@ class PostgresServer:
 
     def execute(self, statement: str) -> None:
         """Run one statement as the superuser, outside any transaction."""
-        parameters = {"host": str(self._url.query["host"]), "user": self._url.username, "dbname": "postgres"}
-        with psycopg.connect(**parameters, autocommit=True) as connection:  # type: ignore[arg-type]
-            connection.execute(statement)  # type: ignore[arg-type]
+        with psycopg.connect(
+            host=str(self._url.query["host"]), user=self._url.username, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
 
     def require_password(self, user: str, password: str) -> None:
         """Make a superuser who is let in by password only."""

@@ -29,6 +29,8 @@ from search.storage.address import parse_address
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+    from optuna.storages import RDBStorage
+
 _logger = logging.getLogger(__name__)
 
 
@@ -49,16 +51,16 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
         StorageError: The storage is missing or cannot be read.
     """
     open_storage(url, create=False).close()
-    with _bind_server(host, port) as server, _end_on_sigterm():
+    with _bind_server(host, port) as server, _connect(url, writable) as storage, _end_on_sigterm():
         port = server.server_port
-        server.set_app(Guard(_create_app(url, writable), _name_hosts(host, port), writable))
+        server.set_app(Guard(_create_app(storage), _name_hosts(host, port), writable))
         on_ready(_describe(host, port, writable))
         server.serve_forever()
 
 
-def _create_app(url: str, writable: bool) -> WSGIApplication:
-    """optuna-dashboard's application on the storage at `url`, which is known to exist."""
-    import optuna_dashboard
+@contextmanager
+def _connect(url: str, writable: bool) -> Iterator[RDBStorage]:
+    """Optuna's view of the storage at `url`, which is known to exist; its connections are closed at the end."""
     from optuna.storages import RDBStorage
 
     address = parse_address(url)
@@ -73,6 +75,17 @@ def _create_app(url: str, writable: bool) -> WSGIApplication:
         skip_compatibility_check=True,  # the dashboard's own page says what to do about an old schema
         skip_table_creation=True,
     )
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _create_app(storage: RDBStorage) -> WSGIApplication:
+    """optuna-dashboard's application."""
+    import optuna_dashboard
+
     app: WSGIApplication = optuna_dashboard.wsgi(storage)
     return app
 

@@ -6,9 +6,7 @@ from search.techniques import Part
 
 
 def test_mlp_takes_its_keys():
-    assert {name: sorted(family.keys) for name, family in FAMILIES.items()} == {
-        "mlp": ["activation", "hidden"]
-    }
+    assert {name: sorted(family.keys) for name, family in FAMILIES.items()} == {"mlp": ["activation", "hidden"]}
 
 
 @pytest.mark.parametrize(

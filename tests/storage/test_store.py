@@ -209,7 +209,7 @@ def test_an_outcome_that_contradicts_itself_is_refused(
 ) -> None:
     storage.start_trial(study.study_id, 0, Configuration(), ())
     with pytest.raises(ValueError, match="expected") as caught:
-        storage.finish_trial(study.study_id, 0, **outcome)  # type: ignore[arg-type]
+        storage.finish_trial(study.study_id, 0, **outcome)
     assert str(caught.value) == message
     assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
 

@@ -1,0 +1,65 @@
+"""Small plans to train, and Keras as a worker sets it up."""
+
+import numpy as np
+import pytest
+
+from search.data import Dataset, Fold
+from search.records import Configuration, Run
+from search.spec import Range, StudySpec
+from search.training import TrainingPlan
+
+N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
+
+
+@pytest.fixture(scope="session")
+def keras():
+    from search.training.session import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return keras
+
+
+@pytest.fixture
+def make_plan():
+    """A function that makes a plan of one fold: 30 rows train, 10 stop, 20 score."""
+
+    def make(task="binary", metric=None, shape=(4,), n_targets=None, hidden=(6,), **training):
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(60, *shape)).astype(np.float32)
+        weights = rng.normal(size=(int(np.prod(shape)), n_targets or max(1, N_CLASSES[task])))
+        signal = features.reshape(60, -1) @ weights
+        if task == "regression":
+            target = (signal if n_targets else signal[:, 0]).astype(np.float32)
+        else:
+            target = (signal[:, 0] > 0 if task == "binary" else signal.argmax(axis=1)).astype(np.int64)
+        classes = tuple(str(index) for index in range(N_CLASSES[task]))
+        spec = StudySpec(
+            study={"name": "small"},
+            data={"source": "csv"},
+            model={"family": "mlp", "hidden": hidden},
+            training={"epochs": 4, "batch_size": 8, "learning_rate": 0.01} | training,
+            space={name: Range(low=0.1, high=0.5) for name in ("l1", "l2", "dropout", "output.l2", "patience")},
+        )
+        rows = np.arange(60)
+        return TrainingPlan(
+            dataset=Dataset(features, target, task, classes, standardize=False, sha256="0"),
+            folds=(Fold(0, rows[:30], rows[30:40], rows[40:]),),
+            spec=spec,
+            metric=metric or METRIC[task],
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_run():
+    """A function that makes a run of fold 0 from the settings of its configuration."""
+
+    def make(seed=5, **settings):
+        named = {name.replace("output_", "output."): value for name, value in settings.items()}
+        return Run(trial=3, fold=0, repeat=0, seed=seed, configuration=Configuration(named))
+
+    return make

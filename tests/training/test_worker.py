@@ -1,0 +1,147 @@
+import math
+import os
+import pickle
+import socket
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from search.training import worker
+from search.training.worker import PreparedRows, make_job, train_run
+
+
+def test_result_tells_all_of_a_run(keras, make_plan, make_run):
+    run = make_run(l2=0.01, dropout=0.2, patience=50)
+    result = train_run(make_plan(), run)
+    assert result.run == run
+    assert result.error is None
+    assert result.score == result.curve.validation_metric[result.best_epoch - 1]
+    assert result.epochs_trained == len(result.curve.stop_loss) == 4
+    assert result.penalty > 0
+    assert sorted(result.weight_norms) == ["dense_1", "output"]
+    assert all(norm > 0 for norm in result.weight_norms.values())
+    assert result.seconds > 0
+    assert result.engine == "fit: the only engine so far"
+    assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
+    assert pickle.loads(pickle.dumps(result)) == result
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "shape"),
+    [
+        ("binary", "balanced_accuracy", (4,)),
+        ("multiclass", "f1_macro", (2, 3)),
+        ("regression", "r2", (4,)),
+    ],
+)
+def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
+    keras, make_plan, make_run, task, metric, shape
+):
+    from search.models import build_model
+    from search.training.engines import ENGINES
+
+    plan, run = make_plan(task, metric, shape), make_run(patience=2)
+    result = train_run(plan, run)
+    job = make_job(plan, run)
+    weights = ENGINES["fit"].train(job).weights
+    model = build_model(job.regularized)
+    model.set_weights(list(weights.values()))
+    predicted = model.predict(job.arrays.x_validation, verbose=0)
+    truth = job.arrays.y_validation
+    expected = {
+        "balanced_accuracy": lambda: reference.balanced_accuracy_score(truth, predicted[:, 0] > 0.5),
+        "f1_macro": lambda: reference.f1_score(truth, predicted.argmax(axis=1), average="macro"),
+        "r2": lambda: reference.r2_score(truth, predicted),
+    }[metric]()
+    assert result.score == pytest.approx(expected, abs=1e-6)
+
+
+def test_stop_rows_train_when_nothing_stops(make_plan, make_run):
+    assert len(make_job(make_plan(), make_run()).arrays.x_train) == 40
+    job = make_job(make_plan(), make_run(patience=3))
+    assert (len(job.arrays.x_train), len(job.arrays.x_stop)) == (30, 10)
+
+
+def test_rows_that_score_have_no_say_in_training(keras, make_plan, make_run):
+    """Not even in when it ends: other validation rows leave weights and epochs as they are."""
+    plan, other = make_plan(epochs=15, learning_rate=0.2), make_plan(epochs=15, learning_rate=0.2)
+    other.dataset.features[40:] = 0
+    first, second = (train_run(p, make_run(patience=2)) for p in (plan, rebuilt(other)))
+    assert first.score != second.score
+    assert first.weight_norms == second.weight_norms
+    assert first.curve.stop_loss == second.curve.stop_loss
+
+
+def rebuilt(plan):
+    """The same plan with the fingerprint of what its data are now."""
+    return type(plan)(plan.dataset, plan.folds, plan.spec, plan.metric)
+
+
+def test_searched_settings_of_model_and_training_are_used(make_plan, make_run):
+    run = make_run()
+    settings = {"model.hidden": (3, 2), "training.learning_rate": 0.5, "training.batch_size": 5}
+    run = type(run)(0, 0, 0, 1, type(run.configuration)(settings))
+    job = make_job(make_plan(), run)
+    assert [layer.arguments["units"] for layer in job.plain.layers] == [3, 2, 1]
+    assert (job.training.learning_rate, job.training.batch_size) == (0.5, 5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"patience": 3, "l2": 0.1}])
+def test_diverged_run_is_a_result_with_its_epoch(keras, make_plan, make_run, settings):
+    plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
+    result = train_run(plan, make_run(**settings))
+    assert result.score is None
+    assert result.error == f"diverged at epoch {result.epochs_trained}"
+    assert result.epochs_trained == len(result.curve.train_loss) + 1
+
+
+def test_infinite_targets_diverge_at_once(keras, make_plan, make_run):
+    plan = make_plan("regression")
+    plan.dataset.target[:] = math.inf
+    assert train_run(rebuilt(plan), make_run()).error == "diverged at epoch 1"
+
+
+def test_whatever_a_run_dies_of_is_told_in_one_line(keras, make_plan, make_run, monkeypatch):
+    def explode(name):
+        raise ValueError("expected\n   peace")
+
+    monkeypatch.setattr(worker, "choose_engine", explode)
+    result = train_run(make_plan(), make_run())
+    assert (result.score, result.error) == (None, "ValueError: expected peace")
+    assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+def test_what_concerns_the_process_is_not_a_result(keras, make_plan, make_run, monkeypatch, error):
+    def explode(name):
+        raise error
+
+    monkeypatch.setattr(worker, "choose_engine", explode)
+    with pytest.raises(error):
+        train_run(make_plan(), make_run())
+
+
+def test_plan_pickles_with_its_identity(make_plan):
+    plan = make_plan()
+    copy = pickle.loads(pickle.dumps(plan))
+    assert copy.identity == plan.identity
+    assert copy.spec == plan.spec
+    assert make_plan("regression").identity != plan.identity
+
+
+def test_prepared_rows_are_kept_for_the_runs_to_come(make_plan):
+    rows, plan = PreparedRows(), make_plan()
+    kept = rows.get(plan, 0, keep_stop=True)
+    assert rows.get(pickle.loads(pickle.dumps(plan)), 0, keep_stop=True) is kept
+    assert rows.get(plan, 0, keep_stop=False) is not kept
+
+
+def test_prepared_rows_are_dropped_beyond_the_bound(make_plan):
+    rows, plan, other = PreparedRows(most_bytes=1), make_plan(), make_plan("regression")
+    kept = rows.get(plan, 0, keep_stop=True)
+    assert rows.get(plan, 0, keep_stop=True) is kept
+    rows.get(other, 0, keep_stop=True)
+    again = rows.get(plan, 0, keep_stop=True)
+    assert again is not kept
+    np.testing.assert_array_equal(again.x_train, kept.x_train)

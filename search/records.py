@@ -234,6 +234,8 @@ class StudyRecord:
         metric: Name of the score.
         spec: The resolved study file, as JSON-ready values.
         data_sha256: Fingerprint of the data, in hexadecimal.
+        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_outputs`
+            and `rows` by use.
         created: UTC, naive.
         n_trials: The total that the latest `run` asked for.
         stop_requested: Whether `regsearch stop` asked the coordinator to drain.
@@ -245,6 +247,7 @@ class StudyRecord:
     metric: str
     spec: Mapping[str, Any]
     data_sha256: str
+    facts: Mapping[str, Any]
     created: dt.datetime
     n_trials: int
     stop_requested: bool = False

@@ -105,9 +105,10 @@ class Storage:
         metric: str,
         spec: Mapping[str, Any],
         data_sha256: str,
+        facts: Mapping[str, Any],
         n_trials: int,
     ) -> StudyRecord:
-        """Write a new study, Optuna's part and ours.
+        """Write a new study, Optuna's part and ours; the arguments are those of `StudyRecord`.
 
         Raises:
             UsageError: A study of that name exists.
@@ -124,6 +125,7 @@ class Storage:
                 metric=metric,
                 spec=spec,
                 data_sha256=data_sha256,
+                facts=facts,
                 n_trials=n_trials,
             )
         return self.study(name)

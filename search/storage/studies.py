@@ -42,6 +42,7 @@ def read_studies(connection: sa.Connection) -> list[StudyRecord]:
             metric=row.metric,
             spec=json.loads(row.spec),
             data_sha256=row.data_sha256,
+            facts=json.loads(row.facts),
             created=row.created,
             n_trials=row.n_trials,
             stop_requested=row.stop_requested,
@@ -64,6 +65,7 @@ def insert_study(
     metric: str,
     spec: Mapping[str, Any],
     data_sha256: str,
+    facts: Mapping[str, Any],
     n_trials: int,
 ) -> None:
     """Write a new study: Optuna's rows, with attributes that its dashboard shows, and ours."""
@@ -83,6 +85,7 @@ def insert_study(
             spec=json.dumps(spec, allow_nan=False),
             metric=metric,
             data_sha256=data_sha256,
+            facts=json.dumps(facts, allow_nan=False),
             created=utc_now(),
             n_trials=n_trials,
             stop_requested=False,

@@ -27,6 +27,7 @@ def enter_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord:
             prepared.metric,
             spec,
             prepared.data_sha256,
+            prepared.facts,
             prepared.n_trials,
         )
     _refuse_other_study(known, spec, prepared.data_sha256)

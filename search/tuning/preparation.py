@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from search.data import Dataset, Splits, read_data, split_rows
+from search.data import Dataset, Splits, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import Architecture, check_patterns, describe_model
 from search.records import Configuration, Direction, Run
@@ -32,8 +33,8 @@ class PreparedStudy:
         metric: Name of the score.
         direction: Whether a low or a high score is good.
         data_sha256: Fingerprint of all rows.
+        facts: What the data is like; see `StudyRecord.facts`.
         n_trials: Trials in all.
-        n_rows: Rows by use: `train`, `stop`, `validation` of the first fold, and `test`.
         notes: What the user should know about the data and the split, one line each.
     """
 
@@ -43,9 +44,14 @@ class PreparedStudy:
     metric: str
     direction: Direction
     data_sha256: str
+    facts: dict[str, Any]
     n_trials: int
-    n_rows: dict[str, int]
     notes: tuple[str, ...]
+
+    @property
+    def n_rows(self) -> dict[str, int]:
+        """Rows by use: `train`, `stop`, `validation` of the first fold, and `test`."""
+        return dict(self.facts["rows"])
 
     @property
     def runs_per_trial(self) -> int:
@@ -93,8 +99,8 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
         metric=metric,
         direction=METRICS[metric].direction,
         data_sha256=dataset.sha256,
+        facts=_facts(development, splits),
         n_trials=n_trials,
-        n_rows=_count_rows(splits),
         notes=(*dataset.notes, *splits.notes, *_stop_notes(spec)),
     )
 
@@ -146,9 +152,11 @@ def _architectures(spec: StudySpec, dataset: Dataset) -> list[Architecture]:
         if name.startswith("model.") and isinstance(entry, Choices)
     }
     shape = dataset.features.shape[1:]
-    outputs = len(dataset.classes) or int(np.prod(dataset.target.shape[1:], dtype=int))
+    # Only the layers' names matter here; the shape that an encoder gives the rows may be another.
     return [
-        describe_model(spec.configured(dict(zip(searched, choice, strict=True))).model, shape, outputs, dataset.task)
+        describe_model(
+            spec.configured(dict(zip(searched, choice, strict=True))).model, shape, _n_outputs(dataset), dataset.task
+        )
         for choice in itertools.product(*searched.values())
     ]
 
@@ -166,6 +174,23 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: str) -> int:
             )
         )
     return min(size, spec.study.n_trials or size)
+
+
+def _facts(development: Dataset, splits: Splits) -> dict[str, Any]:
+    """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
+    one = development.take([0])
+    encoded = fit_encoder(development, np.arange(len(development))).transform(one)
+    return {
+        "task": development.task,
+        "classes": list(development.classes),
+        "input_shape": list(encoded.shape[1:]),
+        "n_outputs": _n_outputs(development),
+        "rows": _count_rows(splits),
+    }
+
+
+def _n_outputs(dataset: Dataset) -> int:
+    return len(dataset.classes) or math.prod(dataset.target.shape[1:])
 
 
 def _count_rows(splits: Splits) -> dict[str, int]:

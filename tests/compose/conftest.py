@@ -200,6 +200,7 @@ def stack(compose, secrets):
     folder = Path(tempfile.mkdtemp(prefix="regsearch-stack-"))
     made = Stack(compose, secrets, folder)
     with made.closing as closing_stack:
+        closing_stack.callback(shutil.rmtree, folder)
         closing_stack.enter_context(running_postgres(made))
         (folder / "postgres.log").touch()
         made.wait_healthy("postgres")
@@ -212,4 +213,3 @@ def stack(compose, secrets):
             made.start("worker", ports)
             made.wait_healthy("worker", ports)
         yield made
-    shutil.rmtree(folder)

@@ -44,6 +44,7 @@ def create_study() -> Callable[..., StudyRecord]:
             "metric": "log_loss",
             "spec": {"study": {"name": name, "window": 8}, "space": {"l2": {"low": 1e-6, "log": True}}},
             "data_sha256": "ab" * 32,
+            "facts": {"task": "binary", "input_shape": [2]},
             "n_trials": 60,
         }
         return storage.create_study(name, **{**given, **changes})

@@ -25,6 +25,7 @@ def test_a_study_is_read_as_it_was_created(storage: Storage, create_study: Creat
     assert created.spec == {"a": [1, 2.5, None, {"b": "é"}]}
     assert (created.name, created.direction, created.metric) == ("moons", "maximize", "log_loss")
     assert (created.n_trials, created.data_sha256, created.stop_requested) == (60, "ab" * 32, False)
+    assert created.facts == {"task": "binary", "input_shape": [2]}
     assert before <= created.created <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 

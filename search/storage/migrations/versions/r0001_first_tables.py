@@ -41,6 +41,7 @@ def _create_studies() -> None:
         sa.Column("spec", sa.Text, nullable=False, comment="the resolved study file, JSON"),
         sa.Column("metric", sa.Text, nullable=False),
         sa.Column("data_sha256", sa.String(64), nullable=False),
+        sa.Column("facts", sa.Text, nullable=False, comment="what the data is like, JSON"),
         sa.Column("created", sa.DateTime, nullable=False, comment="UTC"),
         sa.Column("n_trials", sa.Integer, nullable=False, comment="the total that the latest run asked for"),
         sa.Column("stop_requested", sa.Boolean, nullable=False),

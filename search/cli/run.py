@@ -33,7 +33,12 @@ def available_cores() -> int:
     help="Ask no more trials after this.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of splits, weights and sampler.")
-@click.option("--scheduler", metavar="ADDRESS", help="Train on a Dask scheduler's workers, e.g. tcp://host:8786.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    envvar="DASK_SCHEDULER_ADDRESS",
+    help="Train on a Dask scheduler's workers, e.g. tcp://host:8786. Default: $DASK_SCHEDULER_ADDRESS.",
+)
 @set_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
 def run(

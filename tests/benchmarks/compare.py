@@ -61,9 +61,7 @@ def by_optuna():
 
     def objective(trial):
         model = build(trial.suggest_categorical("l2", L2))
-        fitted = model.fit(
-            x, y, validation_data=(x_validation, y_validation), epochs=EPOCHS, batch_size=32, verbose=0
-        )
+        fitted = model.fit(x, y, validation_data=(x_validation, y_validation), epochs=EPOCHS, batch_size=32, verbose=0)
         return fitted.history["val_loss"][-1]
 
     study = optuna.create_study(sampler=optuna.samplers.GridSampler({"l2": L2}))
@@ -80,9 +78,7 @@ def by_keras_tuner():
             directory=folder,
             overwrite=True,
         )
-        tuner.search(
-            x, y, validation_data=(x_validation, y_validation), epochs=EPOCHS, batch_size=32, verbose=0
-        )
+        tuner.search(x, y, validation_data=(x_validation, y_validation), epochs=EPOCHS, batch_size=32, verbose=0)
 
 
 def main():

@@ -234,7 +234,7 @@ class StudyRecord:
         metric: Name of the score.
         spec: The resolved study file, as JSON-ready values.
         data_sha256: Fingerprint of the data, in hexadecimal.
-        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_outputs`
+        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_targets`
             and `rows` by use.
         created: UTC, naive.
         n_trials: The total that the latest `run` asked for.

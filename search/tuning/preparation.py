@@ -185,7 +185,7 @@ def _facts(development: Dataset, splits: Splits) -> dict[str, Any]:
         "task": development.task,
         "classes": list(development.classes),
         "input_shape": list(encoded.shape[1:]),
-        "n_outputs": _n_outputs(development),
+        "n_targets": math.prod(development.target.shape[1:]),
         "rows": _count_rows(splits),
     }
 

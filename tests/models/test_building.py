@@ -105,6 +105,22 @@ def test_rendered_file_opens_with_its_comment_and_imports_keras_only():
     assert [line for line in lines if "import" in line] == ["import keras"]
 
 
+@pytest.mark.parametrize(("task", "n_outputs"), [("binary", 1), ("multiclass", 3), ("regression", 2)])
+def test_rendered_early_stopping_watches_the_loss_without_penalties(keras, task, n_outputs):
+    file = {"__name__": "rendered"}
+    exec(render_source(architecture({"l2": 10.0}, task=task, n_outputs=n_outputs), TRAINING, patience=2), file)
+    model = file["build_model"]()
+    random = np.random.default_rng(1)
+    x = random.normal(size=(12, *model.input_shape[1:])).astype("float32")
+    y = random.normal(size=(12, 2)) if task == "regression" else random.integers(0, n_outputs, 12)
+    if task == "binary":
+        y = random.integers(0, 2, 12).reshape(12, -1)
+    fitted = model.fit(x, y, epochs=3, validation_data=(x, y), callbacks=[file["EARLY_STOPPING"]], verbose=0)
+    watched = fitted.history[file["EARLY_STOPPING"].monitor]
+    assert file["EARLY_STOPPING"].patience == 2
+    assert watched[0] < fitted.history["val_loss"][0] - 1.0
+
+
 def start_anew(keras):
     """Seed, and let Keras number the names that it gives from 1 again."""
     keras.utils.clear_session()

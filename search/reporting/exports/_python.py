@@ -9,12 +9,14 @@ from search.reporting.exports.chosen import Chosen
 def export_python(chosen: Chosen) -> str:
     """The source of a module with the chosen model; running it needs Keras, not regsearch."""
     facts = chosen.study.facts
-    plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), facts["n_outputs"], facts["task"])
+    n_outputs = len(facts["classes"]) or facts["n_targets"]
+    plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"])
+    patience = chosen.best.configuration.get("patience")
     architecture = regularize(plain, chosen.best.configuration, tuple(chosen.spec.space))
     return render_source(
         architecture,
         chosen.spec.training,
-        patience=chosen.best.configuration.get("patience"),
+        patience=None if patience is None else int(str(patience)),
         comment=_comment(chosen),
     )
 

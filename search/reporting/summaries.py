@@ -98,7 +98,7 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
         interrupted=open_trials if holder is None else (),
         best=choice.best,
         baseline=choice.baseline,
-        workers=dict(Counter(run.worker for run in storage.runs(study.study_id))),
+        workers=storage.workers(study.study_id),
         last_completed=max((t.completed for t in trials if t.completed is not None), default=None),
     )
 

@@ -118,6 +118,18 @@ def read_progress(connection: sa.Connection, study_id: int) -> Progress:
     )
 
 
+def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
+    """Worker to the number of its runs."""
+    worker = tables.runs.c.worker
+    query = (
+        sa.select(worker, sa.func.count().label("n_runs"))
+        .where(tables.runs.c.study_id == study_id)
+        .group_by(worker)
+        .order_by(worker)
+    )
+    return {row.worker: row.n_runs for row in connection.execute(query)}
+
+
 def read_runs(connection: sa.Connection, study_id: int, trial: int | None = None) -> list[RunSummary]:
     """The runs of the search, of one trial or of all, by trial, fold and repeat."""
     runs = tables.runs

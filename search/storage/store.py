@@ -228,6 +228,11 @@ class Storage:
         with self._reading() as connection:
             return reading.read_runs(connection, study_id, trial)
 
+    def workers(self, study_id: int) -> dict[str, int]:
+        """Worker (`host:pid`) to the number of runs that it finished."""
+        with self._reading() as connection:
+            return reading.read_workers(connection, study_id)
+
     def curve(self, study_id: int, trial: int, fold: int, repeat: int) -> Curve:
         """The curve of one run, in the precision of float32.
 

@@ -21,7 +21,7 @@ from search.records import Run, RunResult
 from search.training.engines import Job, choose_engine
 from search.training.plan import TrainingPlan
 from search.training.scoring import METRICS
-from search.training.session import start_tensorflow
+from search.training.session import start_tensorflow, traced_gradients_forgotten
 
 
 def train_run(plan: TrainingPlan, run: Run) -> RunResult:
@@ -101,7 +101,8 @@ def _train(plan: TrainingPlan, run: Run) -> dict[str, Any]:
     start_tensorflow()
     job = make_job(plan, run)
     engine, reason = choose_engine(job.training.engine)
-    outcome = engine.train(job)
+    with traced_gradients_forgotten():
+        outcome = engine.train(job)
     diverged = outcome.diverged_epoch
     epochs = len(outcome.curve.train_loss)
     return {

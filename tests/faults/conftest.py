@@ -45,15 +45,15 @@ class Launched:
         (folder / "hurt.toml").write_text(STUDY)
         environment = {k: v for k, v in os.environ.items() if k != "OPTUNA_STORAGE"}
         environment |= {"PYTHONPATH": str(CHECKOUT)}
-        self.errors = (folder / "stderr.txt").open("a+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "search", "run", "hurt.toml", *arguments],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=self.errors,
-            start_new_session=True,
-        )
+        with (folder / "stderr.txt").open("a") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "search", "run", "hurt.toml", *arguments],
+                cwd=folder,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
 
     def wait(self, timeout_seconds=240):
         return self.process.wait(timeout_seconds)
@@ -137,7 +137,6 @@ def launch(tmp_path):
     for one in started:
         if one.process.poll() is None:
             os.killpg(one.process.pid, signal.SIGKILL)
-        one.errors.close()
 
 
 @pytest.fixture(scope="session")

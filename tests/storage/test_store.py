@@ -234,6 +234,7 @@ def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
     assert keys == sorted(keys)
     assert len(keys) == 8
     assert storage.runs(study.study_id, trial=1) == runs[4:]
+    assert storage.workers(study.study_id) == {"host:42": 8}
     assert runs[6] == RunSummary(
         trial=1,
         fold=1,

@@ -1,3 +1,4 @@
+import gc
 import math
 import os
 import pickle
@@ -120,6 +121,20 @@ def test_what_concerns_the_process_is_not_a_result(keras, make_plan, make_run, m
     monkeypatch.setattr(worker, "choose_engine", explode)
     with pytest.raises(error):
         train_run(make_plan(), make_run())
+
+
+@pytest.mark.parametrize("activation", ["relu", "swish"])  # the gradient of swish is registered by hand
+def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation):
+    plan = make_plan(epochs=1)
+    model = plan.spec.model.model_copy(update={"activation": activation})
+    plan = type(plan)(plan.dataset, plan.folds, plan.spec.model_copy(update={"model": model}), plan.metric)
+    counts = []
+    for seed in range(3):
+        assert train_run(plan, make_run(seed, l2=0.1, dropout=0.2)).error is None
+        gc.collect()
+        kinds = [type(kept).__name__ for kept in gc.get_objects()]
+        counts.append([kinds.count(kind) for kind in ("FuncGraph", "AtomicFunction", "Sequential")])
+    assert counts[1] == counts[2]
 
 
 def test_plan_pickles_with_its_identity(make_plan):

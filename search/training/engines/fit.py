@@ -47,6 +47,8 @@ class FitEngine:
             metrics=[_data_loss(job)] if model.losses else None,
             steps_per_execution=steps,
         )
+        # Else its variables are made while the training step is traced, and Keras traces that twice.
+        model.optimizer.build(model.trainable_variables)
         follower = _Follower(job, model)
         model.fit(
             _endless_epochs(job),

@@ -80,9 +80,7 @@ np.savez(sys.argv[2], *model.get_weights())
 """
 
 
-def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us(
-    keras, make_plan, make_run, tmp_path
-):
+def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us(keras, make_plan, make_run, tmp_path):
     """Neither threads nor switches of TensorFlow that a worker sets may be seen in the weights."""
     plan = make_plan("multiclass", shape=(12,), hidden=(120, 40), epochs=6, learning_rate=0.001)
     job = make_job(plan, make_run(11))

@@ -2,7 +2,10 @@ import gc
 import math
 import os
 import pickle
+import random
 import socket
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -160,3 +163,25 @@ def test_prepared_rows_are_dropped_beyond_the_bound(make_plan):
     again = rows.get(plan, 0, keep_stop=True)
     assert again is not kept
     np.testing.assert_array_equal(again.x_train, kept.x_train)
+
+
+def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan, make_run):
+    """As the event loop of a Dask worker does, beside the thread that trains."""
+    plan = make_plan(epochs=1)
+    run = make_run(dropout=0.3)
+    expected = train_run(plan, run).score
+    done = threading.Event()
+
+    def draw():
+        while not done.is_set():
+            random.random()
+            time.sleep(1e-4)
+
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    try:
+        scores = [train_run(plan, run).score for _ in range(5)]
+    finally:
+        done.set()
+        drawing.join()
+    assert scores == [expected] * 5

@@ -1,8 +1,9 @@
 """The engine `fit`: Keras' own training loop, with what makes an epoch slow taken out.
 
-Plain `fit(x, y, validation_data=...)` spent 28 ms an epoch (56 ms with validation) on three steps of 0.3 ms each,
-nearly all of it to make new input pipelines each epoch. Here one pipeline lasts the whole run, the steps of an
-epoch are one call (`steps_per_execution`), and stop and validation rows go through one compiled function: 2 ms.
+Plain `fit(x, y)` on 70 rows spent 28 ms an epoch (with `validation_data` 56 ms) on three steps of 0.3 ms each, nearly
+all of it to make new input pipelines each epoch. Here one pipeline lasts the whole run, the steps of an epoch are one
+call (`steps_per_execution`), and stop and validation rows go through one compiled function. Side by side in one
+process, 200 epochs of 2-50-1: plain `fit` without validation 14.5 s; this, with it, 1.6 s, of which 0.4 s compile.
 Trained weights are equal, bit for bit, to those of the plain program; the tests hold it to that.
 """
 

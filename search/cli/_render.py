@@ -53,7 +53,7 @@ def settings(configuration: Mapping[str, object], *, nothing: str = "everything 
 
 
 def _is_number(text: str) -> bool:
-    if text == "-":
+    if text in ("-", "off"):
         return True
     try:
         float(text.rstrip("%"))

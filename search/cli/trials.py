@@ -25,8 +25,9 @@ def trials(name: str, url: str | None, format_: str) -> None:
         print_json([trial_row_json(trial) for trial in listed])
         return
     searched = list(study.spec["space"])
+    off = None if format_ == "csv" else "off"
     rows = [
-        [t.number, t.state.value.lower(), t.score, *(t.configuration.get(key) for key in searched), t.error]
+        [t.number, t.state.value.lower(), t.score, *(t.configuration.get(key, off) for key in searched), t.error]
         for t in listed
     ]
     headers = ["trial", "state", study.metric, *searched, "error"]

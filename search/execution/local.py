@@ -44,6 +44,9 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             # No run waits behind another inside a worker: one that dies takes nobody else's run with it.
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.admin.tick.limit": "60s",
+            # Dask always opens a port for pages, in clear text; nothing is served there, and to nobody else.
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
         }
@@ -54,5 +57,6 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
         processes=True,
         security=True,
         dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         silence_logs=logging.CRITICAL,
     )

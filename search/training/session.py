@@ -24,6 +24,8 @@ def start_tensorflow() -> None:
     with _silent_stderr():
         import keras
         import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
             f'expected the Keras backend "tensorflow", received "{keras.backend.backend()}"; '
@@ -33,7 +35,7 @@ def start_tensorflow() -> None:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     with contextlib.suppress(RuntimeError):
-        for gpu in tf.config.list_physical_devices("GPU"):
+        for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
             tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")  # each run traces a model of its own, and TensorFlow advises against it

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import cloudpickle
@@ -67,8 +69,24 @@ def test_workers_use_one_thread_each_and_talk_over_tls():
     assert done["threads"].value == ["1", "1", "1"]
 
 
+def test_two_pools_side_by_side_do_not_meet():
+    with open_pool(environment, None, n_workers=1), open_pool(environment, None, n_workers=1) as other:
+        other.submit("threads")
+        assert gather(other, 1)["threads"].value == ["1", "1", "1"]
+
+
+def test_nothing_is_served_in_clear_text():
+    with open_pool(environment, None, n_workers=1) as pool:
+        (server,) = pool._client.cluster.scheduler.http_server._sockets.values()
+        host, port = server.getsockname()
+        assert host == "127.0.0.1"
+        for path in ("/", "/health", "/info/main/workers.html", "/api/v1", "/json/counts.json"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5)
+
+
 def test_worker_that_joins_late_has_the_shared_value():
-    with LocalCluster(n_workers=0, processes=False, protocol="inproc://", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, protocol="inproc://", dashboard_address=":0") as cluster:
         waited = []
 
         def grow():

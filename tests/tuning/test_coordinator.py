@@ -39,7 +39,7 @@ dropout = { low = 0.1, high = 0.5 }
 @pytest.fixture(scope="module")
 def scheduler():
     with LocalCluster(
-        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=None, protocol="inproc://"
+        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=":0", protocol="inproc://"
     ) as cluster:
         yield cluster.scheduler_address
 

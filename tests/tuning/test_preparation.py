@@ -1,0 +1,134 @@
+"""A study file and its data are checked against each other before anything runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.errors import StudyFileError
+from search.records import Configuration
+from search.tuning.library import find_study_file, shipped_studies
+from search.tuning.preparation import prepare_study, run_seed
+
+SHIPPED = {"moons", "moons_grid", "digits", "breast_cancer"}
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_shipped_study_is_ready_to_run(name):
+    prepared = prepare_study(name)
+    assert prepared.spec.study.name == name
+    assert prepared.n_trials > 1
+    assert prepared.space.configuration(prepared.space.baseline()) == Configuration()
+
+
+@pytest.mark.parametrize("path", sorted(shipped_studies().values()), ids=lambda path: path.stem)
+def test_shipped_study_opens_with_its_question_source_and_cost(path):
+    opening = path.read_text(encoding="utf-8").partition("[study]")[0]
+    assert opening.startswith("# Question: ")
+    assert "\n# Source: " in opening
+    assert "\n# Cost: " in opening
+    assert "PLACEHOLDER" not in opening
+
+
+def test_shipped_studies_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert set(shipped_studies()) == SHIPPED
+    assert find_study_file("moons").is_file()
+
+
+def test_file_in_the_current_folder_wins_over_a_shipped_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moons.toml").write_text("")
+    assert find_study_file("moons.toml") == Path("moons.toml")
+
+
+def test_moons_grid_is_the_published_one():
+    prepared = prepare_study("moons_grid")
+    settings = [prepared.space.configuration(point).get("l2") for point in prepared.space.grid()]
+    assert settings == [None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
+    (fold,) = prepared.plan.folds
+    np.testing.assert_array_equal(np.union1d(fold.train, fold.stop), np.arange(30))
+    np.testing.assert_array_equal(fold.validation, np.arange(30, 100))
+
+
+def test_workers_never_receive_sealed_rows():
+    sealed = prepare_study("moons")
+    whole = prepare_study("moons", ["split.test=0"])
+    kept = {row.tobytes() for row in sealed.plan.dataset.features}
+    everything = [row.tobytes() for row in whole.plan.dataset.features]
+    assert len(everything) == 100
+    assert sealed.facts["rows"]["test"] == 30
+    assert len(kept) == len(sealed.plan.dataset) == 70
+    assert len(set(everything) - kept) == 30
+    rows = np.concatenate([np.concatenate([f.train, f.stop, f.validation]) for f in sealed.plan.folds])
+    assert rows.max() < 70
+
+
+def test_seeds_depend_on_study_fold_and_repeat_alone():
+    seeds = {(s, f, r): run_seed(s, f, r) for s in range(3) for f in range(3) for r in range(3)}
+    assert len(set(seeds.values())) == 27
+    assert all(0 <= seed < 2**31 for seed in seeds.values())
+    prepared = prepare_study("moons", ["objective.seeds=2"])
+    one, other = (prepared.runs(n, Configuration(c)) for n, c in ((0, {}), (9, {"l2": 0.1})))
+    assert [run.seed for run in one] == [run.seed for run in other]
+
+
+def test_defaults_that_depend_on_the_data_are_filled_in(tmp_path):
+    rows = "\n".join(f"{i},{i * 0.37 % 5:.3f}" for i in range(60))
+    (tmp_path / "r.csv").write_text(f"a,y\n{rows}\n")
+    study = tmp_path / "r.toml"
+    study.write_text(
+        '[study]\nname = "r"\nn_trials = 2\n[data]\nsource = "csv"\npath = "r.csv"\ntarget = "y"\n'
+        '[model]\nfamily = "mlp"\nhidden = [4]\n[space]\nl2 = { choices = [0.1] }\n'
+    )
+    spec = prepare_study(str(study)).spec
+    assert (spec.data.task, spec.data.standardize, spec.objective.metric) == ("regression", True, "mse")
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study(str(study), ["objective.metric=accuracy"])
+    assert str(caught.value) == (
+        f'{study} [objective.metric]: expected a metric for regression (the target is a number), received "accuracy". '
+        "Choose one of mse, mae, r2; or set data.task when the target was taken for the wrong kind."
+    )
+
+
+def test_pattern_that_matches_no_layer_is_refused_with_the_nearest_name(tmp_path):
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study("moons", ['space."dense_2.l2"={choices=[0.1]}'])
+    assert '[space."dense_2.l2"]: expected a pattern that matches one of dense_1, output, received "dense_2".' in str(
+        caught.value
+    )
+    assert 'Did you mean "dense_1.l2"?' in str(caught.value)
+
+
+def test_biased_stop_rows_are_said_to_be_biased():
+    biased = prepare_study("moons", ["split.stop=validation"])
+    assert any("watches the very rows that score" in note for note in biased.notes)
+    assert not any("watches the very rows" in note for note in prepare_study("moons").notes)
+
+
+def test_coordinator_never_imports_tensorflow(tmp_path):
+    code = (
+        "import sys\n"
+        "from search.cli import cli\n"
+        "if __name__ == '__main__':\n"
+        "    cli.main(['run', 'moons', '--n-trials', '1', '--n-jobs', '1', '-q', '--set', 'training.epochs=1'],\n"
+        "             standalone_mode=False)\n"
+        "    cli.main(['export', 'moons', '--format', 'python', '-o', 'model.py'], standalone_mode=False)\n"
+        "    print(sorted({'keras', 'tensorflow', 'torch'} & set(sys.modules)))\n"
+    )
+    (tmp_path / "coordinate.py").write_text(code)
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "coordinate.py"],
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 trials ended" in done.stdout
+    assert done.stdout.endswith("[]\n")

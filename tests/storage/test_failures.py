@@ -127,7 +127,7 @@ from search.records import Configuration, TrialState
 from search.storage import open_storage
 
 with open_storage(sys.argv[1], create=True) as storage:
-    study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, 10)
+    study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, {}, 10)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
     try:
         for number in range(10_000):

@@ -8,13 +8,12 @@ that needs them, so that `regsearch --help` answers at once.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
 
+from search.cli._signals import Terminated, raise_on_sigterm
 from search.cli.best import best
 from search.cli.check import check
 from search.cli.compare import compare
@@ -53,17 +52,9 @@ for _command in (run, check, studies, status, trials, best, compare, stop, expor
     cli.add_command(_command)
 
 
-class _Terminated(BaseException):
-    """SIGTERM came."""
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
-
-
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    raise_on_sigterm()
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -76,7 +67,7 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except _Terminated:
+    except Terminated:
         sys.exit(143)
     except BrokenPipeError:
         # Whoever read our output has enough (`regsearch trials moons | head`).

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import opened, set_option, storage_option
+from search.cli._signals import explained
 from search.cli.best import print_best
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def run(
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     prepared = prepare_study(study, (*overrides, *given))
     began = time.monotonic()
-    with opened(url, create=True) as storage, watch(prepared, quiet=quiet) as observer:
+    interrupted = "Interrupted. What ended is stored; the same command goes on from there."
+    with explained(interrupted), opened(url, create=True) as storage, watch(prepared, quiet=quiet) as observer:
         launch = Launch(_workers(n_jobs), scheduler, timeout)
         record = run_study(prepared, storage, launch, observer)
         observer.close()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,12 +55,29 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.worker.memory.target": False,
         }
     )
-    return LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=1,
-        processes=True,
-        security=True,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-        silence_logs=logging.CRITICAL,
-    )
+    with _sigint_blocked():
+        return LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            security=True,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            silence_logs=logging.CRITICAL,
+        )
+
+
+@contextlib.contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Start threads and processes that never hear SIGINT; one that comes meanwhile is delivered afterwards.
+
+    A terminal sends Ctrl-C to the coordinator and to its workers alike; the coordinator alone decides what it means.
+    A signal mask is inherited: by the cluster's threads, and by each worker that these start, now and later.
+    """
+    # Started now: multiprocessing would start it with the first worker, and unblock SIGINT in that thread.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -20,7 +20,7 @@ from search.training import train_run
 from search.training.session import start_tensorflow
 from search.tuning.preparation import prepare_study
 
-ROUNDS = 5
+ROUNDS = 3
 TRIALS = 4
 EPOCHS = 100
 L2 = (1e-4, 1e-3, 1e-2, 3e-2)

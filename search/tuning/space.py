@@ -19,6 +19,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import (
@@ -139,14 +140,11 @@ def _setting(name: str, entry: Range | Choices, current: Any) -> Dimension:
         first = _encode(current)
         others = (value for value in encoded if value != first)
         return Dimension(name, distribution, _decode, first, (first, *others))
-    whole = isinstance(current, int)
-    values = _integers(entry) if whole else _reals(entry)
-    decode = int if whole else float
-    step = values.step
+    values = _integers(entry) if isinstance(current, int) else _reals(entry)
     points: tuple[Any, ...] | None = None
-    if step and not values.log:
+    if _is_stepped(values):
         points = (current, *(value for value in _steps(values) if value != current))
-    return Dimension(name, values, decode, current, points)
+    return Dimension(name, values, lambda value: _on_a_step(values, value), current, points)
 
 
 def _encode(value: Any) -> Any:
@@ -164,7 +162,8 @@ def _reals(entry: Range) -> FloatDistribution:
     low, high = float(entry.low), float(entry.high)
     if entry.step is not None:
         # Optuna wants the span to be a whole number of steps; the last step that fits is the end.
-        high = low + math.floor((high - low) / entry.step + 1e-9) * entry.step
+        steps = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(float(entry.step)))
+        high = _rung(FloatDistribution(low, high), int(steps), entry.step)
     return FloatDistribution(low, high, log=entry.log, step=entry.step)
 
 
@@ -179,17 +178,14 @@ def _with_off_zone(name: str, values: FloatDistribution | IntDistribution, weak:
     end = _off_end(values, below)
     low, high = (end, values.high) if below else (values.low, end)
     distribution = type(values)(low, high, log=values.log, step=values.step)  # type: ignore[arg-type]
-    # Between the last value and the first "off" lies half a step, so that rounding cannot cross.
-    half = (values.step or 0) / 2
-    edge = values.low - half if below else values.high + half
+    baseline = _middle(values, end, below)
+    points = (baseline, *_steps(values)) if _is_stepped(values) else None
 
     def decode(value: float) -> Setting | None:
-        off = value < edge if below else value > edge
-        return None if off else value
+        on = _on_a_step(values, value)
+        off = on < values.low if below else on > values.high
+        return None if off else on
 
-    baseline = _middle(values, end, below)
-    stepped = values.step is not None and not values.log
-    points = (baseline, *_steps(values)) if stepped else None
     return Dimension(name, distribution, decode, baseline, points)
 
 
@@ -203,9 +199,9 @@ def _off_end(values: FloatDistribution | IntDistribution, below: bool) -> float:
         return end
     if values.step is not None:
         count = round((values.high - values.low) / values.step) + 1
-        width = max(1, round(count * ratio)) * values.step
-    else:
-        width = (values.high - values.low) * ratio
+        extra = max(1, round(count * ratio))
+        return _rung(values, -extra if below else count - 1 + extra, values.step)
+    width = (values.high - values.low) * ratio
     return values.low - width if below else values.high + width
 
 
@@ -218,7 +214,24 @@ def _middle(values: FloatDistribution | IntDistribution, end: float, below: bool
     return math.sqrt(edge * end) if values.log else (edge + end) / 2
 
 
+def _is_stepped(values: FloatDistribution | IntDistribution) -> bool:
+    return values.step is not None and not values.log
+
+
 def _steps(values: FloatDistribution | IntDistribution) -> list[float]:
     step = values.step or 1
     count = round((values.high - values.low) / step) + 1
-    return [values.low + index * step for index in range(count)]
+    return [_rung(values, index, step) for index in range(count)]
+
+
+def _on_a_step(values: FloatDistribution | IntDistribution, value: float) -> float:
+    """The step that `value` means: a sampler adds steps up in binary, and 0.1 + 2 * 0.1 is not 0.3 there."""
+    if values.step is None or values.log:
+        return value
+    return _rung(values, round((value - values.low) / values.step), values.step)
+
+
+def _rung(values: FloatDistribution | IntDistribution, index: int, step: float) -> float:
+    """The value `index` steps above the low end, as decimal arithmetic has it."""
+    exact = Decimal(str(values.low)) + index * Decimal(str(step))
+    return int(exact) if isinstance(values, IntDistribution) else float(exact)

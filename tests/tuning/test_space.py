@@ -8,6 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from search.records import Configuration
 from search.spec import Catalogue, Choices, Domain, Range, parse_study
+from search.tuning.history import History
 from search.tuning.space import OFF_SHARE, search_space
 
 COEFFICIENT = Domain("float", 0, 1000, "low", "a penalty", "a paper", low_open=True)
@@ -104,6 +105,19 @@ def test_off_takes_its_share_of_the_axis(low, decades, log, share):
     elif share > OFF_SHARE + 1e-6:
         assert setting == value
         assert entry.low <= value <= entry.high * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"), [(0.1, 0.3, 0.1), (0.05, 0.6, 0.05), (0.1, 0.5, 0.15), (0.2, 0.8, 0.2)]
+)
+@pytest.mark.parametrize("sampler", ["grid", "tpe", "random", "qmc"])
+def test_stepped_range_gives_the_decimal_values_that_were_meant(low, high, step, sampler):
+    space = make_space(f"dropout = {{ low = {low}, high = {high}, step = {step} }}", sampler)
+    meant = {round(low + i * step, 10) for i in range(20) if low + i * step <= high + 1e-9}
+    history = History(space, sampler, 1, "minimize")
+    n_trials = space.grid_size() if sampler == "grid" else 40
+    found = {space.configuration(history.ask()).get("dropout") for _ in range(n_trials)}
+    assert found == {None, *meant}
 
 
 def test_integer_technique_stays_whole():

@@ -7,6 +7,7 @@ that needs them, so that `regsearch --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -71,6 +72,17 @@ def main() -> NoReturn:
         sys.exit(143)
     except BrokenPipeError:
         # Whoever read our output has enough (`regsearch trials moons | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_stdout()
+        click.echo(f"output: expected room on the disk, received: {error.strerror}. What is stored is safe.", err=True)
+        sys.exit(1)
     sys.exit(0)
+
+
+def _drop_stdout() -> None:
+    """Send what is still in stdout's buffer nowhere, so that Python's own flush at exit is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

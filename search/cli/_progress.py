@@ -13,6 +13,8 @@ import click
 from search.cli._render import cell, settings
 
 if TYPE_CHECKING:
+    from rich.console import Group
+
     from search.records import RunResult, Trial
     from search.tuning.preparation import PreparedStudy
     from search.tuning.progress import Progress
@@ -128,52 +130,63 @@ class _Lines(_Quiet):
 
 
 class _Live(_Quiet):
-    """One bar that counts trials, and a line below it with the scores."""
+    """A bar that counts trials with the time left, and a line below it with the scores."""
 
     def __init__(self, prepared: PreparedStudy) -> None:
         from rich.console import Console
+        from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as Bars
 
         self._prepared = prepared
+        self._console = Console(stderr=True, highlight=False)
         self._bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}"),
-            console=Console(stderr=True, highlight=False),
-            transient=True,
+            SpinnerColumn(), MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[time]}")
         )
+        self._task = self._bars.add_task("", total=prepared.n_trials, time="")
+        self._words = "starting workers"
         self._runs = 0
-        self._task = self._bars.add_task(prepared.spec.study.name, total=prepared.n_trials, words="starting workers")
-        self._bars.start()
+        self._live = Live(get_renderable=self._render, console=self._console, transient=True)
+        self._live.start()
+
+    def _render(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(self._bars, Text(f"  {self._words}", overflow="fold"))
 
     def note(self, message: str) -> None:
-        self._bars.console.print(message, markup=False)
+        self._console.print(message, markup=False)
 
     def started(self, progress: Progress, workers: int) -> None:
-        self._bars.console.print(_opening(self._prepared, progress, workers), markup=False)
-        self._bars.update(self._task, completed=progress.done, words="first runs (Keras is being loaded)")
+        self.note(_opening(self._prepared, progress, workers))
+        self._words = "first runs (Keras is being loaded)"
+        self._bars.update(self._task, completed=progress.done)
 
     def run_ended(self, result: RunResult) -> None:
         self._runs += 1
         if self._runs < self._prepared.runs_per_trial:
-            words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
-            self._bars.update(self._task, words=words)
+            self._words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
-        self._bars.update(self._task, completed=progress.done, words=f"{score_words(progress)}; {time_words(progress)}")
+        self._words = score_words(progress)
+        self._bars.update(self._task, completed=progress.done, time=time_words(progress))
 
     def close(self) -> None:
-        self._bars.stop()
+        self._live.stop()
 
 
 def _opening(prepared: PreparedStudy, progress: Progress, workers: int) -> str:
     spec = prepared.spec
     rows = ", ".join(f"{count} {use}" for use, count in prepared.n_rows.items() if count)
     earlier = f", {progress.done} of them ended earlier" if progress.done else ""
+    runs = _count(prepared.runs_per_trial, "run")
+    workers_words = _count(workers, "worker")
     return (
-        f"{spec.study.name}: {progress.total} trials{earlier}, {prepared.runs_per_trial} runs each, on {workers} "
-        f"workers; {prepared.metric} ({prepared.direction}); rows: {rows}"
+        f"{spec.study.name}: {_count(progress.total, 'trial')}{earlier}, {runs} each, on {workers_words}; "
+        f"{prepared.metric} ({prepared.direction}); rows: {rows}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

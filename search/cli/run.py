@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import shlex
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,12 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"expected a number of seconds, received {value}.", context, parameter)
+    return value
+
+
 @click.command(epilog="Example: regsearch run studies/moons.toml --n-trials 100 --set training.epochs=200 --n-jobs 2")
 @click.argument("study")
 @storage_option
@@ -30,6 +39,7 @@ def available_cores() -> int:
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
+    callback=_finite,
     metavar="SECONDS",
     help="Ask no more trials after this.",
 )
@@ -64,7 +74,8 @@ def run(
     from search.tuning.coordinator import Launch, run_study
     from search.tuning.preparation import prepare_study
 
-    named = {"study.name": study_name, "study.n_trials": n_trials, "study.seed": seed}
+    # Quoted, for a name that looks like a number is a name; JSON's text is TOML's, too.
+    named = {"study.name": study_name and json.dumps(study_name), "study.n_trials": n_trials, "study.seed": seed}
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     prepared = prepare_study(study, (*overrides, *given))
     began = time.monotonic()
@@ -89,7 +100,8 @@ def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float)
     name = found.study.name
     click.echo(f"\n{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
     print_best(found)
-    option = f" --storage {url_shown}" if url_given else ""
+    # A masked password cannot be pasted; whoever gave one knows where to put it.
+    option = f" --storage {shlex.quote(url_shown)}" if url_given and "***" not in url_shown else ""
     click.echo(f"\nResults are in {url_shown}. Next:")
     for command, purpose in (
         (f"regsearch trials {name}", "every trial"),

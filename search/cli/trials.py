@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 
 import click
@@ -34,7 +35,7 @@ def trials(name: str, url: str | None, format_: str) -> None:
     if format_ == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(headers)
-        writer.writerows(rows)
+        writer.writerows([[json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in rows])
         return
     if not any(trial.error for trial in listed):
         headers, rows = headers[:-1], [row[:-1] for row in rows]

@@ -50,7 +50,10 @@ class Pool:
         self._token = f"regsearch-{uuid.uuid4().hex}"
         self._done: queue.SimpleQueue[tuple[Any, Future]] = queue.SimpleQueue()
         self._futures: set[Future] = set()
-        client.register_plugin(SharedValue(shared), name=self._token)
+        try:
+            client.register_plugin(SharedValue(shared), name=self._token)
+        except (OSError, TimeoutError) as error:  # a worker died just now
+            raise _not_started(error) from error
 
     @property
     def n_workers(self) -> int:
@@ -149,7 +152,12 @@ def _connect(n_workers: int, scheduler: str | None) -> Iterator[Client]:
     from search.execution.local import start_local_cluster
 
     if scheduler is None:
-        with start_local_cluster(n_workers) as cluster, _Quietly(Client(cluster)) as client:
+        with contextlib.ExitStack() as stack:
+            try:
+                cluster = stack.enter_context(start_local_cluster(n_workers))
+                client = stack.enter_context(_Quietly(Client(cluster)))
+            except (OSError, RuntimeError, TimeoutError) as error:
+                raise _not_started(error) from error
             yield client
         return
     try:
@@ -165,6 +173,11 @@ def _connect(n_workers: int, scheduler: str | None) -> Iterator[Client]:
         ) from error
     with _Quietly(client) as connected:
         yield connected
+
+
+def _not_started(error: Exception) -> RegsearchError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return RegsearchError(f"The workers could not be started ({reason}). Run the same command again.")
 
 
 class _Quietly:

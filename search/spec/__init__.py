@@ -17,7 +17,7 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 """
 
 from search.spec.catalogue import Catalogue, Domain
-from search.spec.reader import parse_study, read_study
+from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
     Choices,
     ConfirmSection,
@@ -53,6 +53,7 @@ __all__ = [
     "TrainingSection",
     "describe_keys",
     "parse_study",
+    "place_in_study",
     "read_study",
     "spec_from_json",
     "spec_to_json",

@@ -36,7 +36,7 @@ class Findings:
         """
         whole = path if key is None else (*path, key)
         if not self.has(whole):
-            order, place = self._locate(whole, path)
+            order, place = self.locate(whole, path)
             self._found[whole] = order, Problem(place, message, remedy)
 
     def has(self, path: Path) -> bool:
@@ -51,7 +51,8 @@ class Findings:
         """Every problem, in the order of the file's lines, then of the overrides."""
         return [problem for _, problem in sorted(self._found.values(), key=lambda entry: entry[0])]
 
-    def _locate(self, whole: Path, named: Path) -> tuple[tuple[int, int], str]:
+    def locate(self, whole: Path, named: Path) -> tuple[tuple[int, int], str]:
+        """Where a problem of `whole`, named after `named`, stands: its order and its place in words."""
         number = self._override_of(whole)
         if number is not None:
             return (1, number), self._overrides[number].place

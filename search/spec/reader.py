@@ -63,7 +63,7 @@ def parse_study(text: str, place: str, catalogue: Catalogue, overrides: Sequence
     except (ValueError, RecursionError) as error:
         raise StudyFileError([_no_toml(text, place, error), *malformed]) from error
     if not document:
-        empty = Problem(place, "expected a study, received an empty file", "`regsearch init` writes one.")
+        empty = Problem(place, "expected a study, received an empty file", "The README shows one.")
         raise StudyFileError([empty, *malformed])
     malformed += apply_overrides(document, changes)
     findings = Findings(place, lines, changes)
@@ -71,6 +71,21 @@ def parse_study(text: str, place: str, catalogue: Catalogue, overrides: Sequence
     if problems := findings.problems() + malformed:
         raise StudyFileError(problems)
     return StudySpec(**tables)
+
+
+def place_in_study(path: Path, overrides: Sequence[str], *key: str) -> str:
+    """Where a key of a study that was read stands: `studies/moons.toml:14 [space.dropout]`, or its `--set`.
+
+    For problems that show only when the study meets its data.
+
+    Args:
+        path: The file.
+        overrides: As they were given to `read_study`.
+        key: Table and key, or a table alone.
+    """
+    changes, _ = parse_overrides(overrides)
+    lines = locate_keys(path.read_bytes().decode().removeprefix("\ufeff"))
+    return Findings(str(path), lines, changes).locate(key, key)[1]
 
 
 def _read(document: dict[str, Any], catalogue: Catalogue, findings: Findings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from search.records import BASELINE_TRIAL, Configuration, Run, RunResult, StudyR
 from search.storage import Storage, StudyLock
 from search.training import TrainingPlan, train_run
 from search.tuning.books import Books
-from search.tuning.entry import enter_study
+from search.tuning.entry import enter_study, find_same_study
 from search.tuning.history import History
 from search.tuning.preparation import PreparedStudy
 from search.tuning.progress import Observer, Progress, SilentObserver
@@ -74,9 +74,9 @@ def run_study(
     launch = launch or Launch()
     observer = observer or SilentObserver()
     with storage.hold(prepared.spec.study.name) as lock:
-        record = enter_study(prepared, storage)
-        books = Books(storage.trials(record.study_id), record, storage)
-        if books.n_ended < prepared.n_trials:
+        known = find_same_study(prepared, storage)
+        trials = [] if known is None else storage.trials(known.study_id)
+        if known is None or sum(trial.state.is_final for trial in trials) < prepared.n_trials:
             with open_pool(
                 train,
                 prepared.plan,
@@ -84,13 +84,18 @@ def run_study(
                 scheduler=launch.scheduler,
                 on_waiting=lambda: observer.note("Waiting for the scheduler's first worker."),
             ) as pool:
-                _Coordinator(prepared, storage, books, pool, lock, launch, observer).run()
-        if books.n_ended and books.best is None:
-            first = books.trials[min(books.trials)]
-            raise StudyFailedError(
-                f"{record.name}: all {books.n_ended} trials failed; trial {first.number}: {first.error}"
-            )
-        return record
+                # Only now, so that a study which cannot be trained here leaves nothing behind.
+                known = enter_study(prepared, known, storage)
+                _Coordinator(prepared, storage, Books(trials, known, storage), pool, lock, launch, observer).run()
+        _refuse_failure(known, storage)
+        return known
+
+
+def _refuse_failure(record: StudyRecord, storage: Storage) -> None:
+    ended = [trial for trial in storage.trials(record.study_id) if trial.state.is_final]
+    if ended and all(trial.score is None for trial in ended):
+        count = "its only trial" if len(ended) == 1 else f"all {len(ended)} trials"
+        raise StudyFailedError(f"{record.name}: {count} failed; trial {ended[0].number}: {ended[0].error}")
 
 
 @dataclass
@@ -155,10 +160,13 @@ class _Coordinator:
         limit = self._launch.timeout_seconds
         if limit is not None and now - self._started >= limit:
             self._draining = True
-            self._observer.note(f"The timeout of {limit:g} s is spent: no more trials are asked.")
+            self._observer.note(f"The timeout of {limit:g} s is spent: {self._left()}")
         elif self._storage.stop_requested(self._books.record.study_id):
             self._draining = True
-            self._observer.note("Asked to stop: what runs is finished, no more trials are asked.")
+            self._observer.note(f"Asked to stop: {self._left()}")
+
+    def _left(self) -> str:
+        return f"the {len(self._open)} trials already asked are finished, no more are asked."
 
     def _may_ask(self) -> bool:
         """Whether the next trial's turn has come; tells the history all that it may know by then."""

@@ -15,22 +15,30 @@ _MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path"})
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
 
 
-def enter_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord:
-    """Create the study, or check that the one in the storage is the same and go on with it."""
-    name = prepared.spec.study.name
-    spec = spec_to_json(prepared.spec)
-    known = next((study for study in storage.studies() if study.name == name), None)
+def find_same_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord | None:
+    """The study of that name in the storage, None if there is none yet.
+
+    Raises:
+        UsageError: It was begun with another file or other data.
+    """
+    known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
+    if known is not None:
+        _refuse_other_study(known, spec_to_json(prepared.spec), prepared.data_sha256)
+    return known
+
+
+def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:
+    """Create the study, or go on with the one that `find_same_study` found."""
     if known is None:
         return storage.create_study(
-            name,
+            prepared.spec.study.name,
             prepared.direction,
             prepared.metric,
-            spec,
+            spec_to_json(prepared.spec),
             prepared.data_sha256,
             prepared.facts,
             prepared.n_trials,
         )
-    _refuse_other_study(known, spec, prepared.data_sha256)
     storage.clear_stop(known.study_id)
     if known.n_trials != prepared.n_trials:
         storage.set_n_trials(known.study_id, prepared.n_trials)

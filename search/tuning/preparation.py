@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,16 @@ from search.data import Dataset, Splits, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import Architecture, check_patterns, describe_model
 from search.records import Configuration, Direction, Run
-from search.spec import Choices, StudySpec, read_study
+from search.spec import Choices, StudySpec, place_in_study, read_study
 from search.training import TrainingPlan
 from search.training.scoring import METRICS, default_metric
 from search.tuning.catalogue import default_catalogue
 from search.tuning.library import find_study_file
 from search.tuning.samplers import check_installed
 from search.tuning.space import MOST_GRID_POINTS, SearchSpace, search_space
+
+Place = Callable[..., str]
+"""Table and key to where they stand in the study file."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,14 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
     path = find_study_file(study)
     catalogue = default_catalogue()
     spec = read_study(path, catalogue, overrides)
-    check_installed(spec.study.sampler)
-    dataset = read_data(spec.data, path.parent, f"{path} [data]")
-    spec = _resolve(spec, dataset, str(path))
-    _check_patterns(spec, dataset, str(path))
+    place = functools.partial(place_in_study, path, overrides)
+    check_installed(spec.study.sampler, place("study", "sampler"))
+    dataset = read_data(spec.data, path.parent, place("data"))
+    spec = _resolve(spec, dataset, place)
+    _check_patterns(spec, dataset, place)
     space = search_space(spec, catalogue)
-    splits = split_rows(dataset, spec.split, spec.study.seed, f"{path} [split]")
-    n_trials = _total_trials(spec, space, str(path))
+    splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
+    n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
     metric = spec.objective.metric or default_metric(dataset.task)
     development = dataset.take(splits.development)
@@ -111,13 +116,13 @@ def run_seed(study_seed: int, fold: int, repeat: int) -> int:
     return int(np.random.SeedSequence((study_seed, fold, repeat)).generate_state(1)[0]) >> 1
 
 
-def _resolve(spec: StudySpec, dataset: Dataset, place: str) -> StudySpec:
+def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:
     metric = spec.objective.metric or default_metric(dataset.task)
     if dataset.task not in METRICS[metric].tasks:
         fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
         raise StudyFileError(
             Problem(
-                f"{place} [objective.metric]",
+                place("objective", "metric"),
                 f"expected a metric for {_in_words(dataset)}, received {metric!r}".replace("'", '"'),
                 f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
             )
@@ -137,12 +142,10 @@ def _in_words(dataset: Dataset) -> str:
     return f"classification (the target has {len(dataset.classes)} classes)"
 
 
-def _check_patterns(spec: StudySpec, dataset: Dataset, place: str) -> None:
+def _check_patterns(spec: StudySpec, dataset: Dataset, place: Place) -> None:
     problems = check_patterns(_architectures(spec, dataset), tuple(spec.space))
     if problems:
-        raise StudyFileError(
-            [Problem(f"{place} [space.{name!r}]".replace("'", '"'), text, remedy) for name, text, remedy in problems]
-        )
+        raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
 
 
 def _architectures(spec: StudySpec, dataset: Dataset) -> list[Architecture]:
@@ -162,14 +165,14 @@ def _architectures(spec: StudySpec, dataset: Dataset) -> list[Architecture]:
     ]
 
 
-def _total_trials(spec: StudySpec, space: SearchSpace, place: str) -> int:
+def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
     if spec.study.sampler != "grid":
         return spec.study.n_trials or 1
     size = space.grid_size()
     if size > MOST_GRID_POINTS:
         raise StudyFileError(
             Problem(
-                f"{place} [study.sampler]",
+                place("study", "sampler"),
                 f"expected a grid of at most {MOST_GRID_POINTS:,} points, received one of {size:,}",
                 'Shorten the lists in [space], or choose sampler = "tpe".',
             )

@@ -87,11 +87,7 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
         name: As in [study] `sampler`. A grid proposes nothing: its points are listed by the space.
         seed: The study's seed.
         space: Parameter name to distribution.
-
-    Raises:
-        UsageError: The sampler needs a package that is not installed.
     """
-    check_installed(name)
     makers: dict[str, Callable[[int], BaseSampler]] = {
         "tpe": lambda s: optuna.samplers.TPESampler(seed=s),
         "random": lambda s: optuna.samplers.RandomSampler(seed=s),
@@ -106,8 +102,8 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
         return TrialSeededSampler(makers[name], seed, space, stateful=name in STATEFUL)
 
 
-def check_installed(name: str) -> None:
-    """Refuse a sampler whose package is missing.
+def check_installed(name: str, place: str) -> None:
+    """Refuse a sampler whose package is missing; `place` is where the study names it.
 
     Raises:
         UsageError: The sampler needs a package that is not installed.
@@ -116,7 +112,7 @@ def check_installed(name: str) -> None:
     if package and importlib.util.find_spec(package) is None:
         raise UsageError(
             Problem(
-                "[study.sampler]",
+                place,
                 f'expected the package {package} for the sampler "{name}", received an installation without it',
                 f'Install it with `pip install "regsearch[{name}]"`, or choose sampler = "tpe".',
             )

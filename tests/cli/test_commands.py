@@ -149,6 +149,8 @@ def test_check_of_a_shipped_study_works_in_any_folder(command, tmp_path):
         (("run", "moons", "--set", "study.sampler=gp"), "expected the package torch"),
         (("run", "moons", "--storage", "nonsense"), "storage: expected a database URL"),
         (("run", "moons", "--storage", "sqlite:///:memory:"), "received a database in memory"),
+        (("run", "moons", "--timeout", "nan"), "expected a number of seconds, received nan"),
+        (("run", "moons", "--study-name", "a b"), 'received "a b"'),
         (("frobnicate",), "No such command 'frobnicate'"),
     ],
 )
@@ -186,6 +188,32 @@ def test_storage_comes_from_the_option_then_the_environment(tiny, command, tmp_p
     done = command("best", "tiny", "--storage", other, cwd=tmp_path, storage=url)
     assert done.code == 3
     assert "other.db" in done.err
+
+
+def test_name_that_looks_like_a_number_is_a_name(tiny, command):
+    done = command("run", "tiny.toml", "--study-name", "2026", "--n-trials", "1", "-q", cwd=tiny.folder)
+    assert done.code == 0, done.err
+    assert "2026: 1 of 1 trials ended" in done.out
+
+
+def test_full_disk_under_stdout_is_one_line(tiny):
+    """Python meets the error when it flushes at the end."""
+    code = "import sys; from search.cli import main; sys.argv = ['regsearch', 'best', 'tiny']; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            cwd=tiny.folder,
+            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert (
+        done.stderr == "output: expected room on the disk, received: No space left on device. What is stored is safe.\n"
+    )
 
 
 def test_every_command_has_help_with_an_example():

@@ -70,8 +70,8 @@ def test_unreadable_file_and_bad_override_are_told_together(catalogue, tmp_path)
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "s.toml: expected a study, received an empty file. `regsearch init` writes one."),
-        ("# only a comment\n", "s.toml: expected a study, received an empty file. `regsearch init` writes one."),
+        ("", "s.toml: expected a study, received an empty file. The README shows one."),
+        ("# only a comment\n", "s.toml: expected a study, received an empty file. The README shows one."),
         (
             "[study]\nsampler = tpe\n",
             's.toml:2: expected TOML, received "sampler = tpe". '

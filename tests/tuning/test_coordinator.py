@@ -241,6 +241,12 @@ def test_second_coordinator_is_refused_and_told_who_holds_the_study(study_file, 
     assert storage.studies() == []
 
 
+def test_study_that_cannot_be_trained_here_leaves_nothing_behind(study_file, storage):
+    with pytest.raises(UsageError, match="--scheduler"):
+        run_study(prepare_study(str(study_file)), storage, Launch(scheduler="nonsense"), train=train)
+    assert storage.studies() == []
+
+
 def test_two_studies_run_side_by_side_in_one_storage(study_file, storage, launch):
     names = ["left", "right"]
     threads = [

@@ -39,7 +39,8 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
         return Rows(arrays["x"], arrays["y"], notes=notes)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
-    return Rows(x, y, notes=notes)
+    pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
+    return Rows(x, y, notes=(*notes, pooled))
 
 
 def _load(path: Path, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:

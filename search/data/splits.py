@@ -95,7 +95,7 @@ class _Splitter:
             except DataError as error:
                 problems.extend(error.problems)
         if problems:
-            raise DataError(keep_first(problems, 5))
+            raise DataError(keep_first(list(dict.fromkeys(problems)), 5))
         return tuple(folds)
 
     @property
@@ -157,7 +157,7 @@ class _Splitter:
         if self.section.stop == "validation":
             return Fold(number, train, validation, validation)
         remedy = 'Change split.stop to another share of the training rows, or set it to "validation".'
-        draw = Draw(f"{self.place} stop", "stop", f"other training rows of fold {number}", remedy, classes)
+        draw = Draw(f"{self.place} stop", "stop", "other training", remedy, classes)
         seed = _derive_seed(self.seed, _STOP, number)
         train, stop = draw.divide(train, self._strata, self.section.stop, seed)
         return Fold(number, train, stop, validation)

@@ -130,7 +130,7 @@ class ObjectiveSection(Section):
     metric: MetricName | None = Field(
         default=None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
     )
-    seeds: int = Field(default=1, ge=1, description="runs per fold; a trial's score is the mean of its runs")
+    seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")
 
 
 class Range(Section):

@@ -22,7 +22,7 @@ def test_run_prints_progress_to_stderr_and_the_summary_to_stdout(tiny):
     assert "tiny: 5 of 5 trials ended" in out
     assert "Results are in sqlite:///regsearch.db" in out
     assert "regsearch export tiny --format python -o model.py" in out
-    assert re.search(r"^tiny: 5 trials, 1 runs each, on \d workers; log_loss \(minimize\)", err, re.M)
+    assert re.search(r"^tiny: 5 trials, 1 run each, on \d workers?; log_loss \(minimize\)", err, re.M)
     assert "[5/5] trial" in err
     assert "Traceback" not in err
     assert (tiny.folder / "regsearch.db").exists()

@@ -19,6 +19,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     listed = [[cell(value) for value in row] for row in rows]
     console = Console(highlight=False)
@@ -30,7 +31,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         numeric = all(_is_number(row[index]) for row in listed)
         table.add_column(header, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # not markup: brackets in an error or a name are brackets
     console.print(table)
 
 

@@ -53,6 +53,8 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.worker.http.routes": [],
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # A paused worker waits for memory that nothing here would free.
+            "distributed.worker.memory.pause": False,
         }
     )
     with _sigint_blocked():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _CONNECT_SECONDS = 10
+_DIED = "its worker died each time it was tried (out of memory, or killed)"
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Done:
         item: What was submitted.
         value: What the function returned; None when it failed.
         error: Why there is no value, in one line: the function raised, or its workers died.
+        worker_died: Whether it was the latter.
     """
 
     item: Any
     value: Any = None
     error: str | None = None
+    worker_died: bool = False
 
 
 class Pool:
@@ -101,7 +103,7 @@ class Pool:
             raise RegsearchError("The Dask scheduler went away. What ended is stored; run the same command to go on.")
         error = future.exception()
         if isinstance(error, KilledWorker):
-            return Done(item, error="its worker died each time it was tried (out of memory, or killed)")
+            return Done(item, error=_DIED, worker_died=True)
         message = str(error).strip().splitlines()
         return Done(item, error=f"{type(error).__name__}: {message[0] if message else 'no message'}")
 
@@ -129,17 +131,17 @@ def open_pool(
         shared: Sent to each worker once.
         n_workers: Processes to start on this machine; without meaning when `scheduler` is given.
         scheduler: Address of a Dask scheduler (`tcp://host:8786`); None starts a local cluster.
-        on_waiting: Called once when the scheduler has no worker yet and the pool waits for the first.
+        on_waiting: Called once when the scheduler has no worker yet; what is submitted waits for the first.
 
     Raises:
         UsageError: No scheduler answers at that address.
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _connect(n_workers, scheduler) as client:
-        if scheduler is not None:
-            _await_worker(client, on_waiting)
         pool = Pool(client, function, shared)
         try:
+            if not pool.n_workers:
+                on_waiting()
             yield pool
         finally:
             pool.close()
@@ -194,10 +196,3 @@ class _Quietly:
     ) -> None:
         with contextlib.suppress(Exception):
             self._client.close(timeout=5)
-
-
-def _await_worker(client: Client, on_waiting: Callable[[], None]) -> None:
-    if not client.scheduler_info(n_workers=-1)["workers"]:
-        on_waiting()
-    while not client.scheduler_info(n_workers=-1)["workers"]:
-        time.sleep(0.5)

@@ -36,16 +36,18 @@ def train_run(plan: TrainingPlan, run: Run) -> RunResult:
 
     Raises:
         MemoryError: The process is out of memory, so that what comes after is in danger too.
+        ImportError, RuntimeError: TensorFlow or another package is missing or set up wrongly: no run can be trained.
     """
-    started = time.perf_counter()
     with _ONE_AT_A_TIME:
+        started = time.perf_counter()
+        start_tensorflow()
         try:
             result = _train(plan, run)
-        except MemoryError:
+        except (MemoryError, ImportError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
             result = {"score": None, "error": _in_one_line(error)}
-    seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started
     return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **result)
 
 
@@ -98,7 +100,6 @@ _ARRAYS = PreparedRows()
 
 def _train(plan: TrainingPlan, run: Run) -> dict[str, Any]:
     """The fields of a result that training decides."""
-    start_tensorflow()
     job = make_job(plan, run)
     engine, reason = choose_engine(job.training.engine)
     with traced_gradients_forgotten():

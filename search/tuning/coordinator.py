@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from search.errors import StudyFailedError
+from search.errors import RegsearchError, StudyFailedError
 from search.execution import Done, Pool, open_pool
 from search.records import BASELINE_TRIAL, Configuration, Run, RunResult, StudyRecord, Trial, TrialState
 from search.storage import Storage, StudyLock
@@ -76,7 +76,10 @@ def run_study(
     with storage.hold(prepared.spec.study.name) as lock:
         known = find_same_study(prepared, storage)
         trials = [] if known is None else storage.trials(known.study_id)
-        if known is None or sum(trial.state.is_final for trial in trials) < prepared.n_trials:
+        if known is not None:
+            storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
+        n_ended = sum(trial.state.is_final for trial in trials)
+        if known is None or n_ended < max(prepared.n_trials, len(trials)):
             with open_pool(
                 train,
                 prepared.plan,
@@ -171,7 +174,8 @@ class _Coordinator:
     def _may_ask(self) -> bool:
         """Whether the next trial's turn has come; tells the history all that it may know by then."""
         number = self._history.asked
-        if number >= self._prepared.n_trials or (self._draining and not self._is_interrupted(number)):
+        recorded = number in self._books.trials
+        if not recorded and (self._draining or number >= self._prepared.n_trials):
             return False
         while self._history.told <= number - self._prepared.spec.study.window:
             oldest = self._books.trials[self._history.told]
@@ -179,9 +183,6 @@ class _Coordinator:
                 return False
             self._history.tell(oldest.state, oldest.score)
         return True
-
-    def _is_interrupted(self, number: int) -> bool:
-        return number in self._books.trials
 
     def _ask(self) -> None:
         number = self._history.asked
@@ -211,6 +212,13 @@ class _Coordinator:
 
     def _take(self, done: Done) -> None:
         run: Run = done.item
+        if done.error is not None and not done.worker_died:
+            # Not the configuration's fault: a worker without a package, say. Trials that run stay as they are, and
+            # the next session trains them again.
+            raise RegsearchError(
+                f"{self._prepared.spec.study.name}: the workers cannot train, received {done.error}. What ended is "
+                "stored; mend the workers' installation and run the same command again."
+            )
         result = done.value if done.error is None else RunResult(run, score=None, error=done.error)
         self._observer.run_ended(result)
         trial = self._open[run.trial]
@@ -247,7 +255,7 @@ class _Coordinator:
         baseline = books.trials.get(BASELINE_TRIAL)
         return Progress(
             done=books.n_ended,
-            total=self._prepared.n_trials,
+            total=max(self._prepared.n_trials, len(books.trials)),
             running=len(self._open),
             failed=books.n_failed,
             new=self._new,

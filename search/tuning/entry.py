@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.errors import Problem, UsageError
-from search.records import StudyRecord
-from search.spec import spec_to_json
+from search.records import StudyRecord, TrialState
+from search.spec import spec_from_json, spec_to_json
 from search.storage import Storage
 from search.tuning.preparation import PreparedStudy
 
@@ -24,6 +24,7 @@ def find_same_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord | 
     known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
     if known is not None:
         _refuse_other_study(known, spec_to_json(prepared.spec), prepared.data_sha256)
+        _refuse_foreign_trials(known, storage)
     return known
 
 
@@ -39,7 +40,6 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
             prepared.facts,
             prepared.n_trials,
         )
-    storage.clear_stop(known.study_id)
     if known.n_trials != prepared.n_trials:
         storage.set_n_trials(known.study_id, prepared.n_trials)
     return known
@@ -53,7 +53,7 @@ def _refuse_other_study(known: StudyRecord, spec: Mapping[str, Any], data_sha256
             f"expected {_shown(before)} as the study was begun with, received {_shown(after)}",
             remedy,
         )
-        for key, before, after in _differences(known.spec, spec)
+        for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
         if key not in _MAY_CHANGE
     ]
     if known.data_sha256 != data_sha256:
@@ -67,6 +67,19 @@ def _refuse_other_study(known: StudyRecord, spec: Mapping[str, Any], data_sha256
         )
     if problems:
         raise UsageError(problems)
+
+
+def _refuse_foreign_trials(known: StudyRecord, storage: Storage) -> None:
+    """Another program may have enqueued trials in the study; they have no place in its order."""
+    waiting = [trial.number for trial in storage.trials(known.study_id) if trial.state is TrialState.WAITING]
+    if waiting:
+        raise UsageError(
+            Problem(
+                known.name,
+                f"expected trials that regsearch asked, received trial {waiting[0]}, which another program enqueued",
+                "Delete it there, or begin a study of another name with --study-name.",
+            )
+        )
 
 
 def _shown(value: Any) -> str:

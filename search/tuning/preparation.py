@@ -20,7 +20,7 @@ from search.training import TrainingPlan
 from search.training.scoring import METRICS, default_metric
 from search.tuning.catalogue import default_catalogue
 from search.tuning.library import find_study_file
-from search.tuning.samplers import check_installed
+from search.tuning.samplers import N_STARTUP_TRIALS, TRAINING, check_installed
 from search.tuning.space import MOST_GRID_POINTS, SearchSpace, search_space
 
 Place = Callable[..., str]
@@ -107,13 +107,13 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
         data_sha256=dataset.sha256,
         facts=_facts(development, splits),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *_stop_notes(spec)),
+        notes=(*dataset.notes, *splits.notes, *_stop_notes(spec), *_sampler_notes(spec, n_trials)),
     )
 
 
 def run_seed(study_seed: int, fold: int, repeat: int) -> int:
     """The seed of a run, in [0, 2**31): the same for every configuration, so that differences are paired."""
-    return int(np.random.SeedSequence((study_seed, fold, repeat)).generate_state(1)[0]) >> 1
+    return int(np.random.SeedSequence((study_seed, TRAINING, fold, repeat)).generate_state(1)[0]) >> 1
 
 
 def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:
@@ -212,5 +212,15 @@ def _stop_notes(spec: StudySpec) -> tuple[str, ...]:
         return (
             'Early stopping watches the very rows that score (split.stop = "validation"), as many tutorials do: '
             "scores of configurations with patience are too good by as much as it chose its epoch on them.",
+        )
+    return ()
+
+
+def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
+    first = N_STARTUP_TRIALS + spec.study.window - 1
+    if spec.study.sampler == "tpe" and n_trials <= first:
+        return (
+            f"TPE proposes at random until {N_STARTUP_TRIALS} trials have been told, here up to trial {first - 1}: "
+            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
         )
     return ()

@@ -23,6 +23,12 @@ from search.errors import Problem, UsageError
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}
 
+# Purposes of numbers drawn from a study's seed, so that no two of them meet; `search.data.splits` has small ones.
+SAMPLING, TRAINING = 101, 102
+
+N_STARTUP_TRIALS = 10
+"""Trials that TPE must have been told before it models them; Optuna's own default."""
+
 STATEFUL = frozenset({"qmc", "cmaes"})
 """Samplers that keep notes in Optuna's history as they ask; to resume, they are asked again from the start."""
 
@@ -89,7 +95,7 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
         space: Parameter name to distribution.
     """
     makers: dict[str, Callable[[int], BaseSampler]] = {
-        "tpe": lambda s: optuna.samplers.TPESampler(seed=s),
+        "tpe": lambda s: optuna.samplers.TPESampler(seed=s, n_startup_trials=N_STARTUP_TRIALS),
         "random": lambda s: optuna.samplers.RandomSampler(seed=s),
         "grid": lambda s: optuna.samplers.RandomSampler(seed=s),
         "qmc": lambda s: optuna.samplers.QMCSampler(scramble=True, seed=s, warn_independent_sampling=False),
@@ -121,4 +127,4 @@ def check_installed(name: str, place: str) -> None:
 
 def trial_seed(seed: int, number: int) -> int:
     """The seed of a trial's sampler, in [0, 2**32)."""
-    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    return int(np.random.SeedSequence((seed, SAMPLING, number)).generate_state(1)[0])

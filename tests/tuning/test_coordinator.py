@@ -4,10 +4,11 @@ import random
 import threading
 import time
 
+import optuna
 import pytest
 from distributed import LocalCluster
 
-from search.errors import StorageError, StudyFailedError, StudyLockedError, UsageError
+from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.records import Curve, RunResult, TrialState
 from search.storage import open_storage
 from search.tuning.coordinator import Launch, run_study
@@ -167,15 +168,52 @@ def test_failed_runs_fail_their_trial_and_the_study_goes_on(study_file, storage,
         if run.trial == 3 and run.fold == 1:
             return RunResult(run, None, error="diverged at epoch 2")
         if run.trial == 5:
-            raise RuntimeError("no such kernel\nwith details")
+            return RunResult(run, None, error="ValueError: no such kernel")
         return train(plan, run)
 
     run_study(prepare_study(str(study_file)), storage, launch, train=diverging)
     trials = storage.trials(storage.study("quick").study_id)
     assert [t.number for t in trials if t.state is TrialState.FAIL] == [3, 5]
     assert trials[3].error == "diverged at epoch 2 (fold 1, seed 0)"
-    assert trials[5].error == "RuntimeError: no such kernel (fold 0, seed 0)"
+    assert trials[5].error == "ValueError: no such kernel (fold 0, seed 0)"
     assert len(trials) == 20
+
+
+def test_worker_that_cannot_train_ends_the_session_and_costs_no_trial(study_file, storage, launch):
+    def unable(plan, run):
+        if run.trial < 3:
+            return train(plan, run)
+        raise ModuleNotFoundError("No module named 'keras'")
+
+    prepared = prepare_study(str(study_file))
+    with pytest.raises(RegsearchError) as caught:
+        run_study(prepared, storage, launch, train=unable)
+    assert str(caught.value) == (
+        "quick: the workers cannot train, received ModuleNotFoundError: No module named 'keras'. What ended is stored; "
+        "mend the workers' installation and run the same command again."
+    )
+    assert not [state for _, state, *_ in outcome(storage) if state is TrialState.FAIL]
+    run_study(prepared, storage, launch, train=train)
+    assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * 20
+
+
+def test_interrupted_trials_are_trained_again_whatever_the_total(study_file, storage, launch):
+    with pytest.raises(KeyboardInterrupt):
+        run_study(prepare_study(str(study_file)), storage, launch, CrashAfter(6), train=train)
+    asked = len(outcome(storage))
+    run_study(prepare_study(str(study_file), ["study.n_trials=2"]), storage, launch, train=train)
+    assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * asked
+
+
+def test_trial_that_another_program_enqueued_is_refused(study_file, storage, launch, tmp_path):
+    run_study(prepare_study(str(study_file), ["study.n_trials=2"]), storage, launch, train=train)
+    optuna.load_study(study_name="quick", storage=f"sqlite:///{tmp_path}/quick.db").enqueue_trial({"l2": 0.01})
+    with pytest.raises(UsageError) as caught:
+        run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert str(caught.value) == (
+        "quick: expected trials that regsearch asked, received trial 2, which another program enqueued. Delete it "
+        "there, or begin a study of another name with --study-name."
+    )
 
 
 def test_study_whose_trials_all_fail_is_a_failure(study_file, storage, launch):
@@ -308,8 +346,6 @@ def test_lost_lock_ends_the_coordinator_before_it_writes_more(study_file, storag
 
 
 def test_dashboard_gets_at_most_fifty_intermediate_values(study_file, storage, launch, tmp_path):
-    import optuna
-
     def long_run(plan, run):
         curve = tuple(float(epoch) for epoch in range(400 + run.fold))
         return RunResult(run, 0.5, curve=Curve(curve, curve, curve), epochs_trained=len(curve), best_epoch=1)

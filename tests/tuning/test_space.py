@@ -115,7 +115,7 @@ def test_stepped_range_gives_the_decimal_values_that_were_meant(low, high, step,
     space = make_space(f"dropout = {{ low = {low}, high = {high}, step = {step} }}", sampler)
     meant = {round(low + i * step, 10) for i in range(20) if low + i * step <= high + 1e-9}
     history = History(space, sampler, 1, "minimize")
-    n_trials = space.grid_size() if sampler == "grid" else 40
+    n_trials = space.grid_size() if sampler == "grid" else 200
     found = {space.configuration(history.ask()).get("dropout") for _ in range(n_trials)}
     assert found == {None, *meant}
 

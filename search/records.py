@@ -234,8 +234,8 @@ class StudyRecord:
         metric: Name of the score.
         spec: The resolved study file, as JSON-ready values.
         data_sha256: Fingerprint of the data, in hexadecimal.
-        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_targets`
-            and `rows` by use.
+        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_targets`,
+            `inputs` (what each input of an encoded table is), `scaled_bytes` and `rows` by use.
         created: UTC, naive.
         n_trials: The total that the latest `run` asked for.
         stop_requested: Whether `regsearch stop` asked the coordinator to drain.

@@ -63,6 +63,20 @@ class Encoder:
             return np.asarray(flat, dtype=np.float32).reshape(features.shape)
         return np.asarray(self.transformer.transform(features), dtype=np.float32)
 
+    def input_names(self) -> list[str]:
+        """What each input of an encoded table is: `width`, or `color = red` for a category; empty for arrays."""
+        names = getattr(self.transformer, "transformers_", None)
+        if names is None:
+            return []
+        inputs: list[str] = []
+        for kind, encoder, columns in names:
+            if kind == "numeric":
+                inputs += map(str, columns)
+            elif kind == "text" and len(columns):
+                pairs = zip(columns, encoder.categories_, strict=True)
+                inputs += [f"{column} = {category}" for column, categories in pairs for category in categories]
+        return inputs
+
 
 def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
     """Encode the rows of one fold.

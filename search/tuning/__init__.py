@@ -13,6 +13,6 @@
 | `books` | the study's trials, kept in step with the storage |
 | `coordinator` | the loop: ask, submit, wait, write, tell |
 
-Training lives in `search.training`, processes in `search.execution`, the database in `search.storage`. Only this
-package and `search.storage` import Optuna; nothing here imports Keras.
+Training lives in `search.training`, processes in `search.execution`, the database in `search.storage`. Besides this
+package, `search.storage` imports Optuna, and `search.dashboard` to open what it shows; nothing here imports Keras.
 """

@@ -13,7 +13,7 @@ import numpy as np
 
 from search.data import Dataset, Splits, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
-from search.models import Architecture, check_patterns, describe_model
+from search.models import FAMILIES, Architecture, check_patterns, describe_model
 from search.records import Configuration, Direction, Run
 from search.spec import Choices, StudySpec, place_in_study, read_study
 from search.training import TrainingPlan
@@ -127,9 +127,12 @@ def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:
                 f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
             )
         )
+    defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {}
+    left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
     task = "regression" if dataset.task == "regression" else "classification"
     return spec.model_copy(
         update={
+            "model": spec.model.model_copy(update=left_out),
             "objective": spec.objective.model_copy(update={"metric": metric}),
             "data": spec.data.model_copy(update={"task": task, "standardize": dataset.standardize}),
         }
@@ -182,12 +185,14 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
 
 def _facts(development: Dataset, splits: Splits) -> dict[str, Any]:
     """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
-    one = development.take([0])
-    encoded = fit_encoder(development, np.arange(len(development))).transform(one)
+    encoder = fit_encoder(development, np.arange(len(development)))
+    encoded = encoder.transform(development.take([0]))
     return {
         "task": development.task,
         "classes": list(development.classes),
         "input_shape": list(encoded.shape[1:]),
+        "inputs": encoder.input_names(),
+        "scaled_bytes": any("uint8" in note for note in development.notes),
         "n_targets": math.prod(development.target.shape[1:]),
         "rows": _count_rows(splits),
     }

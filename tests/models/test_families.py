@@ -33,8 +33,8 @@ def test_hidden_layers_are_numbered_from_one():
     assert [layer.arguments["activation"] for layer in architecture.layers] == ["tanh", "tanh", "sigmoid"]
 
 
-def test_left_out_keys_give_one_layer_of_64_rectified_units():
-    hidden, _ = describe_model(ModelSection(family="mlp"), (7,), 2, "binary").layers
+def test_activation_that_is_left_out_is_the_familys_default():
+    hidden, _ = describe_model(ModelSection(family="mlp", hidden=(64,)), (7,), 2, "binary").layers
     assert hidden == Part("layers.Dense", {"units": 64, "activation": "relu", "name": "dense_1"})
 
 

@@ -94,6 +94,29 @@ def test_defaults_that_depend_on_the_data_are_filled_in(tmp_path):
     )
 
 
+def test_what_happens_to_rows_is_kept_for_exports(tmp_path):
+    (tmp_path / "c.csv").write_text(
+        "size,colour,y\n" + "\n".join(f"{i % 7},{('red', 'blue')[i % 2]},{'ab'[i % 3 > 0]}" for i in range(60)) + "\n"
+    )
+    study = tmp_path / "c.toml"
+    study.write_text(
+        '[study]\nname = "c"\nn_trials = 2\n[data]\nsource = "csv"\npath = "c.csv"\ntarget = "y"\n'
+        '[model]\nfamily = "mlp"\nhidden = [4]\n[space]\nl2 = { choices = [0.1] }\n'
+    )
+    prepared = prepare_study(str(study))
+    assert prepared.facts["inputs"] == ["size", "colour = blue", "colour = red"]
+    assert prepared.facts["input_shape"] == [3]
+    assert prepared.spec.model.activation == "relu"
+    np.savez(tmp_path / "d.npz", x=np.arange(120, dtype=np.uint8).reshape(60, 2), y=np.arange(60) % 2)
+    study.write_text(study.read_text().replace('"csv"', '"npz"').replace("c.csv", "d.npz").replace('target = "y"', ""))
+    assert prepare_study(str(study)).facts["scaled_bytes"]
+
+
+def test_short_tpe_study_is_told_that_it_is_a_random_search():
+    assert any("is a random search" in note for note in prepare_study("moons", ["study.n_trials=17"]).notes)
+    assert not any("is a random search" in note for note in prepare_study("moons").notes)
+
+
 def test_pattern_that_matches_no_layer_is_refused_with_the_nearest_name(tmp_path):
     with pytest.raises(StudyFileError) as caught:
         prepare_study("moons", ['space."dense_2.l2"={choices=[0.1]}'])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from search.models.architecture import Architecture
@@ -17,10 +18,12 @@ class Family(ABC):
     Attributes:
         name: Its name in `[model] family`.
         keys: The keys of [model] that it takes.
+        defaults: Key to the value that it has when [model] leaves it out.
     """
 
     name: ClassVar[str]
     keys: ClassVar[frozenset[str]]
+    defaults: ClassVar[Mapping[str, object]]
 
     @abstractmethod
     def describe(self, section: ModelSection, input_shape: tuple[int, ...], n_outputs: int, task: Task) -> Architecture:

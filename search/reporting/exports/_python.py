@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from search.models import describe_model, regularize, render_source
 from search.reporting.exports.chosen import Chosen
+
+_MOST_LINES = 30
 
 
 def export_python(chosen: Chosen) -> str:
@@ -33,10 +37,24 @@ def _comment(chosen: Chosen) -> str:
     if classes:
         pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes[:20]))
         lines += ["", f"Class indices: {pairs}{', ...' if len(classes) > 20 else ''}."]
-    if chosen.spec.data.standardize:
+    lines += _preparation(chosen)
+    return "\n".join(lines)
+
+
+def _preparation(chosen: Chosen) -> list[str]:
+    """What happened to rows before they reached the model: whoever feeds it must do the same."""
+    facts, lines = chosen.study.facts, list[str]()
+    if facts["inputs"]:
+        wrapped = textwrap.wrap(", ".join(facts["inputs"]), 100)[:_MOST_LINES]
         lines += [
             "",
-            "Inputs were standardized (mean 0, deviation 1, fitted on the training rows) and text columns one-hot",
-            "encoded before they reached the model: do the same with yours.",
+            "Inputs, in this order; `column = category` is 1 for rows of that category, 0 for others:",
+            *wrapped,
         ]
-    return "\n".join(lines)
+        if len(", ".join(facts["inputs"])) > sum(map(len, wrapped)) + len(wrapped):
+            lines.append("...")
+    if facts["scaled_bytes"]:
+        lines += ["", "Inputs were bytes and were divided by 255."]
+    if chosen.spec.data.standardize:
+        lines += ["", "Numeric inputs were standardized: mean 0, deviation 1, fitted on the training rows."]
+    return lines

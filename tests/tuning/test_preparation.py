@@ -113,7 +113,7 @@ def test_what_happens_to_rows_is_kept_for_exports(tmp_path):
 
 
 def test_short_tpe_study_is_told_that_it_is_a_random_search():
-    assert any("is a random search" in note for note in prepare_study("moons", ["study.n_trials=17"]).notes)
+    assert any("is a random search" in note for note in prepare_study("moons", ["study.n_trials=13"]).notes)
     assert not any("is a random search" in note for note in prepare_study("moons").notes)
 
 

@@ -177,6 +177,7 @@ def _with_off_zone(name: str, values: FloatDistribution | IntDistribution, weak:
     below = weak == "low"
     end = _off_end(values, below)
     low, high = (end, values.high) if below else (values.low, end)
+    # mypy sees the union of both kinds; an IntDistribution's ends and step are whole, as `_off_end` makes them.
     distribution = type(values)(low, high, log=values.log, step=values.step)  # type: ignore[arg-type]
     baseline = _middle(values, end, below)
     points = (baseline, *_steps(values)) if _is_stepped(values) else None

@@ -72,6 +72,8 @@ class Run:
         seed: Seed of initial weights, shuffling and noise, in [0, 2**31). It depends on the study's seed,
             `fold` and `repeat` only, so that configurations are compared on equal terms.
         configuration: The effective configuration to train.
+        engine: The engine that trains it, as in `[training] engine`; "auto" leaves the choice to the worker.
+        engine_reason: Why that engine was chosen, for the record.
     """
 
     trial: int
@@ -79,6 +81,8 @@ class Run:
     repeat: int
     seed: int
     configuration: Configuration
+    engine: str = "auto"
+    engine_reason: str = "as asked"
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,26 @@ class Curve:
         lengths = {len(self.train_loss), len(self.validation_loss), len(self.validation_metric)}
         if len(lengths) != 1 or len(self.stop_loss) not in (0, len(self.train_loss)):
             raise ValueError("expected curves of one length")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run that is still going has to tell.
+
+    Args:
+        run: The run.
+        first_epoch: The epoch, from 1, of the first value.
+        validation_metric: The study's metric on the validation rows, epoch by epoch.
+    """
+
+    run: Run
+    first_epoch: int
+    validation_metric: tuple[float, ...]
+
+    @property
+    def epoch(self) -> int:
+        """The last epoch that it tells of."""
+        return self.first_epoch + len(self.validation_metric) - 1
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ class Arrays:
     Args:
         x_train: Features of the rows that train, float32, shape (n, ...).
         y_train: Their targets: int64 class indices, shape (n,), or float32, shape (n,) or (n, k).
-        x_stop: Features of the rows that stop a run; no rows when they were not kept apart.
+        x_stop: Features of the rows that stop a run; no rows when they were not kept apart. The very object
+            `x_validation` when the rows that score are the rows that stop.
         y_stop: Their targets.
         x_validation: Features of the rows that score.
         y_validation: Their targets.
@@ -94,7 +95,12 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
     encoder = fit_encoder(development, train)
     x_train, y_train = _encode(encoder, development, train)
     x_validation, y_validation = _encode(encoder, development, fold.validation)
-    x_stop, y_stop = _encode(encoder, development, stop) if len(stop) else (x_train[:0], y_train[:0])
+    if not len(stop):
+        x_stop, y_stop = x_train[:0], y_train[:0]
+    elif np.array_equal(stop, fold.validation):
+        x_stop, y_stop = x_validation, y_validation
+    else:
+        x_stop, y_stop = _encode(encoder, development, stop)
     return Arrays(x_train, y_train, x_stop, y_stop, x_validation, y_validation)
 
 

@@ -14,9 +14,9 @@ What a technique does to one layer is in `search.techniques`; training is in `se
 """
 
 from search.models.architecture import Architecture
-from search.models.building import build_model, make_optimizer
+from search.models.building import OpenModel, build_model, build_open_model, make_optimizer
 from search.models.families import FAMILIES, Family, describe_model
-from search.models.injection import check_patterns, regularize
+from search.models.injection import check_patterns, open_slots, regularize
 from search.models.names import ACTIVATIONS, OPTIMIZERS
 from search.models.rendering import render_source
 
@@ -26,10 +26,13 @@ __all__ = [
     "OPTIMIZERS",
     "Architecture",
     "Family",
+    "OpenModel",
     "build_model",
+    "build_open_model",
     "check_patterns",
     "describe_model",
     "make_optimizer",
+    "open_slots",
     "regularize",
     "render_source",
 ]

@@ -28,6 +28,17 @@ class Architecture:
         """The layer that predicts."""
         return self.layers[-1]
 
+    def at_precision(self, precision: str) -> Architecture:
+        """The same model computing in `float32` or `mixed_bfloat16`, in which the output layer stays in float32.
+
+        Source: Keras' guide to mixed precision, for the output layer.
+        """
+        if precision == "float32":
+            return self
+        *hidden, output = self.layers
+        mixed = [layer.with_arguments(dtype=precision) for layer in hidden]
+        return self.with_layers((*mixed, output.with_arguments(dtype="float32")))
+
     def with_layers(self, layers: tuple[Part, ...]) -> Architecture:
         """The same model with other layers."""
         return replace(self, layers=layers)

@@ -16,17 +16,17 @@ from typing import cast
 from search.models.architecture import Architecture
 from search.records import Setting
 from search.techniques import TECHNIQUES, LayerTechnique
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 def regularize(
-    architecture: Architecture, configuration: Mapping[str, Setting], space_names: Collection[str]
+    architecture: Architecture, configuration: Mapping[str, Setting | Slot], space_names: Collection[str]
 ) -> Architecture:
     """The model with the techniques of one configuration in its layers.
 
     Args:
         architecture: The plain model.
-        configuration: Names to values; a technique that is off is absent.
+        configuration: Names to values, or to slots for them; a technique that is off is absent.
         space_names: Every name in [space], in the configuration or not.
 
     Returns:
@@ -39,10 +39,24 @@ def regularize(
         for technique in _layer_techniques():
             name = _governing_name(architecture, plain, technique, names)
             if name is not None and name in configuration:
-                layer, *added = technique.apply(layer, float(cast(float, configuration[name])))
+                value = configuration[name]
+                layer, *added = technique.apply(layer, value if isinstance(value, Slot) else float(cast(float, value)))
                 following += added
         layers += [layer, *following]
     return architecture.with_layers(tuple(layers))
+
+
+def open_slots(architecture: Architecture, names: Collection[str]) -> Architecture:
+    """The model with every technique of a space in its layers, their values left open.
+
+    Args:
+        architecture: The plain model.
+        names: Every name in [space].
+    """
+    slots = {
+        name: Slot(name, technique.off) for technique in _layer_techniques() for name in _names_of(technique, names)
+    }
+    return regularize(architecture, slots, names)
 
 
 def check_patterns(architectures: Sequence[Architecture], names: Collection[str]) -> list[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Sampler = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes"]
 Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
 EngineName = Literal["auto", "compiled", "graph", "fit"]
+Precision = Literal["float32", "mixed_bfloat16"]
 MetricName = Literal["log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"]
 TaskName = Literal["classification", "regression"]
 
@@ -122,6 +123,7 @@ class TrainingSection(Section):
     epochs: int = Field(default=100, ge=1, description="epochs, at most")
     batch_size: int = Field(default=32, ge=1, description="rows a step")
     engine: EngineName = Field(default="auto", description="how a run is executed")
+    precision: Precision = Field(default="float32", description="of the layers' arithmetic; weights stay float32")
 
 
 class ObjectiveSection(Section):

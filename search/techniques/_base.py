@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from search.spec.catalogue import Domain
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 class Technique(ABC):
@@ -26,17 +26,20 @@ class LayerTechnique(Technique):
 
     Attributes:
         on_output: Whether it can be used on the output layer.
+        off: The value with which it does nothing at all, so that a compiled program can hold it and be used for
+            configurations without it. A value outside of `domain`: nobody chooses it.
     """
 
     on_output: ClassVar[bool]
+    off: ClassVar[float]
 
     @abstractmethod
-    def apply(self, layer: Part, value: float) -> tuple[Part, ...]:
+    def apply(self, layer: Part, value: float | Slot) -> tuple[Part, ...]:
         """What takes the layer's place in the model.
 
         Args:
             layer: The layer, perhaps changed by other techniques before.
-            value: The parameter, inside `domain`.
+            value: The parameter, inside `domain`; or a slot for it.
 
         Returns:
             The layer itself, perhaps with other arguments, and the layers that follow it.

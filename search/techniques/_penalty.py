@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
-def penalize_kernel(layer: Part, **coefficients: float) -> Part:
+def penalize_kernel(layer: Part, **coefficients: float | Slot) -> Part:
     """The layer with coefficients added to its kernel regularizer.
 
     Keras takes one regularizer a kernel, so L1 and L2 on one layer merge into `L1L2`. A coefficient that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.spec.catalogue import Domain
 from search.techniques._base import LayerTechnique
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 class Dropout(LayerTechnique):
@@ -16,6 +16,7 @@ class Dropout(LayerTechnique):
 
     name = "dropout"
     on_output = False  # dropped predictions are no regularization
+    off = 0.0
     domain = Domain(
         kind="float",
         low=0.0,
@@ -27,7 +28,7 @@ class Dropout(LayerTechnique):
         source="Srivastava et al. 2014",
     )
 
-    def apply(self, layer: Part, value: float) -> tuple[Part, ...]:
+    def apply(self, layer: Part, value: float | Slot) -> tuple[Part, ...]:
         """The layer, followed by a Dropout named after it: `dense_2` by `dropout_2`, `x` by `dropout_x`."""
         prefix, _, number = layer.name.rpartition("_")
         label = number if prefix and number.isdecimal() else layer.name

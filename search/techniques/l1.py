@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.spec.catalogue import Domain
 from search.techniques._base import LayerTechnique
 from search.techniques._penalty import penalize_kernel
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 class L1(LayerTechnique):
@@ -16,6 +16,7 @@ class L1(LayerTechnique):
 
     name = "l1"
     on_output = True
+    off = 0.0
     domain = Domain(
         kind="float",
         low=0.0,
@@ -26,6 +27,6 @@ class L1(LayerTechnique):
         source="Tibshirani 1996",
     )
 
-    def apply(self, layer: Part, value: float) -> tuple[Part, ...]:
+    def apply(self, layer: Part, value: float | Slot) -> tuple[Part, ...]:
         """The layer with the penalty in its kernel regularizer."""
         return (penalize_kernel(layer, l1=value),)

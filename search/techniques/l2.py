@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.spec.catalogue import Domain
 from search.techniques._base import LayerTechnique
 from search.techniques._penalty import penalize_kernel
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 class L2(LayerTechnique):
@@ -16,6 +16,7 @@ class L2(LayerTechnique):
 
     name = "l2"
     on_output = True
+    off = 0.0
     domain = Domain(
         kind="float",
         low=0.0,
@@ -26,6 +27,6 @@ class L2(LayerTechnique):
         source="Krogh and Hertz 1991",
     )
 
-    def apply(self, layer: Part, value: float) -> tuple[Part, ...]:
+    def apply(self, layer: Part, value: float | Slot) -> tuple[Part, ...]:
         """The layer with the penalty in its kernel regularizer."""
         return (penalize_kernel(layer, l2=value),)

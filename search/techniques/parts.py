@@ -34,5 +34,18 @@ class Part:
         return Part(self.path, {**self.arguments, **changes})
 
 
-KERNEL_LAYERS = frozenset({"layers.Dense"})
+@dataclass(frozen=True)
+class Slot:
+    """An argument left open: a model with slots is built once and used with many values.
+
+    Args:
+        name: The name in [space] whose value belongs here.
+        off: The value with which the technique does nothing at all.
+    """
+
+    name: str
+    off: float
+
+
+KERNEL_LAYERS = frozenset({"layers.Dense", "layers.Conv1D", "layers.Conv2D", "layers.LSTM", "layers.GRU"})
 """Layers with a `kernel_regularizer`."""

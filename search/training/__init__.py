@@ -7,6 +7,7 @@
 | `engines` | how the epochs are run: `fit` is Keras' own loop |
 | `stopping` | early stopping on the stop rows |
 | `scoring` | metrics, in NumPy, by scikit-learn's definitions |
+| `recent` | what a worker keeps from run to run |
 | `session` | TensorFlow is set up, once a process |
 
 What is trained is described in `search.models`; who trains which run is decided in `search.tuning`, where in

@@ -5,9 +5,25 @@ from __future__ import annotations
 import hashlib
 import pickle
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from search.data import Dataset, Fold
 from search.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Rows that a compiled program has room for, whichever fold and configuration it trains.
+
+    Args:
+        train: Rows that train.
+        evaluated: Rows that stop and rows that score, together.
+    """
+
+    train: int
+    evaluated: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,17 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         content = pickle.dumps((self.dataset, self.folds))
         object.__setattr__(self, "identity", hashlib.sha256(content).hexdigest())
+
+    @cached_property
+    def capacity(self) -> Capacity:
+        """Rows that a program for any run of this study must have room for."""
+        stops = "patience" in self.spec.space
+        trained = [np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation)) for fold in self.folds]
+        watched = [np.setdiff1d(fold.stop, fold.validation) if stops else () for fold in self.folds]
+        return Capacity(
+            train=max(map(len, trained)),
+            evaluated=max(len(f.validation) + len(w) for f, w in zip(self.folds, watched, strict=True)),
+        )
 
     def fold(self, number: int) -> Fold:
         """The fold with that number."""

@@ -7,29 +7,33 @@ import os
 import socket
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from search.data import Arrays, prepare
 from search.errors import DivergedError, RunFailedError
-from search.models import describe_model, regularize
-from search.records import Run, RunResult
-from search.training.engines import Job, choose_engine
+from search.models import describe_model, open_slots, regularize
+from search.records import EngineChoice, Run, RunReport, RunResult
+from search.training.engines import ENGINES, Job, choose_engine, program_key
 from search.training.plan import TrainingPlan
+from search.training.recent import Recent
 from search.training.scoring import METRICS
 from search.training.session import start_tensorflow, traced_gradients_forgotten
 
+Report = Callable[[RunReport], bool]
+"""Told how a run goes; returns whether it is to go on."""
 
-def train_run(plan: TrainingPlan, run: Run) -> RunResult:
+
+def train_run(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> RunResult:
     """Train one configuration on one fold with one seed, and score it.
 
     Args:
-        plan: The study's plan; what is prepared for it is kept for the runs to come.
+        plan: The study's plan; what is prepared and compiled for it is kept for the runs to come.
         run: What to train.
+        report: Told about once a second; a run that takes less is not told of.
 
     Returns:
         The result. A run that diverges or cannot be trained is a result with an error, not an exception.
@@ -42,7 +46,7 @@ def train_run(plan: TrainingPlan, run: Run) -> RunResult:
         started = time.perf_counter()
         start_tensorflow()
         try:
-            result = _train(plan, run)
+            result = _train(plan, run, report)
         except (MemoryError, ImportError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
@@ -51,71 +55,91 @@ def train_run(plan: TrainingPlan, run: Run) -> RunResult:
     return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **result)
 
 
+def train_runs(plan: TrainingPlan, runs: tuple[Run, ...], report: Report = lambda _: True) -> tuple[RunResult, ...]:
+    """Train several runs, one after the other; see `train_run`."""
+    return tuple(train_run(plan, run, report) for run in runs)
+
+
+def calibrate(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> EngineChoice:
+    """Find the engine for a run and for all runs of its architecture, by training a few epochs with each candidate."""
+    with _ONE_AT_A_TIME:
+        start_tensorflow()
+        return _calibrated(make_job(plan, run))
+
+
 def make_job(plan: TrainingPlan, run: Run) -> Job:
     """What an engine needs to train a run."""
     spec = plan.spec.configured(run.configuration)
     patience = run.configuration.get("patience")
-    arrays = _ARRAYS.get(plan, run.fold, keep_stop=patience is not None)
+    stops = patience is not None
+    arrays = _ARRAYS.get(
+        (plan.identity, run.fold, stops), lambda: prepare(plan.dataset, plan.fold(run.fold), keep_stop=stops)
+    )
     dataset = plan.dataset
     n_outputs = len(dataset.classes) or math.prod(dataset.target.shape[1:])
     plain = describe_model(spec.model, arrays.x_train.shape[1:], n_outputs, dataset.task)
+    plain = plain.at_precision(spec.training.precision)
+    names = tuple(plan.spec.space)
     return Job(
         arrays=arrays,
+        capacity=plan.capacity,
         plain=plain,
-        regularized=regularize(plain, run.configuration, tuple(plan.spec.space)),
+        open=open_slots(plain, names),
+        regularized=regularize(plain, run.configuration, names),
+        values={name: value for name, value in run.configuration.items() if isinstance(value, int | float)},
         training=spec.training,
-        patience=None if patience is None else int(cast(float, patience)),
+        patience=int(patience) if isinstance(patience, int | float) else None,
         seed=run.seed,
         metric=METRICS[plan.metric],
     )
 
 
-class PreparedRows:
-    """The prepared rows that a process used last, up to a bound in bytes.
-
-    Args:
-        most_bytes: What is kept is dropped, the least recently used first, while it is larger than this. The
-            rows used last stay, however large.
-    """
-
-    def __init__(self, most_bytes: int = 512 * 2**20) -> None:
-        self.most_bytes = most_bytes
-        self._kept: OrderedDict[tuple[str, int, bool], Arrays] = OrderedDict()
-
-    def get(self, plan: TrainingPlan, fold: int, *, keep_stop: bool) -> Arrays:
-        """The prepared rows of a fold; with `keep_stop` its stop rows are kept apart instead of trained on."""
-        key = (plan.identity, fold, keep_stop)
-        if key not in self._kept:
-            self._kept[key] = prepare(plan.dataset, plan.fold(fold), keep_stop=keep_stop)
-        self._kept.move_to_end(key)
-        while len(self._kept) > 1 and sum(map(_size, self._kept.values())) > self.most_bytes:
-            self._kept.popitem(last=False)
-        return self._kept[key]
-
-
 # Keras' random state belongs to the process: two runs at once, in a worker with several threads, would mix theirs.
 _ONE_AT_A_TIME = threading.Lock()
-_ARRAYS = PreparedRows()
+_ARRAYS: Recent[tuple[str, int, bool], Arrays] = Recent(512 * 2**20, lambda arrays: _n_bytes(arrays))
+_CALIBRATED: dict[tuple[object, ...], EngineChoice] = {}
 
 
-def _train(plan: TrainingPlan, run: Run) -> dict[str, Any]:
+def _train(plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
     """The fields of a result that training decides."""
     job = make_job(plan, run)
-    engine, reason = choose_engine(job.training.engine)
+    chosen = _chosen(job, run)
+
+    def watch(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
+        return report(RunReport(run, first_epoch, tuple(validation_metric.tolist())))
+
     with traced_gradients_forgotten():
-        outcome = engine.train(job)
-    diverged = outcome.diverged_epoch
-    epochs = len(outcome.curve.train_loss)
+        outcome = ENGINES[chosen.name].train([job], watch)[0]
+    diverged, epochs = outcome.diverged_epoch, len(outcome.curve.train_loss)
+    if diverged is not None:
+        error: str | None = str(DivergedError(diverged))
+    else:
+        error = f"withdrawn at epoch {epochs}" if outcome.withdrawn else None
     return {
-        "score": None if diverged else outcome.curve.validation_metric[outcome.best_epoch - 1],
-        "error": str(DivergedError(diverged)) if diverged else None,
+        "score": None if error else outcome.score,
+        "error": error,
         "penalty": outcome.penalty if diverged is None else 0.0,
         "epochs_trained": epochs if diverged is None else diverged,
         "best_epoch": outcome.best_epoch,
         "curve": outcome.curve,
         "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
-        "engine": f"{engine.name}: {reason}",
+        "engine": f"{chosen.name}: {chosen.reason}",
     }
+
+
+def _chosen(job: Job, run: Run) -> EngineChoice:
+    """The engine that the run or the study names, or else this worker's own choice for the architecture."""
+    if run.engine is not None:
+        return run.engine
+    return _calibrated(job) if job.training.engine == "auto" else EngineChoice(job.training.engine)
+
+
+def _calibrated(job: Job) -> EngineChoice:
+    key = program_key(job)
+    if key not in _CALIBRATED:
+        with traced_gradients_forgotten():
+            _CALIBRATED[key] = choose_engine(job)
+    return _CALIBRATED[key]
 
 
 def _kernel_norms(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
@@ -132,5 +156,5 @@ def _in_one_line(error: Exception) -> str:
     return message if isinstance(error, RunFailedError) else f"{type(error).__name__}: {message}"
 
 
-def _size(arrays: Arrays) -> int:
+def _n_bytes(arrays: Arrays) -> int:
     return sum(rows.nbytes for rows in vars(arrays).values() if isinstance(rows, np.ndarray))

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from search.training.engines import ENGINES, choose_engine
+from search.training.engines import ENGINES
+from search.training.engines._orders import epoch_orders, epochs_in_block
 from search.training.worker import make_job
 
 CONFIGURATIONS = [
@@ -21,6 +22,16 @@ CONFIGURATIONS = [
 @pytest.fixture(params=ENGINES.values(), ids=ENGINES)
 def engine(request, keras):
     return request.param
+
+
+def train(engine, job):
+    return engine.train([job])[0]
+
+
+def orders(job):
+    """The order of the rows in each epoch."""
+    n_rows = len(job.arrays.x_train)
+    return epoch_orders(job.seed, n_rows, epochs_in_block(n_rows)).block(0)[: job.training.epochs]
 
 
 def assert_same_weights(weights, others):
@@ -38,13 +49,14 @@ def plain_program(keras, job):
     ]
     model = keras.Sequential([keras.layers.Input(job.plain.input_shape), *layers])
     model.compile(keras.optimizers.Adam(job.training.learning_rate), loss=job.plain.loss)
-    model.fit(
-        job.arrays.x_train,
-        job.arrays.y_train,
-        epochs=job.training.epochs,
-        batch_size=job.training.batch_size,
-        verbose=0,
-    )
+    for order in orders(job):
+        model.fit(
+            job.arrays.x_train[order],
+            job.arrays.y_train[order],
+            batch_size=job.training.batch_size,
+            shuffle=False,
+            verbose=0,
+        )
     return {f"{layer.name}/{v.name}": v.numpy() for layer in model.layers for v in layer.weights}
 
 
@@ -60,7 +72,7 @@ def plain_program(keras, job):
 )
 def test_everything_off_is_the_plain_keras_program_bit_for_bit(keras, make_plan, make_run, seed, arguments):
     job = make_job(make_plan(**arguments), make_run(seed))
-    assert_same_weights(ENGINES["fit"].train(job).weights, plain_program(keras, job))
+    assert_same_weights(train(ENGINES["fit"], job).weights, plain_program(keras, job))
 
 
 PLAIN_PROGRAM = """
@@ -75,7 +87,8 @@ model = keras.Sequential([
     keras.layers.Dense(3, activation="softmax"),
 ])
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-model.fit(data["x"], data["y"], epochs=6, batch_size=8, verbose=0)
+for order in data["orders"]:
+    model.fit(data["x"][order], data["y"][order], shuffle=False, batch_size=8, verbose=0)
 np.savez(sys.argv[2], *model.get_weights())
 """
 
@@ -84,26 +97,26 @@ def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us
     """Neither threads nor switches of TensorFlow that a worker sets may be seen in the weights."""
     plan = make_plan("multiclass", shape=(12,), hidden=(120, 40), epochs=6, learning_rate=0.001)
     job = make_job(plan, make_run(11))
-    np.savez(tmp_path / "data.npz", x=job.arrays.x_train, y=job.arrays.y_train)
+    np.savez(tmp_path / "data.npz", x=job.arrays.x_train, y=job.arrays.y_train, orders=orders(job))
     paths = [str(tmp_path / name) for name in ("data.npz", "weights.npz")]
     subprocess.run([sys.executable, "-c", PLAIN_PROGRAM, *paths], check=True, capture_output=True)
     theirs = np.load(tmp_path / "weights.npz")
-    for ours, name in zip(ENGINES["fit"].train(job).weights.values(), theirs.files, strict=True):
+    for ours, name in zip(train(ENGINES["fit"], job).weights.values(), theirs.files, strict=True):
         np.testing.assert_array_equal(ours, theirs[name])
 
 
 @pytest.mark.parametrize("settings", [CONFIGURATIONS[0], CONFIGURATIONS[-1]])
 def test_same_job_gives_the_same_outcome(engine, make_plan, make_run, settings):
     plan = make_plan()
-    first = engine.train(make_job(plan, make_run(**settings)))
-    engine.train(make_job(plan, make_run(8, dropout=0.5)))
-    second = engine.train(make_job(plan, make_run(**settings)))
+    first = train(engine, make_job(plan, make_run(**settings)))
+    train(engine, make_job(plan, make_run(8, dropout=0.5)))
+    second = train(engine, make_job(plan, make_run(**settings)))
     assert_same_weights(first.weights, second.weights)
     assert (first.curve, first.penalty) == (second.curve, second.penalty)
 
 
 def test_seed_changes_the_outcome(engine, make_plan, make_run):
-    first, second = (engine.train(make_job(make_plan(), make_run(seed))) for seed in (1, 2))
+    first, second = (train(engine, make_job(make_plan(), make_run(seed))) for seed in (1, 2))
     assert first.curve != second.curve
 
 
@@ -118,39 +131,12 @@ def test_initial_weights_depend_on_the_seed_alone(keras, make_plan, make_run, se
     assert_same_weights(initial(make_run(**settings)), initial(make_run()))
 
 
-def test_rows_come_in_the_same_order_whatever_is_on(keras, make_plan, make_run):
-    from search.training.engines._initial import initial_model
-    from search.training.engines.fit import _endless_epochs
-
-    def order(run):
-        job = make_job(make_plan(), run)
-        initial_model(job)
-        return np.concatenate([x.numpy() for x, _ in _endless_epochs(job).take(5)])
-
-    plain, dropped = order(make_run()), order(make_run(dropout=0.3, l2=0.1))
-    np.testing.assert_array_equal(plain, dropped)
-    assert (plain != order(make_run(6))).any()
-
-
-def test_every_epoch_takes_every_row_once(keras, make_plan, make_run):
-    from search.training.engines.fit import _endless_epochs
-
-    keras.utils.set_random_seed(1)
-    job = make_job(make_plan(batch_size=16), make_run())
-    batches = [x.numpy() for x, _ in _endless_epochs(job).take(6)]
-    assert [len(batch) for batch in batches] == [16, 16, 8, 16, 16, 8]
-    for epoch in (batches[:3], batches[3:]):
-        rows = np.concatenate(epoch)
-        assert (rows != job.arrays.x_train).any()
-        np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(job.arrays.x_train, axis=0))
-
-
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_plan, make_run, task):
     from search.models import build_model
 
     job = make_job(make_plan(task), make_run(l1=0.01, l2=0.02, output_l2=0.03, dropout=0.2))
-    outcome = engine.train(job)
+    outcome = train(engine, job)
     model = build_model(job.regularized)
     for layer in model.layers:
         layer.set_weights([outcome.weights[f"{layer.name}/{v.name}"] for v in layer.trainable_weights])
@@ -163,33 +149,33 @@ def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_
 def test_train_loss_is_that_of_keras_without_the_penalty(engine, make_plan, make_run):
     """With a learning rate of almost nothing the weights stay, so that the loss can be worked out."""
     plan = make_plan("regression", learning_rate=1e-12, batch_size=30, epochs=1)
-    plain, penalized = (engine.train(make_job(plan, make_run(**s))) for s in ({}, {"l2": 10.0}))
+    plain, penalized = (train(engine, make_job(plan, make_run(**s))) for s in ({}, {"l2": 10.0}))
     assert penalized.penalty > 1
     assert penalized.curve.train_loss == pytest.approx(plain.curve.train_loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{}, {"l2": 0.1}])
 def test_without_patience_all_epochs_train_and_the_last_one_is_kept(engine, make_plan, make_run, settings):
-    outcome = engine.train(make_job(make_plan(epochs=5), make_run(**settings)))
+    outcome = train(engine, make_job(make_plan(epochs=5), make_run(**settings)))
     assert outcome.best_epoch == len(outcome.curve.train_loss) == 5
-    assert outcome.curve.stop_loss == ()
+    assert len(outcome.curve.stop_loss) == 0
 
 
 def test_patience_stops_on_the_stop_rows_and_keeps_the_best_epoch(engine, make_plan, make_run):
     plan = make_plan(epochs=60, learning_rate=0.3, hidden=(20,))
-    outcome = engine.train(make_job(plan, make_run(patience=3)))
+    outcome = train(engine, make_job(plan, make_run(patience=3)))
     losses = outcome.curve.stop_loss
     best = int(np.argmin(losses)) + 1
     assert outcome.best_epoch == best
     assert len(losses) == best + 3 < 60
-    shorter = engine.train(make_job(make_plan(epochs=best, learning_rate=0.3, hidden=(20,)), make_run(patience=99)))
+    shorter = train(engine, make_job(make_plan(epochs=best, learning_rate=0.3, hidden=(20,)), make_run(patience=99)))
     assert_same_weights(outcome.weights, shorter.weights)
 
 
 def test_penalty_does_not_enter_the_loss_that_stops(engine, make_plan, make_run):
     """With a learning rate of almost nothing the weights stay, so that only the penalty could tell them apart."""
     plan = make_plan(learning_rate=1e-12)
-    plain, penalized = (engine.train(make_job(plan, make_run(patience=9, **s))) for s in ({}, {"l2": 10.0}))
+    plain, penalized = (train(engine, make_job(plan, make_run(patience=9, **s))) for s in ({}, {"l2": 10.0}))
     assert penalized.penalty > 1
     assert penalized.curve.stop_loss == pytest.approx(plain.curve.stop_loss, rel=1e-6)
 
@@ -197,23 +183,18 @@ def test_penalty_does_not_enter_the_loss_that_stops(engine, make_plan, make_run)
 @pytest.mark.parametrize("settings", [{}, {"patience": 5}, {"l2": 1e3}])
 def test_divergence_ends_a_run_at_its_epoch(engine, make_plan, make_run, settings):
     plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
-    outcome = engine.train(make_job(plan, make_run(**settings)))
+    outcome = train(engine, make_job(plan, make_run(**settings)))
     assert outcome.diverged_epoch is not None
     assert len(outcome.curve.train_loss) == outcome.diverged_epoch - 1
-    assert np.isfinite(outcome.curve.train_loss + outcome.curve.validation_loss).all()
+    assert np.isfinite([*outcome.curve.train_loss, *outcome.curve.validation_loss]).all()
 
 
 def test_large_validation_sets_are_evaluated_piece_by_piece(keras, make_plan, make_run, monkeypatch):
     from search.training.engines import _evaluation
 
-    whole = ENGINES["fit"].train(make_job(make_plan(), make_run(patience=9)))
+    whole = train(ENGINES["fit"], make_job(make_plan(), make_run(patience=9)))
     monkeypatch.setattr(_evaluation, "_ROWS_AT_ONCE", 7)
-    pieces = ENGINES["fit"].train(make_job(make_plan(), make_run(patience=9)))
+    pieces = train(ENGINES["fit"], make_job(make_plan(), make_run(patience=9)))
     assert_same_weights(whole.weights, pieces.weights)
     assert pieces.curve.stop_loss == pytest.approx(whole.curve.stop_loss, rel=1e-6)
     assert pieces.curve.validation_metric == pytest.approx(whole.curve.validation_metric, rel=1e-6)
-
-
-def test_engine_says_why_it_was_chosen():
-    assert choose_engine("auto") == (ENGINES["fit"], "the only engine so far")
-    assert choose_engine("fit") == (ENGINES["fit"], "as asked")

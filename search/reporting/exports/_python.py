@@ -14,7 +14,9 @@ def export_python(chosen: Chosen) -> str:
     """The source of a module with the chosen model; running it needs Keras, not regsearch."""
     facts = chosen.study.facts
     n_outputs = len(facts["classes"]) or facts["n_targets"]
-    plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"])
+    plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"]).at_precision(
+        chosen.spec.training.precision
+    )
     patience = chosen.best.configuration.get("patience")
     architecture = regularize(plain, chosen.best.configuration, tuple(chosen.spec.space))
     return render_source(

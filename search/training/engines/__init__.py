@@ -3,31 +3,25 @@
 | module | what lives there |
 |---|---|
 | `_base` | `Engine`, and what goes into one (`Job`) and comes out (`Outcome`) |
-| `_initial` | the model at its initial weights, the same for every configuration |
-| `_evaluation` | stop and validation rows after each epoch |
+| `choice` | `auto`: which engine is best for a job, measured |
+| `loops` | `compiled` and `graph`: one program an architecture |
+| `program` | `Program`: a whole run as one TensorFlow function |
 | `fit` | `keras.Model.fit` |
+| `_initial` | the model at its initial weights, the same for every configuration |
+| `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
+| `_metrics` | the metrics as TensorFlow operations, for curves |
+| `_evaluation` | for `fit`: stop and validation rows after each epoch |
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.training.engines._base import Engine, Job, Outcome
-from search.training.engines.fit import FitEngine
+from search.training.engines._base import Engine, Job, Outcome, Watch, keep_going
+from search.training.engines.choice import COMPILED, FIT, GRAPH, choose_engine
+from search.training.engines.program import program_key
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (FitEngine(),)}
+ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (COMPILED, GRAPH, FIT)}
 """Every engine by its name in [training]."""
 
-
-def choose_engine(name: str) -> tuple[Engine, str]:
-    """The engine for `[training] engine`, and why it was chosen.
-
-    Args:
-        name: `auto`, or the name of an engine.
-    """
-    if name == "auto":
-        return ENGINES["fit"], "the only engine so far"
-    return ENGINES[name], "as asked"
-
-
-__all__ = ["ENGINES", "Engine", "Job", "Outcome", "choose_engine"]
+__all__ = ["ENGINES", "Engine", "Job", "Outcome", "Watch", "choose_engine", "keep_going", "program_key"]

@@ -1,37 +1,57 @@
-"""What an engine is: one training job in, its outcome out."""
+"""What an engine is: training jobs in, their outcomes out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from search.data import Arrays
 from search.models import Architecture
 from search.records import Curve
 from search.spec import TrainingSection
+from search.training.plan import Capacity
 from search.training.scoring import Metric
+
+Watch = Callable[[int, npt.NDArray[np.float32]], bool]
+"""Told, now and then, of the validation metric of the epochs since the last time: the first of these epochs, from 1,
+and the values. Returns whether the job is to go on."""
+
+
+def keep_going(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
+    """The watch of those who only want the outcome."""
+    return True
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that an engine needs to train once; coefficients and rates are values inside `regularized`.
+    """All that an engine needs to train once.
+
+    The model is told three times, because engines need it in different ways: `plain` for the initial weights, `open`
+    for a program that is compiled once for all values, `regularized` for a Keras model of this job alone.
 
     Args:
         arrays: Prepared rows. There are stop rows exactly when `patience` is given.
+        capacity: Rows that a program must have room for so that it serves all jobs of the study.
         plain: The model with everything off: its initial weights are the run's.
-        regularized: The model to train: `plain` with techniques in its layers, which keep their names.
-        training: Optimizer, learning rate, epochs and batch size.
+        open: `plain` with every technique of the space in its layers, values left open.
+        regularized: `plain` with the techniques of the configuration in its layers, which keep their names.
+        values: Slot name to value; a technique that is off is absent.
+        training: Optimizer, learning rate, epochs, batch size and precision.
         patience: Epochs without improvement on the stop rows; None trains all epochs and keeps the last weights.
         seed: Seed of initial weights, shuffling and noise.
         metric: The metric of the curve and of the score.
     """
 
     arrays: Arrays
+    capacity: Capacity
     plain: Architecture
+    open: Architecture
     regularized: Architecture
+    values: Mapping[str, float]
     training: TrainingSection
     patience: int | None
     seed: int
@@ -44,27 +64,44 @@ class Outcome:
 
     Args:
         curve: One value per epoch trained; an epoch that diverged is not in it.
+        score: The metric of the validation rows at the weights kept; NaN when there are none.
         best_epoch: The epoch, from 1, whose weights were kept; 0 when the first one diverged.
         diverged_epoch: The epoch, from 1, whose loss or weights were not finite; None if all were.
         weights: Variable path (`dense_1/kernel`) to value, at the weights kept; empty after a divergence.
         penalty: Sum of all penalties at the weights kept.
+        withdrawn: Whether the watch ended it.
     """
 
     curve: Curve
+    score: float
     best_epoch: int
     diverged_epoch: int | None
     weights: Mapping[str, npt.NDArray[Any]]
     penalty: float
+    withdrawn: bool = False
 
 
 class Engine(Protocol):
-    """A way to run the epochs of a job."""
+    """A way to run the epochs of jobs."""
 
     @property
     def name(self) -> str:
         """Its name in `[training] engine`."""
         ...
 
-    def train(self, job: Job) -> Outcome:
-        """Train a job to its end. TensorFlow is set up already."""
+    def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
+        """Train jobs to their ends; TensorFlow is set up already.
+
+        The jobs are *lanes*: they differ in values, seed, patience and rows, not in what `Program` is keyed by. On a
+        CPU an engine trains one after the other, which was measured to be best: one lane fills a core. An engine
+        for a GPU would give weights, optimizer state and loop state a leading axis of lanes (`tf.vectorized_map` over
+        one step), mask the lanes that have stopped, and end when all have.
+
+        Args:
+            jobs: What to train.
+            watch: Told how it goes, job by job.
+
+        Returns:
+            One outcome a job, in order.
+        """
         ...

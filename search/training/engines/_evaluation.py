@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -55,4 +56,4 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Rows, Rows, bo
 
 def loss_targets(job: Job, y: Rows) -> Rows:
     """Targets in the shape that the loss takes: a column for each output, or class indices."""
-    return y if job.plain.loss == "sparse_categorical_crossentropy" else y.reshape(len(y), -1)
+    return y if job.plain.loss == "sparse_categorical_crossentropy" else y.reshape(len(y), math.prod(y.shape[1:]))

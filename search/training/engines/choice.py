@@ -1,0 +1,47 @@
+"""`engine = "auto"`: a few epochs with each candidate, and the faster one is taken.
+
+XLA makes dense and recurrent nets faster by orders of magnitude and small convolutions slower than TensorFlow's own
+kernels, on this machine and today; so it is measured, not guessed. The measuring is the coordinator's to ask for, once
+a study and architecture: engines round differently, and a study whose workers chose on their own would not repeat.
+"""
+
+from __future__ import annotations
+
+from search.records import EngineChoice
+from search.training.engines._base import Job
+from search.training.engines.fit import FitEngine
+from search.training.engines.loops import LoopEngine
+
+COMPILED = LoopEngine("compiled", compiled=True)
+GRAPH = LoopEngine("graph", compiled=False)
+FIT = FitEngine()
+
+
+def choose_engine(job: Job) -> EngineChoice:
+    """The engine for a job and all jobs of its architecture, and why.
+
+    An engine that fails on the job, whatever the failure, is no candidate; `fit`, Keras' own loop, always is.
+    """
+    seconds: dict[str, float] = {}
+    failures: list[str] = []
+    for engine in (COMPILED, GRAPH):
+        try:
+            seconds[engine.name] = engine.seconds_per_epoch(job)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # TensorFlow's compilers fail in many ways
+            failures.append(f"{engine.name} failed ({_first_line(error)})")
+    if not seconds:
+        return EngineChoice(FIT.name, "; ".join(failures))
+    best = min(seconds, key=lambda name: seconds[name])
+    measured = [f"{name} {_in_words(value)} an epoch" for name, value in seconds.items()]
+    return EngineChoice(best, "; ".join([*measured, *failures]))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} \N{MICRO SIGN}s"

@@ -1,0 +1,57 @@
+"""The engines `compiled` and `graph`: programs, kept for the jobs to come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from search.training.engines._base import Job, Outcome, Watch, keep_going
+from search.training.engines.program import Program, program_key
+from search.training.recent import Recent
+
+_CALIBRATION_SECONDS = 0.05
+_MOST_CALIBRATION_EPOCHS = 4096
+_PROGRAMS_KEPT = 8
+
+
+class LoopEngine:
+    """Trains with a `Program` for each architecture.
+
+    Args:
+        name: Its name in `[training] engine`.
+        compiled: Whether XLA compiles the programs.
+    """
+
+    def __init__(self, name: str, *, compiled: bool) -> None:
+        self.name = name
+        self._compiled = compiled
+        self._programs: Recent[tuple[object, ...], Program] = Recent(_PROGRAMS_KEPT)
+
+    @property
+    def n_compilations(self) -> int:
+        """Compilations, or tracings, of the programs that are kept."""
+        return sum(program.n_compilations for program in self._programs.values())
+
+    def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
+        """Train jobs to their ends, one after the other."""
+        return [self._program(job).train(job, watch) for job in jobs]
+
+    def seconds_per_epoch(self, job: Job) -> float:
+        """Wall time of one epoch, measured on a few of them; the program made for it is kept."""
+        program = self._program(job)
+        program.train(_shortened(job, 1), keep_going)  # compiles
+        n_epochs = 1
+        while True:
+            program.train(_shortened(job, n_epochs), keep_going)
+            seconds = program.seconds_per_epoch or 0.0
+            if seconds * n_epochs > _CALIBRATION_SECONDS or n_epochs >= _MOST_CALIBRATION_EPOCHS:
+                return seconds
+            n_epochs *= 4
+
+    def _program(self, job: Job) -> Program:
+        return self._programs.get(program_key(job), lambda: Program(job, compiled=self._compiled))
+
+
+def _shortened(job: Job, n_epochs: int) -> Job:
+    """The same work for exactly so many epochs."""
+    return replace(job, training=job.training.model_copy(update={"epochs": n_epochs}), patience=None)

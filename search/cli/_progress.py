@@ -15,7 +15,7 @@ from search.cli._render import cell, settings
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from search.records import RunResult, Trial
+    from search.records import RunReport, RunResult, Trial
     from search.tuning.preparation import PreparedStudy
     from search.tuning.progress import Progress
 
@@ -31,11 +31,14 @@ class Display(Protocol):
     def started(self, progress: Progress, workers: int) -> None:
         """Workers stand ready."""
 
+    def run_reported(self, report: RunReport) -> None:
+        """A long run tells how it goes."""
+
     def run_ended(self, result: RunResult) -> None:
         """A run came back."""
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
-        """A trial is in the database."""
+        """A trial ended."""
 
     def close(self) -> None:
         """Put the display away."""
@@ -66,6 +69,8 @@ def score_words(progress: Progress) -> str:
         parts.append(f"baseline {cell(progress.baseline.score)}")
     if progress.best is not None:
         parts.append(f"best {cell(progress.best.score)} (trial {progress.best.number})")
+    if progress.pruned:
+        parts.append(f"{progress.pruned} pruned")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     return ", ".join(parts) or "no score yet"
@@ -93,6 +98,9 @@ class _Quiet:
         click.echo(message, err=True)
 
     def started(self, progress: Progress, workers: int) -> None:
+        pass
+
+    def run_reported(self, report: RunReport) -> None:
         pass
 
     def run_ended(self, result: RunResult) -> None:

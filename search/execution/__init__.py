@@ -2,12 +2,13 @@
 
 | module | what lives there |
 |---|---|
-| `pool` | `open_pool`: submit an item, wait for what is done |
+| `pool` | `open_pool`: submit an item, wait for what is reported and done, withdraw an item |
 | `local` | the local cluster: one thread a process, temporary TLS credentials |
+| `gpus` | one GPU a worker |
 
 What is trained lives in `search.training`, in which order in `search.tuning`. Only this package imports Dask.
 """
 
-from search.execution.pool import Done, Pool, open_pool
+from search.execution.pool import Done, Pool, Reported, open_pool
 
-__all__ = ["Done", "Pool", "open_pool"]
+__all__ = ["Done", "Pool", "Reported", "open_pool"]

@@ -1,21 +1,158 @@
-"""What runs on a Dask worker: the shared value and the call."""
+"""What runs on a Dask worker: the call of a function on an item, its messages, and the worker's renewal.
+
+A message goes through the stream on which the worker also tells the scheduler that a task ended. So it comes to the
+pool in its order, and before the end of the task that sent it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
+import time
+import uuid
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
-from distributed import WorkerPlugin, get_worker
+import dask
+from distributed import Status, Worker, WorkerPlugin, get_worker
+from distributed.protocol import pickle
+
+# Each stream and the scheduler keep their last N messages for those who debug Dask; N is Dask's setting. A value
+# that would make more of them than this goes another way.
+_MOST_KEPT_BYTES = 2**23
+_FETCH_SECONDS = 10.0
+_LOOK_SECONDS = 0.01
 
 
-class SharedValue(WorkerPlugin):
-    """A value that every worker holds; the scheduler gives it to workers that come later, too."""
+class Kind(IntEnum):
+    """What a message holds."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    REPORT = 1
+    VALUE = 2
 
 
-def call(token: str, function: Callable[[Any, Any], Any], item: Any) -> Any:
-    """Call `function` on the value registered under `token` and the item."""
-    plugin: SharedValue = get_worker().plugins[token]
-    return function(plugin.value, item)
+def call(token: str, payload: bytes) -> Any:
+    """Call a function on the shared value, an item and a way to report.
+
+    Args:
+        token: Name of the pool's plugin.
+        payload: The pickled item, and the function or None for the pool's own.
+
+    Returns:
+        What the function returned where it is too large for a message; None where a message holds it.
+    """
+    plugin: PoolPlugin = get_worker().plugins[token]
+    return plugin.call(payload)
+
+
+class PoolPlugin(WorkerPlugin):
+    """What a worker holds for a pool; the scheduler gives it to workers that come later, too.
+
+    Args:
+        function: Called as `function(shared, item, report)`.
+        shared: The value that all items share.
+        topic: Where the pool listens.
+        warm_up: Called once, in a thread of its own, when the worker starts.
+        most_growth_bytes: A worker that has grown by more since the end of its first item is renewed.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        shared: Any,
+        topic: str,
+        warm_up: Callable[[], None] | None,
+        most_growth_bytes: int,
+    ) -> None:
+        self._function = function
+        self._shared = shared
+        self._topic = topic
+        self._warm_up = warm_up
+        self._most_growth_bytes = most_growth_bytes
+        self._first_bytes: int | None = None
+
+    def setup(self, worker: Worker) -> None:
+        """Begin the warm-up, which the worker's start does not wait for."""
+        self._worker = worker
+        self._warming = threading.Thread(target=self._warm, name="warm-up", daemon=True)
+        self._warming.start()
+
+    def _warm(self) -> None:
+        if self._warm_up is not None:
+            # An item that needs what failed here meets the error again, and tells it.
+            with contextlib.suppress(Exception):
+                self._warm_up()
+
+    def call(self, payload: bytes) -> Any:
+        """See the function `call`."""
+        # Two threads that import one package at a time may see it half made.
+        self._warming.join()
+        item, function = pickle.loads(payload)
+        line = _Line(self._worker, self._topic)
+        try:
+            value = (function or self._function)(self._shared, item, line.report)
+        finally:
+            self._renew_if_grown()
+        pickled = pickle.dumps(value)
+        log_length = dask.config.get("distributed.admin.low-level-log-length")
+        if len(pickled) * log_length > _MOST_KEPT_BYTES and line.wanted:
+            return value
+        line.send(Kind.VALUE, pickled)
+        return None
+
+    def _renew_if_grown(self) -> None:
+        now_bytes = self._worker.monitor.get_process_memory()
+        if self._first_bytes is None:
+            self._first_bytes = now_bytes
+        elif now_bytes - self._first_bytes > self._most_growth_bytes and self._worker.nanny is not None:
+            # Queued before the end of this item is told, so that the scheduler sends no other meanwhile.
+            self._worker.loop.add_callback(self._renew)
+
+    async def _renew(self) -> None:
+        """Let the nanny start this process anew, once nothing runs here and no result is left to fetch.
+
+        It is `Worker.close_gracefully(restart=True)`, except that it takes no item from now on, and that it does not
+        leave with results which then have to be computed again.
+        """
+        worker = self._worker
+        if worker.status != Status.running:
+            return
+        worker.status = Status.closing_gracefully
+        while worker.state.executing:
+            await asyncio.sleep(_LOOK_SECONDS)
+        given_up = time.monotonic() + _FETCH_SECONDS
+        while worker.data and time.monotonic() < given_up:
+            await asyncio.sleep(_LOOK_SECONDS)
+        retired = await worker.scheduler.retire_workers(
+            workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"renew-{uuid.uuid4().hex}"
+        )
+        if worker.address in retired:
+            await worker.close(nanny=False, reason="its memory grew")
+        else:  # nobody else could hold its results; after the next item it is tried again
+            worker.status = Status.running
+
+
+class _Line:
+    """The way from one attempt at an item to the pool."""
+
+    def __init__(self, worker: Worker, topic: str) -> None:
+        self._worker = worker
+        self._topic = topic
+        self._key = worker.get_current_task()
+        self._attempt = uuid.uuid4().hex
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the pool still waits for the item; Dask notes on the worker when it has let the task go."""
+        task = self._worker.state.tasks.get(self._key)
+        return task is not None and task.state == "executing"
+
+    def report(self, message: Any) -> bool:
+        """Send a message; False when the item was withdrawn."""
+        self.send(Kind.REPORT, pickle.dumps(message))
+        return self.wanted
+
+    def send(self, kind: Kind, pickled: bytes) -> None:
+        self._worker.log_event(self._topic, (self._key, self._attempt, int(kind), pickled))

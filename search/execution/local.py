@@ -35,10 +35,13 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
 
     Returns:
         The cluster. Its traffic is encrypted and authenticated with credentials that exist only in memory, so
-        that no other user of the machine can hand it code. A worker that dies is replaced.
+        that no other user of the machine can hand it code. A worker that dies is replaced. Each has one of the GPUs,
+        where there are any.
     """
     import dask
     from distributed import LocalCluster
+
+    from search.execution._nanny import OneGpuNanny
 
     dask.config.set(
         {
@@ -53,6 +56,15 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.worker.http.routes": [],
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # The streams between processes keep this many messages for those who debug Dask; a result is one.
+            "distributed.admin.low-level-log-length": 16,
+            # Nobody looks at what these gather.
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.system-monitor.interval": "5s",
+            "distributed.worker.memory.monitor-interval": "1s",
+            "distributed.scheduler.active-memory-manager.start": False,
+            # A replacement that starts slowly, on a machine that is busy, is waited for.
+            "distributed.deploy.lost-worker-timeout": "10 minutes",
             # A paused worker waits for memory that nothing here would free.
             "distributed.worker.memory.pause": False,
         }
@@ -61,7 +73,7 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
         return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            processes=True,
+            worker_class=OneGpuNanny,
             security=True,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},

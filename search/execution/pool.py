@@ -1,7 +1,12 @@
-"""Submit items to workers and wait for what is done, whoever the workers are.
+"""Submit items to workers and wait for what is reported and done, whoever the workers are.
 
 The pool knows nothing of training. It takes one function and one value that all items share (sent to each worker
-once, and to each replacement of a worker that died), and calls `function(shared, item)` there.
+once, and to each replacement of a worker that died), and calls `function(shared, item, report)` there.
+
+- `report(message)` sends a message to the coordinator at once. It returns False when the item was withdrawn, or when
+  the coordinator is gone: the function should then end early.
+- An item whose worker dies starts anew on another one; after four deaths it is given up.
+- A worker that has grown too large is started anew between two items.
 """
 
 from __future__ import annotations
@@ -9,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +27,29 @@ from search.errors import Problem, RegsearchError, UsageError
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+Report = Callable[[Any], bool]
+Function = Callable[[Any, Any, Report], Any]
+
 _CONNECT_SECONDS = 10
+_WITHDRAWAL_SECONDS = 10.0
+_GIBIBYTE = 2**30
 _DIED = "its worker died each time it was tried (out of memory, or killed)"
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A message from an item that is not done.
+
+    Args:
+        item: What was submitted; the very object.
+        message: What the function reported.
+        attempt: 1, or more when a worker died after a report: the item then started anew, and reports from its
+            start. Reports of an earlier attempt never come after those of a later one.
+    """
+
+    item: Any
+    message: Any
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -29,31 +57,61 @@ class Done:
     """One item that came back.
 
     Args:
-        item: What was submitted.
+        item: What was submitted; the very object.
         value: What the function returned; None when it failed.
         error: Why there is no value, in one line: the function raised, or its workers died.
         worker_died: Whether it was the latter.
+        withdrawn: Whether it was withdrawn. `value` is then what the function returned if it had begun and ended
+            in time, else None.
     """
 
     item: Any
     value: Any = None
     error: str | None = None
     worker_died: bool = False
+    withdrawn: bool = False
+
+
+@dataclass
+class _Open:
+    """An item that is not done.
+
+    Args:
+        item: What was submitted.
+        future: Dask's hold on it.
+        attempts: Attempts that were heard of, in their order.
+        given_up: When a withdrawn item is no longer waited for, in seconds of the monotonic clock.
+    """
+
+    item: Any
+    future: Future
+    attempts: list[str] = field(default_factory=list)
+    given_up: float | None = None
 
 
 class Pool:
-    """Workers that call one function on items; use it through `open_pool`."""
+    """Workers that call one function on items; use it through `open_pool`, from one thread."""
 
-    def __init__(self, client: Client, function: Callable[[Any, Any], Any], shared: Any) -> None:
-        from search.execution._worker import SharedValue
+    def __init__(
+        self,
+        client: Client,
+        function: Function,
+        shared: Any,
+        warm_up: Callable[[], None] | None = None,
+        most_growth_bytes: int = _GIBIBYTE,
+    ) -> None:
+        from search.execution._worker import PoolPlugin
 
         self._client = client
-        self._function = function
         self._token = f"regsearch-{uuid.uuid4().hex}"
-        self._done: queue.SimpleQueue[tuple[Any, Future]] = queue.SimpleQueue()
-        self._futures: set[Future] = set()
+        self._open: dict[str, _Open] = {}
+        # What other threads heard, to be understood in the caller's.
+        self._heard: queue.SimpleQueue[Callable[[], Reported | Done | None]] = queue.SimpleQueue()
+        client.subscribe_topic(self._token, lambda event: self._heard.put(partial(self._understand, *event[1])))
         try:
-            client.register_plugin(SharedValue(shared), name=self._token)
+            client.register_plugin(
+                PoolPlugin(function, shared, self._token, warm_up, most_growth_bytes), name=self._token
+            )
         except (OSError, TimeoutError) as error:  # a worker died just now
             raise _not_started(error) from error
 
@@ -62,75 +120,140 @@ class Pool:
         """Workers that stand ready now."""
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
-    def submit(self, item: Any) -> None:
-        """Have a worker call the function on `item`; an item whose worker dies is submitted again."""
+    def submit(self, item: Any, function: Function | None = None) -> None:
+        """Have a worker call a function on `item`; an item whose worker dies is submitted again.
+
+        Args:
+            item: What the function is called on. It comes back in `Reported.item` and `Done.item`.
+            function: Another function than the pool's own, importable by name on the workers.
+        """
+        from distributed.protocol import pickle
+
         from search.execution._worker import call
 
-        future = self._client.submit(call, self._token, self._function, item, pure=False)
-        self._futures.add(future)
-        self._watch(item, future)
+        # Pickled here, so that the scheduler passes it on unread.
+        payload = pickle.dumps((item, function))
+        future = self._client.submit(call, self._token, payload, pure=False)
+        self._open[future.key] = _Open(item, future)
+        self._watch(future)
 
-    def _watch(self, item: Any, future: Future) -> None:
-        future.add_done_callback(lambda finished: self._done.put((item, finished)))
+    def _watch(self, future: Future) -> None:
+        future.add_done_callback(lambda settled: self._heard.put(partial(self._settle, settled)))
 
-    def wait(self, timeout_seconds: float) -> list[Done]:
-        """Everything that came back, after waiting for the first at most `timeout_seconds`.
+    def withdraw(self, item: Any) -> None:
+        """Ask that an item ends early; without effect when it is done or was never submitted.
+
+        An item that has reported ends by itself, and its value comes with `Done`; where it does not end within
+        10 s (it does not heed `report`, or its worker died), and for an item that has not reported, `Done` comes
+        without a value. There are no more reports of it.
+
+        Args:
+            item: What was submitted: the very object, not one that equals it.
+        """
+        now = time.monotonic()
+        for open_item in self._open.values():
+            if open_item.item is item and open_item.given_up is None:
+                open_item.given_up = now + _WITHDRAWAL_SECONDS if open_item.attempts else now
+                # Where it waits, it is forgotten; where it runs, the worker learns that nobody wants it.
+                open_item.future.release()
+
+    def wait(self, timeout_seconds: float) -> list[Reported | Done]:
+        """Everything that came, after waiting for the first at most `timeout_seconds`.
+
+        Returns:
+            Reports and ends in the order in which they came; an item's reports before its end.
 
         Raises:
             RegsearchError: The scheduler went away, and with it the items.
         """
-        finished: list[tuple[Any, Future]] = []
+        told = self._give_up()
         with contextlib.suppress(queue.Empty):
-            finished.append(self._done.get(timeout=timeout_seconds))
+            heard = self._heard.get(timeout=0 if told else timeout_seconds)
             while True:
-                finished.append(self._done.get_nowait())
-        return [done for item, future in finished if (done := self._collect(item, future)) is not None]
+                if (one := heard()) is not None:
+                    told.append(one)
+                heard = self._heard.get_nowait()
+        return told
 
-    def _collect(self, item: Any, future: Future) -> Done | None:
+    def _give_up(self) -> list[Reported | Done]:
+        """End the withdrawn items that are no longer waited for."""
+        now = time.monotonic()
+        overdue = [key for key, one in self._open.items() if one.given_up is not None and one.given_up <= now]
+        return [Done(self._open.pop(key).item, withdrawn=True) for key in overdue]
+
+    def _understand(self, key: str, attempt: str, kind: int, pickled: bytes) -> Reported | Done | None:
+        """A message from a worker."""
+        from distributed.protocol import pickle
+
+        from search.execution._worker import Kind
+
+        one = self._open.get(key)
+        if one is None:
+            return None
+        if attempt not in one.attempts:
+            one.attempts.append(attempt)
+        if attempt != one.attempts[-1]:
+            return None
+        withdrawn = one.given_up is not None
+        if kind == Kind.REPORT:
+            return None if withdrawn else Reported(one.item, pickle.loads(pickled), len(one.attempts))
+        del self._open[key]
+        return Done(one.item, value=pickle.loads(pickled), withdrawn=withdrawn)
+
+    def _settle(self, future: Future) -> Done | None:
+        """The end of a task, whose value came in a message, is still to be fetched, or does not exist."""
         from distributed import KilledWorker
 
+        one = self._open.get(future.key)
+        if one is None or one.given_up is not None:
+            return None
         if future.status in ("lost", "pending"):
             # The worker died with the result before it was fetched; Dask computes it again.
-            self._watch(item, future)
+            self._watch(future)
             return None
+        del self._open[future.key]
         if future.status == "finished":
-            try:
-                return Done(item, value=future.result())
-            finally:
-                self._futures.discard(future)
-        self._futures.discard(future)
+            return Done(one.item, value=future.result())
         if future.status == "cancelled":
             raise RegsearchError("The Dask scheduler went away. What ended is stored; run the same command to go on.")
         error = future.exception()
         if isinstance(error, KilledWorker):
-            return Done(item, error=_DIED, worker_died=True)
+            return Done(one.item, error=_DIED, worker_died=True)
         message = str(error).strip().splitlines()
-        return Done(item, error=f"{type(error).__name__}: {message[0] if message else 'no message'}")
+        return Done(one.item, error=f"{type(error).__name__}: {message[0] if message else 'no message'}")
 
     def close(self) -> None:
         """Withdraw what is not done and take the shared value from the workers."""
         with contextlib.suppress(Exception):
-            self._client.cancel(list(self._futures), force=True)
+            self._client.cancel([one.future for one in self._open.values()], force=True)
+        with contextlib.suppress(Exception):
+            self._client.unsubscribe_topic(self._token)
         with contextlib.suppress(Exception):
             self._client.unregister_worker_plugin(self._token)
 
 
 @contextlib.contextmanager
 def open_pool(
-    function: Callable[[Any, Any], Any],
+    function: Function,
     shared: Any,
     *,
     n_workers: int,
     scheduler: str | None = None,
+    warm_up: Callable[[], None] | None = None,
+    most_growth_bytes: int = _GIBIBYTE,
     on_waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Pool]:
     """Workers on this machine, or those of a Dask scheduler.
 
     Args:
-        function: Called on a worker as `function(shared, item)`; importable by name there.
+        function: Called on a worker as `function(shared, item, report)`; importable by name there.
         shared: Sent to each worker once.
         n_workers: Processes to start on this machine; without meaning when `scheduler` is given.
         scheduler: Address of a Dask scheduler (`tcp://host:8786`); None starts a local cluster.
+        warm_up: Called once in each worker process when it starts, in the background: a slow import, say. The first
+            item waits for its end. What it raises is left to the items to meet.
+        most_growth_bytes: A worker whose resident memory has grown by more since the end of its first item is
+            started anew between two items, where a nanny can start it.
         on_waiting: Called once when the scheduler has no worker yet; what is submitted waits for the first.
 
     Raises:
@@ -138,7 +261,7 @@ def open_pool(
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _connect(n_workers, scheduler) as client:
-        pool = Pool(client, function, shared)
+        pool = Pool(client, function, shared, warm_up, most_growth_bytes)
         try:
             if not pool.n_workers:
                 on_waiting()

@@ -10,28 +10,33 @@
 | `tables` | our tables, prefix `regsearch_` |
 | `schema`, `migrations/` | creating, upgrading and checking both sets of tables |
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
+| `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
 | `studies`, `writing`, `reading` | statements, each on a connection that the caller opened |
-| `curves` | curves as compact bytes |
 
 Rules of the room: statements take a connection and never commit, so that a caller can put several into one
-transaction. Trials are written into Optuna's tables exactly as Optuna would, in one transaction each, so
-that plain Optuna reads them as its own. Importing this package imports SQLAlchemy and nothing heavier;
-Optuna and Alembic are imported by the one function that creates tables.
+transaction. Trials are written by the batch, in one transaction of few statements, and into Optuna's tables
+exactly as Optuna would, so that plain Optuna reads them as its own. A curve is stored as the bytes in which
+it travelled. Importing this package imports SQLAlchemy and nothing heavier; Optuna and Alembic are imported
+by the one function that creates tables, NumPy by whoever looks into a curve.
 
 What a trial means and when it is written is decided in `search.tuning`; what is read is drawn in
 `search.reporting`.
 """
 
 from search.storage.address import default_url
+from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
 from search.storage.locks import StudyLock
 from search.storage.opening import open_storage
 from search.storage.reading import Progress
 from search.storage.store import Storage
-from search.storage.writing import MAX_INTERMEDIATE_VALUES
 
 __all__ = [
     "MAX_INTERMEDIATE_VALUES",
+    "Ended",
+    "Entry",
     "Progress",
+    "Progressed",
+    "Started",
     "Storage",
     "StudyLock",
     "default_url",

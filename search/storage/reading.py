@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from search.records import Configuration, Curve, Parameter, RunSummary, Trial, TrialState
 from search.storage import optuna_tables, tables
-from search.storage.curves import decode_curve
-from search.storage.writing import CONFIGURATION, ERROR
+from search.storage.entries import CONFIGURATION, ERROR
+
+_NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,21 @@ def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
         )
         for trial_id, number, state, started, completed, score, settings, reason in connection.execute(query)
     ]
+
+
+def read_intermediate_values(connection: sa.Connection, study_id: int) -> dict[int, dict[int, float]]:
+    """Trial number to step to value, both in ascending order, in one query; trials without values are absent."""
+    trials, values = optuna_tables.trials, optuna_tables.trial_intermediate_values
+    query = (
+        sa.select(trials.c.number, values.c.step, values.c.intermediate_value, values.c.intermediate_value_type)
+        .join(trials, trials.c.trial_id == values.c.trial_id)
+        .where(trials.c.study_id == study_id)
+        .order_by(trials.c.number, values.c.step)
+    )
+    found: dict[int, dict[int, float]] = defaultdict(dict)
+    for number, step, value, kind in connection.execute(query):
+        found[number][step] = _NOT_FINITE.get(kind, value)
+    return dict(found)
 
 
 def read_progress(connection: sa.Connection, study_id: int) -> Progress:
@@ -171,7 +187,7 @@ def read_curve(connection: sa.Connection, study_id: int, trial: int, fold: int, 
             runs.c.repeat == repeat,
         )
     )
-    return None if packed is None else decode_curve(bytes(packed))
+    return None if packed is None else Curve.from_bytes(bytes(packed))
 
 
 def _read_parameters(connection: sa.Connection, study_id: int) -> dict[int, list[Parameter]]:

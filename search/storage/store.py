@@ -11,23 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from search.errors import Problem, StorageError, StudyLockedError, UnknownStudyError, UsageError
-from search.records import (
-    Configuration,
-    Coordinator,
-    Curve,
-    Direction,
-    Parameter,
-    RunResult,
-    RunSummary,
-    StudyRecord,
-    Trial,
-    TrialState,
-)
+from search.records import Coordinator, Curve, Direction, RunSummary, StudyRecord, Trial
 from search.storage import reading, studies
-from search.storage import writing as trials
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
+from search.storage.entries import Entry
 from search.storage.locks import StudyLock, make_lock
+from search.storage.writing import TrialRefusedError, write_entries
 
 
 class Storage:
@@ -162,66 +152,21 @@ class Storage:
         with self._reading() as connection:
             return reading.read_progress(connection, study_id)
 
-    def start_trial(
-        self,
-        study_id: int,
-        number: int,
-        configuration: Configuration,
-        parameters: Sequence[Parameter],
-        baseline: bool = False,
-    ) -> None:
-        """Write a trial that starts now, in one transaction.
+    def intermediate_values(self, study_id: int) -> dict[int, dict[int, float]]:
+        """Trial number to step to value; trials without intermediate values are absent."""
+        with self._reading() as connection:
+            return reading.read_intermediate_values(connection, study_id)
 
-        Args:
-            study_id: Key of the study.
-            number: The next number of the study, counted from 0.
-            configuration: The effective configuration.
-            parameters: What was sampled, in Optuna's representation.
-            baseline: Whether this is the trial with everything off.
+    def write(self, study_id: int, entries: Sequence[Entry]) -> None:
+        """Write what happened to trials, in the order in which it happened: all of it in one transaction, or nothing.
+
         Raises:
-            StorageError: `number` is not the next one: it exists, or another program wrote trials.
+            StorageError: A trial that starts is not the next one, because another program wrote trials; or one that
+                progresses or ends is not RUNNING, so that telling twice does no harm.
         """
-        with self._writing() as connection, self._refusals(study_id):
-            trials.insert_trial(connection, study_id, number, configuration, parameters, baseline)
-
-    def finish_trial(
-        self,
-        study_id: int,
-        number: int,
-        state: TrialState,
-        score: float | None = None,
-        error: str | None = None,
-        results: Sequence[RunResult] = (),
-        intermediate: Mapping[int, float] | None = None,
-        user_attrs: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the end of a trial with its runs and curves, in one transaction.
-
-        Args:
-            study_id: Key of the study.
-            number: Number of a trial that is RUNNING.
-            state: COMPLETE (with a score), PRUNED (with one or none) or FAIL (with an error).
-            score: Mean score over the runs, finite.
-            error: Why the trial failed.
-            results: Its runs.
-            intermediate: Step to value for Optuna's dashboard and pruners, at most 50.
-            user_attrs: Further attributes that Optuna shows, JSON-ready.
-        Raises:
-            StorageError: The trial is not RUNNING; nothing was written, so that telling twice does no harm.
-            ValueError: The outcome contradicts itself, or there are more than 50 intermediate values.
-        """
-        with self._writing() as connection, self._refusals(study_id):
-            trials.update_trial(
-                connection,
-                study_id,
-                number,
-                state=state,
-                score=score,
-                error=error,
-                results=results,
-                intermediate=intermediate or {},
-                user_attrs=user_attrs or {},
-            )
+        if entries:
+            with self._writing() as connection, self._refusals(study_id):
+                write_entries(connection, study_id, entries)
 
     def runs(self, study_id: int, trial: int | None = None) -> list[RunSummary]:
         """The runs of one trial, or of all, by trial, fold and repeat."""
@@ -300,7 +245,7 @@ class Storage:
     def _refusals(self, study_id: int) -> Iterator[None]:
         try:
             yield
-        except trials.TrialRefusedError as error:
+        except TrialRefusedError as error:
             remedy = "Another program wrote to this study; only its coordinator may."
             raise storage_error(self._address, f"study {study_id}: {error}", remedy) from error
 

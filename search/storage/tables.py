@@ -77,7 +77,7 @@ curves = sa.Table(
         primary_key=True,
         autoincrement=False,
     ),
-    sa.Column("curve", sa.LargeBinary, nullable=False, comment="see search/storage/curves.py"),
+    sa.Column("curve", sa.LargeBinary, nullable=False, comment="packed by Curve.to_bytes"),
 )
 
 SEARCH = "search"

@@ -1,194 +1,233 @@
-"""Statements that write trials, each on a connection that the caller opened for writing.
+"""Statements that write trials, on a connection that the caller opened for writing.
 
-A trial is written twice: when it starts (state RUNNING, its parameters) and when it ends (everything else).
-None of these functions commits, so that several trials may share one transaction.
+A batch costs about a dozen statements, however many trials are in it: one a table, with a row for each value. None
+of these functions commits.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from search.records import Configuration, Parameter, RunResult, TrialState
+from search.records import RunResult, TrialState
 from search.storage import optuna_tables, tables
-from search.storage.curves import encode_curve
-from search.storage.studies import utc_now
+from search.storage.entries import BASELINE, CONFIGURATION, ERROR, Ended, Entry, Progressed, Started
 
-MAX_INTERMEDIATE_VALUES = 50
-"""Intermediate values a trial may have: readers of Optuna's tables slow down with each one."""
-
-CONFIGURATION, BASELINE, ERROR = "configuration", "baseline", "error"
-_RESERVED = frozenset({CONFIGURATION, BASELINE, ERROR})
-_FINISHED = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+Row = dict[str, Any]
 
 
 class TrialRefusedError(Exception):
     """The database is not as the writer believes: `expected ..., received ...`."""
 
 
-def insert_trial(
-    connection: sa.Connection,
-    study_id: int,
-    number: int,
-    configuration: Configuration,
-    parameters: Sequence[Parameter],
-    baseline: bool,
-) -> None:
-    """Write a trial that starts now.
+def write_entries(connection: sa.Connection, study_id: int, entries: Sequence[Entry]) -> None:
+    """Write what happened to trials, in the order in which it happened.
+
+    A trial that starts and ends in the same batch is inserted once, complete.
 
     Raises:
-        TrialRefusedError: `number` is not the next one of the study.
+        TrialRefusedError: A trial that starts is not the next one of the study; one that progresses or ends is
+            not RUNNING. The caller must roll back.
     """
-    trials = optuna_tables.trials
-    # As Optuna does: lock the study's row (on a server), so that two writers cannot count the same trials.
-    lock = sa.select(optuna_tables.studies.c.study_id).where(optuna_tables.studies.c.study_id == study_id)
-    if connection.execute(lock.with_for_update()).first() is None:
-        raise TrialRefusedError("expected the study to exist, received that it was deleted")
-    n_before = connection.scalar(sa.select(sa.func.count()).where(trials.c.study_id == study_id))
-    if number != n_before:
-        raise TrialRefusedError(f"expected {n_before} to be the next trial, received {number}")
-    insert = sa.insert(trials).values(
-        number=number, study_id=study_id, state=TrialState.RUNNING.name, datetime_start=utc_now()
-    )
-    trial_id = connection.scalars(insert.returning(trials.c.trial_id)).one()
-    if parameters:
-        connection.execute(sa.insert(optuna_tables.trial_params), [_param_row(trial_id, p) for p in parameters])
-    attributes = {CONFIGURATION: dict(configuration)} | ({BASELINE: True} if baseline else {})
-    _insert_attributes(connection, trial_id, attributes)
+    changes = _group(entries)
+    _lock_study(connection, study_id)
+    known = [number for number, change in changes.items() if change.started is None]
+    ids = _find_running(connection, study_id, known)
+    _close(connection, [(ids[number], ended) for number in known if (ended := changes[number].ended) is not None])
+    _delete_intermediate_values(connection, list(ids.values()))
+    ids |= _insert_trials(connection, study_id, list(changes.values()))
 
-
-def update_trial(
-    connection: sa.Connection,
-    study_id: int,
-    number: int,
-    *,
-    state: TrialState,
-    score: float | None,
-    error: str | None,
-    results: Sequence[RunResult],
-    intermediate: Mapping[int, float],
-    user_attrs: Mapping[str, Any],
-) -> None:
-    """Write the end of a trial: state, value, intermediate values, attributes, runs and curves.
-
-    Raises:
-        TrialRefusedError: The trial is not RUNNING.
-        ValueError: The outcome contradicts itself; see `check_outcome`.
-    """
-    check_outcome(number, state, score, error, results, intermediate, user_attrs)
-    trial_id = _end(connection, study_id, number, state)
-    if score is not None:
-        row = {"trial_id": trial_id, "objective": 0, "value": score, "value_type": "FINITE"}
-        connection.execute(sa.insert(optuna_tables.trial_values), [row])
-    if intermediate:
-        rows = [_intermediate_row(trial_id, step, value) for step, value in sorted(intermediate.items())]
-        connection.execute(sa.insert(optuna_tables.trial_intermediate_values), rows)
-    _insert_attributes(connection, trial_id, {**user_attrs, **({} if error is None else {ERROR: error})})
+    written = [(ids[number], change) for number, change in changes.items()]
+    for table, rows_of in (
+        (optuna_tables.trial_params, _param_rows),
+        (optuna_tables.trial_user_attributes, _attribute_rows),
+        (optuna_tables.trial_values, _value_rows),
+        (optuna_tables.trial_intermediate_values, _intermediate_rows),
+    ):
+        _insert(connection, table, [row for trial_id, change in written for row in rows_of(trial_id, change)])
+    results = [result for change in changes.values() if change.ended is not None for result in change.ended.results]
     insert_runs(connection, study_id, tables.SEARCH, results)
 
 
-def check_outcome(
-    number: int,
-    state: TrialState,
-    score: float | None,
-    error: str | None,
-    results: Sequence[RunResult],
-    intermediate: Mapping[int, float],
-    user_attrs: Mapping[str, Any],
-) -> None:
-    """Refuse what Optuna could not read back, or what contradicts itself.
-
-    Raises:
-        ValueError: The state is not an end; a complete trial has no finite score; a failed one has a score
-            or no error; there are more than 50 intermediate values; an attribute's name is taken or too long;
-            a result is of another trial.
-    """
-    if state not in _FINISHED:
-        raise ValueError(f"expected a state that ends a trial, received {state.name}")
-    if state is TrialState.COMPLETE and score is None:
-        raise ValueError("expected a complete trial to have a score, received None")
-    if score is not None and not math.isfinite(score):
-        raise ValueError(f"expected a finite score, received {score!r}")
-    if (state is TrialState.FAIL) != (error is not None):
-        raise ValueError(f"expected an error if and only if the trial failed, received {state.name}, {error!r}")
-    if state is TrialState.FAIL and score is not None:
-        raise ValueError(f"expected a failed trial to have no score, received {score!r}")
-    if len(intermediate) > MAX_INTERMEDIATE_VALUES:
-        received = len(intermediate)
-        raise ValueError(f"expected at most {MAX_INTERMEDIATE_VALUES} intermediate values, received {received}")
-    for key in user_attrs:
-        if key in _RESERVED or len(key) > optuna_tables.MAX_KEY_LENGTH:
-            raise ValueError(f"expected a free attribute name of at most 512 characters, received {key!r}")
-    for result in results:
-        if result.run.trial != number:
-            raise ValueError(f"expected runs of trial {number}, received one of trial {result.run.trial}")
-
-
 def insert_runs(connection: sa.Connection, study_id: int, purpose: str, results: Sequence[RunResult]) -> None:
-    """Write runs and their curves."""
+    """Write runs and their curves, as the bytes in which they came."""
     if not results:
         return
     runs = tables.runs
-    statement = sa.insert(runs).returning(runs.c.run_id, sort_by_parameter_order=True)
-    ids = connection.scalars(statement, [_run_row(study_id, purpose, result) for result in results]).all()
+    statement = sa.insert(runs).returning(runs.c.run_id, runs.c.trial_number, runs.c.fold, runs.c.repeat)
+    rows = connection.execute(statement, [_run_row(study_id, purpose, result) for result in results])
+    ids = {(trial, fold, repeat): run_id for run_id, trial, fold, repeat in rows}
     curves = [
-        {"run_id": run_id, "curve": encode_curve(result.curve)} for run_id, result in zip(ids, results, strict=True)
+        {"run_id": ids[result.run.trial, result.run.fold, result.run.repeat], "curve": result.curve.to_bytes()}
+        for result in results
     ]
-    connection.execute(sa.insert(tables.curves), curves)
+    _insert(connection, tables.curves, curves)
 
 
-def _end(connection: sa.Connection, study_id: int, number: int, state: TrialState) -> int:
-    """Close a RUNNING trial and return its key; refuse any other."""
+@dataclass
+class _Change:
+    """All that a batch does to one trial."""
+
+    started: Started | None = None
+    progressed: Progressed | None = None
+    ended: Ended | None = None
+
+
+def _group(entries: Iterable[Entry]) -> dict[int, _Change]:
+    """The entries by trial; refuses a start that is not the first of its trial, and whatever comes after an end."""
+    changes: dict[int, _Change] = {}
+    for entry in entries:
+        if isinstance(entry, Started):
+            if entry.number in changes:
+                raise TrialRefusedError(f"expected trial {entry.number} to start first and once, received a late start")
+            changes[entry.number] = _Change(started=entry)
+            continue
+        change = changes.setdefault(entry.number, _Change())
+        if change.ended is not None:
+            raise _not_running(entry.number, change.ended.state.name)
+        if isinstance(entry, Progressed):
+            change.progressed = entry
+        else:
+            change.ended = entry
+    return changes
+
+
+def _lock_study(connection: sa.Connection, study_id: int) -> None:
+    """As Optuna does: lock the study's row (on a server), so that two writers cannot count the same trials."""
+    lock = sa.select(optuna_tables.studies.c.study_id).where(optuna_tables.studies.c.study_id == study_id)
+    if connection.execute(lock.with_for_update()).first() is None:
+        raise TrialRefusedError("expected the study to exist, received that it was deleted")
+
+
+def _find_running(connection: sa.Connection, study_id: int, numbers: Sequence[int]) -> dict[int, int]:
+    """Number to key of trials that must be RUNNING, and stay so until the transaction ends."""
+    if not numbers:
+        return {}
     trials = optuna_tables.trials
-    this = (trials.c.study_id == study_id) & (trials.c.number == number)
-    found = connection.execute(sa.select(trials.c.trial_id, trials.c.state).where(this)).one_or_none()
-    if found is None:
-        raise TrialRefusedError(f"expected trial {number} to exist, received that it does not")
-    # The state is asked for again: on a server, another writer may have come in between.
-    running = (trials.c.trial_id == found.trial_id) & (trials.c.state == TrialState.RUNNING.name)
-    closed = connection.execute(sa.update(trials).where(running).values(state=state.name, datetime_complete=utc_now()))
-    if closed.rowcount != 1:
-        raise TrialRefusedError(f"expected trial {number} to be RUNNING, received {found.state}")
-    return int(found.trial_id)
+    query = sa.select(trials.c.number, trials.c.trial_id, trials.c.state).where(
+        trials.c.study_id == study_id, trials.c.number.in_(numbers)
+    )
+    found = {row.number: row for row in connection.execute(query.with_for_update())}
+    for number in numbers:
+        if number not in found:
+            raise TrialRefusedError(f"expected trial {number} to exist, received that it does not")
+        if found[number].state != TrialState.RUNNING.name:
+            raise _not_running(number, found[number].state)
+    return {number: found[number].trial_id for number in numbers}
 
 
-def _insert_attributes(connection: sa.Connection, trial_id: int, attributes: Mapping[str, Any]) -> None:
-    if attributes:
-        connection.execute(
-            sa.insert(optuna_tables.trial_user_attributes),
-            [{"trial_id": trial_id, "key": key, "value_json": json.dumps(value)} for key, value in attributes.items()],
-        )
+def _close(connection: sa.Connection, ends: Sequence[tuple[int, Ended]]) -> None:
+    if not ends:
+        return
+    trials = optuna_tables.trials
+    update = (
+        sa.update(trials)
+        .where(trials.c.trial_id == sa.bindparam("key"))
+        .values(state=sa.bindparam("end"), datetime_complete=sa.bindparam("at"))
+    )
+    connection.execute(update, [{"key": key, "end": ended.state.name, "at": ended.at} for key, ended in ends])
 
 
-def _param_row(trial_id: int, parameter: Parameter) -> dict[str, Any]:
+def _delete_intermediate_values(connection: sa.Connection, trial_ids: Sequence[int]) -> None:
+    if trial_ids:
+        values = optuna_tables.trial_intermediate_values
+        connection.execute(sa.delete(values).where(values.c.trial_id.in_(trial_ids)))
+
+
+def _insert_trials(connection: sa.Connection, study_id: int, changes: Sequence[_Change]) -> dict[int, int]:
+    """Insert the trials that start, RUNNING or ended already, and return number to key."""
+    rows = [_trial_row(study_id, change.started, change.ended) for change in changes if change.started is not None]
+    if not rows:
+        return {}
+    trials = optuna_tables.trials
+    n_before = connection.scalar(sa.select(sa.func.count()).where(trials.c.study_id == study_id)) or 0
+    for expected, row in enumerate(rows, n_before):
+        if row["number"] != expected:
+            raise TrialRefusedError(f"expected {expected} to be the next trial, received {row['number']}")
+    inserted = connection.execute(sa.insert(trials).returning(trials.c.number, trials.c.trial_id), rows)
+    return {row.number: row.trial_id for row in inserted}
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def _trial_row(study_id: int, started: Started, ended: Ended | None) -> Row:
     return {
-        "trial_id": trial_id,
-        "param_name": parameter.name,
-        "param_value": parameter.internal,
-        "distribution_json": parameter.distribution,
+        "number": started.number,
+        "study_id": study_id,
+        "state": (TrialState.RUNNING if ended is None else ended.state).name,
+        "datetime_start": started.at,
+        "datetime_complete": None if ended is None else ended.at,
     }
 
 
-def _intermediate_row(trial_id: int, step: int, value: float) -> dict[str, Any]:
+def _param_rows(trial_id: int, change: _Change) -> Iterator[Row]:
+    for parameter in change.started.parameters if change.started else ():
+        yield {
+            "trial_id": trial_id,
+            "param_name": parameter.name,
+            "param_value": parameter.internal,
+            "distribution_json": parameter.distribution,
+        }
+
+
+def _attribute_rows(trial_id: int, change: _Change) -> Iterator[Row]:
+    attributes: dict[str, Any] = {}
+    if change.started:
+        attributes[CONFIGURATION] = dict(change.started.configuration)
+        if change.started.baseline:
+            attributes[BASELINE] = True
+    if change.ended:
+        attributes |= change.ended.user_attrs
+        if change.ended.error is not None:
+            attributes[ERROR] = change.ended.error
+    for key, value in attributes.items():
+        yield {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
+
+
+def _value_rows(trial_id: int, change: _Change) -> Iterator[Row]:
+    ended = change.ended
+    if ended is None:
+        return
+    value = ended.score
+    if ended.state is TrialState.PRUNED and ended.intermediate:
+        # As Optuna's `tell`: a pruned trial has its last intermediate value, unless that is not a number.
+        value = ended.intermediate[max(ended.intermediate)]
+    if value is not None and not math.isnan(value):
+        kind, number = _stored_number(value)
+        yield {"trial_id": trial_id, "objective": 0, "value": number, "value_type": kind}
+
+
+def _intermediate_rows(trial_id: int, change: _Change) -> Iterator[Row]:
+    last = change.ended or change.progressed
+    values: Mapping[int, float] = {} if last is None else last.intermediate
+    for step, value in sorted(values.items()):
+        kind, number = _stored_number(value)
+        yield {
+            "trial_id": trial_id,
+            "step": step,
+            "intermediate_value": number,
+            "intermediate_value_type": kind,
+        }
+
+
+def _stored_number(value: float) -> tuple[str, float | None]:
+    """A number as Optuna stores it: its kind, and the number when it is finite."""
+    if math.isfinite(value):
+        return "FINITE", value
     if math.isnan(value):
-        kind = "NAN"
-    elif math.isinf(value):
-        kind = "INF_POS" if value > 0 else "INF_NEG"
-    else:
-        kind = "FINITE"
-    return {
-        "trial_id": trial_id,
-        "step": step,
-        "intermediate_value": value if kind == "FINITE" else None,
-        "intermediate_value_type": kind,
-    }
+        return "NAN", None
+    return ("INF_POS" if value > 0 else "INF_NEG"), None
 
 
-def _run_row(study_id: int, purpose: str, result: RunResult) -> dict[str, Any]:
+def _run_row(study_id: int, purpose: str, result: RunResult) -> Row:
     return {
         "study_id": study_id,
         "trial_number": result.run.trial,
@@ -212,3 +251,7 @@ def _run_row(study_id: int, purpose: str, result: RunResult) -> dict[str, Any]:
 def _storable(text: str) -> str:
     """The text without what a database refuses in a text: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _not_running(number: int, state: str) -> TrialRefusedError:
+    return TrialRefusedError(f"expected trial {number} to be RUNNING, received {state}")

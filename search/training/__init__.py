@@ -16,6 +16,16 @@ What is trained is described in `search.models`; who trains which run is decided
 
 from search.training.plan import TrainingPlan
 from search.training.scoring import METRICS, Metric, default_metric
-from search.training.worker import train_run
+from search.training.session import start_tensorflow
+from search.training.worker import Report, calibrate, train_run
 
-__all__ = ["METRICS", "Metric", "TrainingPlan", "default_metric", "train_run"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Report",
+    "TrainingPlan",
+    "calibrate",
+    "default_metric",
+    "start_tensorflow",
+    "train_run",
+]

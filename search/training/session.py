@@ -7,10 +7,10 @@ import functools
 import gc
 import os
 import sys
+import threading
 from collections.abc import Iterator
 
 
-@functools.cache
 def start_tensorflow() -> None:
     """Import TensorFlow, quiet, repeatable and on one thread. Does nothing when it was called before.
 
@@ -19,6 +19,15 @@ def start_tensorflow() -> None:
     a CPU repeats itself. TensorFlow's deterministic operations are for GPUs only: on a CPU they make nothing
     more repeatable, but some of them (the softmax loss) round otherwise than those of a plain program.
     """
+    with _STARTING:
+        _start()
+
+
+_STARTING = threading.Lock()
+
+
+@functools.cache
+def _start() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent_stderr():

@@ -55,11 +55,6 @@ def train_run(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> 
     return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **result)
 
 
-def train_runs(plan: TrainingPlan, runs: tuple[Run, ...], report: Report = lambda _: True) -> tuple[RunResult, ...]:
-    """Train several runs, one after the other; see `train_run`."""
-    return tuple(train_run(plan, run, report) for run in runs)
-
-
 def calibrate(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> EngineChoice:
     """Find the engine for a run and for all runs of its architecture, by training a few epochs with each candidate."""
     with _ONE_AT_A_TIME:

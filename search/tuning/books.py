@@ -1,19 +1,27 @@
-"""The study's trials as the storage has them, kept in step with it."""
+"""The study's trials as the storage has them, and what the storage does not have yet."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialState
 from search.selection import best_trial
-from search.storage import MAX_INTERMEDIATE_VALUES, Storage
+from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progressed, Started, Storage
+
+LONGEST_UNWRITTEN_SECONDS = 0.5
+"""How old an entry may become before it is written: what a crash may cost at most."""
 
 
 class Books:
-    """Every trial of a study; what is written here is written in the storage first.
+    """Every trial of a study. What is noted here counts at once; the storage gets it with the next `flush`.
+
+    Writing costs a transaction, whose price hardly depends on what is in it; trials that end many times a second
+    share one.
 
     Args:
         trials: The trials that the storage holds.
@@ -25,57 +33,94 @@ class Books:
         self.trials = {trial.number: trial for trial in trials}
         self.record = record
         self._storage = storage
+        self._unwritten: list[Started | Ended] = []
+        self._unwritten_progress: dict[int, Progressed] = {}
+        self._unwritten_since: float | None = None
         self.n_ended = sum(trial.state.is_final for trial in trials)
         self.n_failed = sum(trial.state is TrialState.FAIL for trial in trials)
+        self.n_pruned = sum(trial.state is TrialState.PRUNED for trial in trials)
         self.best = best_trial(trials, record.direction)
 
     def start(self, trial: Trial) -> None:
-        """Write a trial that was asked."""
-        self._storage.start_trial(
-            self.record.study_id,
-            trial.number,
-            trial.configuration,
-            trial.parameters,
-            baseline=trial.number == BASELINE_TRIAL,
-        )
-        self.trials[trial.number] = trial
+        """Note a trial that was asked; it starts now."""
+        number = trial.number
+        entry = Started(number, trial.configuration, trial.parameters, baseline=number == BASELINE_TRIAL)
+        self._unwritten.append(entry)
+        self._note_time()
+        self.trials[number] = replace(trial, started=entry.at)
+
+    def progress(self, number: int, values: Mapping[int, float]) -> None:
+        """Note the intermediate values of a trial that runs, for the dashboard.
+
+        Args:
+            number: A trial that was started and did not end.
+            values: Epoch to mean validation metric, at most 50; they take the place of those noted before.
+        """
+        self._unwritten_progress[number] = Progressed(number, values)
+        self._note_time()
 
     def finish(
         self,
         number: int,
+        state: TrialState,
         results: Sequence[RunResult],
         score: float | None,
         error: str | None,
         same_as: int | None,
+        intermediate: Mapping[int, float] | None = None,
     ) -> Trial:
-        """Write the outcome of a trial with its runs.
+        """Note the outcome of a trial with its runs.
 
         Args:
             number: A trial that was started.
+            state: COMPLETE, PRUNED or FAIL.
             results: Its runs; none when it repeats the configuration of another trial.
-            score: Mean over the runs; None when the trial failed.
+            score: Mean over the runs of a complete trial, else None.
             error: Why it failed; None when it did not.
             same_as: The trial whose configuration it repeats.
+            intermediate: Epoch to value for the dashboard, at most 50; None for what the runs' curves tell.
         """
-        state = TrialState.FAIL if score is None else TrialState.COMPLETE
-        self._storage.finish_trial(
-            self.record.study_id,
+        entry = Ended(
             number,
             state,
             score,
             error,
             results,
-            intermediate_values(results),
+            intermediate_values(results) if intermediate is None else intermediate,
             {} if same_as is None else {"same_as_trial": same_as},
         )
-        asked = self.trials[number]
-        trial = Trial(number, state, asked.configuration, score, error, asked.parameters, asked.started)
+        self._unwritten.append(entry)
+        self._unwritten_progress.pop(number, None)
+        self._note_time()
+        trial = replace(self.trials[number], state=state, score=score, error=error, completed=entry.at)
         self.trials[number] = trial
         self.n_ended += 1
-        self.n_failed += score is None
+        self.n_failed += state is TrialState.FAIL
+        self.n_pruned += state is TrialState.PRUNED
         contenders = [trial] if self.best is None else [self.best, trial]
         self.best = best_trial(contenders, self.record.direction)
         return trial
+
+    def seconds_until_due(self) -> float | None:
+        """How long the oldest unwritten entry may still wait, 0 or more; None when everything is written."""
+        if self._unwritten_since is None:
+            return None
+        return max(0.0, self._unwritten_since + LONGEST_UNWRITTEN_SECONDS - time.monotonic())
+
+    def flush(self) -> None:
+        """Write what is noted and not written yet, in one transaction.
+
+        Raises:
+            StorageError: The database failed, or another program wrote to the study; the entries stay unwritten.
+        """
+        self._storage.write(self.record.study_id, [*self._unwritten, *self._unwritten_progress.values()])
+        self._unwritten.clear()
+        self._unwritten_progress.clear()
+        self._unwritten_since = None
+
+    def _note_time(self) -> None:
+        if self._unwritten_since is None:
+            self._unwritten_since = time.monotonic()
 
 
 def intermediate_values(results: Sequence[RunResult]) -> dict[int, float]:
@@ -83,9 +128,19 @@ def intermediate_values(results: Sequence[RunResult]) -> dict[int, float]:
 
     Runs end at epochs of their own; the mean is taken over the epochs that all of them trained.
     """
-    curves = [r.curve.validation_metric for r in results]
-    n_epochs = min((len(curve) for curve in curves), default=0)
-    if n_epochs == 0:
+    curves = [result.curve.validation_metric for result in results]
+    epochs = shown_epochs(min((len(curve) for curve in curves), default=0))
+    if not epochs:
         return {}
-    epochs = np.unique(np.linspace(1, n_epochs, min(n_epochs, MAX_INTERMEDIATE_VALUES)).round().astype(int))
-    return {int(epoch): math.fsum(c[epoch - 1] for c in curves) / len(curves) for epoch in epochs}
+    rows = np.array(epochs) - 1
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        means: npt.NDArray[np.float64] = np.mean([curve[rows] for curve in curves], axis=0, dtype=np.float64)
+    return dict(zip(epochs, means.tolist(), strict=True))
+
+
+def shown_epochs(n_epochs: int) -> list[int]:
+    """At most 50 epochs from 1 to `n_epochs`, spread evenly, with the first and the last; none when there are none."""
+    if n_epochs == 0:
+        return []
+    spread = np.linspace(1, n_epochs, min(n_epochs, MAX_INTERMEDIATE_VALUES))
+    return [int(epoch) for epoch in np.unique(spread.round())]

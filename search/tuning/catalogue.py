@@ -49,16 +49,11 @@ _LATER_TECHNIQUES = [
 ]
 
 _LATER = (
-    "study.pruner = median",
-    "study.pruner = hyperband",
-    "study.pruner = wilcoxon",
     "model.family = cnn",
     "model.family = lstm",
     "model.family = multitask",
     "model.builder",
     "model.keras",
-    "training.engine = compiled",
-    "training.engine = graph",
     "confirm.finalists",
     "confirm.repeats",
     *(f"space.{name}" for name in _LATER_TECHNIQUES),

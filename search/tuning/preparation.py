@@ -63,6 +63,14 @@ class PreparedStudy:
         """Runs that score one trial: folds times seeds."""
         return len(self.plan.folds) * self.spec.objective.seeds
 
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs that a run of any configuration may have."""
+        searched = self.spec.space.get("training.epochs")
+        if searched is None:
+            return self.spec.training.epochs
+        return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
+
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs of a trial; their seeds depend on study seed, fold and repeat only."""
         pairs = itertools.product(self.plan.folds, range(self.spec.objective.seeds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.records import RunResult, Trial
+from search.records import RunReport, RunResult, Trial
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Progress:
         total: Trials that will have been asked at the end.
         running: Trials asked and not ended.
         failed: Trials that ended without a score.
+        pruned: Trials that were cut short.
         new: Trials that ended in this session.
         seconds: Wall time of this session since its workers stood ready.
         best: The best complete trial so far.
@@ -27,6 +28,7 @@ class Progress:
     total: int
     running: int
     failed: int
+    pruned: int
     new: int
     seconds: float
     best: Trial | None
@@ -53,11 +55,14 @@ class Observer(Protocol):
     def started(self, progress: Progress, workers: int) -> None:
         """Workers stand ready."""
 
+    def run_reported(self, report: RunReport) -> None:
+        """A long run tells how it goes."""
+
     def run_ended(self, result: RunResult) -> None:
         """A run came back."""
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
-        """A trial is in the database."""
+        """A trial ended; within half a second it is in the database."""
 
 
 class SilentObserver:
@@ -67,6 +72,9 @@ class SilentObserver:
         """Say nothing."""
 
     def started(self, progress: Progress, workers: int) -> None:
+        """Say nothing."""
+
+    def run_reported(self, report: RunReport) -> None:
         """Say nothing."""
 
     def run_ended(self, result: RunResult) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from search.records import Configuration, Curve, Parameter, Run, RunResult, StudyRecord
@@ -22,6 +23,14 @@ UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "
 @pytest.fixture
 def storage(storage_url: str) -> Iterator[Storage]:
     with open_storage(storage_url, create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def connection(storage_url: str) -> Iterator[sa.Connection]:
+    """A connection of our own to the database, to look and to spoil."""
+    engine = sa.create_engine(storage_url, poolclass=sa.NullPool)
+    with engine.connect() as opened:
         yield opened
 
 

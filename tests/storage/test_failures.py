@@ -19,7 +19,7 @@ import pytest
 
 from search.errors import StorageError
 from search.records import Configuration, StudyRecord, TrialState
-from search.storage import open_storage
+from search.storage import Ended, Started, open_storage
 
 _NOBODY = 65534
 
@@ -124,15 +124,15 @@ import resource, sys
 from pathlib import Path
 from search.errors import StorageError
 from search.records import Configuration, TrialState
-from search.storage import open_storage
+from search.storage import Ended, Started, open_storage
 
 with open_storage(sys.argv[1], create=True) as storage:
     study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, {}, 10)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
     try:
         for number in range(10_000):
-            storage.start_trial(study.study_id, number, Configuration({"l2": number}), ())
-            storage.finish_trial(study.study_id, number, TrialState.COMPLETE, 0.5)
+            storage.write(study.study_id, [Started(number, Configuration({"l2": number}))])
+            storage.write(study.study_id, [Ended(number, TrialState.COMPLETE, 0.5)])
             print(number, flush=True)
     except StorageError as error:
         print(error)
@@ -156,7 +156,7 @@ def test_a_full_disk_loses_nothing_that_was_accepted(sqlite_url: str, run_child:
         assert complete == list(range(len(numbers)))
         assert len(trials) <= len(complete) + 1
         number = len(trials)
-        storage.start_trial(study.study_id, number, Configuration(), ())
+        storage.write(study.study_id, [Started(number, Configuration())])
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -244,15 +244,15 @@ def test_a_server_lost_in_the_middle_is_an_error_and_may_come_back(
     name = postgresql.new_database()
     with open_storage(postgresql.url(name), create=True) as storage:
         study = create_study(storage)
-        storage.start_trial(study.study_id, 0, Configuration(), ())
+        storage.write(study.study_id, [Started(0, Configuration())])
         postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         postgresql.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         for _ in range(2):
             with pytest.raises(StorageError, match="is not currently accepting connections"):
-                storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.5)
+                storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5)])
         postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
-        storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.5)
+        storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5)])
         assert storage.progress(study.study_id).best_score == 0.5
 
 

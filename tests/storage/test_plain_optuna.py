@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 
 from search.errors import StorageError
 from search.records import Configuration, Parameter, RunResult, StudyRecord, TrialState
-from search.storage import Storage
+from search.storage import Ended, Started, Storage
 
 _RATE = FloatDistribution(1e-5, 1.0, log=True)
 _KIND = CategoricalDistribution(["relu", "tanh"])
@@ -39,16 +39,16 @@ def filled(
 ) -> StudyRecord:
     """A study of five trials, one in each state that we write and two complete."""
     key = study.study_id
-    storage.start_trial(key, 0, Configuration(), parameters, baseline=True)
+    storage.write(key, [Started(0, Configuration(), parameters, baseline=True)])
     for number in range(1, 5):
-        storage.start_trial(key, number, Configuration({"rate": 0.125, "kind": "tanh"}), parameters)
-    storage.finish_trial(key, 0, TrialState.COMPLETE, 0.5, results=[make_result(0)])
+        storage.write(key, [Started(number, Configuration({"rate": 0.125, "kind": "tanh"}), parameters)])
+    storage.write(key, [Ended(0, TrialState.COMPLETE, 0.5, results=[make_result(0)])])
     odd = {1: 0.5, 2: math.nan, 3: math.inf, 4: -math.inf}
-    storage.finish_trial(
-        key, 2, TrialState.COMPLETE, 0.25, results=[make_result(2)], intermediate=odd, user_attrs={"epochs": 3}
+    storage.write(
+        key, [Ended(2, TrialState.COMPLETE, 0.25, results=[make_result(2)], intermediate=odd, user_attrs={"epochs": 3})]
     )
-    storage.finish_trial(key, 1, TrialState.FAIL, error="diverged at epoch 3")
-    storage.finish_trial(key, 3, TrialState.PRUNED, 0.75, intermediate={5: 0.75})
+    storage.write(key, [Ended(1, TrialState.FAIL, error="diverged at epoch 3")])
+    storage.write(key, [Ended(3, TrialState.PRUNED, intermediate={9: 0.75, 5: 0.5})])
     return study
 
 
@@ -74,6 +74,27 @@ def test_optuna_loads_every_trial(plain_optuna: RDBStorage, filled: StudyRecord)
     assert study.best_trial.number == 2
 
 
+@pytest.mark.parametrize(
+    "intermediate",
+    [{}, {1: 0.25, 7: 0.5}, {7: 0.5, 1: 0.25}, {1: 0.5, 2: math.nan}, {1: 0.5, 2: math.inf}, {1: 0.5, 2: -math.inf}],
+)
+def test_a_pruned_trial_has_the_value_that_optuna_gives_it(
+    intermediate: dict[int, float], plain_optuna: RDBStorage, storage: Storage, study: StudyRecord
+) -> None:
+    storage.write(study.study_id, [Started(0, Configuration())])
+    storage.write(study.study_id, [Ended(0, TrialState.PRUNED, intermediate=intermediate)])
+    (ours,) = optuna.load_study(study_name="moons", storage=plain_optuna).trials
+
+    told = optuna.create_study(storage=plain_optuna)
+    trial = told.ask()
+    for step, value in intermediate.items():
+        trial.report(value, step)
+    told.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    (theirs,) = told.trials
+    assert ours.values == theirs.values
+    assert repr(sorted(ours.intermediate_values.items())) == repr(sorted(theirs.intermediate_values.items()))
+
+
 def test_times_are_those_of_optuna(plain_optuna: RDBStorage, storage: Storage, filled: StudyRecord) -> None:
     optuna.load_study(study_name="moons", storage=plain_optuna).ask()
     ours, theirs = storage.trials(filled.study_id)[4:]
@@ -91,7 +112,7 @@ def test_a_trial_that_another_program_adds_is_read_and_stops_the_coordinator(
     assert (added.number, added.state, added.configuration) == (5, TrialState.WAITING, Configuration())
     assert storage.progress(filled.study_id).counts[TrialState.WAITING] == 1
     with pytest.raises(StorageError, match="expected 6 to be the next trial, received 5"):
-        storage.start_trial(filled.study_id, 5, Configuration(), ())
+        storage.write(filled.study_id, [Started(5, Configuration())])
 
 
 def _optuna_command(url: str, *arguments: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,7 @@ from sqlalchemy.schema import CreateTable
 
 from search.errors import StorageError, UnknownStudyError, UsageError
 from search.records import Configuration, StudyRecord, TrialState
-from search.storage import open_storage, optuna_tables, schema, tables
-
-
-@pytest.fixture
-def connection(storage_url: str) -> Iterator[sa.Connection]:
-    """A connection of our own to the database, to look and to spoil."""
-    engine = sa.create_engine(storage_url, poolclass=sa.NullPool)
-    with engine.connect() as opened:
-        yield opened
+from search.storage import Ended, Started, open_storage, optuna_tables, schema, tables
 
 
 def _set_version(connection: sa.Connection, table: str, version: str) -> None:
@@ -166,8 +158,8 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
     with open_storage(storage_url, create=True) as storage:
         kept, gone = create_study(storage, "kept"), create_study(storage, "gone")
         for study in (kept, gone):
-            storage.start_trial(study.study_id, 0, Configuration(), ())
-            storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.5, results=[make_result(0)])
+            storage.write(study.study_id, [Started(0, Configuration())])
+            storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5, results=[make_result(0)])])
         optuna.delete_study(study_name="gone", storage=plain_optuna)
         optuna.create_study(study_name="another", storage=plain_optuna)  # SQLite gives it the same key
         assert storage.studies() == [kept]

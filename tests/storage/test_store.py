@@ -11,7 +11,7 @@ import pytest
 
 from search.errors import StorageError, UnknownStudyError, UsageError
 from search.records import Configuration, Curve, Parameter, RunResult, RunSummary, StudyRecord, Trial, TrialState
-from search.storage import MAX_INTERMEDIATE_VALUES, Progress, Storage, open_storage
+from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progress, Started, Storage, open_storage
 
 MakeResult = Callable[..., RunResult]
 CreateStudy = Callable[..., StudyRecord]
@@ -81,7 +81,7 @@ def test_a_deleted_study_is_noticed(storage: Storage) -> None:
             ask(99)
         assert str(caught.value) == expected
     with pytest.raises(StorageError) as caught:
-        storage.start_trial(99, 0, Configuration(), ())
+        storage.write(99, [Started(0, Configuration())])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study 99: expected the study to exist, received that it was deleted. "
         "Another program wrote to this study; only its coordinator may."
@@ -92,11 +92,11 @@ def test_a_trial_is_read_as_it_was_written(
     storage: Storage, study: StudyRecord, parameters: tuple[Parameter, ...], make_result: MakeResult
 ) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    storage.start_trial(study.study_id, 0, Configuration(), (), baseline=True)
-    storage.start_trial(study.study_id, 1, _CONFIGURATION, parameters)
+    storage.write(study.study_id, [Started(0, Configuration(), baseline=True)])
+    storage.write(study.study_id, [Started(1, _CONFIGURATION, parameters)])
     running = storage.trials(study.study_id)[1]
     assert running == Trial(1, TrialState.RUNNING, _CONFIGURATION, parameters=parameters, started=running.started)
-    storage.finish_trial(study.study_id, 1, TrialState.COMPLETE, 0.25, results=[make_result(1)])
+    storage.write(study.study_id, [Ended(1, TrialState.COMPLETE, 0.25, results=[make_result(1)])])
     baseline, done = storage.trials(study.study_id)
     assert (baseline.number, baseline.state, baseline.configuration) == (0, TrialState.RUNNING, Configuration())
     assert done == replace(running, state=TrialState.COMPLETE, score=0.25, completed=done.completed)
@@ -108,9 +108,9 @@ def test_a_trial_is_read_as_it_was_written(
 def test_a_failed_trial_keeps_its_reason_and_has_no_score(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.write(study.study_id, [Started(0, Configuration())])
     failed = make_result(0, score=None, error="diverged at epoch 3", penalty=math.nan, weight_norms={"d": math.inf})
-    storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="diverged at epoch 3", results=[failed])
+    storage.write(study.study_id, [Ended(0, TrialState.FAIL, error="diverged at epoch 3", results=[failed])])
     (trial,) = storage.trials(study.study_id)
     assert (trial.state, trial.score, trial.error) == (TrialState.FAIL, None, "diverged at epoch 3")
     (run,) = storage.runs(study.study_id)
@@ -119,8 +119,8 @@ def test_a_failed_trial_keeps_its_reason_and_has_no_score(
 
 
 def test_a_pruned_trial_has_no_score(storage: Storage, study: StudyRecord) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
-    storage.finish_trial(study.study_id, 0, TrialState.PRUNED, 0.5, intermediate={1: 0.75, 2: 0.5})
+    storage.write(study.study_id, [Started(0, Configuration())])
+    storage.write(study.study_id, [Ended(0, TrialState.PRUNED, intermediate={1: 0.75, 2: 0.5})])
     (trial,) = storage.trials(study.study_id)
     assert (trial.state, trial.score) == (TrialState.PRUNED, None)
 
@@ -129,7 +129,7 @@ def test_trials_of_two_studies_are_numbered_apart(storage: Storage, create_study
     one, two = create_study(storage, "one"), create_study(storage, "two")
     for number in range(3):
         for study in (one, two):
-            storage.start_trial(study.study_id, number, Configuration({"l2": number}), ())
+            storage.write(study.study_id, [Started(number, Configuration({"l2": number}))])
     assert [trial.number for trial in storage.trials(one.study_id)] == [0, 1, 2]
     assert [trial.configuration["l2"] for trial in storage.trials(two.study_id)] == [0, 1, 2]
 
@@ -138,9 +138,9 @@ def test_trials_of_two_studies_are_numbered_apart(storage: Storage, create_study
 def test_a_number_that_is_not_the_next_is_refused(
     number: int, next_number: int, storage: Storage, study: StudyRecord
 ) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.write(study.study_id, [Started(0, Configuration())])
     with pytest.raises(StorageError) as caught:
-        storage.start_trial(study.study_id, number, Configuration(), ())
+        storage.write(study.study_id, [Started(number, Configuration())])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study {study.study_id}: expected {next_number} to be the next trial, "
         f"received {number}. Another program wrote to this study; only its coordinator may."
@@ -149,86 +149,41 @@ def test_a_number_that_is_not_the_next_is_refused(
 
 
 def test_a_trial_ends_once(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
-    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=[make_result(0)])
+    storage.write(study.study_id, [Started(0, Configuration())])
+    storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=[make_result(0)])])
     before = storage.trials(study.study_id), storage.runs(study.study_id)
     with pytest.raises(StorageError) as caught:
-        storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="again", results=[make_result(0, repeat=1)])
+        storage.write(study.study_id, [Ended(0, TrialState.FAIL, error="again", results=[make_result(0, repeat=1)])])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study {study.study_id}: expected trial 0 to be RUNNING, received COMPLETE. "
         "Another program wrote to this study; only its coordinator may."
     )
     with pytest.raises(StorageError, match="expected trial 7 to exist, received that it does not"):
-        storage.finish_trial(study.study_id, 7, TrialState.COMPLETE, 0.5)
+        storage.write(study.study_id, [Ended(7, TrialState.COMPLETE, 0.5)])
     assert (storage.trials(study.study_id), storage.runs(study.study_id)) == before
 
 
 def test_an_end_that_fails_half_way_writes_nothing(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.write(study.study_id, [Started(0, Configuration())])
     twice = [make_result(0, fold=1), make_result(0, fold=1)]
     with pytest.raises(StorageError):
-        storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=twice, intermediate={1: 0.5})
+        storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=twice, intermediate={1: 0.5})])
     assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
     assert storage.runs(study.study_id) == []
-    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=twice[:1], intermediate={1: 0.5})
+    storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=twice[:1], intermediate={1: 0.5})])
     assert storage.trials(study.study_id)[0].state is TrialState.COMPLETE
-
-
-@pytest.mark.parametrize(
-    ("outcome", "message"),
-    [
-        ({"state": TrialState.RUNNING}, "expected a state that ends a trial, received RUNNING"),
-        ({"state": TrialState.COMPLETE}, "expected a complete trial to have a score, received None"),
-        ({"state": TrialState.COMPLETE, "score": math.nan}, "expected a finite score, received nan"),
-        ({"state": TrialState.COMPLETE, "score": -math.inf}, "expected a finite score, received -inf"),
-        (
-            {"state": TrialState.FAIL},
-            "expected an error if and only if the trial failed, received FAIL, None",
-        ),
-        (
-            {"state": TrialState.COMPLETE, "score": 1.0, "error": "no"},
-            "expected an error if and only if the trial failed, received COMPLETE, 'no'",
-        ),
-        (
-            {"state": TrialState.FAIL, "score": 1.0, "error": "no"},
-            "expected a failed trial to have no score, received 1.0",
-        ),
-        (
-            {"state": TrialState.COMPLETE, "score": 1.0, "intermediate": dict.fromkeys(range(51), 0.5)},
-            "expected at most 50 intermediate values, received 51",
-        ),
-        (
-            {"state": TrialState.COMPLETE, "score": 1.0, "user_attrs": {"configuration": 1}},
-            "expected a free attribute name of at most 512 characters, received 'configuration'",
-        ),
-    ],
-)
-def test_an_outcome_that_contradicts_itself_is_refused(
-    outcome: dict[str, object], message: str, storage: Storage, study: StudyRecord
-) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
-    with pytest.raises(ValueError, match="expected") as caught:
-        storage.finish_trial(study.study_id, 0, **outcome)
-    assert str(caught.value) == message
-    assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
-
-
-def test_a_run_of_another_trial_is_refused(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
-    with pytest.raises(ValueError, match=r"^expected runs of trial 0, received one of trial 1$"):
-        storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 1.0, results=[make_result(1)])
 
 
 def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:
     for number in range(2):
-        storage.start_trial(study.study_id, number, Configuration(), ())
+        storage.write(study.study_id, [Started(number, Configuration())])
     for number in (1, 0):
         results = [make_result(number, fold, repeat) for fold in (1, 0) for repeat in (1, 0)]
-        storage.finish_trial(study.study_id, number, TrialState.COMPLETE, 0.25, results=results)
+        storage.write(study.study_id, [Ended(number, TrialState.COMPLETE, 0.25, results=results)])
     runs = storage.runs(study.study_id)
     keys = [(run.trial, run.fold, run.repeat) for run in runs]
     assert keys == sorted(keys)
@@ -258,11 +213,11 @@ def test_each_run_has_its_own_curve(storage: Storage, study: StudyRecord, make_r
         for fold in (2, 0, 1)
         for repeat in (1, 0)
     }
-    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.write(study.study_id, [Started(0, Configuration())])
     results = [make_result(0, *key, curve=curve) for key, curve in curves.items()]
-    storage.finish_trial(study.study_id, 0, TrialState.COMPLETE, 0.25, results=results)
+    storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=results)])
     for key, curve in curves.items():
-        assert repr(storage.curve(study.study_id, 0, *key)) == repr(curve)
+        assert storage.curve(study.study_id, 0, *key) == curve
     with pytest.raises(StorageError) as caught:
         storage.curve(study.study_id, 0, 3, 0)
     assert str(caught.value) == (
@@ -274,23 +229,23 @@ def test_each_run_has_its_own_curve(storage: Storage, study: StudyRecord, make_r
 def test_texts_that_a_database_refuses_are_stored_nearly(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:
-    storage.start_trial(study.study_id, 0, Configuration(), ())
+    storage.write(study.study_id, [Started(0, Configuration())])
     odd = make_result(0, score=None, error="nul \0, half \ud800, é", weight_norms={})
-    storage.finish_trial(study.study_id, 0, TrialState.FAIL, error="nul \0, half \ud800, é", results=[odd])
+    storage.write(study.study_id, [Ended(0, TrialState.FAIL, error="nul \0, half \ud800, é", results=[odd])])
     assert storage.runs(study.study_id)[0].error == "nul \N{REPLACEMENT CHARACTER}, half ?, é"
     assert storage.trials(study.study_id)[0].error == "nul \0, half \ud800, é"
 
 
 def test_progress_counts_states_and_finds_the_first_best_trial(storage: Storage, create_study: CreateStudy) -> None:
-    for direction, best in (("minimize", 2), ("maximize", 1)):
+    for direction, best, best_value in (("minimize", 2, 0.0), ("maximize", 1, 1.0)):
         study = create_study(storage, direction, direction=direction)
         assert storage.progress(study.study_id) == Progress()
         for number in range(7):
-            storage.start_trial(study.study_id, number, Configuration(), ())
+            storage.write(study.study_id, [Started(number, Configuration())])
         for number, score in ((3, 0.25), (1, 0.75), (2, 0.25), (0, 0.5)):
-            storage.finish_trial(study.study_id, number, TrialState.COMPLETE, score)
-        storage.finish_trial(study.study_id, 4, TrialState.PRUNED, 0.0)
-        storage.finish_trial(study.study_id, 5, TrialState.FAIL, error="diverged at epoch 1")
+            storage.write(study.study_id, [Ended(number, TrialState.COMPLETE, score)])
+        storage.write(study.study_id, [Ended(4, TrialState.PRUNED, intermediate={1: best_value})])
+        storage.write(study.study_id, [Ended(5, TrialState.FAIL, error="diverged at epoch 1")])
         progress = storage.progress(study.study_id)
         trials = storage.trials(study.study_id)
         assert progress.counts == {
@@ -310,15 +265,10 @@ def test_what_was_written_is_there_after_opening_again(
 ) -> None:
     with open_storage(storage_url, create=True) as storage:
         study = create_study(storage)
-        storage.start_trial(study.study_id, 0, _CONFIGURATION, ())
-        storage.finish_trial(
-            study.study_id,
-            0,
-            TrialState.COMPLETE,
-            0.25,
-            results=[make_result(0)],
-            intermediate=dict.fromkeys(range(MAX_INTERMEDIATE_VALUES), 0.5),
-        )
+        storage.write(study.study_id, [Started(0, _CONFIGURATION)])
+        most = dict.fromkeys(range(MAX_INTERMEDIATE_VALUES), 0.5)
+        ended = Ended(0, TrialState.COMPLETE, 0.25, results=[make_result(0)], intermediate=most)
+        storage.write(study.study_id, [ended])
         before = storage.trials(study.study_id), storage.runs(study.study_id)
     with open_storage(storage_url) as storage:
         assert storage.study("moons") == study

@@ -1,12 +1,17 @@
 """Small plans to train, and Keras as a worker sets it up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from search.data import Dataset, Fold
+from search.models import Architecture, open_slots, regularize
 from search.records import Configuration, Run
 from search.spec import Range, StudySpec
+from search.techniques import Part
 from search.training import TrainingPlan
+from search.training.worker import make_job
 
 N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
 METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
@@ -61,5 +66,46 @@ def make_run():
     def make(seed=5, **settings):
         named = {name.replace("output_", "output."): value for name, value in settings.items()}
         return Run(trial=3, fold=0, repeat=0, seed=seed, configuration=Configuration(named))
+
+    return make
+
+
+SOFTMAX = Part("layers.Dense", {"units": 3, "activation": "softmax", "name": "output"})
+NETS = {
+    "mlp": (
+        Part("layers.Dense", {"units": 12, "activation": "relu", "name": "dense_1"}),
+        Part("layers.Dense", {"units": 7, "activation": "tanh", "name": "dense_2"}),
+        SOFTMAX,
+    ),
+    "cnn": (
+        Part("layers.Reshape", {"target_shape": (6, 6, 1), "name": "image"}),
+        Part("layers.Conv2D", {"filters": 5, "kernel_size": 3, "activation": "relu", "name": "conv_1"}),
+        Part("layers.MaxPooling2D", {"name": "pool_1"}),
+        Part("layers.Flatten", {"name": "flat"}),
+        SOFTMAX,
+    ),
+    "lstm": (
+        Part("layers.Reshape", {"target_shape": (6, 6), "name": "rows"}),
+        Part("layers.LSTM", {"units": 5, "name": "lstm_1"}),
+        SOFTMAX,
+    ),
+}
+
+
+@pytest.fixture
+def make_net_job(make_plan, make_run):
+    """A function that makes a job for one of NETS, on rows of 36 features and three classes."""
+
+    def make(net, run=None, **training):
+        plan = make_plan("multiclass", shape=(36,), **training)
+        run = run or make_run()
+        plain = Architecture(net, (36,), NETS[net], "sparse_categorical_crossentropy")
+        names = tuple(plan.spec.space)
+        return replace(
+            make_job(plan, run),
+            plain=plain,
+            open=open_slots(plain, names),
+            regularized=regularize(plain, run.configuration, names),
+        )
 
     return make

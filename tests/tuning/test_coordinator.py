@@ -31,6 +31,7 @@ family = "mlp"
 hidden = [4]
 [training]
 epochs = 3
+engine = "fit"  # what trains here is no engine at all
 [space]
 l2 = { low = 1e-6, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }
@@ -63,7 +64,7 @@ def storage(tmp_path):
         yield opened
 
 
-def train(plan, run):
+def train(plan, run, report):
     """A score that depends on configuration and seed, after a random while."""
     time.sleep(random.random() * 0.01)
     dropout = run.configuration.get("dropout", 0.0)
@@ -71,18 +72,18 @@ def train(plan, run):
     return RunResult(run, score, curve=Curve((1.0, 0.5), (1.0, 0.5), (1.0, score)), epochs_trained=2, best_epoch=2)
 
 
-def train_slowly(plan, run):
+def train_slowly(plan, run, report):
     time.sleep(0.05)
-    return train(plan, run)
+    return train(plan, run, report)
 
 
 def train_until(number):
     """Trains, and kills the coordinator when a trial of that number comes."""
 
-    def training(plan, run):
+    def training(plan, run, report):
         if run.trial == number:
             raise SystemExit
-        return train(plan, run)
+        return train(plan, run, report)
 
     return training
 
@@ -164,12 +165,12 @@ def test_crashed_study_ends_as_the_unbroken_one_does(n_results, study_file, tmp_
 
 
 def test_failed_runs_fail_their_trial_and_the_study_goes_on(study_file, storage, launch):
-    def diverging(plan, run):
+    def diverging(plan, run, report):
         if run.trial == 3 and run.fold == 1:
             return RunResult(run, None, error="diverged at epoch 2")
         if run.trial == 5:
             return RunResult(run, None, error="ValueError: no such kernel")
-        return train(plan, run)
+        return train(plan, run, report)
 
     run_study(prepare_study(str(study_file)), storage, launch, train=diverging)
     trials = storage.trials(storage.study("quick").study_id)
@@ -180,9 +181,9 @@ def test_failed_runs_fail_their_trial_and_the_study_goes_on(study_file, storage,
 
 
 def test_worker_that_cannot_train_ends_the_session_and_costs_no_trial(study_file, storage, launch):
-    def unable(plan, run):
+    def unable(plan, run, report):
         if run.trial < 3:
-            return train(plan, run)
+            return train(plan, run, report)
         raise ModuleNotFoundError("No module named 'keras'")
 
     prepared = prepare_study(str(study_file))
@@ -217,7 +218,7 @@ def test_trial_that_another_program_enqueued_is_refused(study_file, storage, lau
 
 
 def test_study_whose_trials_all_fail_is_a_failure(study_file, storage, launch):
-    def failing(plan, run):
+    def failing(plan, run, report):
         return RunResult(run, None, error="diverged at epoch 1")
 
     with pytest.raises(StudyFailedError) as caught:
@@ -346,7 +347,7 @@ def test_lost_lock_ends_the_coordinator_before_it_writes_more(study_file, storag
 
 
 def test_dashboard_gets_at_most_fifty_intermediate_values(study_file, storage, launch, tmp_path):
-    def long_run(plan, run):
+    def long_run(plan, run, report):
         curve = tuple(float(epoch) for epoch in range(400 + run.fold))
         return RunResult(run, 0.5, curve=Curve(curve, curve, curve), epochs_trained=len(curve), best_epoch=1)
 

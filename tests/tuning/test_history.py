@@ -1,9 +1,11 @@
 """What a sampler proposes depends on the study's seed, the trial's number and what was told, and on nothing else."""
 
+import optuna
 import pytest
 
 from search.records import TrialState
 from search.spec import Range
+from search.tuning import history as history_module
 from search.tuning.history import History
 from search.tuning.samplers import TrialSeededSampler
 from search.tuning.space import SearchSpace, _reals, _with_off_zone
@@ -72,3 +74,69 @@ def test_every_parameter_is_sampled_jointly_from_the_first_model_on(monkeypatch)
     # Ten told trials, one of the first ten failed, and a window of four behind: trial 14 is the first with a model.
     assert max(alone) == 13
     assert set(range(1, 14)) == set(alone)
+
+
+def test_tpe_is_shown_the_best_the_latest_and_the_running_trials(monkeypatch):
+    monkeypatch.setattr(history_module, "N_BEST_TRIALS", 3)
+    monkeypatch.setattr(history_module, "N_MODELLED_TRIALS", 12)
+    shown = []
+    original = TrialSeededSampler.sample_relative
+
+    def spy(self, study, trial, space):
+        shown.append([t.number for t in study.get_trials(deepcopy=False)])
+        return original(self, study, trial, space)
+
+    monkeypatch.setattr(TrialSeededSampler, "sample_relative", spy)
+    asked = walk("tpe", 40)
+    ended = [n for n in range(36) if n != 3]
+    best = sorted(ended, key=lambda n: score(asked[n]))[:3]
+    assert shown[-1] == sorted({*best, *ended[-12:], 36, 37, 38})
+    # Trial 3 failed.
+    assert shown[9] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    for crash in (14, 29):
+        assert walk("tpe", 40, dict(enumerate(asked[:crash]))) == asked
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_best_trials_are_kept_by_the_direction_of_the_score(direction, monkeypatch):
+    monkeypatch.setattr(history_module, "N_BEST_TRIALS", 2)
+    monkeypatch.setattr(history_module, "N_MODELLED_TRIALS", 1)
+    shown = []
+    monkeypatch.setattr(
+        TrialSeededSampler,
+        "sample_relative",
+        lambda self, study, trial, space: shown.append([t.number for t in study.get_trials()]) or {},
+    )
+    history = History(SPACE, "tpe", 1, direction)
+    for value in (3.0, 1.0, 2.0, 5.0, 4.0, 2.5):
+        history.ask()
+        history.tell(TrialState.COMPLETE, value)
+    history.ask()
+    assert shown[-1] == ([1, 2, 5] if direction == "minimize" else [3, 4, 5])
+
+
+def test_reported_values_are_part_of_the_told_trial():
+    history = History(SPACE, "tpe", 1, "minimize")
+    for _ in range(2):
+        history.ask()
+    assert [history.report(1, 10, 0.5), history.report(0, 10, 0.7), history.report(1, 20, 0.4)] == [False] * 3
+    history.tell(TrialState.COMPLETE, 0.6)
+    history.tell(TrialState.PRUNED, None)
+    complete, pruned = history._study.trials
+    assert (complete.value, complete.intermediate_values) == (0.6, {10: 0.7})
+    assert (pruned.state, pruned.value) == (optuna.trial.TrialState.PRUNED, 0.4)
+    assert pruned.intermediate_values == {10: 0.5, 20: 0.4}
+
+
+def test_reports_of_told_and_unasked_trials_and_of_falling_steps_are_refused():
+    history = History(SPACE, "tpe", 1, "minimize")
+    for _ in range(2):
+        history.ask()
+    history.tell(TrialState.COMPLETE, 0.6)
+    for number in (0, 2):
+        with pytest.raises(ValueError, match=rf"^trial {number}: expected a trial that was asked and not told yet$"):
+            history.report(number, 1, 0.5)
+    history.report(1, 10, 0.5)
+    for step in (10, 9):
+        with pytest.raises(ValueError, match=rf"^trial 1: expected a step above 10, received {step}$"):
+            history.report(1, step, 0.5)

@@ -98,5 +98,5 @@ def _create_curves() -> None:
             primary_key=True,
             autoincrement=False,
         ),
-        sa.Column("curve", sa.LargeBinary, nullable=False, comment="see search/storage/curves.py"),
+        sa.Column("curve", sa.LargeBinary, nullable=False, comment="packed by Curve.to_bytes"),
     )

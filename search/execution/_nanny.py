@@ -1,0 +1,20 @@
+"""The process that starts a local worker, and starts it again when it died."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import Nanny
+
+from search.execution.gpus import assign_gpu
+
+
+class OneGpuNanny(Nanny):
+    """A nanny whose worker sees one GPU; a local cluster gives all its nannies the same environment.
+
+    Args:
+        name: Index of the worker.
+    """
+
+    def __init__(self, *args: Any, name: int, **options: Any) -> None:
+        super().__init__(*args, name=name, env=assign_gpu(name), **options)

@@ -1,0 +1,222 @@
+"""What is noted in the books counts at once, and is in the storage after a flush."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.errors import StorageError
+from search.records import Configuration, Curve, Parameter, Run, RunResult, Trial, TrialState
+from search.storage import Ended, Progressed, Started, open_storage
+from search.tuning import books as books_module
+from search.tuning.books import Books, intermediate_values, shown_epochs
+
+UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "high": 1.0, "log": false}}'
+
+
+@pytest.fixture
+def storage(tmp_path):
+    with open_storage(f"sqlite:///{tmp_path}/studies.db", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def record(storage):
+    return storage.create_study("moons", "minimize", "log_loss", {}, "ab" * 32, {}, 10)
+
+
+@pytest.fixture
+def books(record, storage):
+    return Books([], record, storage)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass only when the test says so."""
+
+    class Clock:
+        now = 100.0
+
+    monkeypatch.setattr(books_module.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def asked(number):
+    configuration = Configuration({"l2": number / 10} if number else {})
+    return Trial(number, TrialState.RUNNING, configuration, parameters=(Parameter("l2", number / 10, UNIT),))
+
+
+def result(number, metric=(0.5, 0.25), fold=0):
+    run = Run(number, fold, 0, 7, Configuration())
+    return RunResult(run, 0.25, curve=Curve(metric, metric, metric), epochs_trained=len(metric), best_epoch=1)
+
+
+def complete(books, number, score=0.25, **changes):
+    given = {"results": [result(number)], "error": None, "same_as": None}
+    return books.finish(number, TrialState.COMPLETE, score=score, **{**given, **changes})
+
+
+def stored(storage, record):
+    return {trial.number: trial for trial in storage.trials(record.study_id)}
+
+
+def test_what_is_noted_counts_at_once_and_is_stored_by_a_flush(books, storage, record):
+    for number in range(5):
+        books.start(asked(number))
+    complete(books, 0, 0.5)
+    best = complete(books, 1, 0.25)
+    books.finish(2, TrialState.FAIL, [], None, "diverged at epoch 1", None)
+    books.finish(3, TrialState.PRUNED, [], None, None, None, intermediate={1: 0.75})
+    assert (books.n_ended, books.n_failed, books.n_pruned, books.best) == (4, 1, 1, best)
+    assert [trial.state.name for trial in books.trials.values()] == [
+        "COMPLETE",
+        "COMPLETE",
+        "FAIL",
+        "PRUNED",
+        "RUNNING",
+    ]
+    assert stored(storage, record) == {}
+    books.flush()
+    assert stored(storage, record) == books.trials
+    assert [run.trial for run in storage.runs(record.study_id)] == [0, 1]
+
+
+def test_books_that_are_opened_again_count_what_is_stored(books, storage, record):
+    for number in range(4):
+        books.start(asked(number))
+    complete(books, 1)
+    books.finish(2, TrialState.FAIL, [], None, "diverged at epoch 1", None)
+    books.finish(3, TrialState.PRUNED, [], None, None, None)
+    books.flush()
+    again = Books(storage.trials(record.study_id), record, storage)
+    assert (again.trials, again.best) == (books.trials, books.best)
+    assert (again.n_ended, again.n_failed, again.n_pruned) == (3, 1, 1)
+    complete(again, 0, 0.125)
+    again.flush()
+    assert stored(storage, record) == again.trials
+    assert again.best.number == 0
+
+
+def test_entries_are_written_in_the_order_in_which_they_were_noted(books, storage, record, monkeypatch):
+    batches = []
+    monkeypatch.setattr(storage, "write", lambda study_id, entries: batches.append((study_id, entries)))
+    for number in (0, 1):
+        books.start(asked(number))
+    books.progress(1, {1: 0.75})
+    books.progress(0, {1: 0.5})
+    books.progress(1, {1: 0.75, 2: 0.5})
+    complete(books, 0)
+    books.start(asked(2))
+    books.flush()
+    books.flush()
+    ((study_id, entries), (_, nothing)) = batches
+    assert study_id == record.study_id
+    assert [(type(entry), entry.number) for entry in entries] == [
+        (Started, 0),
+        (Started, 1),
+        (Ended, 0),
+        (Started, 2),
+        (Progressed, 1),
+    ]
+    assert entries[0].baseline
+    assert not entries[1].baseline
+    assert entries[-1].intermediate == {1: 0.75, 2: 0.5}
+    assert nothing == []
+
+
+def test_progress_is_shown_until_the_trial_ends(books, storage, record):
+    books.start(asked(0))
+    books.progress(0, {1: 0.75})
+    books.flush()
+    assert storage.intermediate_values(record.study_id) == {0: {1: 0.75}}
+    books.progress(0, {1: 0.75, 2: 0.5})
+    complete(books, 0)
+    books.flush()
+    assert storage.intermediate_values(record.study_id) == {0: {1: 0.5, 2: 0.25}}
+
+
+def test_a_copy_names_the_trial_that_it_repeats(books, monkeypatch, storage):
+    entries = []
+    monkeypatch.setattr(storage, "write", lambda _, batch: entries.extend(batch))
+    for number in (0, 1):
+        books.start(asked(number))
+    complete(books, 1, results=[], same_as=0, intermediate={4: 0.5})
+    books.flush()
+    assert entries[-1].user_attrs == {"same_as_trial": 0}
+    assert entries[-1].intermediate == {4: 0.5}
+
+
+def test_the_oldest_unwritten_entry_is_due_after_half_a_second(books, clock):
+    assert books.seconds_until_due() is None
+    books.start(asked(0))
+    assert books.seconds_until_due() == 0.5
+    clock.now += 0.375
+    books.progress(0, {1: 0.5})
+    assert books.seconds_until_due() == 0.125
+    clock.now += 1.0
+    assert books.seconds_until_due() == 0.0
+    books.flush()
+    assert books.seconds_until_due() is None
+    books.progress(0, {1: 0.25})
+    assert books.seconds_until_due() == 0.5
+
+
+def test_a_flush_that_fails_keeps_the_entries(books, storage, record, clock, monkeypatch):
+    def fail(study_id, entries):
+        raise StorageError("storage: the disk is full")
+
+    books.start(asked(0))
+    complete(books, 0)
+    books.start(asked(1))
+    books.progress(1, {1: 0.5})
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "write", fail)
+        for _ in range(2):
+            with pytest.raises(StorageError, match=r"^storage: the disk is full$"):
+                books.flush()
+    clock.now += 0.5
+    assert books.seconds_until_due() == 0.0
+    books.start(asked(2))
+    books.flush()
+    assert stored(storage, record) == books.trials
+    assert storage.intermediate_values(record.study_id) == {0: {1: 0.5, 2: 0.25}, 1: {1: 0.5}}
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-1024, 1024, width=32), min_size=1, max_size=150),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_intermediate_values_are_means_over_the_epochs_that_all_runs_trained(metrics):
+    values = intermediate_values([result(0, metric, fold) for fold, metric in enumerate(metrics)])
+    shortest = min(map(len, metrics))
+    assert list(values) == shown_epochs(shortest)
+    for epoch, value in values.items():
+        assert value == pytest.approx(math.fsum(metric[epoch - 1] for metric in metrics) / len(metrics), abs=1e-9)
+        assert type(epoch) is int
+        assert type(value) is float
+
+
+def test_without_runs_or_epochs_there_are_no_intermediate_values():
+    assert intermediate_values([]) == {}
+    assert intermediate_values([result(0, ()), result(0, (1.0,), fold=1)]) == {}
+
+
+def test_values_that_are_not_finite_have_a_mean_as_far_as_there_is_one():
+    metrics = [(math.inf, math.inf, math.nan, 1.0), (1.0, -math.inf, 1.0, 2.0)]
+    values = intermediate_values([result(0, metric, fold) for fold, metric in enumerate(metrics)])
+    assert repr(values) == "{1: inf, 2: nan, 3: nan, 4: 1.5}"
+
+
+@pytest.mark.parametrize("n_epochs", [0, 1, 2, 49, 50, 51, 99, 4000])
+def test_shown_epochs_are_few_and_spread_evenly(n_epochs):
+    epochs = shown_epochs(n_epochs)
+    assert len(epochs) == min(n_epochs, 50)
+    if n_epochs:
+        assert (epochs[0], epochs[-1]) == (1, n_epochs)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(epochs)]
+    assert max(gaps, default=0) - min(gaps, default=0) <= 1

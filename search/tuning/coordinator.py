@@ -304,9 +304,9 @@ class _Coordinator:
 
     def _runs_per_task(self) -> int:
         """How many runs of a trial go to a worker together: as many as make up a quarter of a second."""
-        if not self._run_seconds or self._prepared.spec.study.window < self._launch.n_jobs:
+        if self._run_seconds is None or self._prepared.spec.study.window < self._launch.n_jobs:
             return 1
-        return max(1, int(_TASK_SECONDS / self._run_seconds))
+        return max(1, int(_TASK_SECONDS / max(self._run_seconds, 1e-3)))
 
     def _hear(self, item: tuple[Run, ...], report: RunReport) -> None:
         """Take what a long run tells on its way."""

@@ -23,6 +23,9 @@ from search.tuning.library import find_study_file
 from search.tuning.samplers import N_STARTUP_TRIALS, TRAINING, check_installed
 from search.tuning.space import MOST_GRID_POINTS, SearchSpace, search_space
 
+# Four judge; a trial that has no fifth run has nothing left to be saved.
+_LEAST_RUNS_FOR_WILCOXON = 5
+
 Place = Callable[..., str]
 """Table and key to where they stand in the study file."""
 
@@ -115,7 +118,13 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
         data_sha256=dataset.sha256,
         facts=_facts(development, splits),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *_stop_notes(spec), *_sampler_notes(spec, n_trials)),
+        notes=(
+            *dataset.notes,
+            *splits.notes,
+            *_stop_notes(spec),
+            *_sampler_notes(spec, n_trials),
+            *_pruner_notes(spec, splits),
+        ),
     )
 
 
@@ -235,5 +244,15 @@ def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
         return (
             f"TPE proposes at random until {N_STARTUP_TRIALS} trials have been told, here up to trial {first - 1}: "
             f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
+        )
+    return ()
+
+
+def _pruner_notes(spec: StudySpec, splits: Splits) -> tuple[str, ...]:
+    n_runs = len(splits.folds) * spec.objective.seeds
+    if spec.study.pruner == "wilcoxon" and n_runs < _LEAST_RUNS_FOR_WILCOXON:
+        return (
+            f"The Wilcoxon test can tell nothing from fewer than four runs: a study of {n_runs} runs a trial prunes "
+            'none. Raise objective.seeds or the folds, or choose pruner = "median".',
         )
     return ()

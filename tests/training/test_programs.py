@@ -221,7 +221,7 @@ def keras_scores(keras, jobs):
         epochs = tf.data.Dataset.from_tensor_slices((x, y)).flat_map(
             lambda x, y, size=job.training.batch_size: tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
         )
-        model.fit(epochs.repeat(), steps_per_epoch=2 * job.training.epochs, verbose=0)
+        model.fit(epochs.repeat(), steps_per_epoch=2 * job.training.epochs, shuffle=False, verbose=0)
         yield job.metric.score(job.arrays.y_validation, model.predict_on_batch(job.arrays.x_validation))
 
 

@@ -3,14 +3,18 @@
 import random
 import threading
 import time
+from dataclasses import replace
 
 import optuna
 import pytest
 from distributed import LocalCluster
 
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
-from search.records import Curve, RunResult, TrialState
+from search.execution import Pool
+from search.records import Curve, EngineChoice, RunResult, TrialState
 from search.storage import open_storage
+from search.tuning import coordinator
+from search.tuning.books import Books
 from search.tuning.coordinator import Launch, run_study
 from search.tuning.preparation import prepare_study
 from search.tuning.progress import SilentObserver
@@ -358,3 +362,80 @@ def test_dashboard_gets_at_most_fifty_intermediate_values(study_file, storage, l
     assert min(values) == 1
     assert max(values) == 400
     assert values[400] == 399.0
+
+
+AUTO = "training.engine=auto"
+
+
+def test_each_architecture_is_calibrated_once_and_its_runs_take_that_engine(study_file, storage, launch, monkeypatch):
+    def calibrate(plan, run, report):
+        return EngineChoice("graph", f"calibrated for trial {run.trial}")
+
+    monkeypatch.setattr(coordinator, "calibrate", calibrate)
+    overrides = [AUTO, 'space."model.hidden"={choices=[[4], [5]]}']
+    run_study(prepare_study(str(study_file), overrides), storage, launch, train=train_named)
+    study_id = storage.study("quick").study_id
+    trials = storage.trials(study_id)
+    first = {}
+    for trial in trials:
+        first.setdefault(trial.configuration["model.hidden"], trial.number)
+    for run in storage.runs(study_id):
+        hidden = trials[run.trial].configuration["model.hidden"]
+        assert run.engine == f"graph: calibrated for trial {first[hidden]}"
+    assert len(first) == 2
+
+
+def train_named(plan, run, report):
+    return replace(train(plan, run, report), engine=f"{run.engine.name}: {run.engine.reason}")
+
+
+def test_study_that_goes_on_keeps_its_engines(study_file, storage, launch, monkeypatch):
+    choices = [EngineChoice("graph", "faster today")]
+    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: choices.pop())
+    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+    run_study(prepare_study(str(study_file), [AUTO, "study.n_trials=25"]), storage, launch, train=train_named)
+    runs = storage.runs(storage.study("quick").study_id)
+    assert max(run.trial for run in runs) > 20
+    assert {run.engine for run in runs} == {"graph: faster today"}
+
+
+def test_calibration_that_the_workers_cannot_do_ends_the_session(study_file, storage, launch, monkeypatch):
+    def unable(plan, run, report):
+        raise ModuleNotFoundError("No module named 'keras'")
+
+    monkeypatch.setattr(coordinator, "calibrate", unable)
+    with pytest.raises(RegsearchError, match="the workers cannot train, received ModuleNotFoundError"):
+        run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+
+
+def test_short_runs_of_a_trial_go_to_a_worker_together(study_file, storage, launch, monkeypatch):
+    sizes = []
+    submit = Pool.submit
+
+    def counting(pool, item, *arguments):
+        sizes.append(len(item))
+        submit(pool, item, *arguments)
+
+    monkeypatch.setattr(Pool, "submit", counting)
+    run_study(prepare_study(str(study_file), ["objective.seeds=4"]), storage, launch, train=train)
+    assert sizes[0] == 1
+    assert sizes[-1] == 8
+    study_id = storage.study("quick").study_id
+    assert {len(storage.runs(study_id, number)) for number in range(20)} <= {8, 0}
+
+
+def test_crash_costs_at_most_the_last_half_second(study_file, tmp_path, launch, monkeypatch):
+    """A kill leaves no time to write: trials that were not written yet are asked and trained again, to the same end."""
+    prepared = prepare_study(str(study_file))
+    with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
+        run_study(prepared, storage, launch, train=train)
+        unbroken = outcome(storage)
+    with open_storage(f"sqlite:///{tmp_path}/killed.db", create=True) as storage:
+        with monkeypatch.context() as killed:
+            written = Books.flush
+            killed.setattr(Books, "flush", lambda books: written(books) if books.n_ended < 9 else None)
+            with pytest.raises(KeyboardInterrupt):
+                run_study(prepared, storage, launch, CrashAfter(30), train=train)
+        assert len(outcome(storage)) < 15
+        run_study(prepared, storage, launch, train=train)
+        assert outcome(storage) == unbroken

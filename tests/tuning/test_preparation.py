@@ -157,3 +157,13 @@ def test_coordinator_never_imports_tensorflow(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "1 of 1 trials ended" in done.stdout
     assert done.stdout.endswith("[]\n")
+
+
+def test_wilcoxon_pruner_with_too_few_runs_is_told():
+    said = (
+        "The Wilcoxon test can tell nothing from fewer than four runs: a study of 3 runs a trial prunes none. Raise "
+        'objective.seeds or the folds, or choose pruner = "median".'
+    )
+    assert said in prepare_study("moons", ["study.pruner=wilcoxon", "objective.seeds=1"]).notes
+    assert said not in prepare_study("moons", ["study.pruner=wilcoxon", "objective.seeds=4"]).notes
+    assert said not in prepare_study("moons", ["objective.seeds=1"]).notes

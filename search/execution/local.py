@@ -50,6 +50,7 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.scheduler.allowed-failures": 3,
             # No run waits behind another inside a worker: one that dies takes nobody else's run with it.
             "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.admin.tick.interval": "1s",
             "distributed.admin.tick.limit": "60s",
             # Dask always opens a port for pages, in clear text; nothing is served there, and to nobody else.
             "distributed.scheduler.http.routes": [],

@@ -108,7 +108,7 @@ class OpenTrial:
     def progress(self) -> dict[int, float]:
         """Mean metric of the runs that have told of it so far, at 50 epochs at most."""
         if self.judge is not None:
-            return self.judge.intermediate
+            return dict(self.judge.intermediate)
         ended = {index: result.curve.validation_metric for index, result in self._results.items()}
         metrics = list({**self._metrics, **ended}.values())
         epochs = shown_epochs(min((len(metric) for metric in metrics), default=0))

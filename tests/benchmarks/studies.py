@@ -49,11 +49,10 @@ def run_by_command(text: str, n_jobs: int) -> None:
         study = Path(folder, "bench.toml")
         study.write_text(text)
         storage = f"sqlite:///{folder}/bench.db"
-        subprocess.run(
-            [sys.executable, "-m", "search", "run", study, "--storage", storage, "--n-jobs", str(n_jobs), "--quiet"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-m", "search", "run", str(study), "--storage", storage, "--n-jobs", str(n_jobs)]
+        done = subprocess.run([*command, "--quiet"], check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"expected the study to end well, received {done.stderr}")
 
 
 class Stopwatch(SilentObserver):

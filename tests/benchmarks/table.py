@@ -52,7 +52,8 @@ def print_table(measured: Mapping[str, Measured]) -> None:
     table = Table(*HEADINGS)
     for line in _lines(measured):
         table.add_row(*_cells(line))
-    Console().print(table)
+    console = Console()
+    console.print(table, width=max(console.width, 170))
 
 
 def write_results(measured: Mapping[str, Measured], folder: Path) -> None:

@@ -3,16 +3,21 @@ import math
 import os
 import pickle
 import random
+import re
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from search.records import EngineChoice
 from search.training import worker
-from search.training.worker import PreparedRows, make_job, train_run
+from search.training.engines import ENGINES
+from search.training.recent import Recent
+from search.training.worker import calibrate, make_job, train_run
 
 
 def test_result_tells_all_of_a_run(keras, make_plan, make_run):
@@ -20,13 +25,13 @@ def test_result_tells_all_of_a_run(keras, make_plan, make_run):
     result = train_run(make_plan(), run)
     assert result.run == run
     assert result.error is None
-    assert result.score == result.curve.validation_metric[result.best_epoch - 1]
+    assert result.score == pytest.approx(result.curve.validation_metric[result.best_epoch - 1], rel=1e-6)
     assert result.epochs_trained == len(result.curve.stop_loss) == 4
     assert result.penalty > 0
     assert sorted(result.weight_norms) == ["dense_1", "output"]
     assert all(norm > 0 for norm in result.weight_norms.values())
     assert result.seconds > 0
-    assert result.engine == "fit: the only engine so far"
+    assert re.fullmatch(r"(compiled|graph): compiled [\d.e-]+ .s an epoch; graph [\d.e-]+ .s an epoch", result.engine)
     assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
     assert pickle.loads(pickle.dumps(result)) == result
 
@@ -43,12 +48,11 @@ def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
     keras, make_plan, make_run, task, metric, shape
 ):
     from search.models import build_model
-    from search.training.engines import ENGINES
 
     plan, run = make_plan(task, metric, shape), make_run(patience=2)
     result = train_run(plan, run)
     job = make_job(plan, run)
-    weights = ENGINES["fit"].train(job).weights
+    weights = ENGINES["fit"].train([job])[0].weights
     model = build_model(job.regularized)
     model.set_weights(list(weights.values()))
     predicted = model.predict(job.arrays.x_validation, verbose=0)
@@ -74,7 +78,7 @@ def test_rows_that_score_have_no_say_in_training(keras, make_plan, make_run):
     first, second = (train_run(p, make_run(patience=2)) for p in (plan, rebuilt(other)))
     assert first.score != second.score
     assert first.weight_norms == second.weight_norms
-    assert first.curve.stop_loss == second.curve.stop_loss
+    np.testing.assert_array_equal(first.curve.stop_loss, second.curve.stop_loss)
 
 
 def rebuilt(plan):
@@ -107,10 +111,10 @@ def test_infinite_targets_diverge_at_once(keras, make_plan, make_run):
 
 
 def test_whatever_a_run_dies_of_is_told_in_one_line(keras, make_plan, make_run, monkeypatch):
-    def explode(name):
+    def explode(job):
         raise ValueError("expected\n   peace")
 
-    monkeypatch.setattr(worker, "choose_engine", explode)
+    monkeypatch.setattr(worker, "_calibrated", explode)
     result = train_run(make_plan(), make_run())
     assert (result.score, result.error) == (None, "ValueError: expected peace")
     assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
@@ -118,17 +122,18 @@ def test_whatever_a_run_dies_of_is_told_in_one_line(keras, make_plan, make_run, 
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
 def test_what_concerns_the_process_is_not_a_result(keras, make_plan, make_run, monkeypatch, error):
-    def explode(name):
+    def explode(job):
         raise error
 
-    monkeypatch.setattr(worker, "choose_engine", explode)
+    monkeypatch.setattr(worker, "_calibrated", explode)
     with pytest.raises(error):
         train_run(make_plan(), make_run())
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("activation", ["relu", "swish"])  # the gradient of swish is registered by hand
-def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation):
-    plan = make_plan(epochs=1)
+def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation, engine):
+    plan = make_plan(epochs=1, engine=engine)
     model = plan.spec.model.model_copy(update={"activation": activation})
     plan = type(plan)(plan.dataset, plan.folds, plan.spec.model_copy(update={"model": model}), plan.metric)
     counts = []
@@ -140,6 +145,15 @@ def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation
     assert counts[1] == counts[2]
 
 
+def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run):
+    counts = []
+    for width in range(2, 18):
+        assert train_run(make_plan(epochs=1, hidden=(width,), engine="graph"), make_run()).error is None
+        gc.collect()
+        counts.append(sum(type(kept).__name__ == "Program" for kept in gc.get_objects()))
+    assert counts[-1] == counts[-2]
+
+
 def test_plan_pickles_with_its_identity(make_plan):
     plan = make_plan()
     copy = pickle.loads(pickle.dumps(plan))
@@ -148,21 +162,49 @@ def test_plan_pickles_with_its_identity(make_plan):
     assert make_plan("regression").identity != plan.identity
 
 
-def test_prepared_rows_are_kept_for_the_runs_to_come(make_plan):
-    rows, plan = PreparedRows(), make_plan()
-    kept = rows.get(plan, 0, keep_stop=True)
-    assert rows.get(pickle.loads(pickle.dumps(plan)), 0, keep_stop=True) is kept
-    assert rows.get(plan, 0, keep_stop=False) is not kept
+def test_prepared_rows_are_kept_for_the_runs_to_come(make_plan, make_run):
+    plan = make_plan()
+    kept = make_job(plan, make_run(patience=3)).arrays
+    assert make_job(pickle.loads(pickle.dumps(plan)), make_run(patience=5, l2=0.1)).arrays is kept
+    assert make_job(plan, make_run()).arrays is not kept
 
 
-def test_prepared_rows_are_dropped_beyond_the_bound(make_plan):
-    rows, plan, other = PreparedRows(most_bytes=1), make_plan(), make_plan("regression")
-    kept = rows.get(plan, 0, keep_stop=True)
-    assert rows.get(plan, 0, keep_stop=True) is kept
-    rows.get(other, 0, keep_stop=True)
-    again = rows.get(plan, 0, keep_stop=True)
-    assert again is not kept
-    np.testing.assert_array_equal(again.x_train, kept.x_train)
+def test_what_was_used_last_is_kept_up_to_the_bound():
+    made = []
+
+    def make(key):
+        return lambda: made.append(key) or key
+
+    kept = Recent(5, size=len)
+    for key in ("aa", "bb", "aa", "cc", "aa", "bb"):
+        assert kept.get(key, make(key)) == key
+    assert made == ["aa", "bb", "cc", "bb"]
+    assert kept.get("larger than all", make("larger than all")) == "larger than all"
+    assert kept.values() == ["larger than all"]
+
+
+def test_study_names_the_engine_or_the_run_does(keras, make_plan, make_run):
+    plan = make_plan(epochs=1, engine="graph")
+    assert train_run(plan, make_run()).engine == "graph: as asked"
+    run = replace(make_run(), engine=EngineChoice("fit", "as the study chose"))
+    assert train_run(plan, run).engine == "fit: as the study chose"
+    assert calibrate(make_plan(), make_run()).name in ("compiled", "graph")
+
+
+def test_run_reports_as_it_goes_and_ends_when_it_is_withdrawn(keras, make_plan, make_run, monkeypatch):
+    monkeypatch.setattr("search.training.engines.program._REPORT_SECONDS", 0.0)
+    told = []
+
+    def report(message):
+        told.append(message)
+        return len(told) < 3
+
+    run = make_run()
+    result = train_run(make_plan(epochs=40, engine="graph"), run, report)
+    assert (result.score, result.error) == (None, "withdrawn at epoch 3")
+    assert [(message.run, message.first_epoch, message.epoch) for message in told] == [(run, n, n) for n in (1, 2, 3)]
+    metric = [value for message in told for value in message.validation_metric]
+    np.testing.assert_array_equal(np.float32(metric), result.curve.validation_metric)
 
 
 def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan, make_run):

@@ -51,11 +51,11 @@ def processor_milliseconds(work, n_trials: int) -> Cost:
     return cost
 
 
-def score(plan, run):
+def score(plan, run, report):
     return RunResult(run, loss_of(run.configuration), epochs_trained=N_EPOCHS, best_epoch=N_EPOCHS)
 
 
-def score_and_curves(plan, run):
+def score_and_curves(plan, run, report):
     loss = loss_of(run.configuration)
     values = loss + np.random.default_rng(run.trial).random((4, N_EPOCHS), dtype=np.float32)
     train, validation, metric, stop = values

@@ -48,6 +48,6 @@ def measure(
     ]
 
 
-def sleep(plan, run):
+def sleep(plan, run, report):
     time.sleep(SLEEP_SECONDS)
     return RunResult(run, run.configuration.get("l2", 0.0), epochs_trained=1, best_epoch=1)

@@ -50,7 +50,6 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.scheduler.allowed-failures": 3,
             # No run waits behind another inside a worker: one that dies takes nobody else's run with it.
             "distributed.scheduler.worker-saturation": 1.0,
-            "distributed.admin.tick.interval": "1s",
             "distributed.admin.tick.limit": "60s",
             # Dask always opens a port for pages, in clear text; nothing is served there, and to nobody else.
             "distributed.scheduler.http.routes": [],
@@ -59,7 +58,8 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.worker.memory.target": False,
             # The streams between processes keep this many messages for those who debug Dask; a result is one.
             "distributed.admin.low-level-log-length": 16,
-            # Nobody looks at what these gather.
+            # Nobody looks at what these gather, 50 times a second and process by default.
+            "distributed.admin.tick.interval": "1s",
             "distributed.worker.profile.enabled": False,
             "distributed.admin.system-monitor.interval": "5s",
             "distributed.worker.memory.monitor-interval": "1s",

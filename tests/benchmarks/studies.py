@@ -27,6 +27,7 @@ family = "mlp"
 hidden = [500]
 [training]
 epochs = {n_epochs}
+engine = "{engine}"
 [space]
 {space}
 """
@@ -38,9 +39,13 @@ DROPOUT = "dropout = { low = 0.05, high = 0.6 }\n"
 PATIENCE = "patience = { low = 10, high = 400, log = true }\n"
 
 
-def study_text(n_trials: int, n_epochs: int, space: str, validation: str = TUTORIAL, window: int = 8) -> str:
+def study_text(
+    n_trials: int, n_epochs: int, space: str, validation: str = TUTORIAL, window: int = 8, engine: str = "auto"
+) -> str:
     """A study file."""
-    return _STUDY.format(n_trials=n_trials, n_epochs=n_epochs, space=space, validation=validation, window=window)
+    return _STUDY.format(
+        n_trials=n_trials, n_epochs=n_epochs, space=space, validation=validation, window=window, engine=engine
+    )
 
 
 def run_by_command(text: str, n_jobs: int) -> None:

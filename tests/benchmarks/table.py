@@ -52,8 +52,7 @@ def print_table(measured: Mapping[str, Measured]) -> None:
     table = Table(*HEADINGS)
     for line in _lines(measured):
         table.add_row(*_cells(line))
-    console = Console()
-    console.print(table, width=max(console.width, 170))
+    Console(width=max(Console().width, 170)).print(table)
 
 
 def write_results(measured: Mapping[str, Measured], folder: Path) -> None:

@@ -17,8 +17,9 @@ CHECKOUT = Path(__file__).parents[2]
 STUDY = """
 [study]
 name = "hurt"
-n_trials = 10
+n_trials = 14
 seed = 5
+pruner = "median"
 [data]
 source = "sklearn.make_moons"
 options = { n_samples = 60, noise = 0.2, random_state = 1 }
@@ -26,14 +27,14 @@ options = { n_samples = 60, noise = 0.2, random_state = 1 }
 validation = { method = "kfold", folds = 2 }
 [model]
 family = "mlp"
-hidden = [8]
+hidden = [64]
 [training]
-epochs = 12
-learning_rate = 0.01
+epochs = 20000  # about half a second a run
+learning_rate = 0.001
 [space]
 l2 = { low = 1e-5, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }
-patience = { low = 2, high = 8 }
+patience = { low = 500, high = 5000 }
 """
 
 
@@ -120,7 +121,8 @@ def unbroken(tmp_path_factory):
     launched = Launched(folder, "--n-jobs", "1")
     assert launched.wait() == 0, (folder / "stderr.txt").read_text()
     found = outcome(folder)
-    assert len(found) == 10
+    assert len(found) == 14
+    assert {"COMPLETE", "PRUNED"} == {state for _, state, _, _ in found}
     return found
 
 

@@ -54,21 +54,21 @@ def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_
 
 
 def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
-    first = launch()
+    first = launch("--n-trials", "50")  # long enough for a second one to start meanwhile
     first.wait_until_ended(1)
-    assert launch().wait(60) == 3
+    assert launch("--n-trials", "50").wait(60) == 3
     message = (tmp_path / "stderr.txt").read_text()
     assert f"process {first.process.pid}" in message
     assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "running"
     assert first.wait() == 0
-    assert look.outcome(tmp_path) == unbroken
+    assert look.outcome(tmp_path)[:14] == unbroken
 
 
 def test_stop_command_drains_a_running_study(launch, look, tmp_path, unbroken):
-    first = launch("--set", "study.window=2")
+    first = launch("--set", "study.window=2", "--n-trials", "50")
     first.wait_until_ended(1)
     assert look.stop(tmp_path).returncode == 0
     assert first.wait(60) == 0
-    assert 0 < len(look.outcome(tmp_path)) < 10
-    assert all(state == "COMPLETE" for _, state, _, _ in look.outcome(tmp_path))
+    assert 0 < len(look.outcome(tmp_path)) < 50
+    assert all(state in ("COMPLETE", "PRUNED") for _, state, _, _ in look.outcome(tmp_path))
     assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "stopped"

@@ -21,7 +21,7 @@ N_EPOCHS = 4000
 
 def measure(rounds: int = 3, n_trials: int = 1000) -> list[Line]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    text = study_text(n_trials, N_EPOCHS, L2 + DROPOUT + PATIENCE)
+    text = study_text(n_trials, N_EPOCHS, L2 + DROPOUT + PATIENCE, engine="fit")  # "auto" would train to choose
     peers = {
         "score alone": processor_milliseconds(lambda: run_here(text, n_jobs=1, train=score), n_trials),
         f"score and curves of {N_EPOCHS:,} epochs": processor_milliseconds(
@@ -29,7 +29,7 @@ def measure(rounds: int = 3, n_trials: int = 1000) -> list[Line]:
         ),
         "Optuna": processor_milliseconds(lambda: by_optuna(n_trials), n_trials),
     }
-    run_here(study_text(2, N_EPOCHS, L2), n_jobs=1, train=score)  # imports
+    run_here(study_text(2, N_EPOCHS, L2, engine="fit"), n_jobs=1, train=score)  # imports
     costs = side_by_side(peers, rounds, warm=False)
     peer = "study.optimize, RDBStorage on SQLite"
     unit = "ms of CPU a trial"

@@ -21,7 +21,7 @@ def measure(
     text = study_text(n_trials, n_epochs, L2 + DROPOUT)
     peers = {f"{n} workers": lambda n=n: run_here(text, n_jobs=n).seconds_a_trial() for n in (2, 1)}
     costs = side_by_side(peers, rounds, warm=False)
-    sleeping = study_text(n_sleeps, 1, L2 + DROPOUT, window=4 * n_sleepers)
+    sleeping = study_text(n_sleeps, 1, L2 + DROPOUT, window=4 * n_sleepers, engine="fit")
     spans = side_by_side({"span": lambda: run_here(sleeping, n_jobs=n_sleepers, train=sleep).span}, rounds, warm=False)
     ideal = n_sleeps * SLEEP_SECONDS / n_sleepers
     return [

@@ -69,6 +69,9 @@ def by_keras_tuner(rows, n_epochs):
             directory=folder,
         )
         tuner.search(**fitting(rows, n_epochs))
+        (trial,) = tuner.oracle.trials.values()
+    if trial.status != "COMPLETED":  # KerasTuner goes on after an error
+        raise RuntimeError(f"expected KerasTuner's trial to end well, received {trial.message}")
 
 
 def build(l2, dropout):

@@ -125,21 +125,22 @@ class PoolPlugin(WorkerPlugin):
         leave with results which then have to be computed again.
         """
         worker = self._worker
-        if worker.status != Status.running:
+        before = worker.status
+        if before not in (Status.running, Status.paused):
             return
         worker.status = Status.closing_gracefully
         while worker.state.executing:
             await asyncio.sleep(_LOOK_SECONDS)
         given_up = time.monotonic() + _FETCH_SECONDS
-        while worker.data and time.monotonic() < given_up:
+        while worker.data:
+            if time.monotonic() > given_up:  # the pool is busy, or it is another's; after the next item once more
+                worker.status = before
+                return
             await asyncio.sleep(_LOOK_SECONDS)
-        retired = await worker.scheduler.retire_workers(
+        await worker.scheduler.retire_workers(
             workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"renew-{uuid.uuid4().hex}"
         )
-        if worker.address in retired:
-            await worker.close(nanny=False, reason="its memory grew")
-        else:  # nobody else could hold its results; after the next item it is tried again
-            worker.status = Status.running
+        await worker.close(nanny=False, reason="its memory grew")
 
 
 class _Line:

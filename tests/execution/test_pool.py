@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-import time
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,21 +13,14 @@ import pytest
 from distributed import LocalCluster
 
 from search.errors import UsageError
-from search.execution import open_pool
+from search.execution import Done, open_pool
+from tests.execution.listening import gather
 
 # Workers cannot import this file: what it defines travels by value.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
-def gather(pool, n_items, timeout_seconds=60):
-    deadline = time.monotonic() + timeout_seconds
-    done = {}
-    while len(done) < n_items and time.monotonic() < deadline:
-        done |= {one.item: one for one in pool.wait(0.5)}
-    return done
-
-
-def work(shared, item):
+def work(shared, item, report):
     kind, number = item
     marker = Path(shared["folder"]) / str(number)
     if kind == "dies once" and not marker.exists():
@@ -37,25 +30,51 @@ def work(shared, item):
         os._exit(1)
     if kind == "raises":
         raise ValueError("bad item\nmore words")
+    if kind == "cannot travel":
+        return threading.Lock()
+    if kind == "large":
+        return bytes(3_000_000)
     return number * shared["factor"]
 
 
 def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):
     items = [("fine", n) for n in range(6)]
-    items += [("dies once", 10), ("always dies", 11), ("raises", 12), ("dies once", 13)]
+    items += [
+        ("dies once", 10),
+        ("always dies", 11),
+        ("raises", 12),
+        ("dies once", 13),
+        ("cannot travel", 14),
+        ("large", 15),
+    ]
     with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=2) as pool:
         assert pool.n_workers == 2
         for item in items:
             pool.submit(item)
         done = gather(pool, len(items))
+    large = ("large", 15)
+    assert done.pop(large) == Done(large, bytes(3_000_000))
     assert {item: one.value for item, one in done.items() if one.error is None} == {
         item: item[1] * 3 for item in items if item[0] in ("fine", "dies once")
     }
     assert done["always dies", 11].error == "its worker died each time it was tried (out of memory, or killed)"
+    assert done["always dies", 11].worker_died
     assert done["raises", 12].error == "ValueError: bad item"
+    assert done["cannot travel", 14].error == "TypeError: cannot pickle '_thread.lock' object"
 
 
-def environment(shared, item):
+def square(shared, item, report):
+    return shared["factor"] * item * item
+
+
+def test_item_may_have_a_function_of_its_own(tmp_path):
+    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=1) as pool:
+        pool.submit(5, square)
+        pool.submit(("fine", 5))
+        assert {one.value for one in gather(pool, 2).values()} == {75, 15}
+
+
+def environment(shared, item, report):
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     return [os.environ[name] for name in names]
 
@@ -94,7 +113,9 @@ def test_worker_that_joins_late_has_the_shared_value():
             cluster.scale(1)
 
         address = cluster.scheduler_address
-        with open_pool(lambda shared, item: shared + item, 40, n_workers=1, scheduler=address, on_waiting=grow) as pool:
+        with open_pool(
+            lambda shared, item, report: shared + item, 40, n_workers=1, scheduler=address, on_waiting=grow
+        ) as pool:
             pool.submit(2)
             assert gather(pool, 1)[2].value == 42
     assert waited == [True]

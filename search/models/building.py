@@ -43,13 +43,14 @@ class OpenModel:
     @contextlib.contextmanager
     def filled(self, values: Mapping[str, Any]) -> Iterator[keras.Model]:
         """The model with a value, a number or a scalar tensor, in each slot; slots without one are off."""
+        before = [getattr(thing, attribute) for thing, attribute, _ in self.slots]
         try:
             for thing, attribute, slot in self.slots:
                 setattr(thing, attribute, values.get(slot.name, slot.off))
             yield self.model
         finally:
-            for thing, attribute, slot in self.slots:
-                setattr(thing, attribute, slot.off)
+            for (thing, attribute, _), value in zip(self.slots, before, strict=True):
+                setattr(thing, attribute, value)
 
 
 def build_open_model(architecture: Architecture) -> OpenModel:

@@ -29,23 +29,19 @@ hidden = [500]
 epochs = {n_epochs}
 engine = "{engine}"
 [space]
-{space}
+l2 = {{ low = 1e-6, high = 1e-1, log = true }}
+dropout = {{ low = 0.05, high = 0.6 }}
+# Never off: a trial that repeats another one's choice is not trained again, and every trial is to count.
+"training.learning_rate" = {{ low = 5e-4, high = 2e-3, log = true }}
 """
 
 TUTORIAL = '{ method = "head", train = 30 }'
 FIVE_FOLDS = '{ method = "kfold", folds = 5 }'
-L2 = "l2 = { low = 1e-6, high = 1e-1, log = true }\n"
-DROPOUT = "dropout = { low = 0.05, high = 0.6 }\n"
-PATIENCE = "patience = { low = 10, high = 400, log = true }\n"
 
 
-def study_text(
-    n_trials: int, n_epochs: int, space: str, validation: str = TUTORIAL, window: int = 8, engine: str = "auto"
-) -> str:
+def study_text(n_trials: int, n_epochs: int, validation: str = TUTORIAL, window: int = 8, engine: str = "auto") -> str:
     """A study file."""
-    return _STUDY.format(
-        n_trials=n_trials, n_epochs=n_epochs, space=space, validation=validation, window=window, engine=engine
-    )
+    return _STUDY.format(n_trials=n_trials, n_epochs=n_epochs, validation=validation, window=window, engine=engine)
 
 
 def run_by_command(text: str, n_jobs: int) -> None:

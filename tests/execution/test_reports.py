@@ -9,7 +9,8 @@ import cloudpickle
 import pytest
 from distributed import LocalCluster
 
-from search.execution import Done, Reported, open_pool, pool as pool_module
+from search.execution import Done, Reported, open_pool
+from search.execution import pool as pool_module
 from tests.execution.listening import listen, wait_until
 
 # Workers cannot import this file: what it defines travels by value.

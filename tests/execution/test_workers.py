@@ -11,7 +11,7 @@ from distributed import LocalCluster
 
 from search.execution import Done, open_pool
 from search.execution.gpus import assign_gpu, list_gpus
-from tests.execution.listening import gather, listen
+from tests.execution.listening import gather, listen, wait_until
 
 # Workers cannot import this file: what it defines travels by value.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -71,7 +71,7 @@ def test_worker_that_grows_is_renewed_and_every_item_runs_once(tmp_path, n_worke
         for item in range(n_items):
             pool.submit(item)
         done = gather(pool, n_items)
-        assert pool.n_workers == n_workers
+        wait_until(lambda: pool.n_workers == n_workers)
     assert done == {item: Done(item, bytes(value_bytes)) for item in range(n_items)}
     ran = [path.read_text().split() for path in tmp_path.glob("item-*")]
     assert [len(one) for one in ran] == [1] * n_items

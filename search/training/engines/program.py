@@ -11,6 +11,7 @@ room up have weight 0 in every mean.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ from search.training.engines._initial import Weights, initial_weights
 from search.training.engines._metrics import weighted_metric
 from search.training.engines._orders import epoch_orders, epochs_in_block
 from search.training.recent import Recent
+from search.training.session import sums_left_alone
 
 if TYPE_CHECKING:
     import keras
@@ -63,6 +65,10 @@ class Program:
 
         self._opened = build_open_model(job.open)
         self._model = self._opened.model
+        # Penalties are computed apart from the layers; without theirs, `model.losses` are those of activations.
+        self._regularizers = [weight.regularizer for weight in self._model.trainable_variables]
+        for weight in self._model.trainable_variables:
+            weight.regularizer = None
         self._loss = keras.losses.get(job.plain.loss)
         self._metric_name = job.metric.name
         self._optimizer = make_optimizer(job.training)
@@ -78,6 +84,8 @@ class Program:
         self._orders: Recent[tuple[int, int, int], tf.Tensor] = Recent(16)
         self._starts: Recent[int, list[tf.Tensor]] = Recent(16)
         self._start = tf.function(self._assign_start, autograph=False)
+        # Weight by weight the work of penalties and optimizer is a dozen passes over memory, which XLA makes one of.
+        self._update = tf.function(self._update_weights, autograph=False, jit_compile=True)
         self._run = tf.function(self._run_epochs, autograph=False, jit_compile=True if compiled else None)
         self._finish = tf.function(self._read_kept, autograph=False)
         self.seconds_per_epoch: float | None = None
@@ -89,6 +97,10 @@ class Program:
 
     def train(self, job: Job, watch: Watch) -> Outcome:
         """Train one job to its end."""
+        with sums_left_alone():
+            return self._train(job, watch)
+
+    def _train(self, job: Job, watch: Watch) -> Outcome:
         rows, values, state = self._rows_of(job), self._values_of(job), self._begin(job)
         pieces: list[npt.NDArray[np.float32]] = []
         n_done = n_reported = 0
@@ -214,21 +226,15 @@ class Program:
 
     def _read_kept(self, values: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """The trainable weights that were kept, by path, and the sum of their penalties."""
-        import tensorflow as tf
-
         kept = {id(weight): value for weight, value in zip(self._model.weights, self._kept, strict=True)}
         with self._filled(values):
-            penalties = [
-                tf.cast(weight.regularizer(kept[id(weight)]), tf.float32)
-                for weight in self._model.trainable_variables
-                if weight.regularizer is not None
-            ]
+            penalty = self._penalty([kept[id(weight)] for weight in self._model.trainable_variables])
         paths = {
             f"{layer.name}/{weight.name}": kept[id(weight)].read_value()
             for layer in self._model.layers
             for weight in layer.trainable_weights
         }
-        return paths, tf.add_n([tf.constant(0.0), *penalties])
+        return paths, penalty
 
     def _filled(self, values: tf.Tensor) -> AbstractContextManager[keras.Model]:
         return self._opened.filled({name: values[index] for index, (name, _) in enumerate(self._slots)})
@@ -265,7 +271,8 @@ class Program:
 
         def one_epoch(state: _State, curve: tf.Tensor) -> tuple[_State, tf.Tensor]:
             index = state.epoch % self._n_epochs
-            train_loss, total = self._train_epoch(rows, orders[index], state.epoch, seed)
+            train_loss, total = self._train_epoch(rows, orders[index], values, state.epoch, seed)
+            total += self._penalty([weight.value for weight in self._model.trainable_variables])
             state, recorded = self._judge(rows, state, patience, train_loss, total)
             return state, tf.tensor_scatter_nd_update(curve, [[index]], [recorded])
 
@@ -274,9 +281,9 @@ class Program:
         return state, curve
 
     def _train_epoch(
-        self, rows: _Rows, order: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
+        self, rows: _Rows, order: tf.Tensor, values: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """One pass over the rows; the mean data loss, and a number that is finite if every step's total loss is."""
+        """One pass over the rows; the mean data loss, and a number that is finite if every step's loss is."""
         import tensorflow as tf
 
         size = self._batch_size
@@ -286,7 +293,9 @@ class Program:
             batch = tf.slice(order, [step * size], [size])
             weight = tf.cast(step * size + tf.range(size) < rows.n_train, tf.float32)
             with noise.noise_step(noise.step_key(seed, tf.cast(epoch * n_steps + step, tf.uint32))):
-                batch_losses, batch_total = self._step(tf.gather(rows.x, batch), tf.gather(rows.y, batch), weight)
+                batch_losses, batch_total = self._step(
+                    tf.gather(rows.x, batch), tf.gather(rows.y, batch), weight, values
+                )
             return step + 1, losses + batch_losses, total + batch_total
 
         zero = tf.constant(0.0)
@@ -296,18 +305,40 @@ class Program:
             _, losses, total = tf.while_loop(lambda step, *_: step < n_steps, one_step, (tf.constant(0), zero, zero))
         return losses / tf.cast(rows.n_train, tf.float32), total
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One step of the optimizer; the sum of the rows' data losses, and the loss that was minimized."""
+    def _step(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """One step of the optimizer; the sum of the rows' data losses, and the loss but for penalties on weights."""
         import tensorflow as tf
 
-        variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
             predicted = self._model(x, training=True)
             losses = _summed(self._loss(y, tf.cast(predicted, tf.float32)), weight)
             total = tf.add_n([losses / tf.reduce_sum(weight), *(tf.cast(p, tf.float32) for p in self._model.losses)])
-        gradients = tape.gradient(total, [variable.value for variable in variables])
-        self._optimizer.apply(gradients, variables)
+        gradients = tape.gradient(total, [variable.value for variable in self._model.trainable_variables])
+        self._update(gradients, values)
         return losses, total
+
+    def _update_weights(self, gradients: list[tf.Tensor], values: tf.Tensor) -> None:
+        """Add the penalties' gradients, and let the optimizer take its step.
+
+        The penalties themselves are not computed: their sums would take as long as all the rest here.
+        """
+        import tensorflow as tf
+
+        variables = self._model.trainable_variables
+        with self._filled(values), tf.GradientTape() as tape:
+            penalty = self._penalty([variable.value for variable in variables])
+        of_penalty = tape.gradient(penalty, [variable.value for variable in variables])
+        pairs = zip(gradients, of_penalty, strict=True)
+        total = [first if second is None else first + second for first, second in pairs]
+        self._optimizer.apply(total, variables)
+
+    def _penalty(self, weights: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The sum of the penalties of trainable weights with these values."""
+        import tensorflow as tf
+
+        pairs = zip(self._regularizers, weights, strict=True)
+        penalties = [tf.cast(regularizer(weight), tf.float32) for regularizer, weight in pairs if regularizer]
+        return tf.add_n([tf.constant(0.0), *penalties])
 
     def _judge(
         self, rows: _Rows, state: _State, patience: tf.Tensor, train_loss: tf.Tensor, total: tf.Tensor

@@ -8,7 +8,7 @@ import optuna
 
 from search.records import Curve, RunResult
 from tests.benchmarks.comparison import Cost, Line, side_by_side
-from tests.benchmarks.studies import DROPOUT, L2, PATIENCE, run_here, study_text
+from tests.benchmarks.studies import run_here, study_text
 
 LIMITED_BY = ""
 
@@ -21,7 +21,7 @@ N_EPOCHS = 4000
 
 def measure(rounds: int = 3, n_trials: int = 1000) -> list[Line]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    text = study_text(n_trials, N_EPOCHS, L2 + DROPOUT + PATIENCE, engine="fit")  # "auto" would train to choose
+    text = study_text(n_trials, N_EPOCHS, engine="fit")  # "auto" would train to choose
     peers = {
         "score alone": processor_milliseconds(lambda: run_here(text, n_jobs=1, train=score), n_trials),
         f"score and curves of {N_EPOCHS:,} epochs": processor_milliseconds(
@@ -29,7 +29,7 @@ def measure(rounds: int = 3, n_trials: int = 1000) -> list[Line]:
         ),
         "Optuna": processor_milliseconds(lambda: by_optuna(n_trials), n_trials),
     }
-    run_here(study_text(2, N_EPOCHS, L2, engine="fit"), n_jobs=1, train=score)  # imports
+    run_here(study_text(2, N_EPOCHS, engine="fit"), n_jobs=1, train=score)  # imports
     costs = side_by_side(peers, rounds, warm=False)
     peer = "study.optimize, RDBStorage on SQLite"
     unit = "ms of CPU a trial"
@@ -57,10 +57,8 @@ def score(plan, run, report):
 
 def score_and_curves(plan, run, report):
     loss = loss_of(run.configuration)
-    values = loss + np.random.default_rng(run.trial).random((4, N_EPOCHS), dtype=np.float32)
-    train, validation, metric, stop = values
-    curve = Curve(train, validation, metric, stop if "patience" in run.configuration else ())
-    return RunResult(run, loss, curve=curve, epochs_trained=N_EPOCHS, best_epoch=N_EPOCHS)
+    values = loss + np.random.default_rng(run.trial).random((3, N_EPOCHS), dtype=np.float32)
+    return RunResult(run, loss, curve=Curve(*values), epochs_trained=N_EPOCHS, best_epoch=N_EPOCHS)
 
 
 def loss_of(configuration):
@@ -72,7 +70,7 @@ def by_optuna(n_trials):
         configuration = {
             "l2": trial.suggest_float("l2", 1e-6, 1e-1, log=True),
             "dropout": trial.suggest_float("dropout", 0.05, 0.6),
-            "patience": trial.suggest_int("patience", 10, 400, log=True),
+            "training.learning_rate": trial.suggest_float("training.learning_rate", 5e-4, 2e-3, log=True),
         }
         return loss_of(configuration)
 

@@ -4,7 +4,7 @@ import time
 
 from search.records import RunResult
 from tests.benchmarks.comparison import Line, side_by_side
-from tests.benchmarks.studies import DROPOUT, L2, run_here, study_text
+from tests.benchmarks.studies import run_here, study_text
 
 LIMITED_BY = ""
 
@@ -18,10 +18,10 @@ SLEEP_SECONDS = 0.5
 def measure(
     rounds: int = 3, n_trials: int = 400, n_epochs: int = 4000, n_sleepers: int = 16, n_sleeps: int = 640
 ) -> list[Line]:
-    text = study_text(n_trials, n_epochs, L2 + DROPOUT)
+    text = study_text(n_trials, n_epochs)
     peers = {f"{n} workers": lambda n=n: run_here(text, n_jobs=n).seconds_a_trial() for n in (2, 1)}
     costs = side_by_side(peers, rounds, warm=False)
-    sleeping = study_text(n_sleeps, 1, L2 + DROPOUT, window=4 * n_sleepers, engine="fit")
+    sleeping = study_text(n_sleeps, 1, window=4 * n_sleepers, engine="fit")
     spans = side_by_side({"span": lambda: run_here(sleeping, n_jobs=n_sleepers, train=sleep).span}, rounds, warm=False)
     ideal = n_sleeps * SLEEP_SECONDS / n_sleepers
     return [

@@ -9,7 +9,7 @@ import optuna
 from search.data import prepare
 from search.training.session import start_tensorflow
 from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
-from tests.benchmarks.studies import DROPOUT, FIVE_FOLDS, L2, prepared, run_here, study_text
+from tests.benchmarks.studies import FIVE_FOLDS, prepared, run_here, study_text
 
 LIMITED_BY = ""
 
@@ -23,7 +23,7 @@ N_FOLDS = 5
 def measure(rounds: int = 3, n_trials: int = 60, n_epochs: int = 200) -> list[Line]:
     start_tensorflow()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    text = study_text(n_trials, n_epochs, L2 + DROPOUT, FIVE_FOLDS)
+    text = study_text(n_trials, n_epochs, FIVE_FOLDS)
     plan = prepared(text).plan
     rows = prepare(plan.dataset, plan.folds[0], keep_stop=False)
     once_it_runs = []
@@ -51,7 +51,11 @@ def measure(rounds: int = 3, n_trials: int = 60, n_epochs: int = 200) -> list[Li
 
 def by_optuna(rows, n_epochs):
     def objective(trial):
-        model = build(trial.suggest_float("l2", 1e-6, 1e-1, log=True), trial.suggest_float("dropout", 0.05, 0.6))
+        model = build(
+            trial.suggest_float("l2", 1e-6, 1e-1, log=True),
+            trial.suggest_float("dropout", 0.05, 0.6),
+            trial.suggest_float("learning_rate", 5e-4, 2e-3, log=True),
+        )
         return model.fit(**fitting(rows, n_epochs)).history["val_loss"][-1]
 
     optuna.create_study(sampler=optuna.samplers.TPESampler(seed=1)).optimize(objective, n_trials=1)
@@ -62,7 +66,11 @@ def by_keras_tuner(rows, n_epochs):
 
     with tempfile.TemporaryDirectory() as folder:
         tuner = keras_tuner.RandomSearch(
-            lambda hp: build(hp.Float("l2", 1e-6, 1e-1, sampling="log"), hp.Float("dropout", 0.05, 0.6)),
+            lambda hp: build(
+                hp.Float("l2", 1e-6, 1e-1, sampling="log"),
+                hp.Float("dropout", 0.05, 0.6),
+                hp.Float("learning_rate", 5e-4, 2e-3, sampling="log"),
+            ),
             objective="val_loss",
             max_trials=1,
             seed=1,
@@ -74,7 +82,7 @@ def by_keras_tuner(rows, n_epochs):
         raise RuntimeError(f"expected KerasTuner's trial to end well, received {trial.message}")
 
 
-def build(l2, dropout):
+def build(l2, dropout, learning_rate):
     model = keras.Sequential(
         [
             keras.Input((2,)),
@@ -83,7 +91,7 @@ def build(l2, dropout):
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile("adam", "binary_crossentropy")
+    model.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy")
     return model
 
 

@@ -6,7 +6,7 @@ from search.spec import TrainingSection
 from search.training.session import start_tensorflow
 from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
 from tests.benchmarks.jobs import by_fit, make_job, mlp, moons
-from tests.benchmarks.studies import DROPOUT, L2, run_by_command, study_text
+from tests.benchmarks.studies import run_by_command, study_text
 
 LIMITED_BY = ""
 
@@ -17,8 +17,7 @@ TINY = {"rounds": 1, "n_trials": 2, "n_epochs": 10, "n_fit_epochs": 1}
 
 def measure(rounds: int = 3, n_trials: int = 1000, n_epochs: int = 4000, n_fit_epochs: int = 60) -> list[Line]:
     start_tensorflow()
-    # Without patience: it would leave most of the epochs out.
-    text = study_text(n_trials, n_epochs, L2 + DROPOUT)
+    text = study_text(n_trials, n_epochs)
     n_jobs = len(os.sched_getaffinity(0))
     fit = by_fit(make_job(moons(), mlp(2, (500,), 1), {"l2": 1e-3}, TrainingSection()))
     fit(1)
@@ -30,7 +29,7 @@ def measure(rounds: int = 3, n_trials: int = 1000, n_epochs: int = 4000, n_fit_e
     return [
         Line(
             "study",
-            f"{n_trials:,} trials of {n_epochs:,} epochs, L2 and dropout, {n_jobs} workers",
+            f"{n_trials:,} trials of {n_epochs:,} epochs, 3 parameters, {n_jobs} workers",
             f"one run of fit, {n_epochs:,} epochs",
             "s",
             costs["regsearch"],

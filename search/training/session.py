@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 
 def start_tensorflow() -> None:
@@ -65,7 +66,7 @@ def _xla_flags(given: str, features: frozenset[str]) -> str:
 
 def _processor_features() -> frozenset[str]:
     """What Linux says that the processor can; nothing on other systems."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+    with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
     return frozenset()
 

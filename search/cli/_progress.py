@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from search.tuning.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 1.0
+_SECONDS_OF_SILENCE = 10.0  # after which a run that is still going is worth a line
 
 
 class Display(Protocol):
@@ -85,6 +86,13 @@ def time_words(progress: Progress) -> str:
     return f"{speed}, {_duration(progress.seconds_left)} left"
 
 
+def report_words(report: RunReport, prepared: PreparedStudy) -> str:
+    """How far a long run is."""
+    epochs = prepared.spec.configured(report.run.configuration).training.epochs
+    metric = f"{prepared.metric} {cell(report.validation_metric[-1])}"
+    return f"trial {report.run.trial}, fold {report.run.fold}: epoch {report.epoch} of {epochs}, {metric}"
+
+
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -114,14 +122,20 @@ class _Quiet:
 
 
 class _Lines(_Quiet):
-    """A line a trial, at most one a second; new best scores and the last trial always."""
+    """A line a trial, at most one a second; new best scores and the last trial always. A long run tells where it is."""
 
     def __init__(self, prepared: PreparedStudy) -> None:
         self._prepared = prepared
-        self._last_line = 0.0
+        self._last_line = time.monotonic()
 
     def started(self, progress: Progress, workers: int) -> None:
         click.echo(_opening(self._prepared, progress, workers), err=True)
+
+    def run_reported(self, report: RunReport) -> None:
+        now = time.monotonic()
+        if now - self._last_line >= _SECONDS_OF_SILENCE:
+            self._last_line = now
+            click.echo(report_words(report, self._prepared), err=True)
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         now = time.monotonic()
@@ -153,6 +167,7 @@ class _Live(_Quiet):
         )
         self._task = self._bars.add_task("", total=prepared.n_trials, time="")
         self._words = "starting workers"
+        self._running = ""
         self._runs = 0
         self._live = Live(get_renderable=self._render, console=self._console, transient=True)
         self._live.start()
@@ -161,7 +176,8 @@ class _Live(_Quiet):
         from rich.console import Group
         from rich.text import Text
 
-        return Group(self._bars, Text(f"  {self._words}", overflow="fold"))
+        lines = [f"  {words}" for words in (self._words, self._running) if words]
+        return Group(self._bars, Text("\n".join(lines), overflow="fold"))
 
     def note(self, message: str) -> None:
         self._console.print(message, markup=False)
@@ -171,7 +187,11 @@ class _Live(_Quiet):
         self._words = "first runs (Keras is being loaded)"
         self._bars.update(self._task, completed=progress.done)
 
+    def run_reported(self, report: RunReport) -> None:
+        self._running = report_words(report, self._prepared)
+
     def run_ended(self, result: RunResult) -> None:
+        self._running = ""
         self._runs += 1
         if self._runs < self._prepared.runs_per_trial:
             self._words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"

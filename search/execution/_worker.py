@@ -119,7 +119,7 @@ class PoolPlugin(WorkerPlugin):
             self._worker.loop.add_callback(self._renew)
 
     async def _renew(self) -> None:
-        """Let the nanny start this process anew, once nothing runs here and no result is left to fetch.
+        """Have the nanny start this process anew, once nothing runs here and no result is left to fetch.
 
         It is `Worker.close_gracefully(restart=True)`, except that it takes no item from now on, and that it does not
         leave with results which then have to be computed again.
@@ -137,10 +137,13 @@ class PoolPlugin(WorkerPlugin):
                 worker.status = before
                 return
             await asyncio.sleep(_LOOK_SECONDS)
-        await worker.scheduler.retire_workers(
-            workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"renew-{uuid.uuid4().hex}"
-        )
-        await worker.close(nanny=False, reason="its memory grew")
+        # The answer never comes: the nanny ends this process. And the pool may close first.
+        with contextlib.suppress(OSError, RuntimeError):
+            await worker.scheduler.retire_workers(
+                workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"renew-{uuid.uuid4().hex}"
+            )
+            async with worker.rpc(worker.nanny) as nanny:
+                await nanny.restart(reason="its memory grew")
 
 
 class _Line:

@@ -272,21 +272,20 @@ def open_pool(
 
 @contextlib.contextmanager
 def _connect(n_workers: int, scheduler: str | None) -> Iterator[Client]:
-    from distributed import Client
-
+    from search.execution._client import ClosedOnFailureClient
     from search.execution.local import start_local_cluster
 
     if scheduler is None:
         with contextlib.ExitStack() as stack:
             try:
                 cluster = stack.enter_context(start_local_cluster(n_workers))
-                client = stack.enter_context(_Quietly(Client(cluster)))
+                client = stack.enter_context(_Quietly(ClosedOnFailureClient(cluster)))
             except (OSError, RuntimeError, TimeoutError) as error:
                 raise _not_started(error) from error
             yield client
         return
     try:
-        client = Client(scheduler, timeout=_CONNECT_SECONDS)
+        client = ClosedOnFailureClient(scheduler, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             Problem(

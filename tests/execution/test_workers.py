@@ -27,7 +27,7 @@ class WarmUp:
         self.folder = str(folder)
 
     def __call__(self):
-        time.sleep(0.5)
+        time.sleep(0.3)
         (Path(self.folder) / f"warm-{os.getpid()}").touch(exist_ok=False)
         raise ImportError("no such package")
 

@@ -37,8 +37,8 @@ def assert_agree(first, second, relative=1e-4):
 @pytest.mark.parametrize("net", ["mlp", "cnn", "lstm"])
 @pytest.mark.parametrize("batch_size", [7, 64])
 def test_engines_agree_after_fifty_epochs_of_adam(keras, make_net_job, make_run, net, batch_size):
-    for configuration in ({}, {"l1": 1e-3, "l2": 1e-2}, {"l2": 1e-3, "output_l2": 1e-2, "patience": 4}):
-        job = make_net_job(net, make_run(**configuration), epochs=50, batch_size=batch_size)
+    for configuration in ({}, {"l1": 1e-4, "l2": 1e-2}, {"l2": 1e-3, "output_l2": 1e-2, "patience": 4}):
+        job = make_net_job(net, make_run(**configuration), epochs=50, batch_size=batch_size, learning_rate=0.002)
         by_fit = train(ENGINES["fit"], job)
         for name in ("compiled", "graph"):
             assert_agree(train(ENGINES[name], job), by_fit)

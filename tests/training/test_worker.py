@@ -147,7 +147,7 @@ def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation
 
 def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run):
     counts = []
-    for width in range(2, 18):
+    for width in range(2, 13):
         assert train_run(make_plan(epochs=1, hidden=(width,), engine="graph"), make_run()).error is None
         gc.collect()
         counts.append(sum(type(kept).__name__ == "Program" for kept in gc.get_objects()))

@@ -39,7 +39,8 @@ class LoopEngine:
     def seconds_per_epoch(self, job: Job) -> float:
         """Wall time of one epoch, measured on a few of them; the program made for it is kept."""
         program = self._program(job)
-        program.train(_shortened(job, 1), keep_going)  # compiles
+        if not program.n_compilations:
+            program.train(_shortened(job, 1), keep_going)
         n_epochs = 1
         while True:
             program.train(_shortened(job, n_epochs), keep_going)

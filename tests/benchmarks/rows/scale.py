@@ -3,6 +3,8 @@
 import time
 
 from search.records import RunResult
+from search.training import train_run
+from search.tuning.coordinator import Train
 from tests.benchmarks.comparison import Line, side_by_side
 from tests.benchmarks.studies import run_here, study_text
 
@@ -10,16 +12,19 @@ LIMITED_BY = ""
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200, "n_sleeps": 320}
-TINY = {"rounds": 1, "n_trials": 4, "n_epochs": 10, "n_sleepers": 2, "n_sleeps": 8}
-
 SLEEP_SECONDS = 0.5
 
 
 def measure(
-    rounds: int = 3, n_trials: int = 400, n_epochs: int = 4000, n_sleepers: int = 16, n_sleeps: int = 640
+    rounds: int = 3,
+    n_trials: int = 400,
+    n_epochs: int = 4000,
+    n_sleepers: int = 16,
+    n_sleeps: int = 640,
+    train: Train = train_run,
 ) -> list[Line]:
-    text = study_text(n_trials, n_epochs)
-    peers = {f"{n} workers": lambda n=n: run_here(text, n_jobs=n).seconds_a_trial() for n in (2, 1)}
+    text = study_text(n_trials, n_epochs, engine="compiled")
+    peers = {f"{n} workers": lambda n=n: run_here(text, n_jobs=n, train=train).seconds_a_trial() for n in (2, 1)}
     costs = side_by_side(peers, rounds, warm=False)
     sleeping = study_text(n_sleeps, 1, window=4 * n_sleepers, engine="fit")
     spans = side_by_side({"span": lambda: run_here(sleeping, n_jobs=n_sleepers, train=sleep).span}, rounds, warm=False)
@@ -51,3 +56,6 @@ def measure(
 def sleep(plan, run, report):
     time.sleep(SLEEP_SECONDS)
     return RunResult(run, run.configuration.get("l2", 0.0), epochs_trained=1, best_epoch=1)
+
+
+TINY = {"rounds": 1, "n_trials": 4, "n_sleepers": 2, "n_sleeps": 8, "train": sleep}

@@ -1,0 +1,23 @@
+"""The connection to a scheduler that may not answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import Client
+
+
+class ClosedOnFailureClient(Client):
+    """A client that closes itself when it cannot connect.
+
+    Dask leaves that to the garbage collector, which may come while the next client starts, in the middle of a
+    section that closing has to enter as well: both then wait for ever.
+    """
+
+    def start(self, **options: Any) -> None:
+        """Connect, as `Client` does."""
+        try:
+            super().start(**options)
+        except Exception:
+            self.close()
+            raise

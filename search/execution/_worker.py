@@ -137,12 +137,15 @@ class PoolPlugin(WorkerPlugin):
                 worker.status = before
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+        # A heartbeat that the scheduler no longer knows makes a worker close, and tell its nanny to end as well; a
+        # worker that knows of none is started again whatever closed it.
+        address, worker.nanny = worker.nanny, None
         # The answer never comes: the nanny ends this process. And the pool may close first.
         with contextlib.suppress(OSError, RuntimeError):
             await worker.scheduler.retire_workers(
                 workers=[worker.address], close_workers=False, remove=True, stimulus_id=f"renew-{uuid.uuid4().hex}"
             )
-            async with worker.rpc(worker.nanny) as nanny:
+            async with worker.rpc(address) as nanny:
                 await nanny.restart(reason="its memory grew")
 
 

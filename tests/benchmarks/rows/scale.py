@@ -8,7 +8,7 @@ from search.tuning.coordinator import Train
 from tests.benchmarks.comparison import Line, side_by_side
 from tests.benchmarks.studies import run_here, study_text
 
-LIMITED_BY = ""
+LIMITED_BY = "the coordinator and Dask's scheduler, which share the two cores with the two workers."
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200, "n_sleeps": 320}

@@ -11,7 +11,10 @@ from search.training.session import start_tensorflow
 from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
 from tests.benchmarks.studies import FIVE_FOLDS, prepared, run_here, study_text
 
-LIMITED_BY = ""
+LIMITED_BY = (
+    "the start of the worker (TensorFlow's import, tracing and compiling); once it runs, a few ms of Dask and "
+    "Python a run."
+)
 
 FULL = {}
 QUICK = {"rounds": 1}

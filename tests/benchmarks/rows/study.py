@@ -8,7 +8,10 @@ from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
 from tests.benchmarks.jobs import by_fit, make_job, mlp, moons
 from tests.benchmarks.studies import run_by_command, study_text
 
-LIMITED_BY = ""
+LIMITED_BY = (
+    "training: two workers fill both cores, which they share with the coordinator; its start takes some "
+    "seconds of TensorFlow's import and XLA's compilation."
+)
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200}

@@ -140,6 +140,16 @@ class Storage:
             raise self._deleted(study_id)
         return requested
 
+    def remember(self, study_id: int, key: str, value: Any) -> None:
+        """Keep a JSON-ready value with a study, in place of the one before; Optuna shows it as `regsearch:KEY`."""
+        with self._writing() as connection:
+            studies.write_attribute(connection, study_id, key, value)
+
+    def recall(self, study_id: int, key: str) -> Any:
+        """The value that `remember` kept; None when there is none."""
+        with self._reading() as connection:
+            return studies.read_attribute(connection, study_id, key)
+
     # Trials
 
     def trials(self, study_id: int) -> list[Trial]:

@@ -16,6 +16,8 @@ from search.records import Coordinator, Direction, StudyRecord
 from search.storage import optuna_tables, tables
 
 _VERSIONS_OF = ("regsearch", "optuna", "keras", "tensorflow", "numpy", "scikit-learn")
+
+_PREFIX = "regsearch:"  # of the attributes of a study that Optuna shows
 _DIRECTIONS: Mapping[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
 
 
@@ -74,7 +76,7 @@ def insert_study(
     connection.execute(
         sa.insert(optuna_tables.study_directions).values(study_id=study_id, objective=0, direction=direction.upper())
     )
-    shown = {"regsearch:metric": metric, "regsearch:data_sha256": data_sha256}
+    shown = {f"{_PREFIX}metric": metric, f"{_PREFIX}data_sha256": data_sha256}
     connection.execute(
         sa.insert(optuna_tables.study_user_attributes),
         [{"study_id": study_id, "key": key, "value_json": json.dumps(value)} for key, value in shown.items()],
@@ -98,6 +100,23 @@ def update_study(connection: sa.Connection, study_id: int, **values: int | bool)
     """Set columns of our row; False when the study is gone."""
     result = connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == study_id).values(**values))
     return result.rowcount == 1
+
+
+def write_attribute(connection: sa.Connection, study_id: int, key: str, value: Any) -> None:
+    """Set one of Optuna's user attributes of a study."""
+    attributes = optuna_tables.study_user_attributes
+    row = {"study_id": study_id, "key": f"{_PREFIX}{key}"}
+    this = (attributes.c.study_id == study_id) & (attributes.c.key == row["key"])
+    connection.execute(sa.delete(attributes).where(this))
+    connection.execute(sa.insert(attributes), [{**row, "value_json": json.dumps(value)}])
+
+
+def read_attribute(connection: sa.Connection, study_id: int, key: str) -> Any:
+    """The value that `write_attribute` wrote; None when there is none."""
+    attributes = optuna_tables.study_user_attributes
+    this = (attributes.c.study_id == study_id) & (attributes.c.key == f"{_PREFIX}{key}")
+    found = connection.scalar(sa.select(attributes.c.value_json).where(this))
+    return None if found is None else json.loads(found)
 
 
 def read_stop_requested(connection: sa.Connection, study_id: int) -> bool | None:

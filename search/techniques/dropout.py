@@ -29,7 +29,8 @@ class Dropout(LayerTechnique):
     )
 
     def apply(self, layer: Part, value: float | Slot) -> tuple[Part, ...]:
-        """The layer, followed by a Dropout named after it: `dense_2` by `dropout_2`, `x` by `dropout_x`."""
+        """The layer, followed by a Dropout of its precision named after it: `dense_2` by `dropout_2`."""
         prefix, _, number = layer.name.rpartition("_")
         label = number if prefix and number.isdecimal() else layer.name
-        return layer, Part("layers.Dropout", {"rate": value, "name": f"dropout_{label}"})
+        computed_in = {name: layer.arguments[name] for name in ("dtype",) if name in layer.arguments}
+        return layer, Part("layers.Dropout", {"rate": value, "name": f"dropout_{label}", **computed_in})

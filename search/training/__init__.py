@@ -4,7 +4,7 @@
 |---|---|
 | `plan` | `TrainingPlan`: what a worker is given, once a study; never a sealed row |
 | `worker` | `train_run`: run in, result out |
-| `engines` | how the epochs are run: `fit` is Keras' own loop |
+| `engines` | how the epochs are run: as one compiled program, or by Keras' own loop |
 | `stopping` | early stopping on the stop rows |
 | `scoring` | metrics, in NumPy, by scikit-learn's definitions |
 | `recent` | what a worker keeps from run to run |

@@ -33,6 +33,10 @@ class Recent(Generic[Key, Value]):
             self._kept.popitem(last=False)
         return self._kept[key]
 
+    def drop(self, key: Key) -> None:
+        """Let go of the value kept under a key, if there is one."""
+        self._kept.pop(key, None)
+
     def values(self) -> list[Value]:
         """What is kept, the least recently used first."""
         return list(self._kept.values())

@@ -59,7 +59,12 @@ def calibrate(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> 
     """Find the engine for a run and for all runs of its architecture, by training a few epochs with each candidate."""
     with _ONE_AT_A_TIME:
         start_tensorflow()
-        return _calibrated(make_job(plan, run))
+        try:
+            return _calibrated(make_job(plan, run))
+        except (MemoryError, ImportError):
+            raise
+        except Exception as error:  # noqa: BLE001  # the run itself will meet it, and tell it as its own
+            return EngineChoice("fit", f"calibration failed ({_in_one_line(error)})")
 
 
 def make_job(plan: TrainingPlan, run: Run) -> Job:
@@ -91,7 +96,7 @@ def make_job(plan: TrainingPlan, run: Run) -> Job:
 
 # Keras' random state belongs to the process: two runs at once, in a worker with several threads, would mix theirs.
 _ONE_AT_A_TIME = threading.Lock()
-_ARRAYS: Recent[tuple[str, int, bool], Arrays] = Recent(512 * 2**20, lambda arrays: _n_bytes(arrays))
+_ARRAYS: Recent[tuple[str, int, bool], Arrays] = Recent(256 * 2**20, lambda arrays: _n_bytes(arrays))
 _CALIBRATED: dict[tuple[object, ...], EngineChoice] = {}
 
 

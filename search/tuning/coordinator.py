@@ -35,7 +35,7 @@ from search.records import (
 from search.storage import Storage, StudyLock
 from search.training import Report, TrainingPlan, calibrate, start_tensorflow, train_run
 from search.tuning.books import Books
-from search.tuning.engines import Architecture, EngineChoices, architecture_of, recorded_engines
+from search.tuning.engines import ENGINES_KEY, Architecture, EngineChoices, architecture_of
 from search.tuning.entry import enter_study, find_same_study
 from search.tuning.history import History
 from search.tuning.open_trial import OpenTrial
@@ -161,7 +161,7 @@ class _Coordinator:
             study_name=study.name,
         )
         study_id = books.record.study_id
-        self._engines = EngineChoices(prepared.spec, self._recorded_engines(study_id))
+        self._engines = EngineChoices(prepared.spec, storage.recall(study_id, ENGINES_KEY))
         # What ended trials reported, and those of them that the history was not told of while they ran.
         self._reports = storage.intermediate_values(study_id) if self._prunes and books.trials else {}
         self._unreported = set(self._reports)
@@ -170,6 +170,7 @@ class _Coordinator:
         self._first_with: dict[Configuration, int] = {}
         self._same: dict[int, list[int]] = {}
         self._run_seconds: float | None = None
+        self._told_engine = False
         self._started = time.monotonic()
         self._next_poll = self._next_lock_check = 0.0
         self._draining = False
@@ -237,8 +238,7 @@ class _Coordinator:
             if not oldest.state.is_final:
                 return False
             if oldest.number in self._unreported:
-                for step, value in sorted(self._reports.get(oldest.number, {}).items()):
-                    self._history.report(oldest.number, step, value)
+                self._history.restore(oldest.number, self._reports.get(oldest.number, {}))
             self._history.tell(oldest.state, oldest.score)
         return True
 
@@ -294,6 +294,11 @@ class _Coordinator:
         else:
             choice = done.value if done.error is None else self._refuse_workers(done.error)
         self._engines.learn(run.configuration, choice)
+        # Before any run is trained with it: a session that goes on after a crash takes the same one.
+        self._storage.remember(self._books.record.study_id, ENGINES_KEY, self._engines.to_json())
+        if choice.name == "fit" or not self._told_engine:
+            self._told_engine = True
+            self._observer.note(f"engine {choice.name}: {choice.reason}")
         for number in self._uncalibrated.pop(architecture_of(run.configuration)):
             self._train(number)
 
@@ -327,7 +332,12 @@ class _Coordinator:
             return
         if done.error is not None and not done.worker_died:
             self._refuse_workers(done.error)
-        results = done.value if done.error is None else [RunResult(run, score=None, error=done.error) for run in runs]
+        if done.withdrawn and done.value is None:  # its worker did not end in time, or died
+            results = [self._open[run.trial].unheard(run) for run in runs]
+        elif done.error is not None:
+            results = [RunResult(run, score=None, error=done.error) for run in runs]
+        else:
+            results = done.value
         for result in results:
             self._note_seconds(result.seconds)
             self._observer.run_ended(result)
@@ -399,9 +409,3 @@ class _Coordinator:
             best=books.best,
             baseline=baseline if baseline is not None and baseline.score is not None else None,
         )
-
-    def _recorded_engines(self, study_id: int) -> dict[Architecture, EngineChoice]:
-        trials = self._books.trials
-        if not trials or self._prepared.spec.training.engine != "auto":
-            return {}
-        return recorded_engines(self._storage.runs(study_id), lambda number: trials[number].configuration)

@@ -1,19 +1,22 @@
 """Which engine trains which architecture of a study: chosen once, by measuring, and kept for the study's whole life.
 
 Engines round differently. A study in which each worker, or each session, chose for itself would not give the same
-trials twice; so the first run of an architecture is preceded by a calibration on one worker, whose answer holds for
-all, and a study that goes on takes the engines that its recorded runs were trained with.
+trials twice; so the first run of an architecture is preceded by a calibration on one worker, whose answer is written
+down before any run and holds for all, in this session and in those to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from search.records import Configuration, EngineChoice, RunSummary, Setting
+from search.records import Configuration, EngineChoice, Setting
 from search.spec import StudySpec
 
 Architecture = tuple[tuple[str, Setting], ...]
 """The settings of a configuration by which its program differs from that of others."""
+
+ENGINES_KEY = "engines"
+"""Where the storage keeps the choices of a study."""
 
 # These go into a program as values.
 _VALUES = frozenset({"training.learning_rate", "training.epochs"})
@@ -33,13 +36,16 @@ class EngineChoices:
 
     Args:
         spec: The study; an engine that it names is every architecture's.
-        recorded: Architecture to the engine that the storage has of it.
+        recorded: What `to_json` gave in an earlier session; None when there was none.
     """
 
-    def __init__(self, spec: StudySpec, recorded: Mapping[Architecture, EngineChoice]) -> None:
+    def __init__(self, spec: StudySpec, recorded: Any = None) -> None:
         named = spec.training.engine
         self._named = None if named == "auto" else EngineChoice(named)
-        self._chosen = dict(recorded)
+        self._chosen = {
+            architecture_of(Configuration(known["settings"])): EngineChoice(known["engine"], known["reason"])
+            for known in recorded or ()
+        }
 
     def get(self, configuration: Configuration) -> EngineChoice | None:
         """The engine for a configuration; None when its architecture has to be calibrated."""
@@ -49,19 +55,9 @@ class EngineChoices:
         """Note the result of a calibration."""
         self._chosen[architecture_of(configuration)] = choice
 
-
-def recorded_engines(
-    runs: Iterable[RunSummary], configuration: Callable[[int], Configuration]
-) -> dict[Architecture, EngineChoice]:
-    """The engines that finished runs were trained with, by architecture.
-
-    Args:
-        runs: Runs as the storage has them.
-        configuration: From a trial's number to its configuration.
-    """
-    found: dict[Architecture, EngineChoice] = {}
-    for run in runs:
-        name, separator, reason = run.engine.partition(": ")
-        if separator:
-            found.setdefault(architecture_of(configuration(run.trial)), EngineChoice(name, reason))
-    return found
+    def to_json(self) -> list[dict[str, Any]]:
+        """All choices as JSON-ready values."""
+        return [
+            {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
+            for architecture, choice in self._chosen.items()
+        ]

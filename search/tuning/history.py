@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
-from optuna.pruners import BasePruner, NopPruner
+from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
@@ -109,7 +109,7 @@ class History:
         """Report an intermediate value of a trial, and ask whether to cut the trial short.
 
         The answer depends on the trials that were told before this one was asked and on its own reports, on nothing
-        else. To restore a trial after a crash, report the recorded values again, in order, before it is told.
+        else.
 
         Args:
             number: A trial that was asked and not told yet.
@@ -134,6 +134,21 @@ class History:
         with self._memory.showing(self._known[number]):
             # A numpy bool, from some pruners.
             return bool(self._pruner.prune(self._study, self._memory.get_trial(number)))
+
+    def restore(self, number: int, values: Mapping[int, float]) -> None:
+        """Report what a trial reported in an earlier session or as another of equal configuration; nobody judges it.
+
+        Hyperband notes how far each trial came when it is asked, so it is asked again; others note nothing.
+
+        Args:
+            number: As in `report`.
+            values: Step to value.
+        """
+        for step, value in sorted(values.items()):
+            if isinstance(self._pruner, HyperbandPruner):
+                self.report(number, step, value)
+            else:
+                self._memory.set_trial_intermediate_value(number, step, value)
 
     def tell(self, state: TrialState, score: float | None) -> None:
         """Tell the outcome of the oldest trial that was not told yet.

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from search.records import EngineChoice, Run, RunReport, RunResult
+from search.records import Curve, EngineChoice, Run, RunReport, RunResult
 from search.tuning.books import shown_epochs
 from search.tuning.pruners import Judge
 
@@ -69,6 +69,13 @@ class OpenTrial:
         if self.pruned_epoch is not None and not self._keeps_whole_runs:
             result = _cut(result, self.pruned_epoch)
         self._results[index] = result
+
+    def unheard(self, run: Run) -> RunResult:
+        """What is known of a run that was given up and whose worker did not come back: the metric that it told of."""
+        epoch = self.pruned_epoch or 0
+        metric = self._metrics.get(self._index[run.fold, run.repeat], _EMPTY)[:epoch]
+        unknown = np.full(len(metric), np.nan, np.float32)
+        return RunResult(run, score=None, error="withdrawn", curve=Curve(unknown, unknown, metric))
 
     def _judge(self, index: int, metric: Metric, score: float | None) -> bool:
         if self.judge is None or self.pruned_epoch is not None:

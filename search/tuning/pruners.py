@@ -6,7 +6,8 @@ nothing else: with any number of workers, and after a crash, the same trials are
 What is compared, and where. A trial's runs (fold by fold, seed by seed) are trained one after the other. Under
 `median` and `hyperband` each run reports on the same grid of epochs; the step is the number of epochs since the
 trial's first run began, counting the earlier runs in full, and the value is the mean of the earlier runs' scores and
-the metric of the current run at that epoch. Equal steps of two trials are thus the same folds, seeds and epoch. Under
+the metric of the current run at that epoch; a run that its patience has ended reports its score from there on. Equal
+steps of two trials are thus the same folds, seeds and epoch. Under
 `wilcoxon` the step is the index of the run and the value its score.
 
 A trial reports at most 50 times, as the database keeps no more. With more than 50 runs a trial, 50 of them report.
@@ -176,10 +177,12 @@ class Judge:
 
     def _judge(self, run_index: int, metric: npt.NDArray[np.float32], score: float | None) -> int | None:
         for epoch in self._rule.epochs:
-            if self._n_epochs_seen < epoch <= len(metric):
-                values = [*self._scores, float(metric[epoch - 1])]
-                if self._report(self._rule.step(run_index, epoch), math.fsum(values) / len(values)):
-                    return epoch
+            if self._n_epochs_seen < epoch and (epoch <= len(metric) or score is not None):
+                values = [*self._scores, float(metric[epoch - 1]) if epoch <= len(metric) or score is None else score]
+                hopeless = self._report(self._rule.step(run_index, epoch), math.fsum(values) / len(values))
+                # The last run's end is the trial's: behind it nothing is left to be saved.
+                if hopeless and (epoch <= len(metric) or run_index < self._rule.n_runs - 1):
+                    return min(epoch, len(metric))
         if self._rule.pruner == "wilcoxon" and score is not None and self._report(run_index, score):
             return len(metric)
         return None

@@ -293,3 +293,40 @@ def test_mixed_precision_trains_close_to_float32(keras, make_plan, make_run, nam
     assert exact.curve != mixed.curve
     assert mixed.score == pytest.approx(exact.score, rel=0.1)
     assert all(values.dtype == tf.float32.as_numpy_dtype for values in mixed.weights.values())
+
+
+@pytest.mark.parametrize("name", ["compiled", "graph"])
+def test_patience_that_ends_with_a_piece_ends_the_run(keras, make_plan, make_run, monkeypatch, name):
+    plan = make_plan(epochs=60, learning_rate=0.3, hidden=(20,))
+    job = make_job(plan, make_run(patience=2))
+    whole = train(ENGINES[name], job)
+    assert len(whole.curve.train_loss) < 60
+    monkeypatch.setattr(program, "_REPORT_SECONDS", 0.0)
+    pieces = train(ENGINES[name], job)
+    assert pieces.curve == whole.curve
+    assert (pieces.best_epoch, pieces.score, pieces.withdrawn) == (whole.best_epoch, whole.score, False)
+
+
+def test_rows_are_kept_up_to_a_bound_in_bytes_whatever_the_program(keras, make_plan, make_run):
+    for width in (3, 4, 5):
+        for patience in ({}, {"patience": 2}):
+            train(ENGINES["graph"], make_job(make_plan(epochs=1, hidden=(width,)), make_run(**patience)))
+    kept = program._ROWS.values()
+    assert len({id(arrays) for arrays, _ in kept}) == len(kept)
+
+
+def test_close_race_goes_to_xla(keras, make_plan, make_run, monkeypatch):
+    seconds = {"compiled": 1.2e-3, "graph": 1e-3}
+    asked = []
+    monkeypatch.setattr(
+        LoopEngine, "seconds_per_epoch", lambda engine, job: asked.append(engine.name) or seconds[engine.name]
+    )
+    job = make_job(make_plan(), make_run())
+    assert choose_engine(job).name == "compiled"
+    assert asked == ["compiled", "graph"] * 2
+    seconds["compiled"] = 1.5e-3
+    assert choose_engine(job).name == "graph"
+    del asked[:]
+    seconds["compiled"] = 1e-5
+    assert choose_engine(job).name == "compiled"
+    assert asked == ["compiled", "graph"]  # a clear answer needs no second round

@@ -10,8 +10,8 @@ import pytest
 from distributed import LocalCluster
 
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
-from search.execution import Pool
-from search.records import Curve, EngineChoice, RunResult, TrialState
+from search.execution import Done, Pool
+from search.records import Curve, EngineChoice, Run, RunResult, TrialState
 from search.storage import open_storage
 from search.tuning import coordinator
 from search.tuning.books import Books
@@ -397,6 +397,36 @@ def test_study_that_goes_on_keeps_its_engines(study_file, storage, launch, monke
     runs = storage.runs(storage.study("quick").study_id)
     assert max(run.trial for run in runs) > 20
     assert {run.engine for run in runs} == {"graph: faster today"}
+
+
+def test_engine_is_remembered_before_anything_is_trained_with_it(study_file, storage, launch, monkeypatch):
+    choices = [EngineChoice("graph", "faster today")]
+    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: choices.pop())
+    with pytest.raises(KeyboardInterrupt):
+        run_study(prepare_study(str(study_file), [AUTO]), storage, launch, CrashAfter(1), train=train_named)
+    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+    assert {run.engine for run in storage.runs(storage.study("quick").study_id)} == {"graph: faster today"}
+
+
+def test_calibration_that_kills_its_workers_is_told_and_leaves_fit(study_file, storage, launch, monkeypatch):
+    wait = Pool.wait
+
+    def wait_and_lose(pool, timeout_seconds):
+        return [
+            Done(done.item, error="its worker died", worker_died=True) if isinstance(done.item, Run) else done
+            for done in wait(pool, timeout_seconds)
+        ]
+
+    class Notes(SilentObserver):
+        def note(self, message):
+            notes.append(message)
+
+    notes = []
+    monkeypatch.setattr(Pool, "wait", wait_and_lose)
+    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: EngineChoice("graph"))
+    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, Notes(), train=train_named)
+    assert "engine fit: calibration failed (its worker died)" in notes
+    assert {run.engine.partition(":")[0] for run in storage.runs(storage.study("quick").study_id)} == {"fit"}
 
 
 def test_calibration_that_the_workers_cannot_do_ends_the_session(study_file, storage, launch, monkeypatch):

@@ -92,9 +92,9 @@ def plain_optuna(rule, trials, direction):
         for _ in range(number - len(known)):
             study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL))
         trial = study.ask()
-        for step, value in reports(rule, runs):
+        for step, value, saves in reports(rule, runs):
             trial.report(value, step)
-            if trial.should_prune() and step != rule.last_step:
+            if trial.should_prune() and step != rule.last_step and saves:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 break
         else:
@@ -107,11 +107,13 @@ def reports(rule, runs):
     scores = []
     for index, (metric, score) in enumerate(runs):
         if rule.pruner == "wilcoxon":
-            yield index, score
+            yield index, score, True
         else:
             for epoch in rule.epochs:
-                if epoch <= len(metric):
-                    yield index * rule.n_epochs + epoch, float(np.mean([*scores, float(metric[epoch - 1])]))
+                ended = epoch > len(metric)
+                value = score if ended else float(metric[epoch - 1])
+                saves = not ended or index < len(runs) - 1
+                yield index * rule.n_epochs + epoch, float(np.mean([*scores, value])), saves
         scores.append(score)
 
 
@@ -153,8 +155,7 @@ def test_resumed_study_proposes_and_prunes_what_the_unbroken_one_does(rule, samp
                 oldest = history.told
                 state, score, _, intermediate = outcomes[oldest]
                 if oldest in recorded:
-                    for step, value in intermediate.items():
-                        history.report(oldest, step, value)
+                    history.restore(oldest, intermediate)
                 history.tell(state, score)
             assert history.ask(asked[number] if number < crash else None) == asked[number]
             if number in recorded:
@@ -218,11 +219,20 @@ def asked_judge(rule):
 
 def test_value_is_the_mean_of_earlier_scores_and_the_metric_at_the_epoch():
     judge = asked_judge(PruningRule("median", n_runs=25, n_epochs=10))
-    judge.observe(0, np.float32([9, 9, 9, 9, 8, 9]), score=2.0)  # ended early: epoch 10 is not reported
+    judge.observe(0, np.float32([9, 9, 9, 9, 8, 9]), score=2.0)  # ended early: its score stands from there on
     judge.observe(1, np.float32([9, 9, 9, 9, 4]))
     judge.observe(1, np.float32([9, 9, 9, 9, 4, 9, 9, 9, 9, 6]), score=5.0)
     judge.observe(2, np.float32([9, 9, 9, 9, 5]))
-    assert judge.intermediate == {5: 8.0, 15: 3.0, 20: 4.0, 25: 4.0}
+    assert judge.intermediate == {5: 8.0, 10: 2.0, 15: 3.0, 20: 4.0, 25: 4.0}
+
+
+def test_last_run_that_ended_early_is_complete_whatever_its_score():
+    """Epochs that it did not train cannot be saved; and no rung is passed by a run that did not come so far."""
+    rule = PruningRule("median", n_runs=1, n_epochs=100)
+    history = told_good_trials(rule, np.zeros(100, np.float32))
+    judge = Judge(history, history.asked - 1, rule)
+    assert judge.observe(0, np.full(8, 9, np.float32), score=9.0) is None
+    assert max(judge.intermediate) == 100
 
 
 def test_wilcoxon_reports_scores_of_ended_runs():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
+from search.execution import pool
 from search.records import Curve, RunReport, RunResult, TrialState
 from search.storage import open_storage
 from search.tuning.coordinator import Launch, run_study
@@ -165,6 +166,23 @@ def test_nothing_is_pruned_by_default_and_runs_go_side_by_side(prepare, tmp_path
     assert {state for _, state, *_ in trials} == {TrialState.COMPLETE}
     assert len(runs) == 6 * len({configuration for _, _, _, configuration, _ in trials})
     assert all(len(values) <= 50 for values in reported.values())
+
+
+def test_worker_that_does_not_end_a_withdrawn_run_holds_nothing_up(prepare, tmp_path, launch, monkeypatch):
+    """Trials, scores and reports are the same; of the run that was given up the losses are not known."""
+
+    def deaf(plan, run, report):
+        result = result_of(run)
+        for epoch in range(1, N_EPOCHS, 4):
+            report(RunReport(run, epoch, tuple(result.curve.validation_metric[epoch - 1 : epoch + 3].tolist())))
+        time.sleep(0.3)
+        return result
+
+    prepared = prepare("median", "study.n_trials=14", "objective.seeds=1")
+    expected = outcome_of(tmp_path / "a.db", prepared, launch, train)
+    monkeypatch.setattr(pool, "_WITHDRAWAL_SECONDS", 0.05)
+    trials, _, _, reported = outcome_of(tmp_path / "b.db", prepared, launch, deaf)
+    assert (trials, reported) == (expected[0], expected[3])
 
 
 def test_long_trial_shows_its_curve_while_it_runs(prepare, tmp_path, launch):

@@ -51,7 +51,7 @@ def _n_bytes(weights: Weights) -> int:
     return sum(values.nbytes for layer in weights.values() for values in layer)
 
 
-_KEPT: Recent[tuple[str, int], Weights] = Recent(128 * 2**20, _n_bytes)
+_KEPT: Recent[tuple[str, int], Weights] = Recent(64 * 2**20, _n_bytes)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from search.training.recent import Recent
 Orders = npt.NDArray[np.int32]
 
 _SHUFFLING = 103  # a purpose of its own among the numbers drawn from a run's seed
-_MOST_BYTES = 128 * 2**20
+_MOST_BYTES = 64 * 2**20
 
 
 class EpochOrders:

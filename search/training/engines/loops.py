@@ -19,7 +19,7 @@ class LoopEngine:
 
     Args:
         name: Its name in `[training] engine`.
-        compiled: Whether XLA compiles the programs.
+        compiled: Whether XLA compiles whole programs.
     """
 
     def __init__(self, name: str, *, compiled: bool) -> None:
@@ -49,10 +49,15 @@ class LoopEngine:
                 return seconds
             n_epochs *= 4
 
+    def forget(self, job: Job) -> None:
+        """Let go of the program for jobs like this one."""
+        self._programs.drop(program_key(job))
+
     def _program(self, job: Job) -> Program:
         return self._programs.get(program_key(job), lambda: Program(job, compiled=self._compiled))
 
 
 def _shortened(job: Job, n_epochs: int) -> Job:
-    """The same work for exactly so many epochs."""
-    return replace(job, training=job.training.model_copy(update={"epochs": n_epochs}), patience=None)
+    """The same work for exactly so many epochs; techniques are off, so that none makes it diverge."""
+    training = job.training.model_copy(update={"epochs": n_epochs})
+    return replace(job, training=training, patience=None, values={})

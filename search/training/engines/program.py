@@ -5,13 +5,15 @@ goes in as values, so that one function, compiled once, serves all configuration
 around `fit` pays some milliseconds for every epoch; this pays once a run, or once a second in runs longer than that.
 
 The mathematics is that of Keras: its layers, its losses, its optimizer's `apply`. Rows that only fill the program's
-room up have weight 0 in every mean.
+room up have weight 0 in every loss and metric. Layers that look at other rows of a batch, such as batch normalization,
+would still see them: a technique that brings such a layer has to bring a way around that.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +29,7 @@ from search.training.engines._evaluation import loss_targets
 from search.training.engines._initial import Weights, initial_weights
 from search.training.engines._metrics import weighted_metric
 from search.training.engines._orders import epoch_orders, epochs_in_block
+from search.training.plan import Capacity
 from search.training.recent import Recent
 from search.training.session import sums_left_alone
 
@@ -56,7 +59,7 @@ class Program:
 
     Args:
         job: One of the jobs that it will serve; see `program_key`.
-        compiled: Whether XLA compiles it.
+        compiled: Whether XLA compiles all of it, or only the step from gradients to weights.
     """
 
     def __init__(self, job: Job, *, compiled: bool) -> None:
@@ -80,9 +83,6 @@ class Program:
         self._batch_size = min(job.training.batch_size, job.capacity.train)
         self._n_steps = -(-job.capacity.train // self._batch_size)
         self._n_epochs = epochs_in_block(job.capacity.train)
-        self._rows: Recent[int, tuple[Arrays, _Rows]] = Recent(16)
-        self._orders: Recent[tuple[int, int, int], tf.Tensor] = Recent(16)
-        self._starts: Recent[int, list[tf.Tensor]] = Recent(16)
         self._start = tf.function(self._assign_start, autograph=False)
         # Weight by weight the work of penalties and optimizer is a dozen passes over memory, which XLA makes one of.
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=True)
@@ -110,7 +110,7 @@ class Program:
             state, piece = self._continue(job, rows, values, state, n_done, n_asked)
             pieces.append(piece)
             n_done += len(piece)
-            if len(piece) < n_asked or int(state.diverged):
+            if int(state.diverged) or (job.patience is not None and int(state.waited) >= job.patience):
                 break
             if time.perf_counter() - reported > _REPORT_SECONDS / 2 and n_done < job.training.epochs:
                 reported, fresh = time.perf_counter(), np.concatenate(pieces)[n_reported:, _METRIC]
@@ -154,8 +154,8 @@ class Program:
         """Initial weights, optimizer state and learning rate are put in place."""
         import tensorflow as tf
 
-        weights = self._starts.get(  # by seed alone: all jobs of a program have one plain model
-            job.seed, lambda: [tf.constant(value) for value in self._in_order(initial_weights(job))]
+        weights = _STARTS.get(
+            (repr(job.plain), job.seed), lambda: [tf.constant(value) for value in self._in_order(initial_weights(job))]
         )
         self._start(weights, tf.constant(job.training.learning_rate, tf.float32))
         return _State(
@@ -174,19 +174,20 @@ class Program:
     def _rows_of(self, job: Job) -> _Rows:
         """The rows of a job as tensors."""
         n_train = self._n_steps * self._batch_size
-        return self._rows.get(id(job.arrays), lambda: (job.arrays, _make_rows(job, n_train)))[1]
+        key = (id(job.arrays), n_train, self._capacity)
+        return _ROWS.get(key, lambda: (job.arrays, _make_rows(job, n_train)))[1]
 
     def _orders_of(self, job: Job, block: int) -> tf.Tensor:
         """The row of each position in each epoch of a block, shape (epochs, steps * batch size)."""
         import tensorflow as tf
 
-        n_train = len(job.arrays.x_train)
+        n_train, n_positions = len(job.arrays.x_train), self._n_steps * self._batch_size
 
         def draw() -> tf.Tensor:
             orders = epoch_orders(job.seed, n_train, self._n_epochs).block(block)
-            return tf.constant(np.pad(orders, ((0, 0), (0, self._n_steps * self._batch_size - n_train))))
+            return tf.constant(np.pad(orders, ((0, 0), (0, n_positions - n_train))))
 
-        return self._orders.get((job.seed, n_train, block), draw)
+        return _ORDERS.get((job.seed, n_train, n_positions, self._n_epochs, block), draw)
 
     def _values_of(self, job: Job) -> tf.Tensor:
         """A value for each slot, shape (slots,)."""
@@ -389,6 +390,17 @@ class Program:
 
 
 _TRAIN_LOSS, _VALIDATION_LOSS, _METRIC, _STOP_LOSS = range(4)
+
+
+def _n_bytes(tensors: Iterable[tf.Tensor]) -> int:
+    return sum(tensor.dtype.size * math.prod(tensor.shape) for tensor in tensors)
+
+
+# What runs take over from one another, whatever their program, is kept up to bounds in bytes: a worker that grows much
+# is started anew. The arrays are kept beside their tensors so that no others can come under their identity.
+_ROWS: Recent[tuple[int, int, Capacity], tuple[Arrays, _Rows]] = Recent(256 * 2**20, lambda kept: _n_bytes(kept[1]))
+_ORDERS: Recent[tuple[int, ...], tf.Tensor] = Recent(32 * 2**20, lambda orders: _n_bytes([orders]))
+_STARTS: Recent[tuple[str, int], list[tf.Tensor]] = Recent(64 * 2**20, _n_bytes)
 
 
 class _State(NamedTuple):

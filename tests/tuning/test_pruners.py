@@ -229,8 +229,7 @@ def test_value_is_the_mean_of_earlier_scores_and_the_metric_at_the_epoch():
 def test_last_run_that_ended_early_is_complete_whatever_its_score():
     """Epochs that it did not train cannot be saved; and no rung is passed by a run that did not come so far."""
     rule = PruningRule("median", n_runs=1, n_epochs=100)
-    history = told_good_trials(rule, np.zeros(100, np.float32))
-    judge = Judge(history, history.asked - 1, rule)
+    judge = told_good_trials(rule, np.zeros(100, np.float32))
     assert judge.observe(0, np.full(8, 9, np.float32), score=9.0) is None
     assert max(judge.intermediate) == 100
 

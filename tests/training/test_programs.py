@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from search.data import Fold
 from search.models import OPTIMIZERS
-from search.training.engines import ENGINES, choice, choose_engine, program
+from search.training.engines import ENGINES, _tensors, choice, choose_engine, program
 from search.training.engines._orders import EpochOrders
 from search.training.engines.loops import LoopEngine
 from search.training.scoring import METRICS
@@ -159,7 +159,7 @@ def test_long_runs_pass_from_one_block_of_orders_to_the_next(keras, make_plan, m
 def test_large_evaluations_go_piece_by_piece(keras, make_plan, make_run, monkeypatch):
     job = make_job(make_plan(epochs=5), make_run(patience=2))
     whole = train(LoopEngine("compiled", compiled=True), job)
-    monkeypatch.setattr(program, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(_tensors, "ROWS_AT_ONCE", 7)
     assert_agree(train(LoopEngine("compiled", compiled=True), job), whole, relative=1e-6)
 
 
@@ -311,7 +311,7 @@ def test_rows_are_kept_up_to_a_bound_in_bytes_whatever_the_program(keras, make_p
     for width in (3, 4, 5):
         for patience in ({}, {"patience": 2}):
             train(ENGINES["graph"], make_job(make_plan(epochs=1, hidden=(width,)), make_run(**patience)))
-    kept = program._ROWS.values()
+    kept = _tensors._ROWS.values()
     assert len({id(arrays) for arrays, _ in kept}) == len(kept)
 
 

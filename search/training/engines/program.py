@@ -11,26 +11,22 @@ would still see them: a technique that brings such a layer has to bring a way ar
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Arrays
 from search.models import build_open_model, make_optimizer
 from search.records import Curve
 from search.techniques import noise
+from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
-from search.training.engines._evaluation import loss_targets
-from search.training.engines._initial import Weights, initial_weights
 from search.training.engines._metrics import weighted_metric
-from search.training.engines._orders import epoch_orders, epochs_in_block
-from search.training.plan import Capacity
-from search.training.recent import Recent
+from search.training.engines._optimizer_start import OptimizerStart
+from search.training.engines._orders import epochs_in_block
 from search.training.session import sums_left_alone
 
 if TYPE_CHECKING:
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _REPORT_SECONDS = 1.0  # a run longer than this is cut into pieces of about this length
-_ROWS_AT_ONCE = 2048  # evaluated in one piece: bounds the memory that activations take
 
 
 def program_key(job: Job) -> tuple[object, ...]:
@@ -76,12 +71,13 @@ class Program:
         self._metric_name = job.metric.name
         self._optimizer = make_optimizer(job.training)
         self._optimizer.build(self._model.trainable_variables)
-        self._optimizer_start = _OptimizerStart(self._optimizer, self._model.trainable_variables)
+        self._optimizer_start = OptimizerStart(self._optimizer, self._model.trainable_variables)
         self._slots = self._opened.defaults
         self._kept = [tf.Variable(weight.value) for weight in self._model.weights]
         self._capacity = job.capacity
         self._batch_size = min(job.training.batch_size, job.capacity.train)
         self._n_steps = -(-job.capacity.train // self._batch_size)
+        self._n_positions = self._n_steps * self._batch_size
         self._n_epochs = epochs_in_block(job.capacity.train)
         self._start = tf.function(self._assign_start, autograph=False)
         # Weight by weight the work of penalties and optimizer is a dozen passes over memory, which XLA makes one of.
@@ -101,7 +97,7 @@ class Program:
             return self._train(job, watch)
 
     def _train(self, job: Job, watch: Watch) -> Outcome:
-        rows, values, state = self._rows_of(job), self._values_of(job), self._begin(job)
+        rows, values, state = _tensors.rows_of(job, self._n_positions), self._values_of(job), self._begin(job)
         pieces: list[npt.NDArray[np.float32]] = []
         n_done = n_reported = 0
         going, reported = True, time.perf_counter()
@@ -124,7 +120,7 @@ class Program:
         return max(1, min(wanted, self._n_epochs - n_done % self._n_epochs))
 
     def _continue(
-        self, job: Job, rows: _Rows, values: tf.Tensor, state: _State, n_done: int, n_asked: int
+        self, job: Job, rows: _tensors.Rows, values: tf.Tensor, state: _State, n_done: int, n_asked: int
     ) -> tuple[_State, npt.NDArray[np.float32]]:
         """Train `n_asked` epochs more, or fewer when patience or divergence ends them.
 
@@ -136,7 +132,7 @@ class Program:
         before, started = self.n_compilations, time.perf_counter()
         state, curve = self._run(
             rows,
-            self._orders_of(job, n_done // self._n_epochs),
+            _tensors.orders_of(job, n_done // self._n_epochs, self._n_epochs, self._n_positions),
             values,
             tf.constant(job.patience or 0, tf.int32),
             tf.constant(job.seed, tf.uint32),
@@ -154,9 +150,7 @@ class Program:
         """Initial weights, optimizer state and learning rate are put in place."""
         import tensorflow as tf
 
-        weights = _STARTS.get(
-            (repr(job.plain), job.seed), lambda: [tf.constant(value) for value in self._in_order(initial_weights(job))]
-        )
+        weights = _tensors.start_of(job, [layer.name for layer in self._model.layers])
         self._start(weights, tf.constant(job.training.learning_rate, tf.float32))
         return _State(
             epoch=tf.constant(0),
@@ -164,30 +158,8 @@ class Program:
             best_epoch=tf.constant(0),
             waited=tf.constant(0),
             diverged=tf.constant(0),
-            predicted=tf.zeros((_padded(self._capacity.evaluated), self._model.output_shape[-1])),
+            predicted=tf.zeros((_tensors.padded(self._capacity.evaluated), self._model.output_shape[-1])),
         )
-
-    def _in_order(self, weights: Weights) -> list[npt.NDArray[Any]]:
-        """Initial values in the order of the model's weights."""
-        return [value for layer in self._model.layers for value in weights.get(layer.name, ())]
-
-    def _rows_of(self, job: Job) -> _Rows:
-        """The rows of a job as tensors."""
-        n_train = self._n_steps * self._batch_size
-        key = (id(job.arrays), n_train, self._capacity)
-        return _ROWS.get(key, lambda: (job.arrays, _make_rows(job, n_train)))[1]
-
-    def _orders_of(self, job: Job, block: int) -> tf.Tensor:
-        """The row of each position in each epoch of a block, shape (epochs, steps * batch size)."""
-        import tensorflow as tf
-
-        n_train, n_positions = len(job.arrays.x_train), self._n_steps * self._batch_size
-
-        def draw() -> tf.Tensor:
-            orders = epoch_orders(job.seed, n_train, self._n_epochs).block(block)
-            return tf.constant(np.pad(orders, ((0, 0), (0, n_positions - n_train))))
-
-        return _ORDERS.get((job.seed, n_train, n_positions, self._n_epochs, block), draw)
 
     def _values_of(self, job: Job) -> tf.Tensor:
         """A value for each slot, shape (slots,)."""
@@ -204,7 +176,7 @@ class Program:
         if diverged is None:
             kept, penalties = self._finish(values)
             weights, penalty = {path: value.numpy() for path, value in kept.items()}, float(penalties)
-            n_stop, n_scored = _n_stop_apart(job.arrays), len(job.arrays.x_validation)
+            n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.x_validation)
             score = job.metric.score(job.arrays.y_validation, state.predicted.numpy()[n_stop : n_stop + n_scored])
         train_loss, validation_loss, validation_metric, stop_loss = curve.T
         return Outcome(
@@ -242,7 +214,7 @@ class Program:
 
     def _run_epochs(
         self,
-        rows: _Rows,
+        rows: _tensors.Rows,
         orders: tf.Tensor,
         values: tf.Tensor,
         patience: tf.Tensor,
@@ -253,7 +225,7 @@ class Program:
         """Epochs from `state.epoch` to `until`, or fewer.
 
         Args:
-            rows: See `_Rows`.
+            rows: See `_tensors.Rows`.
             orders: Row of each position in each epoch of the block, shape (epochs, positions), int32.
             values: A value for each slot, shape (slots,), float32.
             patience: 0 keeps the last epoch and trains all.
@@ -282,7 +254,7 @@ class Program:
         return state, curve
 
     def _train_epoch(
-        self, rows: _Rows, order: tf.Tensor, values: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
+        self, rows: _tensors.Rows, order: tf.Tensor, values: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One pass over the rows; the mean data loss, and a number that is finite if every step's loss is."""
         import tensorflow as tf
@@ -342,7 +314,7 @@ class Program:
         return tf.add_n([tf.constant(0.0), *penalties])
 
     def _judge(
-        self, rows: _Rows, state: _State, patience: tf.Tensor, train_loss: tf.Tensor, total: tf.Tensor
+        self, rows: _tensors.Rows, state: _State, patience: tf.Tensor, train_loss: tf.Tensor, total: tf.Tensor
     ) -> tuple[_State, tf.Tensor]:
         """Evaluate, keep the weights if they are the best so far, and take the epoch down.
 
@@ -371,7 +343,7 @@ class Program:
         metric = weighted_metric(self._metric_name, rows.y_evaluated, predicted, rows.scores)
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
 
-    def _evaluate(self, rows: _Rows) -> tuple[tf.Tensor, tf.Tensor]:
+    def _evaluate(self, rows: _tensors.Rows) -> tuple[tf.Tensor, tf.Tensor]:
         """Predictions, shape (rows, outputs), and data losses, shape (rows,), of stop and validation rows."""
         import tensorflow as tf
 
@@ -379,8 +351,8 @@ class Program:
             predicted = tf.cast(self._model(piece[0], training=False), tf.float32)
             return predicted, self._loss(piece[1], predicted)
 
-        n_rows = _padded(self._capacity.evaluated)
-        if n_rows <= _ROWS_AT_ONCE:
+        n_rows = _tensors.padded(self._capacity.evaluated)
+        if n_rows <= _tensors.ROWS_AT_ONCE:
             return evaluate((rows.x_evaluated, rows.y_evaluated))
         pieces = [_in_pieces(values) for values in (rows.x_evaluated, rows.y_evaluated)]
         predicted, losses = tf.map_fn(
@@ -390,17 +362,6 @@ class Program:
 
 
 _TRAIN_LOSS, _VALIDATION_LOSS, _METRIC, _STOP_LOSS = range(4)
-
-
-def _n_bytes(tensors: Iterable[tf.Tensor]) -> int:
-    return sum(tensor.dtype.size * math.prod(tensor.shape) for tensor in tensors)
-
-
-# What runs take over from one another, whatever their program, is kept up to bounds in bytes: a worker that grows much
-# is started anew. The arrays are kept beside their tensors so that no others can come under their identity.
-_ROWS: Recent[tuple[int, int, Capacity], tuple[Arrays, _Rows]] = Recent(256 * 2**20, lambda kept: _n_bytes(kept[1]))
-_ORDERS: Recent[tuple[int, ...], tf.Tensor] = Recent(32 * 2**20, lambda orders: _n_bytes([orders]))
-_STARTS: Recent[tuple[str, int], list[tf.Tensor]] = Recent(64 * 2**20, _n_bytes)
 
 
 class _State(NamedTuple):
@@ -414,74 +375,10 @@ class _State(NamedTuple):
     predicted: tf.Tensor
 
 
-class _Rows(NamedTuple):
-    """The rows of a fold, filled up to the program's capacity.
-
-    Args:
-        x: Features of the rows that train.
-        y: Their targets as the loss takes them.
-        n_train: Number of them, without the filling.
-        x_evaluated: Features of the stop rows, then of the validation rows.
-        y_evaluated: Their targets.
-        stops: 1 for stop rows, 0 for others, float32.
-        scores: 1 for validation rows, 0 for others, float32.
-    """
-
-    x: tf.Tensor
-    y: tf.Tensor
-    n_train: tf.Tensor
-    x_evaluated: tf.Tensor
-    y_evaluated: tf.Tensor
-    stops: tf.Tensor
-    scores: tf.Tensor
-
-
-def _make_rows(job: Job, n_train: int) -> _Rows:
-    import tensorflow as tf
-
-    arrays, n_evaluated = job.arrays, _padded(job.capacity.evaluated)
-    n_stop, n_scored = _n_stop_apart(arrays), len(arrays.x_validation)
-    stops, scores = np.zeros((2, n_evaluated), np.float32)
-    scores[n_stop : n_stop + n_scored] = 1
-    stops[: n_stop or (n_scored if len(arrays.x_stop) else 0)] = 1
-    y_train, y_stop, y_validation = (
-        _loss_typed(loss_targets(job, y)) for y in (arrays.y_train, arrays.y_stop, arrays.y_validation)
-    )
-    return _Rows(
-        x=tf.constant(_filled(arrays.x_train, n_train)),
-        y=tf.constant(_filled(y_train, n_train)),
-        n_train=tf.constant(len(arrays.x_train)),
-        x_evaluated=tf.constant(_filled(np.concatenate([arrays.x_stop[:n_stop], arrays.x_validation]), n_evaluated)),
-        y_evaluated=tf.constant(_filled(np.concatenate([y_stop[:n_stop], y_validation]), n_evaluated)),
-        stops=tf.constant(stops),
-        scores=tf.constant(scores),
-    )
-
-
-def _n_stop_apart(arrays: Arrays) -> int:
-    """Stop rows that are not the validation rows themselves."""
-    return 0 if arrays.x_stop is arrays.x_validation else len(arrays.x_stop)
-
-
-def _loss_typed(targets: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Class indices of a loss that takes them as such in int32, everything else in float32."""
-    return targets.astype(np.int32 if targets.ndim == 1 else np.float32)
-
-
-def _filled(rows: npt.NDArray[Any], n_rows: int) -> npt.NDArray[Any]:
-    room = n_rows - len(rows)
-    return np.concatenate([rows, np.zeros((room, *rows.shape[1:]), rows.dtype)]) if room else rows
-
-
-def _padded(n_rows: int) -> int:
-    """Rows with the filling that whole pieces need."""
-    return n_rows if n_rows <= _ROWS_AT_ONCE else -(-n_rows // _ROWS_AT_ONCE) * _ROWS_AT_ONCE
-
-
 def _in_pieces(rows: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
-    return tf.reshape(rows, (-1, _ROWS_AT_ONCE, *rows.shape[1:]))
+    return tf.reshape(rows, (-1, _tensors.ROWS_AT_ONCE, *rows.shape[1:]))
 
 
 def _summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
@@ -489,28 +386,3 @@ def _summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))
-
-
-class _OptimizerStart:
-    """The state that an optimizer begins with, so that it can be used for run after run.
-
-    Most begin with constants; some (ScheduleFreeAdamW) with copies of the weights, and of those it is noted which.
-    """
-
-    def __init__(self, optimizer: keras.Optimizer, weights: list[keras.Variable]) -> None:
-        self._constants: list[tuple[keras.Variable, npt.NDArray[Any]]] = []
-        self._copies: list[tuple[keras.Variable, keras.Variable]] = []
-        for variable in optimizer.variables:
-            value = variable.numpy()
-            source = next((w for w in weights if value.any() and np.array_equal(value, w.numpy())), None)
-            if source is None:
-                self._constants.append((variable, value))
-            else:
-                self._copies.append((variable, source))
-
-    def assign(self) -> None:
-        """Put the state in place; the weights are the initial ones already."""
-        for variable, value in self._constants:
-            variable.assign(value)
-        for variable, source in self._copies:
-            variable.assign(source.value)

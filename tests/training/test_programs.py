@@ -307,12 +307,12 @@ def test_patience_that_ends_with_a_piece_ends_the_run(keras, make_plan, make_run
     assert (pieces.best_epoch, pieces.score, pieces.withdrawn) == (whole.best_epoch, whole.score, False)
 
 
-def test_rows_are_kept_up_to_a_bound_in_bytes_whatever_the_program(keras, make_plan, make_run):
+def test_rows_of_a_fold_are_kept_once_for_all_programs(keras, make_plan, make_run):
+    before = len(_tensors._ROWS.values())
     for width in (3, 4, 5):
         for patience in ({}, {"patience": 2}):
             train(ENGINES["graph"], make_job(make_plan(epochs=1, hidden=(width,)), make_run(**patience)))
-    kept = _tensors._ROWS.values()
-    assert len({id(arrays) for arrays, _ in kept}) == len(kept)
+    assert len(_tensors._ROWS.values()) <= before + 2
 
 
 def test_close_race_goes_to_xla(keras, make_plan, make_run, monkeypatch):

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from distributed import LocalCluster
 
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, Pool
@@ -40,19 +39,6 @@ engine = "fit"  # what trains here is no engine at all
 l2 = { low = 1e-6, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }
 """
-
-
-@pytest.fixture(scope="module")
-def scheduler():
-    with LocalCluster(
-        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=":0", protocol="inproc://"
-    ) as cluster:
-        yield cluster.scheduler_address
-
-
-@pytest.fixture
-def launch(scheduler):
-    return Launch(scheduler=scheduler)
 
 
 @pytest.fixture

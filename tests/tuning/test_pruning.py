@@ -5,12 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
 
 from search.execution import pool
 from search.records import Curve, RunReport, RunResult, TrialState
 from search.storage import open_storage
-from search.tuning.coordinator import Launch, run_study
+from search.tuning.coordinator import run_study
 from search.tuning.preparation import prepare_study
 from search.tuning.progress import SilentObserver
 
@@ -38,19 +37,6 @@ seeds = 2
 l2 = {{ low = 1e-6, high = 1e-1, log = true }}
 dropout = {{ low = 0.1, high = 0.5 }}
 """
-
-
-@pytest.fixture(scope="module")
-def scheduler():
-    with LocalCluster(
-        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=":0", protocol="inproc://"
-    ) as cluster:
-        yield cluster.scheduler_address
-
-
-@pytest.fixture
-def launch(scheduler):
-    return Launch(scheduler=scheduler)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ The map of the house; each floor sees only the floors below it:
 | `search.records` | values that travel |
 | `search.errors` | the exception tree |
 
-From Python, a study runs in three calls:
+From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, and a study runs in three:
 
     from search import open_storage, prepare_study, run_study
     prepared = prepare_study("moons", ["study.n_trials=20"])
@@ -39,15 +39,18 @@ if TYPE_CHECKING:
     from search.storage import Storage, open_storage
     from search.tuning.coordinator import Launch, run_study
     from search.tuning.preparation import PreparedStudy, prepare_study
+    from search.tuning.tune import Tuned, tune
 
 # Imported when first used, so that `regsearch --help` and the read commands stay quick.
 _LATE = {
     "Launch": "search.tuning.coordinator",
     "PreparedStudy": "search.tuning.preparation",
     "Storage": "search.storage",
+    "Tuned": "search.tuning.tune",
     "open_storage": "search.storage",
     "prepare_study": "search.tuning.preparation",
     "run_study": "search.tuning.coordinator",
+    "tune": "search.tuning.tune",
 }
 
 __all__ = [
@@ -63,10 +66,12 @@ __all__ = [
     "StudyFileError",
     "StudyRecord",
     "Trial",
+    "Tuned",
     "UsageError",
     "open_storage",
     "prepare_study",
     "run_study",
+    "tune",
 ]
 
 

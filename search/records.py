@@ -278,11 +278,13 @@ class RunResult:
         run: The run that was asked for.
         score: The study's metric on validation rows, penalty-free; None when the run failed.
         error: Why the run failed (`diverged at epoch 3`); None when it did not.
-        penalty: Sum of all penalties at the weights that were kept; 0 when there are none.
+        penalty: Sum of the penalties on weights, at the weights that were kept; 0 when there are none.
         epochs_trained: Epochs begun and finished.
         best_epoch: The epoch, from 1, whose weights were kept: the last one without early stopping.
         curve: Losses and metric per epoch.
         weight_norms: Layer name to the L2 norm of its kernel at the weights kept.
+        zero_shares: Hidden layer to the share of its outputs on the validation rows that are exactly 0, at the weights
+            kept; empty unless the study searches a penalty on activations.
         seconds: Wall time of the run on its worker.
         engine: The engine that trained and why, as in `fit`.
         worker: Where it was trained: `host:pid`.
@@ -296,6 +298,7 @@ class RunResult:
     best_epoch: int = 0
     curve: Curve = field(default_factory=Curve)
     weight_norms: Mapping[str, float] = field(default_factory=dict)
+    zero_shares: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     engine: str = ""
     worker: str = ""
@@ -376,6 +379,7 @@ class RunSummary:
     epochs_trained: int
     best_epoch: int
     weight_norms: Mapping[str, float]
+    zero_shares: Mapping[str, float]
     seconds: float
     engine: str
     worker: str

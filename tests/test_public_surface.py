@@ -20,10 +20,12 @@ def test_public_names_are_these():
         "StudyFileError",
         "StudyRecord",
         "Trial",
+        "Tuned",
         "UsageError",
         "open_storage",
         "prepare_study",
         "run_study",
+        "tune",
     ]
     for name in search.__all__:
         assert getattr(search, name).__doc__, name

@@ -20,6 +20,7 @@ from search.cli.check import check
 from search.cli.compare import compare
 from search.cli.dashboard import dashboard
 from search.cli.export import export
+from search.cli.init import init
 from search.cli.run import run
 from search.cli.status import status
 from search.cli.stop import stop
@@ -49,7 +50,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, check, studies, status, trials, best, compare, stop, export, dashboard):
+for _command in (run, init, check, studies, status, trials, best, compare, stop, export, dashboard):
     cli.add_command(_command)
 
 

@@ -39,14 +39,14 @@ def print_best(found: Best) -> None:
         return
     searched = list(study.spec["space"])
     shown = [("baseline", choice.baseline), ("best", choice.best)]
-    print_table(
-        ["", "trial", study.metric, *searched],
-        [
-            [label, trial.number, trial.score, *(trial.configuration.get(key, "off") for key in searched)]
-            for label, trial in shown
-            if trial is not None
-        ],
-    )
+    rows = [
+        [label, trial.number, trial.score, *(trial.configuration.get(key, "off") for key in searched)]
+        for label, trial in shown
+        if trial is not None
+    ]
+    if found.constant is not None:
+        rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in searched)])
+    print_table(["", "trial", study.metric, *searched], rows)
     click.echo()
     if choice.baseline is None or choice.gain is None:
         click.echo("The baseline has no score, so nothing says whether regularization helped.")
@@ -58,3 +58,5 @@ def print_best(found: Best) -> None:
             "baseline on the validation rows.\n"
             "The best of many is partly luck: on fresh rows expect a smaller difference."
         )
+    if found.constant is not None and not found.constant.learned:
+        click.echo("No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.")

@@ -1,11 +1,18 @@
-"""`regsearch compare`: several studies, one table."""
+"""`regsearch compare`: several studies, or the techniques of one, in one table."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from search.cli._options import format_option, opened, storage_option
 from search.cli._render import print_json, print_table, settings
+
+if TYPE_CHECKING:
+    from search.reporting.summaries import Best, Techniques
+
+_MOST_ROWS = 30
 
 
 @click.command(epilog="Example: regsearch compare moons moons_grid")
@@ -13,14 +20,46 @@ from search.cli._render import print_json, print_table, settings
 @storage_option
 @format_option()
 def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
-    """Compare the best configurations of several studies."""
-    from search.reporting.summaries import compare_studies
+    """Compare several studies, or what the techniques of one study did alone and together."""
+    from search.reporting.summaries import compare_studies, compare_techniques
 
-    with opened(url) as storage:
-        found = compare_studies(storage, names)
-    if format_ == "json":
-        print_json([best.to_json() | {"gain": best.choice.gain} for best in found])
+    if len(names) == 1:
+        with opened(url) as storage:
+            techniques = compare_techniques(storage, names[0])
+        if format_ == "json":
+            print_json(techniques.to_json())
+        else:
+            _print_techniques(techniques)
         return
+    with opened(url) as storage:
+        studies = compare_studies(storage, names)
+    if format_ == "json":
+        print_json([best.to_json() | {"gain": best.choice.gain} for best in studies])
+    else:
+        _print_studies(studies)
+
+
+def _print_techniques(found: Techniques) -> None:
+    metric = found.study.metric
+    print_table(
+        ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"],
+        [
+            [
+                row.label,
+                row.n_trials,
+                row.best and row.best.score,
+                row.mean_score,
+                row.gain,
+                settings(row.best.configuration) if row.best else None,
+            ]
+            for row in found.rows[:_MOST_ROWS]
+        ],
+    )
+    if (more := len(found.rows) - _MOST_ROWS) > 0:
+        click.echo(f"{more} more sets of techniques scored worse or not at all; --format json has all.", err=True)
+
+
+def _print_studies(studies: list[Best]) -> None:
     print_table(
         ["study", "metric", "trials", "baseline", "best", "gain", "best configuration"],
         [
@@ -33,10 +72,10 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
                 best.choice.gain,
                 settings(best.choice.best.configuration) if best.choice.best else None,
             ]
-            for best in found
+            for best in studies
         ],
     )
-    if len({best.study.metric for best in found}) > 1:
+    if len({best.study.metric for best in studies}) > 1:
         click.echo("The studies have different metrics: compare rows of one metric only.", err=True)
-    if len({best.study.data_sha256 for best in found}) > 1:
+    if len({best.study.data_sha256 for best in studies}) > 1:
         click.echo("The studies have different data: their scores say nothing about each other.", err=True)

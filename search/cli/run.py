@@ -105,7 +105,7 @@ def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float)
     click.echo(f"\nResults are in {url_shown}. Next:")
     for command, purpose in (
         (f"regsearch trials {name}", "every trial"),
-        (f"regsearch export {name} --format python -o model.py", "the best model as Keras code"),
+        (f"regsearch export {name} --format keras -o best.keras", "the best model, trained"),
         ("regsearch dashboard", "browse curves and parameters"),
     ):
         click.echo(f"  {command + option:<60} {purpose}")

@@ -5,6 +5,7 @@
 | `reading` | `read_data`: the [data] table of a study becomes a checked `Dataset` |
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
+| `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows |
 | `draws` | one random, stratified draw, and the words for one that cannot be made |
@@ -19,9 +20,10 @@ own data sets, a user's function) runs in a child process.
 
 from search.data.dataset import Dataset
 from search.data.encoding import Arrays, Encoder, fit_encoder, prepare
+from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sources import SOURCES
-from search.data.splits import Fold, Splits, split_rows
+from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 
 __all__ = [
     "SOURCES",
@@ -30,8 +32,10 @@ __all__ = [
     "Encoder",
     "Fold",
     "Splits",
+    "draw_stop_rows",
     "fit_encoder",
     "prepare",
     "read_data",
     "split_rows",
+    "to_arrays",
 ]

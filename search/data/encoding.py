@@ -1,4 +1,4 @@
-"""One fold as float32 arrays: numbers scaled and text one-hot, both fitted on the rows that train only."""
+"""One fold as float32 arrays: numbers scaled and text one-hot, both as the rows that train alone know them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ class Encoder:
 
     Args:
         transformer: scikit-learn's fitted transformer of two-dimensional features; None leaves arrays unchanged.
+        known: For a table, 1 for each input that the fitted rows know and 0 for categories that none of them has, shape
+            (inputs,); None for arrays.
     """
 
     transformer: Any
+    known: FloatArray | None = None
 
     def transform(self, dataset: Dataset) -> FloatArray:
         """Encode at least one row.
@@ -54,7 +57,8 @@ class Encoder:
             dataset: Rows with the columns that the encoder was fitted on.
         Returns:
             float32, shape (n, ...): an array keeps its shape; a table gives (n, inputs), its numeric columns
-            first, then one input for each category that the fitted rows held.
+            first, then one input for each category of the data set. An input whose category no fitted row has
+            is 0: every fold has the same inputs, and none learns of a category that it has not seen.
         """
         features = dataset.features
         if self.transformer is None:
@@ -62,7 +66,20 @@ class Encoder:
         if isinstance(features, np.ndarray):
             flat = self.transformer.transform(features.reshape(len(features), -1))
             return np.asarray(flat, dtype=np.float32).reshape(features.shape)
-        return np.asarray(self.transformer.transform(features), dtype=np.float32)
+        encoded = np.asarray(self.transformer.transform(features), dtype=np.float32)
+        return encoded if self.known is None else encoded * self.known
+
+    def scaling(self) -> tuple[Array, Array] | None:
+        """What each input has subtracted, and is then divided by, shape (inputs,) each; None when nothing is done.
+
+        Categories have 0 subtracted and are divided by 1.
+        """
+        columns = getattr(self.transformer, "named_transformers_", None)
+        scaler = self.transformer if columns is None else columns["numeric"]
+        if not hasattr(scaler, "scale_"):
+            return None
+        n_more = 0 if columns is None else len(self.input_names()) - len(scaler.mean_)
+        return np.append(scaler.mean_, np.zeros(n_more)), np.append(scaler.scale_, np.ones(n_more))
 
     def input_names(self) -> list[str]:
         """What each input of an encoded table is: `width`, or `color = red` for a category; empty for arrays."""
@@ -105,7 +122,7 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
-    """Fit scaling and categories on the given rows of a data set, and on no others."""
+    """Fit scaling and categories on the given rows of a data set; of the others nothing but categories' names."""
     features = take_rows(dataset.features, rows)
     if isinstance(features, np.ndarray):
         if not dataset.standardize:
@@ -119,9 +136,12 @@ def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
     text = [name for name in features.columns if features[name].dtype == object]
     numeric = [name for name in features.columns if features[name].dtype != object]
     scale = StandardScaler() if dataset.standardize else "passthrough"
-    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+    categories = [sorted(set(dataset.features[name])) for name in text]
+    one_hot = OneHotEncoder(categories=categories, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
     columns = ColumnTransformer([("numeric", scale, numeric), ("text", one_hot, text)])
-    return Encoder(columns.fit(features))
+    seen = [np.isin(known, list(set(features[name]))) for name, known in zip(text, categories, strict=True)]
+    known = np.concatenate([np.ones(len(numeric)), *seen]).astype(np.float32)
+    return Encoder(columns.fit(features), known)
 
 
 def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[FloatArray, Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,8 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]") -> Data
     """
     rows = find_source(section, place).read(section, folder, place)
     _check_sizes(rows, place)
+    if section.shape is not None:
+        rows = replace(rows, features=_reshape(rows.features, section.shape, place))
     target, features, notes = _check_values(rows, section.task, place)
     is_table = not isinstance(features, np.ndarray)
     return Dataset(
@@ -69,6 +73,21 @@ def _check_sizes(rows: Rows, place: str) -> None:
         raise DataError(Problem(place, f"expected at least 2 rows, received {len(features)}"))
     if 0 in features.shape:
         raise DataError(Problem(place, f"expected at least 1 feature, received shape {features.shape}"))
+
+
+def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str) -> Array:
+    """Features as an array of rows of that shape; a table's columns are taken in their order."""
+    if not isinstance(features, np.ndarray):
+        text = [name for name in features.columns if features[name].dtype == object]
+        if text:
+            message = f"expected columns of numbers, since shape = {list(shape)}, received text in {quote_names(text)}"
+            raise DataError(Problem(place, message, "Leave the columns out of the file, or leave shape out."))
+        features = features.to_numpy()
+    size, wanted = math.prod(features.shape[1:]), math.prod(shape)
+    if size != wanted:
+        message = f"expected rows of {wanted} numbers, since shape = {list(shape)}, received rows of {size}"
+        raise DataError(Problem(place, message, "The numbers of shape multiply to the numbers of a row."))
+    return features.reshape(len(features), *shape)
 
 
 def _check_values(

@@ -76,6 +76,23 @@ def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = 
     return Splits(development, test, folds, notes)
 
 
+def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[Rows, Rows]:
+    """The other rows and the stop rows of a run that trains on all there are.
+
+    Args:
+        dataset: Rows that are not sealed.
+        section: The [split] table; where the rows that score are those that stop, its default share is drawn.
+        seed: The study's seed.
+
+    Raises:
+        DataError: A part would be empty or would lack a class.
+    """
+    share = SplitSection().stop if section.stop == "validation" else section.stop
+    draw = Draw("[split] stop", "stop", "other training", "Change split.stop.", dataset.classes)
+    rows = np.arange(len(dataset), dtype=np.int64)
+    return draw.divide(rows, dataset.target if dataset.classes else None, float(share), _derive_seed(seed, _STOP))
+
+
 @dataclass(frozen=True)
 class _Splitter:
     """Divides development rows into folds as the [split] table says."""

@@ -28,15 +28,15 @@ _ONE_THREAD = {
 
 
 def start_local_cluster(n_workers: int) -> LocalCluster:
-    """Start worker processes on this machine.
+    """Start workers on this machine.
 
     Args:
-        n_workers: Number of processes, one thread each.
+        n_workers: Number of processes, one thread each; 0 for one worker that is a thread of this process.
 
     Returns:
         The cluster. Its traffic is encrypted and authenticated with credentials that exist only in memory, so
-        that no other user of the machine can hand it code. A worker that dies is replaced. Each has one of the GPUs,
-        where there are any.
+        that no other user of the machine can hand it code; a thread's does not leave the process. A process that
+        dies is replaced. Each has one of the GPUs, where there are any.
     """
     import dask
     from distributed import LocalCluster
@@ -70,15 +70,15 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
             "distributed.worker.memory.pause": False,
         }
     )
+    kind = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
     with _sigint_blocked():
         return LocalCluster(
-            n_workers=n_workers,
+            n_workers=max(1, n_workers),
             threads_per_worker=1,
-            worker_class=OneGpuNanny,
-            security=True,
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             silence_logs=logging.CRITICAL,
+            **kind,
         )
 
 

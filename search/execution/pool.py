@@ -248,7 +248,8 @@ def open_pool(
     Args:
         function: Called on a worker as `function(shared, item, report)`; importable by name there.
         shared: Sent to each worker once.
-        n_workers: Processes to start on this machine; without meaning when `scheduler` is given.
+        n_workers: Processes to start on this machine, 0 for a thread of this one; without meaning when `scheduler` is
+            given.
         scheduler: Address of a Dask scheduler (`tcp://host:8786`); None starts a local cluster.
         warm_up: Called once in each worker process when it starts, in the background: a slow import, say. The first
             item waits for its end. What it raises is left to the items to meet.

@@ -1,44 +1,76 @@
-"""A model described layer by layer, before Keras makes it."""
+"""A model described before Keras makes it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from search.models.saved import SavedModel
 from search.techniques.parts import Part
 
 
 @dataclass(frozen=True)
+class Head:
+    """A second output on a model's trunk.
+
+    Args:
+        layer: The layer that predicts; it takes what the output layer takes.
+        loss: Name of its loss in `keras.losses`.
+    """
+
+    layer: Part
+    loss: str
+
+
+@dataclass(frozen=True)
 class Architecture:
-    """A chain of layers from input to output, and the loss that it is trained with.
+    """A model from one input to one output, and the loss that it is trained with.
 
     Args:
         name: Name of the Keras model.
         input_shape: Shape of one row, without the batch.
-        layers: The layers in order, without the input; each has a name.
+        layers: Every layer that has a name, without the input, in the order in which rows pass them. For a model of
+            a family this is the chain that makes it; for the user's model the layers of `saved`, whose arguments
+            are their Keras configuration, and a layer inside a nested model is named `MODEL/LAYER`.
         loss: Name of the data loss in `keras.losses`.
+        entering: Layers that techniques put between the input and the first layer.
+        following: Layers that techniques put behind a layer, by that layer's name.
+        auxiliary: The head of a second task; None for models with one.
+        saved: The user's model, of which `layers` tell what is changed; None for a family's.
     """
 
     name: str
     input_shape: tuple[int, ...]
     layers: tuple[Part, ...]
     loss: str
+    entering: tuple[Part, ...] = ()
+    following: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, hash=False)
+    auxiliary: Head | None = None
+    saved: SavedModel | None = None
 
     @property
     def output(self) -> Part:
         """The layer that predicts."""
-        return self.layers[-1]
+        return self.layers[-1] if self.saved is None else next(x for x in self.layers if x.name == self.saved.output)
+
+    @property
+    def chain(self) -> tuple[Part, ...]:
+        """All layers of a family's model one after the other, techniques' included."""
+        behind = (part for layer in self.layers for part in (layer, *self.following.get(layer.name, ())))
+        return (*self.entering, *behind)
 
     def at_precision(self, precision: str) -> Architecture:
-        """The same model computing in `float32` or `mixed_bfloat16`, in which the output layer stays in float32.
+        """The same model computing in `float32` or `mixed_bfloat16`, where the output layer stays in float32.
 
         Source: Keras' guide to mixed precision, for the output layer.
         """
         if precision == "float32":
             return self
-        *hidden, output = self.layers
-        mixed = [layer.with_arguments(dtype=precision) for layer in hidden]
-        return self.with_layers((*mixed, output.with_arguments(dtype="float32")))
-
-    def with_layers(self, layers: tuple[Part, ...]) -> Architecture:
-        """The same model with other layers."""
-        return replace(self, layers=layers)
+        last = self.layers.index(self.output)
+        mixed = (
+            x.with_arguments(dtype=precision if place < last else "float32") for place, x in enumerate(self.layers)
+        )
+        head = self.auxiliary
+        if head is not None:
+            head = replace(head, layer=head.layer.with_arguments(dtype="float32"))
+        return replace(self, layers=tuple(mixed), auxiliary=head)

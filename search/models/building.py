@@ -4,101 +4,204 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from search.models.architecture import Architecture
+from search.models.injection import as_value
 from search.models.names import OPTIMIZERS
+from search.models.rebuilding import rebuild_saved
+from search.models.walking import layers_by_path
+from search.records import Setting
 from search.spec import TrainingSection
+from search.techniques import TECHNIQUES, OptimizerTechnique
 from search.techniques.parts import Part, Slot
 from search.techniques.traced import traced_classes
 
 if TYPE_CHECKING:
     import keras
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def build_model(architecture: Architecture) -> keras.Model:
-    """The Keras model that an architecture describes, built and not compiled."""
-    return _chain(architecture, [make_part(layer) for layer in architecture.layers])
+
+def build_model(architecture: Architecture, *, traced: bool = False, heads: bool = False) -> keras.Model:
+    """The Keras model that an architecture describes, built and not compiled.
+
+    Args:
+        architecture: The model; an argument that is a slot takes its value for "off".
+        traced: Whether techniques' stand-ins take the place of Keras' own classes, as engines want it. Without, nothing
+            in the model is regsearch's: it is saved, loaded and used by Keras alone.
+        heads: Whether a model with an auxiliary head returns `[output, auxiliary]`, not the output alone.
+    """
+    stand_ins = traced_classes() if traced else {}
+    if architecture.saved is not None:
+        return rebuild_saved(architecture, architecture.saved, stand_ins)
+    layers = [make_part(part, stand_ins) for part in architecture.chain]
+    if heads and architecture.auxiliary is not None:
+        return _headed(architecture, layers, make_part(architecture.auxiliary.layer, stand_ins))
+    return _chain(architecture, layers)
 
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A Keras model whose slots are filled for the length of a `with` block.
+    """A Keras model and its optimizer, whose slots are filled for the length of a `with` block.
 
     Args:
         model: The model; outside of the block every slot holds its value for "off".
+        optimizer: Its optimizer, not built yet.
         slots: Each open argument: the object, its attribute and the slot.
     """
 
     model: keras.Model
+    optimizer: keras.Optimizer
     slots: tuple[tuple[Any, str, Slot], ...]
 
     @property
-    def defaults(self) -> tuple[tuple[str, float], ...]:
-        """Name of each slot, once and in order, and its value for "off"."""
-        return tuple(sorted({(slot.name, slot.off) for _, _, slot in self.slots}))
+    def names(self) -> tuple[str, ...]:
+        """Names of the slots, each once and in order."""
+        return tuple(sorted({slot.name for _, _, slot in self.slots}))
 
     @contextlib.contextmanager
     def filled(self, values: Mapping[str, Any]) -> Iterator[keras.Model]:
-        """The model with a value, a number or a scalar tensor, in each slot; slots without one are off."""
+        """The model with a value in each slot.
+
+        Args:
+            values: Name to a number or a scalar tensor. A slot whose name is absent, or whose value is NaN, is off: it
+                takes its own value for that, which for a layer of the user's with a penalty of its own is that penalty.
+        """
         before = [getattr(thing, attribute) for thing, attribute, _ in self.slots]
         try:
             for thing, attribute, slot in self.slots:
-                setattr(thing, attribute, values.get(slot.name, slot.off))
+                setattr(thing, attribute, _value_or_off(values.get(slot.name, math.nan), slot.off))
             yield self.model
         finally:
             for (thing, attribute, _), value in zip(self.slots, before, strict=True):
                 setattr(thing, attribute, value)
 
 
-def build_open_model(architecture: Architecture) -> OpenModel:
-    """The Keras model of an architecture with slots, built once for all their values."""
-    slots: list[tuple[Any, str, Slot]] = []
-    layers = [make_part(layer, slots) for layer in architecture.layers]
-    return OpenModel(_chain(architecture, layers), tuple(slots))
+def build_open_model(architecture: Architecture, training: TrainingSection, names: Collection[str]) -> OpenModel:
+    """The Keras model of an architecture with slots and its optimizer, built once for all values.
+
+    Args:
+        architecture: What `open_slots` returned. A model with an auxiliary head returns both outputs.
+        training: Optimizer and learning rate.
+        names: Every name in [space].
+    """
+    model = build_model(architecture, traced=True, heads=True)
+    layers = layers_by_path(model)
+    open_settings = {x.name: Slot(x.name, x.off) for x in _optimizer_techniques() if x.name in names}
+    optimizer = make_optimizer(training, open_settings, names, model)
+    slots = _slots(optimizer, describe_optimizer(training, open_settings, names))
+    for path, part in _parts_by_path(architecture).items():
+        slots += _slots(layers.get(path), part)
+    return OpenModel(model, optimizer, tuple(slots))
 
 
-def make_optimizer(training: TrainingSection) -> keras.Optimizer:
-    """The optimizer that [training] names, with its learning rate and Keras' defaults for the rest."""
-    return make_part(describe_optimizer(training))
+def make_optimizer(
+    training: TrainingSection,
+    configuration: Mapping[str, Setting | Slot] = _NOTHING,
+    names: Collection[str] = (),
+    model: keras.Model | None = None,
+) -> keras.Optimizer:
+    """The optimizer that [training] names, not built yet, with Keras' defaults where nothing else is said.
+
+    Args:
+        training: Optimizer and learning rate.
+        configuration: Names to values, or to slots for them; a technique that is off is absent.
+        names: Every name in [space].
+        model: The model whose biases and normalizations are to be left out when weights decay.
+    """
+    optimizer = make_part(describe_optimizer(training, configuration, names))
+    if model is not None and "weight_decay" in {*names, *configuration}:
+        optimizer.exclude_from_weight_decay([weight for weight in model.trainable_variables if not _decays(weight)])
+    return optimizer
 
 
-def describe_optimizer(training: TrainingSection) -> Part:
-    """The optimizer that [training] names, before it is made."""
-    path = f"optimizers.{OPTIMIZERS[training.optimizer]}"
-    return Part(path, {"learning_rate": training.learning_rate})
+def describe_optimizer(
+    training: TrainingSection, configuration: Mapping[str, Setting | Slot] = _NOTHING, names: Collection[str] = ()
+) -> Part:
+    """The optimizer that [training] names, before it is made; arguments as in `make_optimizer`."""
+    part = Part(f"optimizers.{OPTIMIZERS[training.optimizer]}", {"learning_rate": training.learning_rate})
+    for technique in _optimizer_techniques():
+        if technique.name in configuration:
+            part = technique.apply(part, as_value(configuration[technique.name]))
+        elif technique.name in names:
+            part = technique.leave_out(part)
+    return part
 
 
-def make_part(part: Part, slots: list[tuple[Any, str, Slot]] | None = None) -> Any:
-    """The Keras object that a part describes, its own parts made first.
+def make_part(part: Part, stand_ins: Mapping[str, type] = _NOTHING) -> Any:
+    """The Keras object that a part describes, its own parts made first; a slot is off.
 
     Args:
         part: What to make.
-        slots: The open arguments that were met are added here; None for a part without any.
+        stand_ins: Classes to be used in the place of Keras' own, by the path of each.
     """
     import keras
 
-    arguments = {
-        name: make_part(value, slots) if isinstance(value, Part) else value.off if isinstance(value, Slot) else value
+    made = {
+        name: make_part(value, stand_ins)
+        if isinstance(value, Part)
+        else value.off
+        if isinstance(value, Slot)
+        else value
         for name, value in part.arguments.items()
     }
-    found = [(name, value) for name, value in part.arguments.items() if isinstance(value, Slot)]
-    if slots is None:
-        if found:
-            raise ValueError(f"expected a value for each slot, received {part}")
-        return _keras_class(part.path, keras)(**arguments)
-    made = traced_classes().get(part.path, _keras_class(part.path, keras))(**arguments)
-    slots += [(made, name, slot) for name, slot in found]
-    return made
-
-
-def _keras_class(path: str, keras: Any) -> Any:
-    return functools.reduce(getattr, path.split("."), keras)
+    return (stand_ins.get(part.path) or functools.reduce(getattr, part.path.split("."), keras))(**made)
 
 
 def _chain(architecture: Architecture, layers: list[Any]) -> keras.Model:
     import keras
 
     return keras.Sequential([keras.Input(architecture.input_shape), *layers], name=architecture.name)
+
+
+def _headed(architecture: Architecture, layers: list[Any], head: keras.Layer) -> keras.Model:
+    """A model with a second output, from what the output layer takes."""
+    import keras
+
+    rows = passed = keras.Input(architecture.input_shape)
+    trunk = passed
+    for layer in layers:
+        if layer.name == architecture.output.name:
+            trunk = passed
+        passed = layer(passed)
+    return keras.Model(rows, [passed, head(trunk)], name=architecture.name)
+
+
+def _value_or_off(value: Any, off: float) -> Any:
+    import tensorflow as tf
+
+    if tf.is_tensor(value):
+        return tf.where(tf.math.is_nan(value), tf.cast(off, value.dtype), value)
+    return off if math.isnan(value) else value
+
+
+def _optimizer_techniques() -> list[OptimizerTechnique]:
+    return [technique for technique in TECHNIQUES.values() if isinstance(technique, OptimizerTechnique)]
+
+
+def _decays(weight: keras.Variable) -> bool:
+    """Whether weight decay acts on it: on what inputs are multiplied with, not on biases and normalizations."""
+    return "kernel" in weight.name or weight.name == "embeddings"
+
+
+def _parts_by_path(architecture: Architecture) -> dict[str, Part]:
+    """All layers of a model by their paths; those that follow a layer are in its model."""
+    parts = {part.name: part for part in (*architecture.entering, *architecture.layers)}
+    for name, following in architecture.following.items():
+        scope = name.rpartition("/")[0]
+        parts |= {f"{scope}/{part.name}" if scope else part.name: part for part in following}
+    return parts
+
+
+def _slots(made: Any, part: Part) -> list[tuple[Any, str, Slot]]:
+    """The open arguments of an object and of those that it was made with."""
+    found = [(made, name, value) for name, value in part.arguments.items() if isinstance(value, Slot)]
+    for name, value in part.arguments.items():
+        if isinstance(value, Part):
+            found += _slots(getattr(made, name), value)
+    return found

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any
+
 from search.models.architecture import Architecture
 from search.models.building import describe_optimizer
+from search.records import Setting
 from search.spec import TrainingSection
+from search.techniques import TECHNIQUES, InputTechnique, LayerTechnique, OptimizerTechnique
 from search.techniques.parts import Part
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _TEMPLATE = '''\
 {comment}import keras
@@ -22,7 +30,7 @@ def build_model():
         ],
         name="{name}",
     )
-    model.compile({compile_arguments})
+    {weight_decay}model.compile({compile_arguments})
     return model
 
 
@@ -34,41 +42,77 @@ _EARLY_STOPPING = """\
 
 # Watches the loss of the validation_data that you give to fit, without penalties: Keras' own val_loss contains them.
 EARLY_STOPPING = keras.callbacks.EarlyStopping(
-    monitor="val_{loss}", mode="min", patience={patience}, restore_best_weights=True
+    monitor="val_{loss}", mode="min", {settings}, restore_best_weights=True
 )
 """
 
+_WEIGHT_DECAY = """\
+optimizer = {optimizer}
+    # Biases and normalizations do not decay.
+    optimizer.exclude_from_weight_decay([w for w in model.trainable_variables if "kernel" not in w.name])
+    """
+
+_STOPPING = {"patience": "patience", "minimum_delta": "min_delta", "start_epoch": "start_from_epoch"}
+"""Techniques of early stopping, and what Keras' callback calls them."""
+
 
 def render_source(
-    architecture: Architecture, training: TrainingSection, comment: str = "", patience: int | None = None
+    architecture: Architecture,
+    training: TrainingSection,
+    configuration: Mapping[str, Setting] = _NOTHING,
+    comment: str = "",
+    names: Collection[str] = (),
 ) -> str:
     """A Python file whose `build_model()` returns the very same model, compiled.
 
     Args:
-        architecture: The model, techniques included.
+        architecture: The model of a family, techniques included.
         training: Optimizer, learning rate, epochs and batch size.
+        configuration: The techniques that are on. What neither model nor optimizer can hold is named in a comment.
         comment: What the file should say at its top, one or more lines without `#`.
-        patience: Epochs without improvement before training stops; None for no early stopping.
+        names: Every name in [space].
     """
-    compiled = f'optimizer={_render_part(describe_optimizer(training))}, loss="{architecture.loss}"'
+    stops = "patience" in configuration
+    optimizer = _render_part(describe_optimizer(training, configuration, names))
+    decays = "weight_decay" in configuration
+    compiled = f'optimizer={"optimizer" if decays else optimizer}, loss="{architecture.loss}"'
     # As a metric, Keras takes the loss only of targets that have the predictions' rank.
-    column = patience is not None and architecture.loss != "sparse_categorical_crossentropy"
+    column = stops and architecture.loss != "sparse_categorical_crossentropy"
     fitted = f"x, {'y.reshape(len(y), -1)' if column else 'y'}, epochs=EPOCHS, batch_size=BATCH_SIZE"
-    if patience is not None:
+    if stops:
         compiled += f', metrics=["{architecture.loss}"]'
         fitted += ", validation_data=..., callbacks=[EARLY_STOPPING]"
-    layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.layers)]
-    lines = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
+    layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.chain)]
+    notes = [*comment.splitlines(), *_left_out(configuration)]
     return _TEMPLATE.format(
-        comment=lines + "\n" if lines else "",
+        comment="".join(f"# {line}".rstrip() + "\n" for line in notes) + ("\n" if notes else ""),
         epochs=training.epochs,
         batch_size=training.batch_size,
         layers=",\n            ".join(layers),
         name=architecture.name,
-        early_stopping="" if patience is None else _EARLY_STOPPING.format(loss=architecture.loss, patience=patience),
+        early_stopping=_early_stopping(architecture.loss, configuration) if stops else "",
+        weight_decay=_WEIGHT_DECAY.format(optimizer=optimizer) if decays else "",
         compile_arguments=compiled,
         fit_arguments=fitted,
     )
+
+
+def _left_out(configuration: Mapping[str, Setting]) -> list[str]:
+    """Techniques that act on rows, steps or runs: with Keras alone they take code of their own."""
+    held = LayerTechnique | InputTechnique | OptimizerTechnique
+    missing = [
+        f"{name} = {value}"
+        for name, value in configuration.items()
+        if name in TECHNIQUES and name not in _STOPPING and not isinstance(TECHNIQUES[name], held)
+    ]
+    return (
+        ["", f"Not in this file, for training needs code of its own for it: {', '.join(missing)}."] if missing else []
+    )
+
+
+def _early_stopping(loss: str, configuration: Mapping[str, Setting]) -> str:
+    given = {argument: configuration[name] for name, argument in _STOPPING.items() if name in configuration}
+    return _EARLY_STOPPING.format(loss=loss, settings=", ".join(f"{name}={value!r}" for name, value in given.items()))
 
 
 def _render_part(part: Part) -> str:

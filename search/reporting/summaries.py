@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState
-from search.selection import Choice, choose
+from search.selection import Choice, ConstantGuess, best_trial, choose, compare_with_constant
+from search.spec import technique_of
 from search.storage import Storage
 
 StudyState = Literal["running", "draining", "interrupted", "finished", "stopped"]
@@ -113,15 +115,24 @@ def _state(held: bool, stop_requested: bool, n_open: int, finished: bool) -> Stu
 
 @dataclass(frozen=True)
 class Best:
-    """The chosen configuration against the baseline."""
+    """The chosen configuration against the baseline.
+
+    Args:
+        study: The study.
+        n_trials: Trials that have their outcome.
+        choice: The best trial and the baseline.
+        constant: The best trial against a constant guess; None without a best trial, and for studies that were
+            stored without what such a guess scores.
+    """
 
     study: StudyRecord
     n_trials: int
     choice: Choice
+    constant: ConstantGuess | None
 
     def to_json(self) -> dict[str, Any]:
         """The contract of `regsearch best --format json`."""
-        return {
+        document: dict[str, Any] = {
             "study": self.study.name,
             "metric": self.study.metric,
             "direction": self.study.direction,
@@ -129,6 +140,9 @@ class Best:
             "baseline": trial_json(self.choice.baseline),
             "best": trial_json(self.choice.best),
         }
+        if self.constant is not None:
+            document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}
+        return document
 
 
 def summarize_best(storage: Storage, name: str) -> Best:
@@ -140,7 +154,103 @@ def summarize_best(storage: Storage, name: str) -> Best:
     study = storage.study(name)
     trials = storage.trials(study.study_id)
     ended = [trial for trial in trials if trial.state.is_final]
-    return Best(study, len(ended), choose(ended, study.direction))
+    choice = choose(ended, study.direction)
+    return Best(study, len(ended), choice, _against_constant(storage, study, choice.best, len(ended)))
+
+
+def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, n_trials: int) -> ConstantGuess | None:
+    scores = study.facts.get("constant_scores")
+    if best is None or scores is None:
+        return None
+    return compare_with_constant(storage.runs(study.study_id, best.number), scores, study.direction, n_trials)
+
+
+@dataclass(frozen=True)
+class TechniqueSet:
+    """The trials in which the same techniques were on, and no others.
+
+    Args:
+        techniques: Their names in [space], in its order; empty for the trials with everything off.
+        n_trials: Trials that have their outcome.
+        best: The best complete one; None when none is complete.
+        mean_score: Mean over the complete ones; None when there are none.
+        gain: By how much the best one beats the baseline; positive is better.
+    """
+
+    techniques: tuple[str, ...]
+    n_trials: int
+    best: Trial | None
+    mean_score: float | None
+    gain: float | None
+
+    @property
+    def label(self) -> str:
+        """The techniques in words: `l2 + dropout`, `baseline`."""
+        return " + ".join(self.techniques) or "baseline"
+
+    def to_json(self) -> dict[str, Any]:
+        """One row of `regsearch compare NAME --format json`."""
+        return {
+            "techniques": list(self.techniques),
+            "n_trials": self.n_trials,
+            "best": trial_json(self.best),
+            "mean_score": self.mean_score,
+            "gain": self.gain,
+        }
+
+
+@dataclass(frozen=True)
+class Techniques:
+    """What the techniques of a study did, alone and together.
+
+    Args:
+        study: The study.
+        rows: One for each set of techniques that were on together, the best first, those without a score last.
+    """
+
+    study: StudyRecord
+    rows: tuple[TechniqueSet, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract of `regsearch compare NAME --format json`."""
+        return {
+            "study": self.study.name,
+            "metric": self.study.metric,
+            "direction": self.study.direction,
+            "techniques": [row.to_json() for row in self.rows],
+        }
+
+
+def compare_techniques(storage: Storage, name: str) -> Techniques:
+    """The trials of one study by the techniques that were on.
+
+    Raises:
+        UnknownStudyError: There is no such study.
+    """
+    study = storage.study(name)
+    ended = [trial for trial in storage.trials(study.study_id) if trial.state.is_final]
+    choice = choose(ended, study.direction)
+    techniques = [name for name in study.spec["space"] if technique_of(name) is not None]
+    sets: dict[tuple[str, ...], list[Trial]] = {}
+    for trial in ended:
+        sets.setdefault(tuple(name for name in techniques if name in trial.configuration), []).append(trial)
+    rows = [_summarize_set(names, trials, choice) for names, trials in sets.items()]
+    sign = 1.0 if study.direction == "minimize" else -1.0
+    scored = [(sign * row.best.score, row) for row in rows if row.best is not None and row.best.score is not None]
+    best_first = [row for _, row in sorted(scored, key=lambda pair: pair[0])]
+    return Techniques(study, (*best_first, *(row for row in rows if row.best is None)))
+
+
+def _summarize_set(techniques: tuple[str, ...], trials: Sequence[Trial], choice: Choice) -> TechniqueSet:
+    best = best_trial(trials, choice.direction)
+    scores = [trial.score for trial in trials if trial.score is not None]
+    return TechniqueSet(
+        techniques=techniques,
+        n_trials=len(trials),
+        best=best,
+        mean_score=math.fsum(scores) / len(scores) if scores else None,
+        gain=choice.gain_of(best),
+    )
 
 
 def list_trials(storage: Storage, name: str) -> tuple[StudyRecord, list[Trial]]:

@@ -25,12 +25,17 @@ class Choice:
     @property
     def gain(self) -> float | None:
         """By how much the best trial beats the baseline; positive is better, None without both scores."""
-        if self.best is None or self.baseline is None:
+        return self.gain_of(self.best)
+
+    def gain_of(self, trial: Trial | None) -> float | None:
+        """By how much `trial` beats the baseline; positive is better, None without both scores."""
+        if trial is None or self.baseline is None:
             return None
-        if self.best.score is None or self.baseline.score is None:
+        if trial.score is None or self.baseline.score is None:
             return None
-        difference = self.best.score - self.baseline.score
-        return difference if self.direction == "maximize" else -difference
+        if self.direction == "maximize":
+            return trial.score - self.baseline.score
+        return self.baseline.score - trial.score
 
 
 def choose(trials: Iterable[Trial], direction: Direction) -> Choice:

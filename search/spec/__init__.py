@@ -19,6 +19,7 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
+    WALKS,
     Choices,
     ConfirmSection,
     DataSection,
@@ -33,9 +34,11 @@ from search.spec.sections import (
     StudySpec,
     TrainingSection,
 )
+from search.spec.space import technique_of
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
+    "WALKS",
     "Catalogue",
     "Choices",
     "ConfirmSection",
@@ -58,4 +61,5 @@ __all__ = [
     "spec_from_json",
     "spec_to_json",
     "spec_to_toml",
+    "technique_of",
 ]

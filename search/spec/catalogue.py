@@ -10,40 +10,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from search.spec.wording import quoted
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Domain:
     """The values that a technique's parameter may take, and where "off" lies.
 
     Args:
-        kind: `float` or `int`.
-        low: Smallest value that makes sense; `low_open` excludes it.
-        high: Largest value that makes sense; `high_open` excludes it.
+        kind: `float` or `int`; or `choice`, a technique whose values are texts.
+        meaning: What the parameter is, with its unit, for help texts.
+        source: The paper or documentation that the technique follows.
+        low: Smallest number that makes sense; `low_open` excludes it.
+        high: Largest number that makes sense; `high_open` excludes it.
         low_open: Whether `low` itself is refused.
         high_open: Whether `high` itself is refused.
         weak: The end of a range at which the technique fades out, next to which "off" lies: `low` for a
             coefficient or a rate, `high` for a patience.
-        meaning: What the parameter is, with its unit, for help texts.
-        source: The paper or documentation that the technique follows.
+        names: The texts of a `choice`; empty for numbers. "off" is not among them.
+
+    Raises:
+        ValueError: A choice without names, or names without a choice.
     """
 
-    kind: Literal["float", "int"]
-    low: float
-    high: float
-    weak: Literal["low", "high"]
+    kind: Literal["float", "int", "choice"]
     meaning: str
     source: str
+    low: float = 0.0
+    high: float = float("inf")
     low_open: bool = False
     high_open: bool = False
+    weak: Literal["low", "high"] = "low"
+    names: tuple[str, ...] = ()
 
-    def contains(self, value: float) -> bool:
+    def __post_init__(self) -> None:
+        if (self.kind == "choice") != bool(self.names):
+            raise ValueError(f"expected names for a choice and none for numbers, received {self.kind}, {self.names}")
+
+    def contains(self, value: float | str) -> bool:
         """Whether `value` is one that makes sense."""
+        if isinstance(value, str) or self.kind == "choice":
+            return value in self.names
         above = value > self.low if self.low_open else value >= self.low
         below = value < self.high if self.high_open else value <= self.high
         return above and below and (self.kind == "float" or float(value).is_integer())
 
+    def number(self, value: float | str) -> float:
+        """What a compiled program is given: the number itself, or for a text its place in `names`, from 1.
+
+        Raises:
+            ValueError: The text is none of `names`.
+        """
+        return float(self.names.index(value) + 1 if isinstance(value, str) else value)
+
     def describe(self) -> str:
-        """The domain in words for an error: `a number with 0 < l2 ...` without the name."""
+        """The domain in words for an error: `a number above 0 and below 1`."""
+        if self.kind == "choice":
+            return quoted(self.names)
         noun = "a whole number" if self.kind == "int" else "a number"
         left = f"{'above' if self.low_open else 'of at least'} {self.low:g}"
         if self.high == float("inf"):
@@ -61,8 +84,10 @@ class Catalogue:
         families: Model family name to the keys of [model] that it takes.
         optimizers: Names of the optimizers.
         activations: Names of the activations.
-        later: Dotted place and value (`study.pruner = median`, `space.dropconnect`, `model.family = cnn`) or
-            just a place (`model.builder`) of what the contract names and no room provides yet.
+        requires: Technique name to those of which one at least must be on for it to mean anything; techniques
+            that stand by themselves are absent.
+        later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
+            their defaults.
     """
 
     techniques: Mapping[str, Domain]
@@ -70,4 +95,5 @@ class Catalogue:
     families: Mapping[str, frozenset[str]]
     optimizers: frozenset[str]
     activations: frozenset[str]
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

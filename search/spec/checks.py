@@ -7,13 +7,14 @@ from typing import Any
 
 from search.spec.catalogue import Catalogue
 from search.spec.findings import Findings
-from search.spec.sections import DataSection, ModelSection, StudySection, TrainingSection
-from search.spec.space import check_space
+from search.spec.sections import WALKS, DataSection, ModelSection, StudySection, TrainingSection
+from search.spec.space import check_space, check_together
 from search.spec.tables import section_of
-from search.spec.wording import alternatives, did_you_mean, expected, literals, quoted, show
+from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")
 _NEEDS_HIDDEN = "mlp"
+_BESIDE_OWN_MODEL = frozenset({"weights"})
 
 
 def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
@@ -33,45 +34,19 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         _check_name(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
     if "space" in tables:
         check_space(tables, catalogue, findings)
+        check_together(tables, findings)
 
 
 def check_later(document: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
-    """Refuse what the contract names and no room provides yet; techniques are left to `check_space`."""
-    for entry in sorted(catalogue.later):
-        place, _, refused = entry.partition(" = ")
-        path = tuple(place.split("."))
-        if path[0] == "space":
-            continue
-        value: Any = document
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        meant = value == refused if refused else value != _default(path)
-        if value is not None and meant:
-            wanted = _available(path, catalogue, named=bool(refused))
-            findings.add(path, f"expected {wanted}, received {show(value)}, which is not available yet")
-
-
-def _default(path: tuple[str, ...]) -> Any:
-    field = section_of(path[0]).model_fields.get(path[1]) if len(path) == 2 else None
-    return None if field is None or field.is_required() else field.get_default(call_default_factory=True)
-
-
-def _available(path: tuple[str, ...], catalogue: Catalogue, *, named: bool) -> str:
-    """What can be given instead of a value that is not available yet."""
-    if not named:
-        default = _default(path)
-        return "this key to be left out" if default is None else show(default)
-    named_sets: dict[tuple[str, ...], Iterable[str]] = {
-        ("model", "family"): sorted(catalogue.families),
-        ("model", "activation"): sorted(catalogue.activations),
-        ("training", "optimizer"): sorted(catalogue.optimizers),
-    }
-    listed = named_sets.get(path, ())
-    if not listed and len(path) == 2:
-        field = section_of(path[0]).model_fields.get(path[1])
-        listed = literals(field.annotation) if field else ()
-    names = [name for name in listed if f"{'.'.join(path)} = {name}" not in catalogue.later]
-    return quoted(names) if names else "another value"
+    """Refuse what the contract names and no room provides yet: a key that does not hold its default."""
+    for place in sorted(catalogue.later):
+        table, _, key = place.partition(".")
+        section = document.get(table)
+        value = section.get(key) if isinstance(section, dict) else None
+        default = section_of(table).model_fields[key].get_default()
+        if value is not None and value != default:
+            message = f"expected {show(default)}, received {show(value)}, which is not available yet"
+            findings.add((table, key), message)
 
 
 def _check_name(path: tuple[str, str], name: str | None, known: Iterable[str], findings: Findings) -> None:
@@ -84,9 +59,9 @@ def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
     study = tables.get("study")
     if not isinstance(study, StudySection) or findings.has(("study", "sampler")):
         return
-    if study.sampler != "grid" and study.n_trials is None:
+    if study.sampler not in WALKS and study.n_trials is None:
         wanted = expected(StudySection.model_fields["n_trials"])
-        remedy = 'Only sampler = "grid" ends by itself.'
+        remedy = f"Only sampler = {quoted(WALKS)} ends by itself."
         findings.add(("study", "n_trials"), f"expected {wanted}, received nothing", remedy)
 
 
@@ -169,7 +144,7 @@ def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) 
 
 def _check_model_keys(model: ModelSection, form: str, catalogue: Catalogue, findings: Findings) -> None:
     """Refuse keys that this model does not take, and miss those that it needs."""
-    taken = catalogue.families[model.family] if model.family is not None else frozenset[str]()
+    taken = _BESIDE_OWN_MODEL if model.family is None else catalogue.families[model.family]
     named = f"{form} = {show(getattr(model, form))}"
     for key in ModelSection.model_fields:
         value = getattr(model, key)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Sampler = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes"]
+Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
 Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
 EngineName = Literal["auto", "compiled", "graph", "fit"]
 Precision = Literal["float32", "mixed_bfloat16"]
@@ -20,6 +20,10 @@ MetricName = Literal["log_loss", "accuracy", "balanced_accuracy", "f1_macro", "m
 TaskName = Literal["classification", "regression"]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+WALKS: tuple[Sampler, ...] = ("grid", "ablation")
+"""Samplers that walk a list of points, made from [space], and end with it; the others propose without end."""
 
 
 class Section(BaseModel):
@@ -39,10 +43,15 @@ class StudySection(Section):
         },
     )
     n_trials: int | None = Field(
-        default=None, ge=1, description="trials in all, the baseline among them; a grid may leave it out"
+        default=None, ge=1, description="trials in all, the baseline among them; grid and ablation may leave it out"
     )
     seed: int = Field(default=1, ge=0, lt=2**31, description="seed of splits, initial weights and sampler")
     sampler: Sampler = Field(default="tpe", description="how configurations are proposed")
+    together: tuple[tuple[str, ...], ...] | None = Field(
+        default=None,
+        description="ablation: names of [space] that are switched on as one",
+        json_schema_extra={"expected": 'a list of lists of names, as in [["rotation", "shift"]]'},
+    )
     pruner: Pruner = Field(default="none", description="how hopeless trials are cut short")
     window: int = Field(
         default=8, ge=1, description="trial n is asked once trial n - window has been told (reproducibility)"
@@ -59,8 +68,11 @@ class DataSection(Section):
         default=None, description="csv: the column to predict, or several"
     )
     task: TaskName | None = Field(default=None, description="when it cannot be told from the target")
+    shape: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
+        default=None, description="shape of one row, for models that take images or sequences; the columns in order"
+    )
     standardize: bool | None = Field(
-        default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv"
+        default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv without shape"
     )
 
 
@@ -109,10 +121,14 @@ class ModelSection(Section):
     family: str | None = Field(default=None, description="mlp, cnn, lstm or multitask")
     builder: str | None = Field(default=None, description='"FILE.py:function" that returns a Keras model')
     keras: str | None = Field(default=None, description="a saved .keras file")
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        default=None, description="mlp: units of each hidden layer"
+    weights: Literal["fresh", "saved"] | None = Field(
+        default=None, description="keras, builder: weights that training begins with; default: fresh"
     )
-    activation: str | None = Field(default=None, description="mlp: activation of the hidden layers")
+    hidden: tuple[Count, ...] | None = Field(default=None, description="units of each hidden dense layer")
+    activation: str | None = Field(default=None, description="activation of the hidden layers")
+    filters: tuple[Count, ...] | None = Field(default=None, description="cnn: filters of each convolution")
+    kernel_size: int | None = Field(default=None, ge=1, description="cnn: edge of the convolutions' windows")
+    units: tuple[Count, ...] | None = Field(default=None, description="lstm: units of each recurrent layer")
 
 
 class TrainingSection(Section):

@@ -3,26 +3,28 @@
 An entry is named after a technique (`l2`), a technique in some layers (`dense_2.l2`), or a setting of another
 table (`training.learning_rate`). A technique's values lie in its domain, and "off" is always among them; a
 setting's values are valid for its key, and the one that the file gives is among them, for it is the baseline's.
+A technique that means nothing without another one (`minimum_delta` without `patience`) is searched beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import annotated_types
 from pydantic.fields import FieldInfo
 
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.findings import Findings
-from search.spec.sections import Choices, ModelSection, Range, Section, StudySection, TrainingSection
+from search.spec.sections import WALKS, Choices, ModelSection, Range, Section, StudySection, TrainingSection
 from search.spec.tables import accepts
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, shorten, show
 
 OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
-_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras"})
+_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras", "weights"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class _Entry:
 
     Args:
         name: As in the file.
-        domain: The numbers that it may take; None for a setting that is no number.
+        domain: The values that it may take; None for a setting that is no number.
         table: The table of a setting; None for a technique.
         key: The key of a setting, or the technique.
         names: The texts that a setting may take, when the catalogue lists them.
@@ -50,7 +52,7 @@ class _Entry:
     def accepts(self, value: Any) -> bool:
         """Whether `value` may be one of the choices, "off" aside."""
         if self.domain is not None:
-            return is_number(value) and self.domain.contains(value)
+            return (is_number(value) or isinstance(value, str)) and self.domain.contains(value)
         table = _SETTING_TABLES[self.table or ""]
         return accepts(table, self.key, value) and value is not None and self._is_known(value)
 
@@ -59,6 +61,8 @@ class _Entry:
 
     def describe(self) -> str:
         """What each value is to be."""
+        if self.domain is not None and self.domain.names:
+            return quoted([*self.domain.names, OFF])
         if self.domain is not None:
             return self.domain.describe() + ("" if self.table else f' or "{OFF}"')
         if self.names is not None:
@@ -71,6 +75,12 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def technique_of(name: str) -> str | None:
+    """The technique that a name of [space] searches, in whichever layers; None for a setting of another table."""
+    table, dot, _ = name.partition(".")
+    return None if dot and table in _SETTING_TABLES else name.rpartition(".")[2]
+
+
 def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
     """Note everything that is wrong with the entries of [space].
 
@@ -80,25 +90,62 @@ def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         findings: Where problems are noted.
     """
     space: Mapping[str, Range | Choices] = tables["space"]
-    study = tables.get("study")
     if not space and not findings.touches(("space",)):
-        remedy = f"Name a technique: {quoted(sorted(catalogue.techniques))}."
+        remedy = "Name a technique, as in l2 = { low = 1e-6, high = 0.1, log = true }."
         findings.add(("space",), "expected at least one name to search, received none", remedy)
+    if not findings.touches(("space",)):
+        # An entry that could not be read may be the very one that is required.
+        _check_required(space, catalogue, findings)
     for name, values in space.items():
         entry = _resolve(name, tables, catalogue, findings)
-        if entry is None:
-            continue
-        if isinstance(values, Choices):
-            _check_choices(entry, values, findings)
-        elif entry.domain is None:
-            message = f"expected a table with choices, since {entry.key} is not a number, received a range"
-            findings.add(entry.path, message, "Write { choices = [...] }.")
-        else:
-            _check_range(entry, entry.domain, values, findings)
-            if isinstance(study, StudySection) and study.sampler == "grid":
-                _check_points(entry, entry.domain, values, findings)
-        if entry.table is not None and not findings.touches(entry.path):
-            _check_baseline(entry, values, tables, findings)
+        if entry is not None:
+            _check_entry(entry, values, tables, findings)
+
+
+def check_together(tables: Mapping[str, Any], findings: Findings) -> None:
+    """Note what is wrong with `[study] together`: techniques of [space], each in one group, for an ablation."""
+    study, space = tables.get("study"), tables["space"]
+    path = ("study", "together")
+    if not isinstance(study, StudySection) or study.together is None or findings.touches(("study", "sampler")):
+        return
+    if study.sampler != "ablation":
+        message = f"expected no together, since sampler = {show(study.sampler)}, received {show(study.together)}"
+        findings.add(path, message, 'Only sampler = "ablation" switches names on together.')
+        return
+    known = [name for name in space if technique_of(name) is not None]
+    named = [name for group in study.together for name in group]
+    for name in named:
+        if name not in known and not findings.touches(("space", name)):
+            wanted = f"techniques of [space], {quoted(known)}" if known else "no names, since [space] has no technique"
+            findings.add(path, f"expected {wanted}, received {show(name)}", did_you_mean(name, known))
+        elif named.count(name) > 1:
+            findings.add(path, f"expected each name once, received {show(name)} {named.count(name)} times")
+
+
+def _check_required(space: Mapping[str, Range | Choices], catalogue: Catalogue, findings: Findings) -> None:
+    searched = {technique_of(name) for name in space}
+    for name in space:
+        technique = technique_of(name)
+        required = catalogue.requires.get(technique or "", ())
+        if required and searched.isdisjoint(required):
+            message = f"expected {quoted(required)} in [space], without which {technique} means nothing, received none"
+            findings.add(("space", name), message, f"Add {alternatives(required)}, or leave {technique} out.")
+
+
+def _check_entry(entry: _Entry, values: Range | Choices, tables: Mapping[str, Any], findings: Findings) -> None:
+    study = tables.get("study")
+    if isinstance(values, Choices):
+        _check_choices(entry, values, findings)
+    elif entry.domain is None or entry.domain.names:
+        message = f"expected a table with choices, since {entry.key} is not a number, received a range"
+        listed = show(entry.domain.names) if entry.domain is not None else "[...]"
+        findings.add(entry.path, message, f"Write {{ choices = {listed} }}.")
+    else:
+        _check_range(entry, entry.domain, values, findings)
+        if isinstance(study, StudySection) and study.sampler in WALKS:
+            _check_points(entry, entry.domain, values, study.sampler, findings)
+    if entry.table is not None and not findings.touches(entry.path):
+        _check_baseline(entry, values, tables, findings)
 
 
 def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue) -> dict[str, Range | Choices]:
@@ -106,8 +153,11 @@ def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue)
     normalized: dict[str, Range | Choices] = {}
     for name, values in space.items():
         entry = _resolve(name, {}, catalogue, Findings("", None, ()))
-        kind = None if entry is None or entry.domain is None else entry.domain.kind
-        normalized[name] = values if kind is None else _convert(values, int if kind == "int" else float)
+        domain = None if entry is None else entry.domain
+        if domain is None or domain.names:
+            normalized[name] = values
+        else:
+            normalized[name] = _convert(values, int if domain.kind == "int" else float)
     return normalized
 
 
@@ -152,12 +202,9 @@ def _resolve_setting(
 def _refuse_technique(name: str, technique: str, dot: str, catalogue: Catalogue, findings: Findings) -> None:
     path = ("space", name)
     known = sorted(catalogue.layered if dot else catalogue.techniques)
-    wanted = f"a technique for layers, {quoted(known)}" if dot else quoted(known)
-    message = f"expected {wanted}, received {show(name)}"
+    message = f"expected a technique{' for layers' if dot else ''}, received {show(name)}"
     settings = [f"{t}.{k}" for t in _SETTING_TABLES for k in _SETTING_TABLES[t].model_fields]
-    if f"space.{technique}" in catalogue.later:
-        findings.add(path, f"{message}, which is not available yet")
-    elif dot and technique in catalogue.layered:
+    if dot and technique in catalogue.layered:
         findings.add(path, message, f'Name the layers before the dot, as in "dense_2.{technique}".')
     elif dot and technique in catalogue.techniques:
         findings.add(path, message, f"{technique} is for the whole model: write {technique} = ...")
@@ -167,12 +214,13 @@ def _refuse_technique(name: str, technique: str, dot: str, catalogue: Catalogue,
     else:
         nearest = did_you_mean(technique, known)
         remedy = nearest.replace('"', f'"{name.removesuffix(technique)}', 1) if dot else nearest
-        findings.add(path, message, remedy or did_you_mean(name, settings))
+        findings.add(path, message, remedy or did_you_mean(name, settings) or f"Known are {', '.join(known)}.")
 
 
 def _domain_of(field: FieldInfo) -> Domain | None:
     """The numbers that a key takes, from the bounds of its field; None when it takes no number."""
-    if field.annotation not in (int, float):
+    kinds = {kind for kind in get_args(field.annotation) if kind is not NoneType} or {field.annotation}
+    if kinds not in ({int}, {float}):
         return None
     low, low_open = float("-inf"), False
     for constraint in field.metadata:
@@ -181,12 +229,10 @@ def _domain_of(field: FieldInfo) -> Domain | None:
         elif isinstance(constraint, annotated_types.Ge):
             low = float(str(constraint.ge))
     return Domain(
-        kind="int" if field.annotation is int else "float",
-        low=low,
-        high=float("inf"),
-        weak="low",
+        kind="int" if kinds == {int} else "float",
         meaning=field.description or "",
         source="",
+        low=low,
         low_open=low_open,
     )
 
@@ -221,11 +267,11 @@ def _check_step(entry: _Entry, domain: Domain, values: Range, step: float, findi
         findings.add(entry.path, message, key="step")
 
 
-def _check_points(entry: _Entry, domain: Domain, values: Range, findings: Findings) -> None:
-    """A grid needs points: steps, or the whole numbers of a range that is not logarithmic."""
+def _check_points(entry: _Entry, domain: Domain, values: Range, sampler: str, findings: Findings) -> None:
+    """A walk needs points: steps, or the whole numbers of a range that is not logarithmic."""
     if values.log or (domain.kind == "float" and values.step is None):
         received = "log = true" if values.log else "no step"
-        message = f'expected choices, or a range of points, since sampler = "grid", received {received}'
+        message = f'expected choices, or a range of points, since sampler = "{sampler}", received {received}'
         findings.add(entry.path, message, "Give the points as choices.")
 
 
@@ -248,9 +294,10 @@ def _choice_hint(entry: _Entry, value: Any) -> str:
         return f'Write "{OFF}" for a technique that is not used.'
     if value == OFF:
         return f"{entry.name} is a setting, which cannot be off."
-    if entry.domain is not None and is_number(value):
+    if entry.domain is not None and not entry.domain.names and is_number(value):
         return _domain_hint(entry.domain, value)
-    return did_you_mean(value, entry.names or ([OFF] if entry.table is None else []))
+    texts = entry.domain.names if entry.domain is not None else ()
+    return did_you_mean(value, entry.names or ([*texts, OFF] if entry.table is None else []))
 
 
 def _domain_hint(domain: Domain, value: float) -> str:

@@ -165,6 +165,7 @@ def read_runs(connection: sa.Connection, study_id: int, trial: int | None = None
             epochs_trained=row.epochs_trained,
             best_epoch=row.best_epoch,
             weight_norms=json.loads(row.weight_norms),
+            zero_shares=json.loads(row.zero_shares),
             seconds=row.seconds,
             engine=row.engine,
             worker=row.worker,

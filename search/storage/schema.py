@@ -14,7 +14,7 @@ from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
 from search.storage.locks import make_lock
 
-REVISION = "r0001"
+REVISION = "r0002"
 """The newest version of our tables; a test compares it with the newest migration."""
 
 VERSION_TABLE = sa.Table("regsearch_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))

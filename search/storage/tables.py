@@ -61,6 +61,7 @@ runs = sa.Table(
     sa.Column("epochs_trained", sa.Integer, nullable=False),
     sa.Column("best_epoch", sa.Integer, nullable=False),
     sa.Column("weight_norms", sa.Text, nullable=False, comment="layer to L2 norm, JSON"),
+    sa.Column("zero_shares", sa.Text, nullable=False, server_default="{}", comment="layer to share of zeros, JSON"),
     sa.Column("seconds", _DOUBLE, nullable=False),
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),

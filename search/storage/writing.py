@@ -242,6 +242,7 @@ def _run_row(study_id: int, purpose: str, result: RunResult) -> Row:
         "epochs_trained": result.epochs_trained,
         "best_epoch": result.best_epoch,
         "weight_norms": json.dumps(dict(result.weight_norms)),
+        "zero_shares": json.dumps(dict(result.zero_shares)),
         "seconds": result.seconds,
         "engine": _storable(result.engine),
         "worker": _storable(result.worker),

@@ -3,31 +3,142 @@
 | module | what lives there |
 |---|---|
 | `parts` | `Part`: a Keras object yet to be made, as its path below `keras` and its arguments; `Slot`: an open one |
-| `_base` | `Technique`, and `LayerTechnique` for those that change a layer |
-| `_penalty` | how penalties on one kernel become one regularizer |
-| `l1`, `l2` | penalties on the kernels |
-| `dropout` | units left out at random while training |
-| `patience` | early stopping |
+| `_base` | what every technique tells, and the kinds of techniques by what they act on |
 | `noise` | random numbers that cost next to nothing inside a compiled program |
-| `traced` | Keras objects whose arguments may be tensors |
+| `traced` | Keras objects whose arguments may be tensors, as the techniques bring them |
+| `_penalty`, `_activity` | penalties on weights, of which several become one regularizer; on activations |
+| `_following`, `_rate`, `_gaussian` | layers behind a layer, and what those that draw noise share |
+| `_images`, `_mixing` | images resampled row by row; rows of a batch mixed in pairs |
+| `_switch` | work that a program does only where a technique is on |
+| all others | one technique each |
 
-A technique says what its parameter means and how a layer is changed; *which* layers, and the making of the Keras
-model, is `search.models`. Early stopping itself is `search.training.stopping`. Keras is imported by functions of
-`noise` and `traced` alone.
+A technique says what its parameter means and how a layer, an optimizer, a batch or a kernel is changed; *which* layers,
+and the making of the Keras model, is `search.models`. When they act is up to `search.training`, where early stopping,
+averages and warm starts live too. Keras and TensorFlow are imported inside functions alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.techniques._base import LayerTechnique, Technique
+from search.techniques._base import (
+    Batch,
+    BatchTechnique,
+    DataTechnique,
+    InputTechnique,
+    LayerTechnique,
+    OptimizerTechnique,
+    Technique,
+    WeightTechnique,
+)
+from search.techniques.activation_noise import ActivationNoise
+from search.techniques.activity_l1 import ActivityL1
+from search.techniques.activity_l2 import ActivityL2
+from search.techniques.alpha_dropout import AlphaDropout
+from search.techniques.auxiliary_weight import AuxiliaryWeight
+from search.techniques.batch_norm import BatchNorm
+from search.techniques.bias_l1 import BiasL1
+from search.techniques.bias_l2 import BiasL2
+from search.techniques.contrast import Contrast
+from search.techniques.cutmix import CutMix
 from search.techniques.dropout import Dropout
+from search.techniques.flip import Flip
+from search.techniques.gaussian_dropout import GaussianDropout
+from search.techniques.input_dropout import InputDropout
+from search.techniques.input_noise import InputNoise
+from search.techniques.kernel_l1 import KernelL1
+from search.techniques.kernel_l2 import KernelL2
 from search.techniques.l1 import L1
+from search.techniques.l1l2 import L1L2
 from search.techniques.l2 import L2
+from search.techniques.label_noise import LabelNoise
+from search.techniques.label_smoothing import LabelSmoothing
+from search.techniques.layer_norm import LayerNorm
+from search.techniques.max_norm import MaxNorm
+from search.techniques.minimum_delta import MinimumDelta
+from search.techniques.mixup import Mixup
+from search.techniques.orthogonal import Orthogonal
 from search.techniques.parts import Part, Slot
+from search.techniques.path import Path, path_stages
 from search.techniques.patience import Patience
+from search.techniques.recurrent_dropout import RecurrentDropout
+from search.techniques.recurrent_l1 import RecurrentL1
+from search.techniques.recurrent_l2 import RecurrentL2
+from search.techniques.rotation import Rotation
+from search.techniques.shift import Shift
+from search.techniques.spatial_dropout import SpatialDropout
+from search.techniques.start_epoch import StartEpoch
+from search.techniques.swa import Swa
+from search.techniques.unit_norm import UnitNorm
+from search.techniques.weight_decay import WeightDecay
+from search.techniques.weight_noise import WeightNoise
+from search.techniques.zca import Zca
+from search.techniques.zoom import Zoom
 
-TECHNIQUES: Mapping[str, Technique] = {technique.name: technique for technique in (L1(), L2(), Dropout(), Patience())}
-"""Every technique by its name in [space], in the order in which they enter a layer."""
+_ALL: tuple[Technique, ...] = (
+    # inside a layer
+    L1(),
+    L2(),
+    KernelL1(),
+    KernelL2(),
+    L1L2(),
+    BiasL1(),
+    BiasL2(),
+    RecurrentL1(),
+    RecurrentL2(),
+    Orthogonal(),
+    MaxNorm(),
+    UnitNorm(),
+    RecurrentDropout(),
+    # behind a layer
+    ActivityL1(),
+    ActivityL2(),
+    BatchNorm(),
+    LayerNorm(),
+    Dropout(),
+    SpatialDropout(),
+    GaussianDropout(),
+    AlphaDropout(),
+    ActivationNoise(),
+    # before the first layer
+    Zca(),
+    Rotation(),
+    Shift(),
+    Zoom(),
+    Flip(),
+    Contrast(),
+    InputNoise(),
+    InputDropout(),
+    # in a training step
+    Mixup(),
+    CutMix(),
+    LabelNoise(),
+    LabelSmoothing(),
+    WeightNoise(),
+    WeightDecay(),
+    Swa(),
+    AuxiliaryWeight(),
+    # around the steps
+    Patience(),
+    MinimumDelta(),
+    StartEpoch(),
+    Path(),
+)
 
-__all__ = ["TECHNIQUES", "LayerTechnique", "Part", "Slot", "Technique"]
+TECHNIQUES: Mapping[str, Technique] = {technique.name: technique for technique in _ALL}
+"""Every technique by its name in [space], in the order in which they enter a layer or act."""
+
+__all__ = [
+    "TECHNIQUES",
+    "Batch",
+    "BatchTechnique",
+    "DataTechnique",
+    "InputTechnique",
+    "LayerTechnique",
+    "OptimizerTechnique",
+    "Part",
+    "Slot",
+    "Technique",
+    "WeightTechnique",
+    "path_stages",
+]

@@ -36,14 +36,20 @@ class NoiseKey:
 
 
 @contextlib.contextmanager
-def noise_step(key: NoiseKey) -> Iterator[None]:
-    """Give the layers that are called inside, in this thread, the key of their training step."""
-    outer = getattr(_TRACED, "key", None)
-    _TRACED.key = key
+def noise_step(key: NoiseKey, rows: tf.Tensor | None = None) -> Iterator[None]:
+    """Give the layers that are called inside, in this thread, what they need to know of their training step.
+
+    Args:
+        key: The key of the step.
+        rows: 1 for rows of the batch that count and 0 for those that only fill it up, which come last; shape
+            (rows,), float32. None when all count.
+    """
+    outer = _TRACED.key, _TRACED.rows
+    _TRACED.key, _TRACED.rows = key, rows
     try:
         yield
     finally:
-        _TRACED.key = outer
+        _TRACED.key, _TRACED.rows = outer
 
 
 def current_key() -> NoiseKey:
@@ -52,12 +58,19 @@ def current_key() -> NoiseKey:
     Raises:
         RuntimeError: No step is being traced in this thread.
     """
-    key: NoiseKey | None = getattr(_TRACED, "key", None)
-    if key is None:
+    if _TRACED.key is None:
         raise RuntimeError(
             "expected the key of a training step, received none; call layers that draw noise inside `noise_step(key)`"
         )
-    return key
+    return _TRACED.key
+
+
+def current_rows() -> tf.Tensor | None:
+    """Which rows of the batch count in the training step that is being traced; see `noise_step`.
+
+    Layers that look at other rows of a batch ask for it. None, as outside of a step: all count.
+    """
+    return _TRACED.rows
 
 
 def step_key(seed: tf.Tensor | int, step: tf.Tensor | int) -> NoiseKey:
@@ -134,7 +147,14 @@ def normal(key: NoiseKey, shape: Sequence[int] | tf.Tensor) -> tf.Tensor:
     return tf.math.erfinv((part + 0.5) * 2**-22 - 1) * math.sqrt(2)
 
 
-_TRACED = threading.local()
+class _Traced(threading.local):
+    """What a thread traces right now."""
+
+    key: NoiseKey | None = None
+    rows: tf.Tensor | None = None
+
+
+_TRACED = _Traced()
 
 
 def _derived(key: NoiseKey, salt: tf.Tensor | int) -> NoiseKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -29,6 +29,11 @@ class Part:
         """Whether it is a layer whose kernel can be penalized."""
         return self.path in KERNEL_LAYERS
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it is a layer with gates, whose recurrent kernel can be penalized too."""
+        return self.path in RECURRENT_LAYERS
+
     def with_arguments(self, **changes: Any) -> Part:
         """The same part with some arguments set anew."""
         return Part(self.path, {**self.arguments, **changes})
@@ -47,5 +52,24 @@ class Slot:
     off: float
 
 
-KERNEL_LAYERS = frozenset({"layers.Dense", "layers.Conv1D", "layers.Conv2D", "layers.LSTM", "layers.GRU"})
+def over(value: Any, present: float | None) -> Any:
+    """A value that takes the place of one that a layer has: a slot keeps that one for "off"."""
+    return replace(value, off=float(present)) if isinstance(value, Slot) and present is not None else value
+
+
+DENSE_LAYERS = frozenset({"layers.Dense"})
+RECURRENT_LAYERS = frozenset({"layers.LSTM", "layers.GRU"})
+KERNEL_AXES: Mapping[str, int | tuple[int, ...]] = {
+    "layers.Dense": 0,
+    "layers.LSTM": 0,
+    "layers.GRU": 0,
+    "layers.Conv1D": (0, 1),
+    "layers.Conv2D": (0, 1, 2),
+    "layers.Conv3D": (0, 1, 2, 3),
+    "layers.Conv1DTranspose": (0, 2),
+    "layers.Conv2DTranspose": (0, 1, 3),
+}
+"""The axes of a layer's kernel along which the weights that lead into one unit lie."""
+
+KERNEL_LAYERS = frozenset(KERNEL_AXES)
 """Layers with a `kernel_regularizer`."""

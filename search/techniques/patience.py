@@ -16,6 +16,7 @@ class Patience(Technique):
     """
 
     name = "patience"
+    off = 0.0
     domain = Domain(
         kind="int",
         low=1,

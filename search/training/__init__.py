@@ -3,7 +3,9 @@
 | module | what lives there |
 |---|---|
 | `plan` | `TrainingPlan`: what a worker is given, once a study; never a sealed row |
-| `worker` | `train_run`: run in, result out |
+| `worker` | `train_run`: run in, result out; `train_model`: run in, Keras model out |
+| `jobs` | a run becomes a job: rows prepared, model described |
+| `stages` | a path of rising coefficients, stage by stage |
 | `engines` | how the epochs are run: as one compiled program, or by Keras' own loop |
 | `stopping` | early stopping on the stop rows |
 | `scoring` | metrics, in NumPy, by scikit-learn's definitions |
@@ -17,7 +19,7 @@ What is trained is described in `search.models`; who trains which run is decided
 from search.training.plan import TrainingPlan
 from search.training.scoring import METRICS, Metric, default_metric
 from search.training.session import start_tensorflow
-from search.training.worker import Report, calibrate, train_run
+from search.training.worker import Report, calibrate, train_model, train_run
 
 __all__ = [
     "METRICS",
@@ -27,5 +29,6 @@ __all__ = [
     "calibrate",
     "default_metric",
     "start_tensorflow",
+    "train_model",
     "train_run",
 ]

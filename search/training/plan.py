@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from search.data import Dataset, Fold
+from search.models.saved import SavedModel
 from search.spec import StudySpec
 
 
@@ -35,6 +36,7 @@ class TrainingPlan:
         folds: Row positions in `dataset`; the fold of a run is found by its `number`.
         spec: The study.
         metric: Name of the score, one of `METRICS`.
+        saved: The user's own model; None for a family's.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
     """
 
@@ -42,6 +44,7 @@ class TrainingPlan:
     folds: tuple[Fold, ...]
     spec: StudySpec
     metric: str
+    saved: SavedModel | None = None
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:

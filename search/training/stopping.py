@@ -5,6 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
+class Stopping:
+    """When the loss of the stop rows ends a run.
+
+    Args:
+        patience: Epochs without improvement after which training ends.
+        minimum_delta: By how much less a loss has to be than the best one to be an improvement.
+        start_epoch: The first so many epochs are not watched: as long as they last, the latest is the best.
+    """
+
+    patience: int
+    minimum_delta: float = 0.0
+    start_epoch: int = 0
+
+
 @dataclass
 class BestEpoch:
     """Follows the loss of the stop rows, epoch by epoch, as `keras.callbacks.EarlyStopping` does.
@@ -12,20 +27,20 @@ class BestEpoch:
     It is not Keras' own because that one watches a loss which contains the penalties, and because a first
     loss of NaN makes that one wait in vain: there is never anything smaller. Here NaN is no improvement.
 
-    Args:
-        patience: Epochs without improvement after which training ends.
-
-    Source: Prechelt 1998; the counting of keras.callbacks.EarlyStopping with min_delta = 0.
+    Source: Prechelt 1998; the counting of keras.callbacks.EarlyStopping with `min_delta` and `start_from_epoch`.
     """
 
-    patience: int
+    stopping: Stopping
     loss: float = float("inf")
     epoch: int = 0
     waited: int = 0
 
     def observe(self, epoch: int, loss: float) -> bool:
-        """Take the loss of an epoch, counted from 1, and tell whether it is the best so far."""
-        improved = loss < self.loss
+        """Take the loss of an epoch, counted from 1, and tell whether its weights are the best so far."""
+        if epoch <= self.stopping.start_epoch:
+            self.epoch = epoch
+            return True
+        improved = loss + self.stopping.minimum_delta < self.loss
         self.waited = 0 if improved else self.waited + 1
         if improved:
             self.loss, self.epoch = loss, epoch
@@ -34,4 +49,4 @@ class BestEpoch:
     @property
     def exhausted(self) -> bool:
         """Whether training should end."""
-        return self.waited >= self.patience
+        return self.waited >= self.stopping.patience

@@ -1,27 +1,29 @@
-"""Run in, result out: the function that worker processes execute."""
+"""Run in, result out: the functions that worker processes execute."""
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Arrays, prepare
 from search.errors import DivergedError, RunFailedError
-from search.models import describe_model, open_slots, regularize
+from search.models import build_model, make_optimizer, weights_by_path
 from search.records import EngineChoice, Run, RunReport, RunResult
-from search.training.engines import ENGINES, Job, choose_engine, program_key
+from search.training.engines import Job, Outcome, Watch, choose_engine, keep_going, program_key
+from search.training.jobs import make_job
 from search.training.plan import TrainingPlan
-from search.training.recent import Recent
-from search.training.scoring import METRICS
 from search.training.session import start_tensorflow, traced_gradients_forgotten
+from search.training.stages import train_stages
+
+if TYPE_CHECKING:
+    import keras
 
 Report = Callable[[RunReport], bool]
 """Told how a run goes; returns whether it is to go on."""
@@ -46,13 +48,37 @@ def train_run(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> 
         started = time.perf_counter()
         start_tensorflow()
         try:
-            result = _train(plan, run, report)
+            result = _result(plan, run, report)
         except (MemoryError, ImportError):
             raise
         except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
             result = {"score": None, "error": _in_one_line(error)}
         seconds = time.perf_counter() - started
     return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **result)
+
+
+def train_model(plan: TrainingPlan, run: Run) -> keras.Model:
+    """Train a run as `train_run` does, for the model that comes of it.
+
+    Returns:
+        The model at the weights kept, compiled with the optimizer and the loss, made of Keras' own classes alone: it is
+        saved, loaded and used without regsearch. It has no head of a second task, and no layers that change its input
+        while training: Keras' augmentation layers act unless they are told that nothing trains.
+
+    Raises:
+        DivergedError: Its loss or its weights are not finite.
+    """
+    with _ONE_AT_A_TIME:
+        start_tensorflow()
+        outcome, _ = _train(plan, run, keep_going)
+        if outcome.diverged_epoch is not None:
+            raise DivergedError(outcome.diverged_epoch)
+        job = make_job(plan, run)
+        model = build_model(replace(job.regularized, entering=()))
+        for path, variable in weights_by_path(model).items():
+            variable.assign(outcome.weights[path])
+        model.compile(make_optimizer(job.training, job.values, job.names, model), loss=job.plain.loss)
+        return model
 
 
 def calibrate(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> EngineChoice:
@@ -67,49 +93,18 @@ def calibrate(plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> 
             return EngineChoice("fit", f"calibration failed ({_in_one_line(error)})")
 
 
-def make_job(plan: TrainingPlan, run: Run) -> Job:
-    """What an engine needs to train a run."""
-    spec = plan.spec.configured(run.configuration)
-    patience = run.configuration.get("patience")
-    stops = patience is not None
-    arrays = _ARRAYS.get(
-        (plan.identity, run.fold, stops), lambda: prepare(plan.dataset, plan.fold(run.fold), keep_stop=stops)
-    )
-    dataset = plan.dataset
-    n_outputs = len(dataset.classes) or math.prod(dataset.target.shape[1:])
-    plain = describe_model(spec.model, arrays.x_train.shape[1:], n_outputs, dataset.task)
-    plain = plain.at_precision(spec.training.precision)
-    names = tuple(plan.spec.space)
-    return Job(
-        arrays=arrays,
-        capacity=plan.capacity,
-        plain=plain,
-        open=open_slots(plain, names),
-        regularized=regularize(plain, run.configuration, names),
-        values={name: value for name, value in run.configuration.items() if isinstance(value, int | float)},
-        training=spec.training,
-        patience=int(patience) if isinstance(patience, int | float) else None,
-        seed=run.seed,
-        metric=METRICS[plan.metric],
-    )
-
-
 # Keras' random state belongs to the process: two runs at once, in a worker with several threads, would mix theirs.
 _ONE_AT_A_TIME = threading.Lock()
-_ARRAYS: Recent[tuple[str, int, bool], Arrays] = Recent(256 * 2**20, lambda arrays: _n_bytes(arrays))
 _CALIBRATED: dict[tuple[object, ...], EngineChoice] = {}
 
 
-def _train(plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
+def _result(plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
     """The fields of a result that training decides."""
-    job = make_job(plan, run)
-    chosen = _chosen(job, run)
 
     def watch(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
         return report(RunReport(run, first_epoch, tuple(validation_metric.tolist())))
 
-    with traced_gradients_forgotten():
-        outcome = ENGINES[chosen.name].train([job], watch)[0]
+    outcome, chosen = _train(plan, run, watch)
     diverged, epochs = outcome.diverged_epoch, len(outcome.curve.train_loss)
     if diverged is not None:
         error: str | None = str(DivergedError(diverged))
@@ -123,8 +118,16 @@ def _train(plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
         "best_epoch": outcome.best_epoch,
         "curve": outcome.curve,
         "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
+        "zero_shares": outcome.zero_shares,
         "engine": f"{chosen.name}: {chosen.reason}",
     }
+
+
+def _train(plan: TrainingPlan, run: Run, watch: Watch) -> tuple[Outcome, EngineChoice]:
+    """What came of a run, and the engine that trained it."""
+    chosen = _chosen(make_job(plan, run), run)
+    with traced_gradients_forgotten():
+        return train_stages(plan, run, chosen.name, watch), chosen
 
 
 def _chosen(job: Job, run: Run) -> EngineChoice:
@@ -154,7 +157,3 @@ def _kernel_norms(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
 def _in_one_line(error: Exception) -> str:
     message = " ".join(str(error).split())
     return message if isinstance(error, RunFailedError) else f"{type(error).__name__}: {message}"
-
-
-def _n_bytes(arrays: Arrays) -> int:
-    return sum(rows.nbytes for rows in vars(arrays).values() if isinstance(rows, np.ndarray))

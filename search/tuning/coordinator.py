@@ -54,7 +54,7 @@ class Launch:
     """How to run a study, beyond what its file says.
 
     Args:
-        n_jobs: Worker processes on this machine.
+        n_jobs: Worker processes on this machine; 0 trains in a thread of this process.
         scheduler: Address of a Dask scheduler to use instead; None for local workers.
         timeout_seconds: Ask no more trials after this long; None for no limit.
     """

@@ -23,7 +23,7 @@ def find_same_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord | 
     """
     known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
     if known is not None:
-        _refuse_other_study(known, spec_to_json(prepared.spec), prepared.data_sha256)
+        _refuse_other_study(known, prepared)
         _refuse_foreign_trials(known, storage)
     return known
 
@@ -45,7 +45,8 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
     return known
 
 
-def _refuse_other_study(known: StudyRecord, spec: Mapping[str, Any], data_sha256: str) -> None:
+def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
+    spec = spec_to_json(prepared.spec)
     remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun."
     problems = [
         Problem(
@@ -56,15 +57,14 @@ def _refuse_other_study(known: StudyRecord, spec: Mapping[str, Any], data_sha256
         for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
         if key not in _MAY_CHANGE
     ]
-    if known.data_sha256 != data_sha256:
-        problems.append(
-            Problem(
-                f"{known.name} [data]",
-                f"expected the data that the study was begun with (SHA-256 {known.data_sha256[:12]}...), "
-                f"received other data ({data_sha256[:12]}...)",
-                remedy,
-            )
-        )
+    held = (
+        ("data", known.data_sha256, prepared.data_sha256),
+        ("model", known.facts.get("model_sha256"), prepared.facts["model_sha256"]),
+    )
+    for thing, before, after in held:
+        if before is not None and after is not None and before != after:
+            message = f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), received another"
+            problems.append(Problem(f"{known.name} [{thing}]", f"{message} ({after[:12]}...)", remedy))
     if problems:
         raise UsageError(problems)
 

@@ -52,7 +52,7 @@ class History:
         self._space = space
         self._distributions = space.distributions
         self._stateful = sampler in STATEFUL
-        self._grid: Iterator[dict[str, Any]] | None = space.grid() if sampler == "grid" else None
+        self._points = space.points(sampler)
         self._memory = _Memory()
         # The study itself has no pruner: Optuna would show samplers one Hyperband bracket only, of brackets that exist
         # from the first report on, which comes sooner or later with the speed of the workers.
@@ -86,7 +86,7 @@ class History:
         return sampled
 
     def _propose(self, recorded: Mapping[str, Any] | None) -> dict[str, Any]:
-        planned = next(self._grid) if self._grid is not None else None
+        planned = next(self._points) if self._points is not None else None
         if self.asked == 0:
             planned = self._space.baseline()
         fixed = recorded if recorded is not None and not self._stateful else planned

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from search.data import Dataset, Splits, fit_encoder, read_data, split_rows
+from search.data import Dataset, Fold, Splits, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
-from search.models import FAMILIES, Architecture, check_patterns, describe_model
+from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.records import Configuration, Direction, Run
-from search.spec import Choices, StudySpec, place_in_study, read_study
+from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
 from search.training import TrainingPlan
-from search.training.scoring import METRICS, default_metric
+from search.training.scoring import METRICS, Metric, default_metric
 from search.tuning.catalogue import default_catalogue
 from search.tuning.library import find_study_file
 from search.tuning.samplers import N_STARTUP_TRIALS, TRAINING, check_installed
-from search.tuning.space import MOST_GRID_POINTS, SearchSpace, search_space
+from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 # Four judge; a trial that has no fifth run has nothing left to be saved.
 _LEAST_RUNS_FOR_WILCOXON = 5
 
+_L2_PENALTIES = ("l2", "kernel_l2", "l1l2")
+
 Place = Callable[..., str]
 """Table and key to where they stand in the study file."""
+
+
+def _place_in_table(*key: str) -> str:
+    return f"[{'.'.join(key)}]"
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,55 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
         UsageError: The sampler needs a package that is not installed.
     """
     path = find_study_file(study)
-    catalogue = default_catalogue()
-    spec = read_study(path, catalogue, overrides)
-    place = functools.partial(place_in_study, path, overrides)
+    spec = read_study(path, default_catalogue(), overrides)
+    return prepare_spec(spec, path.parent, functools.partial(place_in_study, path, overrides))
+
+
+def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) -> PreparedStudy:
+    """Read the data that a study names.
+
+    Args:
+        spec: A valid study.
+        folder: Folder to which the study's paths are relative.
+        place: Where a table and a key stand, for errors.
+
+    Raises:
+        StudyFileError: The study is wrong for this data.
+        DataError: The data cannot be read or split.
+        UsageError: The sampler needs a package that is not installed.
+    """
     check_installed(spec.study.sampler, place("study", "sampler"))
-    dataset = read_data(spec.data, path.parent, place("data"))
+    dataset = read_data(spec.data, folder, place("data"))
+    saved = read_model(
+        spec.model,
+        folder,
+        place("model"),
+        input_shape=_row_shape(dataset),
+        n_outputs=_n_outputs(dataset),
+        task=dataset.task,
+    )
+    prepared = prepare_data(spec, dataset, place, saved)
+    return dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})
+
+
+def prepare_data(
+    spec: StudySpec, dataset: Dataset, place: Place = _place_in_table, saved: SavedModel | None = None
+) -> PreparedStudy:
+    """Check a study against its data, and split the rows.
+
+    Args:
+        spec: A valid study.
+        dataset: Its data.
+        place: Where a table and a key stand, for errors.
+        saved: The user's model; None for a family's.
+
+    Raises:
+        StudyFileError: The study is wrong for this data.
+        DataError: The data cannot be split.
+    """
     spec = _resolve(spec, dataset, place)
-    _check_patterns(spec, dataset, place)
-    space = search_space(spec, catalogue)
+    _check_patterns(spec, dataset, saved, place)
+    space = search_space(spec, default_catalogue())
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
@@ -112,16 +161,17 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
     return PreparedStudy(
         spec=spec,
         space=space,
-        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric),
+        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric, saved=saved),
         metric=metric,
         direction=METRICS[metric].direction,
         data_sha256=dataset.sha256,
-        facts=_facts(development, splits),
+        facts=_facts(development, splits, METRICS[metric], saved),
         n_trials=n_trials,
         notes=(
             *dataset.notes,
             *splits.notes,
             *_stop_notes(spec),
+            *_penalty_notes(spec),
             *_sampler_notes(spec, n_trials),
             *_pruner_notes(spec, splits),
         ),
@@ -144,7 +194,7 @@ def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:
                 f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
             )
         )
-    defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {}
+    defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
     task = "regression" if dataset.task == "regression" else "classification"
     return spec.model_copy(
@@ -162,45 +212,48 @@ def _in_words(dataset: Dataset) -> str:
     return f"classification (the target has {len(dataset.classes)} classes)"
 
 
-def _check_patterns(spec: StudySpec, dataset: Dataset, place: Place) -> None:
-    problems = check_patterns(_architectures(spec, dataset), tuple(spec.space))
+def _check_patterns(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> None:
+    problems = check_patterns(_architectures(spec, dataset, saved, place), tuple(spec.space), dataset.task)
     if problems:
         raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
 
 
-def _architectures(spec: StudySpec, dataset: Dataset) -> list[Architecture]:
+def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> list[Architecture]:
     """The plain architectures that the study may train: one for each choice of a searched model."""
     searched = {
         name: entry.choices
         for name, entry in spec.space.items()
         if name.startswith("model.") and isinstance(entry, Choices)
     }
-    shape = dataset.features.shape[1:]
-    # Only the layers' names matter here; the shape that an encoder gives the rows may be another.
-    return [
-        describe_model(
-            spec.configured(dict(zip(searched, choice, strict=True))).model, shape, _n_outputs(dataset), dataset.task
-        )
+    shape, n_outputs = _row_shape(dataset), _n_outputs(dataset)
+    models = (
+        spec.configured(dict(zip(searched, choice, strict=True))).model
         for choice in itertools.product(*searched.values())
-    ]
+    )
+    return [describe_model(model, shape, n_outputs, dataset.task, saved, place("model")) for model in models]
 
 
 def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
-    if spec.study.sampler != "grid":
+    size = space.count_points(spec.study.sampler)
+    if size is None:
         return spec.study.n_trials or 1
-    size = space.grid_size()
-    if size > MOST_GRID_POINTS:
+    if size > MOST_POINTS:
         raise StudyFileError(
             Problem(
                 place("study", "sampler"),
-                f"expected a grid of at most {MOST_GRID_POINTS:,} points, received one of {size:,}",
+                f"expected at most {MOST_POINTS:,} points for the sampler to walk, received more",
                 'Shorten the lists in [space], or choose sampler = "tpe".',
             )
         )
     return min(size, spec.study.n_trials or size)
 
 
-def _facts(development: Dataset, splits: Splits) -> dict[str, Any]:
+def _row_shape(dataset: Dataset) -> tuple[int, ...]:
+    """The shape of one encoded row."""
+    return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
+
+
+def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None) -> dict[str, Any]:
     """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
     encoder = fit_encoder(development, np.arange(len(development)))
     encoded = encoder.transform(development.take([0]))
@@ -212,7 +265,21 @@ def _facts(development: Dataset, splits: Splits) -> dict[str, Any]:
         "scaled_bytes": any("uint8" in note for note in development.notes),
         "n_targets": math.prod(development.target.shape[1:]),
         "rows": _count_rows(splits),
+        "model_sha256": None if saved is None else saved.sha256,
+        "constant_scores": [_score_constant(development, fold, metric) for fold in splits.folds],
     }
+
+
+def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
+    """What it scores to predict the same for every validation row: the training rows' class shares, or their mean."""
+    training = development.target[np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))]
+    if development.task == "regression":
+        constant = training.mean(axis=0, dtype=np.float64)
+    else:
+        shares = np.bincount(training, minlength=len(development.classes)) / len(training)
+        constant = shares[1:] if development.task == "binary" else shares
+    target = development.target[fold.validation]
+    return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
 
 
 def _n_outputs(dataset: Dataset) -> int:
@@ -234,6 +301,18 @@ def _stop_notes(spec: StudySpec) -> tuple[str, ...]:
         return (
             'Early stopping watches the very rows that score (split.stop = "validation"), as many tutorials do: '
             "scores of configurations with patience are too good by as much as it chose its epoch on them.",
+        )
+    return ()
+
+
+def _penalty_notes(spec: StudySpec) -> tuple[str, ...]:
+    searched = {technique_of(name) for name in spec.space}
+    penalty = next((name for name in _L2_PENALTIES if name in searched), None)
+    if penalty is not None and "weight_decay" in searched:
+        return (
+            f"weight_decay and {penalty} both shrink weights, but not alike: {penalty} is part of the loss, whose "
+            "gradients an adaptive optimizer rescales; weight_decay takes its share off the weights themselves. With "
+            "both on, neither coefficient tells its own effect.",
         )
     return ()
 

@@ -142,7 +142,7 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
     """The sampler of a study.
 
     Args:
-        name: As in [study] `sampler`. A grid proposes nothing: its points are listed by the space.
+        name: As in [study] `sampler`. Those that walk a list of points propose nothing: the space gives the points.
         seed: The study's seed.
         space: Parameter name to distribution.
     """
@@ -150,6 +150,7 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
         "tpe": lambda s: SmoothTPESampler(seed=s, n_startup_trials=N_STARTUP_TRIALS),
         "random": lambda s: optuna.samplers.RandomSampler(seed=s),
         "grid": lambda s: optuna.samplers.RandomSampler(seed=s),
+        "ablation": lambda s: optuna.samplers.RandomSampler(seed=s),
         "qmc": lambda s: optuna.samplers.QMCSampler(scramble=True, seed=s, warn_independent_sampling=False),
         "gp": lambda s: optuna.samplers.GPSampler(seed=s, deterministic_objective=False),
         "cmaes": lambda s: optuna.samplers.CmaEsSampler(seed=s, warn_independent_sampling=False),

@@ -10,6 +10,12 @@ in effect; and the stretch holds `OFF_SHARE` of the axis, so that random search 
 sampled there is not a value: configurations, tables and exports show the technique as absent.
 
 A list of choices becomes a categorical whose first choice is "off".
+
+A technique that means nothing without another one (`minimum_delta` without `patience`) is sampled like any other,
+so that the space stays the same for every trial; a configuration in which nothing that it requires is on is
+without it. Points that differ in nothing else are then one configuration, which is trained once.
+
+Some samplers propose nothing: they walk a list of points that the space gives (`SearchSpace.points`).
 """
 
 from __future__ import annotations
@@ -17,8 +23,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -31,13 +37,14 @@ from optuna.distributions import (
 )
 
 from search.records import Configuration, Parameter, Setting
-from search.spec import Catalogue, Choices, Domain, Range, StudySpec
+from search.spec import Catalogue, Choices, Domain, Range, StudySpec, technique_of
 
 OFF = "off"
 OFF_SHARE = 0.2
 """Share of a range's axis that means "off"."""
 
-MOST_GRID_POINTS = 1_000_000
+MOST_POINTS = 1_000_000
+"""Points that a sampler may walk."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,25 @@ class Dimension:
     baseline: Any
     points: tuple[Any, ...] | None
 
+    @property
+    def on(self) -> tuple[Any, ...]:
+        """The points besides the baseline's."""
+        return (self.points or ())[1:]
+
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """All dimensions of a study, in the order of the study file."""
+    """What a study searches.
+
+    Args:
+        dimensions: One for each name, in the order of the study file.
+        requires: Technique to those of which one at least must be on for it to mean anything, as in `Catalogue`.
+        together: Names that an ablation switches on as one, as in `[study] together`.
+    """
 
     dimensions: tuple[Dimension, ...]
+    requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    together: tuple[tuple[str, ...], ...] = ()
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -75,9 +95,16 @@ class SearchSpace:
         return {dimension.name: dimension.baseline for dimension in self.dimensions}
 
     def configuration(self, sampled: Mapping[str, Any]) -> Configuration:
-        """The effective configuration of sampled values; what is off is absent."""
+        """The effective configuration of sampled values; what is off, or means nothing as it is, is absent."""
         settings = {d.name: d.decode(sampled[d.name]) for d in self.dimensions}
-        return Configuration({name: value for name, value in settings.items() if value is not None})
+        return Configuration(self._meaningful({name: value for name, value in settings.items() if value is not None}))
+
+    def _meaningful(self, settings: Mapping[str, Setting]) -> Mapping[str, Setting]:
+        """The settings without techniques of which nothing that they require is on."""
+        on = {technique_of(name) for name in settings}
+        idle = {technique for technique, required in self.requires.items() if on.isdisjoint(required)}
+        kept = {name: value for name, value in settings.items() if technique_of(name) not in idle}
+        return kept if len(kept) == len(settings) else self._meaningful(kept)
 
     def parameters(self, sampled: Mapping[str, Any]) -> tuple[Parameter, ...]:
         """The sampled values as the storage keeps them."""
@@ -95,42 +122,89 @@ class SearchSpace:
         kept = {parameter.name: parameter.internal for parameter in parameters}
         return {d.name: d.distribution.to_external_repr(kept[d.name]) for d in self.dimensions}
 
+    def points(self, sampler: str) -> Iterator[dict[str, Any]] | None:
+        """The points that a sampler walks, each once, the baseline first; None for a sampler that proposes."""
+        walks = {"grid": self.grid, "ablation": self.ablation}
+        return walks[sampler]() if sampler in walks else None
+
+    def count_points(self, sampler: str) -> int | None:
+        """The number of `points`, with `MOST_POINTS + 1` for more than `MOST_POINTS`; None without a walk."""
+        points = self.points(sampler)
+        return None if points is None else sum(1 for _ in itertools.islice(points, MOST_POINTS + 1))
+
     def grid(self) -> Iterator[dict[str, Any]]:
-        """Every point of the grid once, the baseline first; the last dimension turns fastest."""
+        """Every combination of every dimension's points; the last dimension turns fastest."""
         names = [dimension.name for dimension in self.dimensions]
         for point in itertools.product(*(dimension.points or () for dimension in self.dimensions)):
             yield dict(zip(names, point, strict=True))
 
-    def grid_size(self) -> int:
-        """Number of points of the grid, the baseline among them; 0 when a dimension is a continuum."""
-        return math.prod(len(dimension.points or ()) for dimension in self.dimensions)
+    def ablation(self) -> Iterator[dict[str, Any]]:
+        """Nothing; each name alone, at each of its values; then every technique at once, at its first value.
+
+        Names of one group of `together` are alone together, in every combination of their values. A technique comes
+        with the first one that it requires, at its first value. A setting differs from the file's when alone only.
+        """
+        first = {d.name: d.on[0] for d in self.dimensions if d.on and technique_of(d.name) is not None}
+        alone = (values for part in self._parts() for values in self._switched_on(part, first))
+        seen = set()
+        for values in itertools.chain([{}], alone, [first]):
+            point = self.baseline() | values
+            if (key := tuple(point.values())) not in seen:
+                seen.add(key)
+                yield point
+
+    def _parts(self) -> list[tuple[Dimension, ...]]:
+        """What an ablation switches on as one, in the order of the study file."""
+        by_name = {dimension.name: dimension for dimension in self.dimensions}
+        groups = {name: group for group in self.together for name in group}
+        parts = dict.fromkeys(groups.get(name, (name,)) for name in by_name)
+        return [tuple(by_name[name] for name in part) for part in parts]
+
+    def _switched_on(self, part: Sequence[Dimension], first: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every combination of the values of one part, with what it requires."""
+        companions = self._companions([dimension.name for dimension in part], first)
+        for values in itertools.product(*(dimension.on for dimension in part)):
+            yield companions | {dimension.name: value for dimension, value in zip(part, values, strict=True)}
+
+    def _companions(self, names: Sequence[str], first: Mapping[str, Any]) -> dict[str, Any]:
+        """The first value of the first technique that each of `names` requires, unless one of them is it."""
+        found: dict[str, Any] = {}
+        for name in names:
+            required = self.requires.get(technique_of(name) or "", ())
+            if required and {technique_of(other) for other in (*names, *found)}.isdisjoint(required):
+                companion = next(other for technique in required for other in first if technique_of(other) == technique)
+                found[companion] = first[companion]
+        return found
 
 
 def search_space(spec: StudySpec, catalogue: Catalogue) -> SearchSpace:
     """The space of a validated study."""
     dimensions = []
     for name, entry in spec.space.items():
-        table, _, key = name.partition(".")
-        if table in ("training", "model"):
-            current = getattr(getattr(spec, table), key)
-            dimension = _setting(name, entry, current)
+        technique = technique_of(name)
+        if technique is not None:
+            dimension = _technique(name, entry, catalogue.techniques[technique])
         else:
-            domain = catalogue.techniques[name.rpartition(".")[2]]
-            dimension = _technique(name, entry, domain)
+            table, _, key = name.partition(".")
+            dimension = _setting(name, entry, getattr(getattr(spec, table), key))
         dimensions.append(dimension)
-    return SearchSpace(tuple(dimensions))
+    return SearchSpace(tuple(dimensions), catalogue.requires, spec.study.together or ())
 
 
 def _technique(name: str, entry: Range | Choices, domain: Domain) -> Dimension:
     if isinstance(entry, Choices):
-        values = [value for value in entry.choices if value != OFF]
-        number = int if domain.kind == "int" else float
-        choices = (OFF, *(number(value) for value in values))
+        choices = (OFF, *(_typed(value, domain) for value in entry.choices if value != OFF))
         distribution = CategoricalDistribution(choices)
         return Dimension(name, distribution, lambda v: None if v == OFF else v, OFF, choices)
     if domain.kind == "int":
         return _with_off_zone(name, _integers(entry), domain.weak)
     return _with_off_zone(name, _reals(entry), domain.weak)
+
+
+def _typed(value: Any, domain: Domain) -> float | int | str:
+    if domain.kind == "choice":
+        return str(value)
+    return int(value) if domain.kind == "int" else float(value)
 
 
 def _setting(name: str, entry: Range | Choices, current: Any) -> Dimension:

@@ -21,7 +21,7 @@ def test_run_prints_progress_to_stderr_and_the_summary_to_stdout(tiny):
     out, err = tiny.ran.out, tiny.ran.err
     assert "tiny: 5 of 5 trials ended" in out
     assert "Results are in sqlite:///regsearch.db" in out
-    assert "regsearch export tiny --format python -o model.py" in out
+    assert "regsearch export tiny --format keras -o best.keras" in out
     assert re.search(r"^tiny: 5 trials, 1 run each, on \d workers?; log_loss \(minimize\)", err, re.M)
     assert "[5/5] trial" in err
     assert "Traceback" not in err
@@ -80,11 +80,71 @@ def test_status_and_studies_say_finished(tiny, command):
     assert "tiny" in command("studies", cwd=tiny.folder).out
 
 
+def test_best_tells_what_a_constant_guess_scores(tiny, command):
+    found = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["constant"]
+    assert 0.69 < found["score"] < 0.7
+    text = command("best", "tiny", cwd=tiny.folder).out
+    assert text.splitlines()[2].split()[:4] == ["constant", "guess", "-", f"{found['score']:.4g}"]
+    assert ("No configuration beats a constant guess" in text) == (not found["learned"])
+    assert "constant guess" in tiny.ran.out
+
+
+def test_study_that_learned_nothing_says_so(tiny, command):
+    done = command(
+        *("run", "tiny.toml", "--study-name", "tossed", "--n-trials", "1", "-q", "--set", "training.epochs=1"),
+        *("--set", "data.options={n_samples=60, noise=99.0, random_state=1}"),
+        cwd=tiny.folder,
+    )
+    assert done.code == 0, done.err
+    assert (
+        "No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.\n"
+        in done.out
+    )
+    found = json.loads(command("best", "tossed", "--format", "json", cwd=tiny.folder).out)
+    assert found["constant"]["learned"] is False
+
+
 def test_compare_prints_one_row_a_study(tiny, command):
     found = json.loads(command("compare", "tiny", "tiny", "--format", "json", cwd=tiny.folder).out)
     assert [row["study"] for row in found] == ["tiny", "tiny"]
     assert found[0]["gain"] == pytest.approx(found[0]["baseline"]["score"] - found[0]["best"]["score"])
-    assert command("compare", "tiny", cwd=tiny.folder).out.count("tiny") == 1
+    assert command("compare", "tiny", "tiny", cwd=tiny.folder).out.count("tiny") == 2
+
+
+def test_compare_of_one_study_prints_one_row_a_set_of_techniques(tiny, command):
+    found = json.loads(command("compare", "tiny", "--format", "json", cwd=tiny.folder).out)
+    assert (found["study"], found["metric"], found["direction"]) == ("tiny", "log_loss", "minimize")
+    rows = found["techniques"]
+    assert sum(row["n_trials"] for row in rows) == 5
+    assert [row["best"]["score"] for row in rows] == sorted(row["best"]["score"] for row in rows)
+    assert all(set(row["techniques"]) == set(row["best"]["configuration"]) for row in rows)
+    lines = command("compare", "tiny", cwd=tiny.folder).out.splitlines()
+    assert re.split(r"\s{2,}", lines[0].strip()) == [
+        "techniques",
+        "trials",
+        "best log_loss",
+        "mean log_loss",
+        "gain",
+        "best configuration",
+    ]
+    assert [re.split(r"\s{2,}", line)[0] for line in lines[2:]] == [
+        " + ".join(row["techniques"]) or "baseline" for row in rows
+    ]
+
+
+def test_long_table_of_techniques_is_cut_and_says_so(tiny, command):
+    names = ["dense_1.l2", "output.l2", "dense_1.l1", "output.l1", "dropout", "patience"]
+    space = ", ".join(f'"{name}"={{choices=[{1 if name == "patience" else 0.1}]}}' for name in names)
+    done = command(
+        *("run", "tiny.toml", "--study-name", "wide", "-q", "--n-trials", "64", "--set", f"space={{{space}}}"),
+        *("--set", "study.sampler=grid", "--set", "training.epochs=1", "--set", "training.engine=compiled"),
+        cwd=tiny.folder,
+    )
+    assert done.code == 0, done.err
+    shown = command("compare", "wide", cwd=tiny.folder)
+    assert len(shown.out.splitlines()) == 2 + 30
+    assert shown.err == "34 more sets of techniques scored worse or not at all; --format json has all.\n"
+    assert len(json.loads(command("compare", "wide", "--format", "json", cwd=tiny.folder).out)["techniques"]) == 64
 
 
 @pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])

@@ -35,8 +35,10 @@ def test_scaling_and_categories_come_from_the_rows_that_train():
     arrays = prepare(table(), fold([0, 1, 2], [3], [4, 5]), keep_stop=True)
     deviation = np.sqrt(8 / 3)
     np.testing.assert_allclose(arrays.x_train[:, 0], np.array([-2, 0, 2]) / deviation, rtol=1e-6)
-    np.testing.assert_allclose(arrays.x_stop, [[4 / deviation, 0, 0, 1]], rtol=1e-6)
-    np.testing.assert_allclose(arrays.x_validation, [[98 / deviation, 0, 0, 0], [-102 / deviation, 1, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(arrays.x_stop, [[4 / deviation, 0, 0, 1, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(
+        arrays.x_validation, [[98 / deviation, 0, 0, 0, 0, 0], [-102 / deviation, 1, 0, 0, 0, 0]], rtol=1e-6
+    )
     assert arrays.y_validation.tolist() == [0, 1]
     assert {part.dtype for part in (arrays.x_train, arrays.x_stop, arrays.x_validation)} == {np.dtype("f4")}
 
@@ -45,7 +47,7 @@ def test_stop_rows_that_are_not_kept_train():
     arrays = prepare(table(), fold([0, 1, 2], [3], [4, 5]), keep_stop=False)
     np.testing.assert_allclose(arrays.x_train[:, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=1e-6)
     assert arrays.y_train.tolist() == [0, 1, 0, 1]
-    assert arrays.x_stop.shape == (0, 4)
+    assert arrays.x_stop.shape == (0, 6)
     assert arrays.y_stop.shape == (0,)
 
 
@@ -68,14 +70,14 @@ def test_arrays_keep_their_shape_and_are_scaled_when_asked(shape):
 
 def test_a_table_may_stay_unscaled():
     arrays = prepare(table(standardize=False), fold([0, 1], [2, 3], [4]), keep_stop=True)
-    assert arrays.x_train.tolist() == [[0, 7, 1, 0], [2, 7, 0, 1]]
+    assert arrays.x_train.tolist() == [[0, 7, 1, 0, 0, 0], [2, 7, 0, 1, 0, 0]]
 
 
-@pytest.mark.parametrize("columns", [["t"], ["n", "one"]])
-def test_tables_of_one_kind_of_column_are_encoded(columns):
+@pytest.mark.parametrize(("columns", "n_inputs"), [(["t"], 4), (["n", "one"], 2)])
+def test_tables_of_one_kind_of_column_are_encoded(columns, n_inputs):
     whole = table()
     data = Dataset(whole.features[columns], whole.target, "binary", ("a", "b"), True, "0" * 64)
-    assert prepare(data, fold([0, 1, 2], [3], [4]), keep_stop=True).x_train.shape == (3, 2)
+    assert prepare(data, fold([0, 1, 2], [3], [4]), keep_stop=True).x_train.shape == (3, n_inputs)
 
 
 @pytest.mark.parametrize("data", [table(), array(), array(standardize=True)], ids=["table", "plain", "scaled"])
@@ -83,3 +85,28 @@ def test_an_encoder_pickles(data):
     encoder = fit_encoder(data, ROWS(4))
     copy = pickle.loads(pickle.dumps(encoder))
     np.testing.assert_array_equal(copy.transform(data), encoder.transform(data))
+
+
+def test_scaling_of_an_array_is_what_the_encoder_does():
+    features = np.random.default_rng(0).normal(3, 2, (20, 2, 3)).astype(np.float32)
+    dataset = Dataset(features, np.arange(20) % 2, "binary", ("0", "1"), standardize=True, sha256="0")
+    encoder = fit_encoder(dataset, np.arange(15))
+    mean, deviation = encoder.scaling()
+    scaled = (features.reshape(20, -1) - mean) / deviation
+    np.testing.assert_allclose(encoder.transform(dataset).reshape(20, -1), scaled, rtol=1e-5, atol=1e-6)
+
+
+def test_scaling_of_a_table_leaves_its_categories():
+    table = pd.DataFrame({"width": [1.0, 2.0, 6.0], "color": pd.Series(["red", "blue", "red"], dtype=object)})
+    dataset = Dataset(table, np.array([0, 1, 0]), "binary", ("0", "1"), standardize=True, sha256="0")
+    mean, deviation = fit_encoder(dataset, np.arange(3)).scaling()
+    assert mean.tolist() == [3, 0, 0]
+    assert deviation.tolist() == pytest.approx([np.std([1, 2, 6]), 1, 1])
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_nothing_is_scaled_where_nothing_is_numeric_or_asked_for(standardize):
+    table = pd.DataFrame({"color": pd.Series(["red", "blue", "red"], dtype=object)})
+    values = table if standardize else np.ones((3, 2), np.float32)
+    dataset = Dataset(values, np.array([0, 1, 0]), "binary", ("0", "1"), standardize=standardize, sha256="0")
+    assert fit_encoder(dataset, np.arange(3)).scaling() is None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from search.data import Dataset, split_rows
+from search.data import Dataset, draw_stop_rows, split_rows
 from search.errors import DataError
 from search.spec import HeadValidation, HoldoutValidation, KFoldValidation, SplitSection
 
@@ -258,3 +258,12 @@ def test_rows_on_both_sides_of_a_division_are_counted():
     single = split_rows(data, SplitSection(validation=HOLDOUT, stop="validation"), 1)
     assert single.notes == ("Equal in features and target: 10 validation rows and a training row.",)
     assert split_rows(classes(20, 20), SplitSection(test=10), 1).notes == ()
+
+
+@pytest.mark.parametrize("stop", [0.25, "validation"])
+def test_stop_rows_of_a_run_on_everything_are_a_stratified_share(stop):
+    dataset = Dataset(np.ones((40, 1), np.float32), np.arange(40) % 2, "binary", ("0", "1"), False, "0")
+    rest, stopping = draw_stop_rows(dataset, SplitSection(stop=stop), 3)
+    assert sorted([*rest, *stopping]) == list(range(40))
+    assert len(stopping) == (10 if stop == 0.25 else 8)
+    assert np.bincount(stopping % 2).tolist() == [len(stopping) // 2] * 2

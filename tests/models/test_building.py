@@ -7,10 +7,14 @@ from search.models import (
     ACTIVATIONS,
     OPTIMIZERS,
     build_model,
+    build_open_model,
     describe_model,
+    layers_by_path,
     make_optimizer,
+    open_slots,
     regularize,
     render_source,
+    weights_by_path,
 )
 from search.spec import ModelSection, TrainingSection
 
@@ -18,8 +22,8 @@ TRAINING = TrainingSection(optimizer="rmsprop", learning_rate=0.02, epochs=7, ba
 NAMES = ("l1", "l2", "dropout", "output.l2")
 
 
-def architecture(configuration, shape=(4,), task="binary", n_outputs=2, hidden=(5, 3)):
-    section = ModelSection(family="mlp", hidden=hidden, activation="tanh")
+def architecture(configuration, shape=(4,), task="binary", n_outputs=2, hidden=(5, 3), family="mlp"):
+    section = ModelSection(family=family, hidden=hidden, activation="tanh")
     return regularize(describe_model(section, shape, n_outputs, task), configuration, NAMES)
 
 
@@ -74,6 +78,92 @@ def test_optimizer_takes_its_learning_rate_and_moves_the_weights(keras, name):
     assert any((b != a).any() for b, a in zip(before, after, strict=True))
 
 
+def test_model_with_a_head_returns_both_outputs_where_asked(keras):
+    described = architecture({"dropout": 0.5}, family="multitask")
+    keras.utils.set_random_seed(3)
+    alone = build_model(described)
+    keras.utils.set_random_seed(3)
+    both = build_model(described, heads=True)
+    rows = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    predicted, reconstructed = both(rows)
+    np.testing.assert_array_equal(predicted.numpy(), alone(rows).numpy())
+    hidden = keras.Model(both.inputs[0], both.get_layer("dropout_2").output)(rows)
+    np.testing.assert_array_equal(reconstructed.numpy(), both.get_layer("auxiliary")(hidden).numpy())
+    assert weights_by_path(both).keys() - weights_by_path(alone).keys() == {"auxiliary/kernel", "auxiliary/bias"}
+
+
+def test_model_without_a_head_has_one_output_whoever_asks():
+    assert len(build_model(architecture({}), heads=True).outputs) == 1
+
+
+def test_stand_ins_are_in_a_traced_model_alone(keras):
+    described = architecture({"dropout": 0.5, "l2": 0.1})
+    plain, traced = (layers_by_path(build_model(described, traced=traced)) for traced in (False, True))
+    assert type(plain["dropout_1"]) is keras.layers.Dropout
+    assert type(traced["dropout_1"]) is not keras.layers.Dropout
+    assert isinstance(traced["dropout_1"], keras.layers.Dropout)
+    assert list(plain) == list(traced) == ["dense_1", "dropout_1", "dense_2", "dropout_2", "output"]
+
+
+def test_open_model_is_filled_for_the_length_of_a_block(keras):
+    names = ("dropout", "l2", "output.l2", "weight_decay", "patience")
+    opened = build_open_model(open_slots(architecture({}), names), TRAINING, names)
+    first, output = (opened.model.get_layer(name).kernel_regularizer for name in ("dense_1", "output"))
+    assert opened.names == ("dropout", "l2", "output.l2", "weight_decay")
+
+    def held():
+        return [first.l2, output.l2, opened.model.get_layer("dropout_2").rate, opened.optimizer.weight_decay]
+
+    with opened.filled({"l2": 0.5, "dropout": 0.25, "weight_decay": 0.125}) as model:
+        assert model is opened.model
+        assert held() == [0.5, 0.0, 0.25, 0.125]
+    assert held() == [0.0, 0.0, 0.0, 0.0]
+
+
+def test_slot_whose_tensor_is_not_a_number_is_off(keras):
+    import tensorflow as tf
+
+    opened = build_open_model(open_slots(architecture({}), ("l2",)), TRAINING, ("l2",))
+
+    @tf.function(jit_compile=True)
+    def penalty(coefficient):
+        with opened.filled({"l2": coefficient}) as model:
+            return tf.add_n(model.losses)
+
+    kernels = [opened.model.get_layer(name).kernel.numpy() for name in ("dense_1", "dense_2")]
+    expected = 0.5 * sum(np.square(kernel).sum() for kernel in kernels)
+    assert float(penalty(tf.constant(0.5))) == pytest.approx(expected, rel=1e-6)
+    assert float(penalty(tf.constant(float("nan")))) == 0.0
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "adamw"])
+def test_weight_decay_shrinks_kernels_and_neither_biases_nor_normalizations(keras, name):
+    training = TrainingSection(optimizer=name, learning_rate=0.5)
+    described = regularize(
+        describe_model(ModelSection(family="lstm", units=(3,), hidden=(4,)), (5, 2), 3, "multiclass"),
+        {"layer_norm": "on"},
+        (),
+    )
+    model = build_model(described)
+    for weight in model.trainable_variables:
+        weight.assign(np.ones(weight.shape, np.float32))
+    optimizer = make_optimizer(training, {"weight_decay": 0.125}, ("weight_decay",), model)
+    optimizer.build(model.trainable_variables)
+    optimizer.apply([np.zeros(weight.shape, np.float32) for weight in model.trainable_variables])
+    values = {path: set(np.unique(weight.numpy())) for path, weight in weights_by_path(model).items()}
+    kernels = {path for path in values if "kernel" in path}
+    assert "lstm_1/lstm_cell/recurrent_kernel" in kernels
+    assert all(values[path] == {1 - 0.5 * 0.125} for path in kernels)
+    assert all(values[path] == {1.0} for path in values.keys() - kernels)
+
+
+def test_paths_of_weights_do_not_depend_on_what_was_built_before(keras):
+    described = describe_model(ModelSection(family="lstm", units=(3,)), (5, 2), 3, "multiclass")
+    expected = [f"lstm_1/lstm_cell/{name}" for name in ("kernel", "recurrent_kernel", "bias")]
+    expected += ["output/kernel", "output/bias"]
+    assert [list(weights_by_path(build_model(described))) for _ in range(2)] == [expected] * 2
+
+
 @pytest.mark.parametrize(
     ("configuration", "arguments"),
     [
@@ -81,17 +171,20 @@ def test_optimizer_takes_its_learning_rate_and_moves_the_weights(keras, name):
         ({"l1": 1e-5, "l2": 0.1, "dropout": 0.3, "output.l2": 0.01}, {}),
         ({"l1": 0.1}, {"hidden": (), "shape": (2, 3), "task": "multiclass", "n_outputs": 3}),
         ({"dropout": 0.2}, {"task": "regression", "n_outputs": 2}),
+        ({"weight_decay": 0.01, "layer_norm": "on", "max_norm": 2.0, "input_noise": 0.1}, {"family": "multitask"}),
+        ({"flip": "both", "batch_norm": 0.9, "spatial_dropout": 0.25}, {"family": "cnn", "shape": (8, 8)}),
+        ({"recurrent_dropout": 0.25, "recurrent_l2": 0.125}, {"family": "lstm", "shape": (8, 8)}),
     ],
 )
 def test_rendered_file_makes_the_very_same_model(keras, configuration, arguments):
     described = architecture(configuration, **arguments)
     file = {"__name__": "rendered"}
-    exec(render_source(described, TRAINING), file)
+    exec(render_source(described, TRAINING, configuration), file)
     start_anew(keras)
     rendered = file["build_model"]()
     start_anew(keras)
     model = build_model(described)
-    model.compile(optimizer=make_optimizer(TRAINING), loss=described.loss)
+    model.compile(optimizer=make_optimizer(TRAINING, configuration, (), model), loss=described.loss)
     assert rendered.get_config() == model.get_config()
     assert rendered.get_compile_config() == model.get_compile_config()
     for ours, theirs in zip(model.get_weights(), rendered.get_weights(), strict=True):
@@ -100,7 +193,7 @@ def test_rendered_file_makes_the_very_same_model(keras, configuration, arguments
 
 
 def test_rendered_file_opens_with_its_comment_and_imports_keras_only():
-    lines = render_source(architecture({"l2": 0.1}), TRAINING, comment="Trial 4.\n\nBest of 60.").splitlines()
+    lines = render_source(architecture({"l2": 0.1}), TRAINING, {"l2": 0.1}, "Trial 4.\n\nBest of 60.").splitlines()
     assert lines[:5] == ["# Trial 4.", "#", "# Best of 60.", "", "import keras"]
     assert [line for line in lines if "import" in line] == ["import keras"]
 
@@ -108,7 +201,7 @@ def test_rendered_file_opens_with_its_comment_and_imports_keras_only():
 @pytest.mark.parametrize(("task", "n_outputs"), [("binary", 1), ("multiclass", 3), ("regression", 2)])
 def test_rendered_early_stopping_watches_the_loss_without_penalties(keras, task, n_outputs):
     file = {"__name__": "rendered"}
-    exec(render_source(architecture({"l2": 10.0}, task=task, n_outputs=n_outputs), TRAINING, patience=2), file)
+    exec(render_source(architecture({"l2": 10.0}, task=task, n_outputs=n_outputs), TRAINING, {"patience": 2}), file)
     model = file["build_model"]()
     random = np.random.default_rng(1)
     x = random.normal(size=(12, *model.input_shape[1:])).astype("float32")
@@ -119,6 +212,34 @@ def test_rendered_early_stopping_watches_the_loss_without_penalties(keras, task,
     watched = fitted.history[file["EARLY_STOPPING"].monitor]
     assert file["EARLY_STOPPING"].patience == 2
     assert watched[0] < fitted.history["val_loss"][0] - 1.0
+
+
+def test_rendered_file_names_what_it_cannot_hold():
+    configuration = {"mixup": 0.5, "l2": 0.1, "patience": 4, "swa": 0.9}
+    lines = render_source(architecture({"l2": 0.1}), TRAINING, configuration, "Trial 4.").splitlines()
+    assert lines[:3] == [
+        "# Trial 4.",
+        "#",
+        "# Not in this file, for training needs code of its own for it: mixup = 0.5, swa = 0.9.",
+    ]
+
+
+def test_rendered_early_stopping_has_its_settings(keras):
+    file = {"__name__": "rendered"}
+    configuration = {"patience": 4, "minimum_delta": 0.25, "start_epoch": 3}
+    exec(render_source(architecture({}), TRAINING, configuration), file)
+    stopping = file["EARLY_STOPPING"]
+    assert (stopping.patience, abs(stopping.min_delta), stopping.start_from_epoch) == (4, 0.25, 3)
+    assert "Not in this file" not in render_source(architecture({}), TRAINING, configuration)
+
+
+def test_rendered_weight_decay_leaves_biases_out(keras):
+    file = {"__name__": "rendered"}
+    exec(render_source(architecture({}), TRAINING, {"weight_decay": 0.125}), file)
+    model = file["build_model"]()
+    decays = model.optimizer._use_weight_decay
+    decaying = [path for path, weight in weights_by_path(model).items() if decays(weight)]
+    assert decaying == ["dense_1/kernel", "dense_2/kernel", "output/kernel"]
 
 
 def start_anew(keras):

@@ -1,8 +1,8 @@
-import pytest
+from dataclasses import replace
 
-from search.models import check_patterns, describe_model, regularize
+from search.models import describe_model, open_slots, regularize
 from search.spec import ModelSection
-from search.techniques import Part
+from search.techniques import Part, Slot
 
 
 def mlp(*hidden, shape=(4,), n_outputs=2, task="binary"):
@@ -13,7 +13,7 @@ def mlp(*hidden, shape=(4,), n_outputs=2, task="binary"):
 def changes(architecture, configuration, names=()):
     """Layer name to what a configuration gave it: the regularizer's coefficients, or the Dropout's rate."""
     found = {}
-    for layer in regularize(architecture, configuration, names).layers:
+    for layer in regularize(architecture, configuration, names).chain:
         if penalty := layer.arguments.get("kernel_regularizer"):
             found[layer.name] = dict(penalty.arguments)
         if layer.path == "layers.Dropout":
@@ -65,81 +65,54 @@ def test_patterns_of_one_technique_leave_the_others_alone():
 
 
 def test_whole_number_becomes_the_coefficient_that_it_means():
-    (layer, _) = regularize(mlp(5), {"l2": 1}, ()).layers
+    layer, _ = regularize(mlp(5), {"l2": 1}, ()).layers
     assert layer.arguments["kernel_regularizer"] == Part("regularizers.L2", {"l2": 1.0})
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("l1", "l2", "dropout", "patience", "training.learning_rate", "model.hidden"),
-        ("l2", "dense_1.l2", "output.l2"),
-        ("dense_[12].l1", "dense_1.l2", "dense_1.dropout"),
-    ],
-)
-def test_names_that_each_reach_a_layer_are_no_problem(names):
-    assert check_patterns([mlp(5, 3)], names) == []
-
-
-@pytest.mark.parametrize(
-    ("hidden", "names", "problem"),
-    [
-        (
-            (5, 3),
-            ("dense1.l2",),
-            (
-                "dense1.l2",
-                'expected a pattern that matches one of dense_1, dense_2, output, received "dense1"',
-                'Did you mean "dense_1.l2"?',
-            ),
-        ),
-        (
-            (5, 3),
-            ("zzz.dropout",),
-            (
-                "zzz.dropout",
-                'expected a pattern that matches one of dense_1, dense_2, received "zzz"',
-                "",
-            ),
-        ),
-        (
-            (5, 3),
-            ("dense_*.l2", "dense_2.l2"),
-            (
-                "dense_2.l2",
-                'expected one pattern of l2 for dense_2, received "dense_*.l2" too',
-                "Make the patterns match different layers.",
-            ),
-        ),
-        (
-            (),
-            ("dropout",),
-            ("dropout", "expected a hidden layer for dropout, received a model that has none", "Leave it out."),
-        ),
-        (
-            (),
-            ("output.dropout",),
-            ("output.dropout", 'expected a hidden layer for dropout, received "output"', "Leave it out."),
-        ),
-        (
-            (5,),
-            ("l2", "dense_1.l2"),
-            ("l2", "expected a layer that no pattern of l2 takes, received none", "Leave it out."),
-        ),
-    ],
-)
-def test_name_without_effect_or_with_a_rival_is_reported(hidden, names, problem):
-    assert check_patterns([mlp(*hidden)], names) == [problem]
-
-
-def test_pattern_needs_to_match_in_one_of_the_models_that_may_be_trained():
-    assert check_patterns([mlp(5), mlp(5, 3)], ("dense_2.l2",)) == []
+def test_pattern_that_matches_no_layer_of_this_model_changes_nothing():
     assert changes(mlp(5), {"dense_2.l2": 0.1}) == {}
 
 
-def test_every_problem_is_reported():
-    assert [name for name, *_ in check_patterns([mlp(5)], ("a.l1", "b.l2", "output.dropout"))] == [
-        "a.l1",
-        "b.l2",
-        "output.dropout",
+def test_text_stays_text_and_a_slot_stays_a_slot():
+    (layer, _) = regularize(mlp(5), {"unit_norm": "on", "l2": Slot("l2", 0.0)}, ()).layers
+    assert layer.arguments["kernel_constraint"].path == "constraints.UnitNorm"
+    assert layer.arguments["kernel_regularizer"].arguments["l2"] == Slot("l2", 0.0)
+
+
+def test_what_follows_a_layer_stands_in_the_order_of_the_techniques():
+    regularized = regularize(mlp(5, 3), {"dropout": 0.5, "batch_norm": 0.9}, ())
+    assert [layer.name for layer in regularized.chain] == [
+        "dense_1",
+        "batch_norm_1",
+        "dropout_1",
+        "dense_2",
+        "batch_norm_2",
+        "dropout_2",
+        "output",
     ]
+    assert [layer.name for layer in regularized.layers] == ["dense_1", "dense_2", "output"]
+
+
+def test_input_techniques_stand_before_the_first_layer_in_the_order_of_the_techniques():
+    regularized = regularize(mlp(5, shape=(4, 4)), {"input_dropout": 0.1, "input_noise": 0.2, "flip": "both"}, ())
+    first = [layer.name for layer in regularized.chain].index("flatten")
+    paths = [layer.path for layer in regularized.chain[:first]]
+    assert paths == [layer.path for layer in regularized.entering]
+    random = [path for path in paths if path != "layers.Reshape"]
+    assert random == ["layers.RandomFlip", "layers.GaussianNoise", "layers.Dropout"]
+
+
+def test_added_layer_never_takes_the_name_of_a_layer_of_the_model():
+    plain = mlp(5)
+    taken = replace(plain, layers=(Part("layers.Rescaling", {"scale": 2.0, "name": "dropout_1"}), *plain.layers))
+    regularized = regularize(taken, {"dropout": 0.5}, ())
+    assert [layer.name for layer in regularized.chain] == ["dropout_1", "dense_1", "dropout_1_added", "output"]
+
+
+def test_names_of_added_layers_do_not_depend_on_what_else_is_on():
+    family = ModelSection(family="cnn", filters=(2,), hidden=(5,))
+    plain = describe_model(family, (8, 8), 3, "multiclass")
+    names = ("dropout", "dense_1.dropout", "batch_norm")
+    opened = {layer.name for layer in open_slots(plain, names).chain}
+    for configuration in ({"dropout": 0.5}, {"dense_1.dropout": 0.5}, {"batch_norm": 0.9, "dropout": 0.1}):
+        assert {layer.name for layer in regularize(plain, configuration, names).chain} <= opened

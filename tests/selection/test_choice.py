@@ -34,6 +34,12 @@ def test_gain_is_positive_when_better_in_either_direction():
     assert choose([trial(0, 0.5), trial(1, 0.7)], "maximize").gain == pytest.approx(0.2)
 
 
+def test_gain_of_a_trial_without_a_score_is_unknown():
+    chosen = choose([trial(0, 0.5), trial(1, 0.2), trial(2, None, TrialState.FAIL)], "minimize")
+    assert chosen.gain_of(trial(1, 0.2)) == pytest.approx(0.3)
+    assert (chosen.gain_of(trial(2, None, TrialState.FAIL)), chosen.gain_of(None)) == (None, None)
+
+
 def test_without_a_baseline_there_is_no_gain():
     chosen = choose([trial(0, None, TrialState.FAIL), trial(1, 0.2)], "minimize")
     assert (chosen.baseline, chosen.gain) == (None, None)

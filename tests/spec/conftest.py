@@ -45,29 +45,26 @@ def valid() -> str:
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    penalty = Domain("float", 0, float("inf"), "low", "coefficient", "a book", low_open=True)
-    rate = Domain("float", 0, 1, "low", "rate", "a paper", low_open=True, high_open=True)
-    patience = Domain("int", 1, float("inf"), "high", "epochs", "a paper")
+    penalty = Domain(kind="float", low_open=True, meaning="coefficient", source="a book")
+    rate = Domain(kind="float", high=1, low_open=True, high_open=True, meaning="rate", source="a paper")
+    epochs = Domain(kind="int", low=1, weak="high", meaning="epochs", source="a paper")
+    flip = Domain(kind="choice", names=("horizontal", "vertical", "both"), meaning="mirrored axes", source="a paper")
     return Catalogue(
-        techniques={"l1": penalty, "l2": penalty, "dropout": rate, "patience": patience},
+        techniques={
+            "l1": penalty,
+            "l2": penalty,
+            "dropout": rate,
+            "patience": epochs,
+            "start_epoch": epochs,
+            "path": penalty,
+            "flip": flip,
+        },
         layered=frozenset({"l1", "l2", "dropout"}),
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
-        later=frozenset(
-            {
-                "study.pruner = median",
-                "study.pruner = hyperband",
-                "study.pruner = wilcoxon",
-                "model.family = cnn",
-                "model.builder",
-                "space.l1l2",
-                "space.kernel_l1",
-                "training.engine = compiled",
-                "training.engine = graph",
-                "confirm.finalists",
-            }
-        ),
+        requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
+        later=frozenset({"confirm.finalists"}),
     )
 
 

@@ -19,6 +19,7 @@ _NAMES = """
 study data split model training objective space confirm name n_trials seed sampler source options path target
 test validation method folds stop family builder keras hidden activation optimizer learning_rate epochs metric
 l2 dropout low high log step choices off dense_2.l1 training.epochs model.hidden . .l2
+together shape weights filters kernel_size units flip path start_epoch
 """
 _names = st.sampled_from(sorted(set(re.findall(r"\S+", _NAMES))))
 _keys = _names | st.text(st.characters(codec="utf-8"), max_size=5)
@@ -28,7 +29,24 @@ _scalars = st.one_of(
     st.floats(),
     st.booleans(),
     _keys,
-    st.sampled_from(["tpe", "grid", "csv", "npz", "kfold", "head", "mlp", "cnn", "off", "a.py:f", "keras.x"]),
+    st.sampled_from(
+        [
+            "tpe",
+            "grid",
+            "ablation",
+            "both",
+            "saved",
+            "csv",
+            "npz",
+            "kfold",
+            "head",
+            "mlp",
+            "cnn",
+            "off",
+            "a.py:f",
+            "keras.x",
+        ]
+    ),
     st.dates(),
     st.datetimes(),
     st.times(),

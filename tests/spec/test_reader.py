@@ -124,7 +124,7 @@ def test_missing_tables_are_all_named(problems_of):
             "n_trials = 60",
             "",
             "2 [study.n_trials]: expected a whole number of at least 1, received nothing. "
-            'Only sampler = "grid" ends by itself.',
+            'Only sampler = "grid" or "ablation" ends by itself.',
         ),
         (
             "n_trials = 60",
@@ -146,24 +146,19 @@ def test_missing_tables_are_all_named(problems_of):
         (
             "seed = 1",
             'sampler = "TEP"',
-            '5 [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", received "TEP". '
+            '5 [study.sampler]: expected "tpe", "random", "grid", "ablation", "qmc", "gp" or "cmaes", received "TEP". '
             'Did you mean "tpe"?',
         ),
         (
             "seed = 1",
-            'pruner = "median"',
-            '5 [study.pruner]: expected "none", received "median", which is not available yet.',
-        ),
-        (
-            "seed = 1",
             "ephocs = 1",
-            "5 [study.ephocs]: expected one of the keys name, n_trials, seed, sampler, pruner or window, received "
-            '"ephocs". Did you mean "epochs" of [training]?',
+            "5 [study.ephocs]: expected one of the keys name, n_trials, seed, sampler, together, pruner or window, "
+            'received "ephocs". Did you mean "epochs" of [training]?',
         ),
         (
             "seed = 1",
             "batch_size = 1",
-            "5 [study.batch_size]: expected one of the keys name, n_trials, seed, sampler, pruner or window, "
+            "5 [study.batch_size]: expected one of the keys name, n_trials, seed, sampler, together, pruner or window, "
             'received "batch_size". It belongs in [training].',
         ),
         (
@@ -245,21 +240,32 @@ def test_missing_tables_are_all_named(problems_of):
             '"head", train = 30, folds = 5',
             '11 [split.validation.folds]: expected one of the keys method or train, received "folds".',
         ),
-        (
-            '"mlp"',
-            '"cnn"',
-            '13 [model.family]: expected "linear" or "mlp", received "cnn", which is not available yet.',
-        ),
+        ('"mlp"', '"cnn"', '13 [model.family]: expected "linear" or "mlp", received "cnn".'),
         ('"mlp"', '"mpl"', '13 [model.family]: expected "linear" or "mlp", received "mpl". Did you mean "mlp"?'),
         (
             'family = "mlp"\nhidden = [500]\nactivation = "relu"',
-            'builder = "a.py:f"',
-            '13 [model.builder]: expected this key to be left out, received "a.py:f", which is not available yet.',
+            'builder = "a.py"',
+            '13 [model.builder]: expected "FILE.py:function", received "a.py".',
         ),
         (
             'family = "mlp"\nhidden = [500]\nactivation = "relu"',
             'keras = "a.h5"',
             '13 [model.keras]: expected a file that ends in ".keras", received "a.h5".',
+        ),
+        (
+            "hidden = [500]",
+            'hidden = [500]\nweights = "saved"',
+            '15 [model.weights]: expected no weights, since family = "mlp" does not take it, received "saved".',
+        ),
+        (
+            'family = "mlp"\nhidden = [500]\nactivation = "relu"',
+            'keras = "a.keras"\nkernel_size = 3',
+            '14 [model.kernel_size]: expected no kernel_size, since keras = "a.keras" does not take it, received 3.',
+        ),
+        (
+            'family = "mlp"\nhidden = [500]\nactivation = "relu"',
+            'builder = "a.py:f"\nweights = "old"',
+            '14 [model.weights]: expected "fresh" or "saved", received "old".',
         ),
         (
             'activation = "relu"',
@@ -298,11 +304,6 @@ def test_missing_tables_are_all_named(problems_of):
             "learning_rate = 1e-3",
             "learning_rate = -1e-3",
             "18 [training.learning_rate]: expected a number above 0, received -0.001. Did you mean 0.001?",
-        ),
-        (
-            "learning_rate = 1e-3",
-            'engine = "compiled"',
-            '18 [training.engine]: expected "auto" or "fit", received "compiled", which is not available yet.',
         ),
         (
             '"log_loss"',
@@ -372,12 +373,27 @@ def test_one_wrong_key_gives_one_located_sentence(problems_of, valid, old, new, 
         ('source = "csv"\npath = "../a.csv"\ntarget = ["a", "b"]', []),
         ('source = "npz"\npath = "a.npz"', []),
         ('source = "rows.py:load"\noptions = {n = 3}', []),
+        ('source = "npz"\npath = "a.npz"\nshape = [8, 8]', []),
+        (
+            'source = "npz"\npath = "a.npz"\nshape = []',
+            ["9 [data.shape]: expected a non-empty list of whole numbers of at least 1, received []."],
+        ),
+        (
+            'source = "npz"\npath = "a.npz"\nshape = 64',
+            ["9 [data.shape]: expected a non-empty list of whole numbers of at least 1, received 64."],
+        ),
     ],
 )
 def test_each_source_takes_its_own_keys(problems_of, valid, table, sentences):
     start, end = valid.index("source ="), valid.index("[split]")
     text = f"{valid[:start]}{table}\n{valid[end:]}"
     assert problems_of(text) == [f"s.toml:{sentence}" for sentence in sentences]
+
+
+@pytest.mark.parametrize("form", ['builder = "a.py:f"', 'keras = "nets/a.keras"'])
+@pytest.mark.parametrize("weights", ["", 'weights = "saved"', 'weights = "fresh"'])
+def test_model_of_the_user_takes_nothing_but_weights(problems_of, valid, form, weights):
+    assert problems_of(valid.replace('family = "mlp"\nhidden = [500]\nactivation = "relu"', f"{form}\n{weights}")) == []
 
 
 def test_keys_that_a_family_does_not_take_are_refused(problems_of, valid):
@@ -397,8 +413,8 @@ def test_every_problem_is_told_in_the_order_of_the_file(problems_of, valid):
 def test_wrong_sampler_hides_no_other_problem_and_invents_none(problems_of, valid):
     text = valid.replace("n_trials = 60", 'sampler = "gird"')
     assert problems_of(text) == [
-        's.toml:4 [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", received "gird". '
-        'Did you mean "grid"?'
+        's.toml:4 [study.sampler]: expected "tpe", "random", "grid", "ablation", "qmc", "gp" or "cmaes", '
+        'received "gird". Did you mean "grid"?'
     ]
 
 

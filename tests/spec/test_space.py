@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from search.spec import Choices, Range, parse_study
+from search.spec import Choices, Domain, Range, parse_study, technique_of
 
 DROPOUT = "{ low = 0.05, high = 0.6 }"
 PLACE = "s.toml:23 [space.dropout"
@@ -73,36 +75,36 @@ def test_impossible_values_of_a_technique_are_refused(problems_of, valid, entry,
     [
         (
             "drop_out = {low=0.1, high=0.5}",
-            '[space.drop_out]: expected "dropout", "l1", "l2" or "patience", received "drop_out". '
-            'Did you mean "dropout"?',
+            '[space.drop_out]: expected a technique, received "drop_out". Did you mean "dropout"?',
         ),
         (
             "learning_rate = {low=0.1, high=0.5}",
-            '[space.learning_rate]: expected "dropout", "l1", "l2" or "patience", received "learning_rate". '
+            '[space.learning_rate]: expected a technique, received "learning_rate". '
             'Did you mean "training.learning_rate"?',
         ),
         (
-            "l1l2 = {low=0.1, high=0.5}",
-            '[space.l1l2]: expected "dropout", "l1", "l2" or "patience", received "l1l2", which is not available yet.',
+            "zzz = {low=0.1, high=0.5}",
+            '[space.zzz]: expected a technique, received "zzz". '
+            "Known are dropout, flip, l1, l2, path, patience, start_epoch.",
         ),
         (
-            '"dense_2.kernel_l1" = {low=0.1, high=0.5}',
-            '[space."dense_2.kernel_l1"]: expected a technique for layers, "dropout", "l1" or "l2", '
-            'received "dense_2.kernel_l1", which is not available yet.',
+            '"dense_2.zzz" = {low=0.1, high=0.5}',
+            '[space."dense_2.zzz"]: expected a technique for layers, received "dense_2.zzz". '
+            "Known are dropout, l1, l2.",
         ),
         (
             '"dense_2.dropuot" = {low=0.1, high=0.5}',
-            '[space."dense_2.dropuot"]: expected a technique for layers, "dropout", "l1" or "l2", '
-            'received "dense_2.dropuot". Did you mean "dense_2.dropout"?',
+            '[space."dense_2.dropuot"]: expected a technique for layers, received "dense_2.dropuot". '
+            'Did you mean "dense_2.dropout"?',
         ),
         (
             '"dense_2.patience" = {low=1, high=5}',
-            '[space."dense_2.patience"]: expected a technique for layers, "dropout", "l1" or "l2", '
-            'received "dense_2.patience". patience is for the whole model: write patience = ...',
+            '[space."dense_2.patience"]: expected a technique for layers, received "dense_2.patience". '
+            "patience is for the whole model: write patience = ...",
         ),
         (
             '".l2" = {low=1, high=5}',
-            '[space.".l2"]: expected a technique for layers, "dropout", "l1" or "l2", received ".l2". '
+            '[space.".l2"]: expected a technique for layers, received ".l2". '
             'Name the layers before the dot, as in "dense_2.l2".',
         ),
         (
@@ -162,6 +164,26 @@ def test_impossible_values_of_a_technique_are_refused(problems_of, valid, entry,
             "received [[8], [8, 8]]. Set `model.hidden` to a value inside.",
         ),
         (
+            "flip = {low=1, high=2}",
+            "[space.flip]: expected a table with choices, since flip is not a number, received a range. "
+            'Write { choices = ["horizontal", "vertical", "both"] }.',
+        ),
+        (
+            'flip = {choices=["horizontl", 1, true]}',
+            '[space.flip]: expected each choice to be "horizontal", "vertical", "both" or "off", '
+            'received "horizontl", 1, true. Did you mean "horizontal"?',
+        ),
+        (
+            "flip = {choices=[0]}",
+            '[space.flip]: expected each choice to be "horizontal", "vertical", "both" or "off", received 0. '
+            'Write "off" for a technique that is not used.',
+        ),
+        (
+            '"model.weights" = {choices=["fresh", "saved"]}',
+            '[space."model.weights"]: expected "model.hidden" or "model.activation", received "model.weights". '
+            "model.weights cannot be searched.",
+        ),
+        (
             '"model.family" = {choices=["mlp"]}',
             '[space."model.family"]: expected "model.hidden" or "model.activation", received "model.family". '
             "model.family cannot be searched.",
@@ -186,7 +208,7 @@ def test_empty_space_is_refused(problems_of, valid):
     text = valid[: valid.index("l2 =")]
     assert problems_of(text) == [
         "s.toml:21 [space]: expected at least one name to search, received none. "
-        'Name a technique: "dropout", "l1", "l2" or "patience".'
+        "Name a technique, as in l2 = { low = 1e-6, high = 0.1, log = true }."
     ]
 
 
@@ -204,9 +226,98 @@ def test_numbers_get_the_type_of_their_parameter(catalogue, valid):
     assert space["*.dropout"].step == 0.2
 
 
-def test_grid_needs_points(problems_of, valid):
-    assert problems_of(valid, "study.sampler=grid") == [
-        f's.toml:{line} [space.{name}]: expected choices, or a range of points, since sampler = "grid", '
+def test_text_choices_are_read_as_they_are(catalogue, valid):
+    text = valid.replace("[confirm]", 'flip = {choices=["both", "off", "vertical"]}\n[confirm]')
+    assert parse_study(text, "s.toml", catalogue).space["flip"].choices == ("both", "off", "vertical")
+
+
+def test_technique_that_means_nothing_alone_is_refused(problems_of, valid):
+    alone = valid[: valid.index("l2 =")]
+    assert problems_of(
+        f"{alone}dropout = {DROPOUT}\nstart_epoch = {{low=1, high=9}}\npath = {{low=0.1, high=1}}\n"
+    ) == [
+        's.toml:23 [space.start_epoch]: expected "patience" in [space], without which start_epoch means nothing, '
+        "received none. Add patience, or leave start_epoch out.",
+        's.toml:24 [space.path]: expected "l1" or "l2" in [space], without which path means nothing, '
+        "received none. Add l1 or l2, or leave path out.",
+    ]
+
+
+def test_technique_in_some_layers_is_what_another_requires(problems_of, valid):
+    alone = valid[: valid.index("l2 =")]
+    assert problems_of(f'{alone}"dense_1.l2" = {{low=0.1, high=1}}\npath = {{low=0.1, high=1}}\n') == []
+
+
+def test_requirement_that_cannot_be_read_is_the_only_problem(problems_of, valid):
+    alone = valid[: valid.index("l2 =")]
+    assert problems_of(f"{alone}patience = 3\nstart_epoch = {{low=1, high=9}}\n") == [
+        "s.toml:22 [space.patience]: expected a table with low and high, or with choices, received 3. "
+        "Write { choices = [3] }."
+    ]
+
+
+ABLATION = """\
+l2 = { choices = [1e-3] }
+dropout = { choices = [0.2] }
+flip = { choices = ["both"] }
+"training.learning_rate" = { choices = [1e-3, 1e-2] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentences"),
+    [
+        ('sampler = "ablation"\ntogether = [["l2", "flip"]]', []),
+        (
+            'sampler = "ablation"\ntogether = [["l2", "flop"], ["training.learning_rate", "dropout"]]',
+            [
+                '5 [study.together]: expected techniques of [space], "l2", "dropout" or "flip", received "flop". '
+                'Did you mean "flip"?'
+            ],
+        ),
+        (
+            'sampler = "ablation"\ntogether = [["training.learning_rate", "dropout"]]',
+            [
+                '5 [study.together]: expected techniques of [space], "l2", "dropout" or "flip", '
+                'received "training.learning_rate".'
+            ],
+        ),
+        (
+            'sampler = "ablation"\ntogether = [["l2", "flip"], ["dropout", "flip"]]',
+            ['5 [study.together]: expected each name once, received "flip" 2 times.'],
+        ),
+        (
+            'sampler = "grid"\ntogether = [["l2", "flip"]]',
+            [
+                '5 [study.together]: expected no together, since sampler = "grid", received [["l2", "flip"]]. '
+                'Only sampler = "ablation" switches names on together.'
+            ],
+        ),
+        (
+            'sampler = "ablation"\ntogether = ["l2", "flip"]',
+            [
+                '5 [study.together]: expected a list of lists of names, as in [["rotation", "shift"]], '
+                'received ["l2", "flip"].'
+            ],
+        ),
+    ],
+)
+def test_names_that_an_ablation_switches_on_together(problems_of, valid, lines, sentences):
+    text = valid[: valid.index("l2 =")].replace("n_trials = 60", lines) + ABLATION
+    assert problems_of(text) == [f"s.toml:{sentence}" for sentence in sentences]
+
+
+def test_ablation_without_techniques_has_no_names_to_switch_on(problems_of, valid):
+    text = valid[: valid.index("l2 =")].replace("n_trials = 60", 'sampler = "ablation"\ntogether = [["l2"]]')
+    assert problems_of(text + '"training.epochs" = { choices = [100, 200] }\n') == [
+        's.toml:5 [study.together]: expected no names, since [space] has no technique, received "l2".'
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["grid", "ablation"])
+def test_walk_needs_points(problems_of, valid, sampler):
+    assert problems_of(valid, f"study.sampler={sampler}") == [
+        f's.toml:{line} [space.{name}]: expected choices, or a range of points, since sampler = "{sampler}", '
         f"received {received}. Give the points as choices."
         for line, name, received in (
             (22, "l2", "log = true"),
@@ -217,8 +328,38 @@ def test_grid_needs_points(problems_of, valid):
     ]
 
 
-def test_grid_of_choices_steps_and_whole_numbers_ends_by_itself(catalogue, valid):
-    text = valid[: valid.index("l2 =")].replace("n_trials = 60", 'sampler = "grid"')
+@pytest.mark.parametrize("sampler", ["grid", "ablation"])
+def test_walk_over_choices_steps_and_whole_numbers_ends_by_itself(catalogue, valid, sampler):
+    text = valid[: valid.index("l2 =")].replace("n_trials = 60", f'sampler = "{sampler}"')
     text += "l2 = {choices=[1e-3]}\ndropout = {low=0.1, high=0.5, step=0.1}\npatience = {low=5, high=9}\n"
     spec = parse_study(text, "s.toml", catalogue)
-    assert (spec.study.n_trials, spec.study.sampler) == (None, "grid")
+    assert (spec.study.n_trials, spec.study.sampler) == (None, sampler)
+
+
+def test_domain_of_texts_gives_a_program_their_places():
+    flip = Domain(kind="choice", names=("horizontal", "vertical"), meaning="mirrored axes", source="a paper")
+    assert [flip.number(name) for name in flip.names] == [1.0, 2.0]
+    assert [flip.contains(value) for value in ("vertical", "off", 1)] == [True, False, False]
+    assert flip.describe() == '"horizontal" or "vertical"'
+
+
+def test_domain_of_numbers_gives_a_program_the_number():
+    rate = Domain(kind="float", high=1, low_open=True, high_open=True, meaning="rate", source="a paper")
+    assert (rate.number(0.25), rate.contains(0.25), rate.contains("0.25")) == (0.25, True, False)
+    assert rate.describe() == "a number above 0 and below 1"
+
+
+@pytest.mark.parametrize(("kind", "names"), [("choice", ()), ("float", ("on",))])
+def test_domain_has_names_exactly_for_a_choice(kind, names):
+    sentence = f"expected names for a choice and none for numbers, received {kind}, {names}"
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        Domain(kind=kind, names=names, meaning="", source="")
+
+
+def test_name_tells_its_technique():
+    assert [technique_of(name) for name in ("l2", "dense_*.l2", "training.epochs", "model.hidden")] == [
+        "l2",
+        "l2",
+        None,
+        None,
+    ]

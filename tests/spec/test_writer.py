@@ -10,7 +10,11 @@ from search.errors import StudyFileError
 from search.spec import Catalogue, Domain, describe_keys, parse_study, spec_from_json, spec_to_json, spec_to_toml
 
 OPEN = Catalogue(
-    techniques={"l2": Domain("float", 0, float("inf"), "low", "", ""), "dropout": Domain("float", 0, 1, "low", "", "")},
+    techniques={
+        "l2": Domain(kind="float", meaning="", source=""),
+        "dropout": Domain(kind="float", high=1, meaning="", source=""),
+        "flip": Domain(kind="choice", names=("horizontal", "both"), meaning="", source=""),
+    },
     layered=frozenset({"l2", "dropout"}),
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam", "sgd"}),
@@ -31,6 +35,7 @@ _validation = st.one_of(
 _choices = st.fixed_dictionaries({"choices": st.lists(st.just("off") | _number, max_size=4, unique=True)}).filter(
     lambda entry: any(value != "off" for value in entry["choices"])
 )
+_texts = st.sampled_from([["both"], ["off", "horizontal"], ["both", "horizontal"]]).map(lambda t: {"choices": t})
 _range = st.builds(
     lambda ends, log: {"low": min(ends), "high": max(ends), "log": log},
     st.tuples(_number, _number).filter(lambda ends: float(ends[0]) != float(ends[1])),
@@ -39,11 +44,15 @@ _range = st.builds(
 _studies = st.fixed_dictionaries(
     {
         "study": st.fixed_dictionaries(
-            {"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True), "n_trials": st.integers(1, 99)}
+            {"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}", fullmatch=True), "n_trials": st.integers(1, 99)},
         ),
         "data": st.fixed_dictionaries(
             {"source": st.just("sklearn.make_moons")},
-            optional={"options": st.dictionaries(_text, _value, max_size=3), "standardize": st.booleans()},
+            optional={
+                "options": st.dictionaries(_text, _value, max_size=3),
+                "standardize": st.booleans(),
+                "shape": st.lists(st.integers(1, 9), min_size=1, max_size=3),
+            },
         ),
         "split": st.fixed_dictionaries(
             {"test": st.floats(0.01, 0.99) | st.integers(0, 99), "validation": _validation},
@@ -51,8 +60,15 @@ _studies = st.fixed_dictionaries(
         ),
         "model": st.fixed_dictionaries({"family": st.just("mlp"), "hidden": st.lists(st.integers(1, 99), max_size=3)}),
         "training": st.fixed_dictionaries({"learning_rate": _number, "optimizer": st.sampled_from(["adam", "sgd"])}),
-        "space": st.dictionaries(
-            st.just("l2") | _text.map(lambda pattern: f"layer{pattern}.l2"), _choices | _range, min_size=1, max_size=4
+        "space": st.builds(
+            lambda numbers, texts: numbers | texts,
+            st.dictionaries(
+                st.just("l2") | _text.map(lambda pattern: f"layer{pattern}.l2"),
+                _choices | _range,
+                min_size=1,
+                max_size=4,
+            ),
+            st.dictionaries(st.just("flip"), _texts, max_size=1),
         ),
     }
 )
@@ -121,7 +137,7 @@ def test_stored_values_that_are_no_study_are_refused(catalogue, valid):
     with pytest.raises(StudyFileError) as caught:
         spec_from_json(data)
     assert [str(problem) for problem in caught.value.problems] == [
-        'the stored study [study.sampler]: expected "tpe", "random", "grid", "qmc", "gp" or "cmaes", '
+        'the stored study [study.sampler]: expected "tpe", "random", "grid", "ablation", "qmc", "gp" or "cmaes", '
         'received "annealing".',
         "the stored study [data]: expected the table [data], received none. Add [data].",
     ]

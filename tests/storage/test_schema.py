@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from search.errors import StorageError, UnknownStudyError, UsageError
-from search.records import Configuration, StudyRecord, TrialState
+from search.records import Configuration, RunResult, StudyRecord, TrialState
 from search.storage import Ended, Started, open_storage, optuna_tables, schema, tables
 
 
@@ -55,7 +56,7 @@ def test_the_newest_migration_is_the_version_that_is_checked() -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISION]
-    assert [revision.revision for revision in script.walk_revisions()] == ["r0001"]
+    assert [revision.revision for revision in script.walk_revisions()] == ["r0002", "r0001"]
 
 
 def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
@@ -188,7 +189,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         (
             "regsearch_version",
             "r0999",
-            "expected regsearch's tables of version r0001, received version r0999. "
+            "expected regsearch's tables of version r0002, received version r0999. "
             "They were made by a newer regsearch; install that one, or name another database.",
         ),
     ],
@@ -204,11 +205,23 @@ def test_tables_of_another_version_are_refused(
     assert connection.scalar(sa.text(f"SELECT version_num FROM {table}")) == version
 
 
-def test_older_tables_of_ours_are_upgraded_by_creating_only(storage_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_storage(storage_url, create=True).close()
-    monkeypatch.setattr(schema, "REVISION", "r0002")
+def test_older_tables_of_ours_are_upgraded_by_creating_only(
+    storage_url: str,
+    connection: sa.Connection,
+    create_study: Callable[..., StudyRecord],
+    make_result: Callable[..., RunResult],
+) -> None:
+    with open_storage(storage_url, create=True) as storage:
+        study_id = create_study(storage).study_id
+        storage.write(study_id, [Started(0, Configuration())])
+        storage.write(study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=[make_result(0)])])
+        (newer,) = storage.runs(study_id)
+    connection.execute(sa.text("ALTER TABLE regsearch_runs DROP COLUMN zero_shares"))  # what r0002 adds
+    _set_version(connection, "regsearch_version", "r0001")
     with pytest.raises(StorageError) as caught:
         open_storage(storage_url)
     assert str(caught.value).partition(": ")[2] == (
         "expected regsearch's tables of version r0002, received version r0001. `regsearch run` upgrades them."
     )
+    with open_storage(storage_url, create=True) as storage:
+        assert storage.runs(study_id) == [replace(newer, zero_shares={})]

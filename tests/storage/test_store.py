@@ -201,6 +201,7 @@ def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
         epochs_trained=3,
         best_epoch=2,
         weight_norms={"dense": 1.5, "dense_1": 2.25},
+        zero_shares={"dense": 0.5},
         seconds=0.125,
         engine="fit",
         worker="host:42",

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from search.techniques.noise import NoiseKey, current_key, drop, layer_key, noise_step, normal, step_key, uniform
+from search.techniques.noise import (
+    NoiseKey,
+    current_key,
+    current_rows,
+    drop,
+    layer_key,
+    noise_step,
+    normal,
+    step_key,
+    uniform,
+)
 from search.training.session import start_tensorflow
 
 start_tensorflow()
@@ -219,12 +229,15 @@ def test_gradient_goes_where_activations_went(program):
     np.testing.assert_array_equal(y, gradient)
 
 
-def test_layers_find_the_key_of_their_step():
-    outer, inner = step_key(1, 0), step_key(1, 1)
-    with noise_step(outer):
+def test_layers_find_the_key_and_the_rows_of_their_step():
+    outer, inner, rows = step_key(1, 0), step_key(1, 1), tf.constant([1.0, 1.0, 0.0])
+    with noise_step(outer, rows):
         with noise_step(inner):
             assert current_key() is inner
+            assert current_rows() is None
         assert current_key() is outer
+        assert current_rows() is rows
+    assert current_rows() is None
 
 
 NO_KEY = "expected the key of a training step, received none; call layers that draw noise inside `noise_step(key)`"

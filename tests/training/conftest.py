@@ -11,9 +11,10 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import Part
 from search.training import TrainingPlan
-from search.training.worker import make_job
+from search.training.jobs import make_job
 
 N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
+SPACE = ("l1", "l2", "dropout", "output.l2", "patience")
 METRIC = {"binary": "log_loss", "multiclass": "log_loss", "regression": "mse"}
 
 
@@ -27,11 +28,11 @@ def keras():
     return keras
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_plan():
     """A function that makes a plan of one fold: 30 rows train, 10 stop, 20 score."""
 
-    def make(task="binary", metric=None, shape=(4,), n_targets=None, hidden=(6,), **training):
+    def make(task="binary", metric=None, shape=(4,), n_targets=None, hidden=(6,), model=None, space=SPACE, **training):
         rng = np.random.default_rng(0)
         features = rng.normal(size=(60, *shape)).astype(np.float32)
         weights = rng.normal(size=(int(np.prod(shape)), n_targets or max(1, N_CLASSES[task])))
@@ -44,9 +45,9 @@ def make_plan():
         spec = StudySpec(
             study={"name": "small"},
             data={"source": "csv"},
-            model={"family": "mlp", "hidden": hidden},
+            model=model or {"family": "mlp", "hidden": hidden},
             training={"epochs": 4, "batch_size": 8, "learning_rate": 0.01} | training,
-            space={name: Range(low=0.1, high=0.5) for name in ("l1", "l2", "dropout", "output.l2", "patience")},
+            space={name: Range(low=0.1, high=0.5) for name in space},
         )
         rows = np.arange(60)
         return TrainingPlan(
@@ -59,7 +60,7 @@ def make_plan():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run():
     """A function that makes a run of fold 0 from the settings of its configuration."""
 

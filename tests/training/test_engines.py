@@ -8,7 +8,7 @@ import pytest
 
 from search.training.engines import ENGINES
 from search.training.engines._orders import epoch_orders, epochs_in_block
-from search.training.worker import make_job
+from search.training.jobs import make_job
 
 CONFIGURATIONS = [
     {},

@@ -12,8 +12,8 @@ from search.models import OPTIMIZERS
 from search.training.engines import ENGINES, _tensors, choice, choose_engine, program
 from search.training.engines._orders import EpochOrders
 from search.training.engines.loops import LoopEngine
+from search.training.jobs import make_job
 from search.training.scoring import METRICS
-from search.training.worker import make_job
 
 
 def train(engine, job, **arguments):
@@ -203,7 +203,7 @@ def keras_scores(keras, jobs):
     """Scores of Keras' own Dropout in Keras' own `fit`, one model for all seeds."""
     import tensorflow as tf
 
-    from search.models import build_model, make_optimizer
+    from search.models import build_model, make_optimizer, weights_by_path
     from search.training.engines._initial import initial_weights
 
     model = build_model(jobs[0].regularized)
@@ -212,8 +212,8 @@ def keras_scores(keras, jobs):
     optimizer.build(model.trainable_variables)
     start = [variable.numpy() for variable in optimizer.variables]
     for job in jobs:
-        for layer in model.layers:
-            layer.set_weights(initial_weights(job).get(layer.name, []))
+        for path, variable in weights_by_path(model).items():
+            variable.assign(initial_weights(job)[path])
         for variable, value in zip(optimizer.variables, start, strict=True):
             variable.assign(value)
         orders = EpochOrders(job.seed, len(job.arrays.x_train), job.training.epochs).block(0)

@@ -5,6 +5,8 @@ import pickle
 import random
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,11 +15,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from search.errors import DivergedError
 from search.records import EngineChoice
 from search.training import worker
 from search.training.engines import ENGINES
+from search.training.jobs import make_job
 from search.training.recent import Recent
-from search.training.worker import calibrate, make_job, train_run
+from search.training.scoring import METRICS
+from search.training.worker import calibrate, train_model, train_run
 
 
 def test_result_tells_all_of_a_run(keras, make_plan, make_run):
@@ -227,3 +232,51 @@ def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan,
         done.set()
         drawing.join()
     assert scores == [expected] * 5
+
+
+USES = """
+import sys
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+x, y = np.load(sys.argv[2]).values()
+loss, penalty = model.evaluate(x, y, verbose=0), float(sum(model.losses))
+print(loss, penalty, type(model.optimizer).__name__, "search" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trained_model_is_plain_keras_at_the_weights_kept(keras, make_plan, make_run, engine, tmp_path):
+    """It is saved, and used by a process that has never heard of us."""
+    space = ("l2", "batch_norm", "dropout", "max_norm", "swa", "path", "patience", "mixup", "weight_decay")
+    plan = make_plan("multiclass", space=space, epochs=5, engine=engine, optimizer="sgd")
+    run = make_run(l2=0.01, path=0.001, batch_norm=0.5, dropout=0.2, swa=0.9, patience=3, mixup=0.2, weight_decay=0.1)
+    result, model = train_run(plan, run), train_model(plan, run)
+    arrays = make_job(plan, run).arrays
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "rows.npz", x=arrays.x_validation, y=arrays.y_validation)
+    files = [str(tmp_path / name) for name in ("model.keras", "rows.npz")]
+    command = [sys.executable, "-W", "ignore", "-c", USES, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    loss, penalty, optimizer, knows = done.stdout.split()
+    assert result.penalty > 0
+    assert float(loss) - float(penalty) == pytest.approx(result.score, rel=1e-4)
+    assert float(penalty) == pytest.approx(result.penalty, rel=1e-4)
+    assert (optimizer, knows) == ("SGD", "False")
+
+
+def test_model_that_diverges_is_an_error(keras, make_plan, make_run):
+    plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
+    with pytest.raises(DivergedError, match=r"^diverged at epoch \d+$"):
+        train_model(plan, make_run())
+
+
+def test_trained_model_has_no_head_of_a_second_task(keras, make_plan, make_run):
+    plan = make_plan(model={"family": "multitask", "hidden": (5,)}, space=("auxiliary_weight",), engine="graph")
+    run = make_run(auxiliary_weight=0.5)
+    model = train_model(plan, run)
+    assert [layer.name for layer in model.layers] == ["dense_1", "output"]
+    scored = METRICS[plan.metric].score
+    arrays = make_job(plan, run).arrays
+    assert scored(arrays.y_validation, model.predict(arrays.x_validation, verbose=0)) == pytest.approx(
+        train_run(plan, run).score, rel=1e-5
+    )

@@ -7,15 +7,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.errors import StudyFileError
+from search.data import read_data
+from search.errors import DataError, StudyFileError
 from search.records import Configuration
 from search.tuning.library import find_study_file, shipped_studies
-from search.tuning.preparation import prepare_study, run_seed
+from search.tuning.preparation import prepare_data, prepare_spec, prepare_study, run_seed
 
-SHIPPED = {"moons", "moons_grid", "digits", "breast_cancer"}
+CHECKOUT = Path(__file__).parents[2]
+
+TABLE = """
+[study]
+name = "s"
+n_trials = 2
+[data]
+source = "npz"
+path = "d.npz"
+[model]
+family = "mlp"
+hidden = [4]
+[space]
+l2 = { choices = [0.1] }
+"""
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.fixture
+def study_of(tmp_path):
+    """`study_of(x, y)`: the path of a study of these rows, named s.toml."""
+
+    def study_of(x, y):
+        np.savez(tmp_path / "d.npz", x=x, y=y)
+        (tmp_path / "s.toml").write_text(TABLE)
+        return str(tmp_path / "s.toml")
+
+    return study_of
+
+
+@pytest.mark.parametrize("name", ["moons", "digits", "breast_cancer"])
 def test_shipped_study_is_ready_to_run(name):
     prepared = prepare_study(name)
     assert prepared.spec.study.name == name
@@ -34,7 +61,7 @@ def test_shipped_study_opens_with_its_question_source_and_cost(path):
 
 def test_shipped_studies_are_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert set(shipped_studies()) == SHIPPED
+    assert set(shipped_studies()) == {path.stem for path in (CHECKOUT / "studies").glob("*.toml")}
     assert find_study_file("moons").is_file()
 
 
@@ -46,7 +73,7 @@ def test_file_in_the_current_folder_wins_over_a_shipped_study(tmp_path, monkeypa
 
 def test_moons_grid_is_the_published_one():
     prepared = prepare_study("moons_grid")
-    settings = [prepared.space.configuration(point).get("l2") for point in prepared.space.grid()]
+    settings = [prepared.space.configuration(point).get("l2") for point in prepared.space.points("grid")]
     assert settings == [None, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
     (fold,) = prepared.plan.folds
     np.testing.assert_array_equal(np.union1d(fold.train, fold.stop), np.arange(30))
@@ -159,6 +186,16 @@ def test_coordinator_never_imports_tensorflow(tmp_path):
     assert done.stdout.endswith("[]\n")
 
 
+def test_weight_decay_beside_an_l2_penalty_is_explained():
+    said = (
+        "weight_decay and l2 both shrink weights, but not alike: l2 is part of the loss, whose gradients an adaptive "
+        "optimizer rescales; weight_decay takes its share off the weights themselves. With both on, neither "
+        "coefficient tells its own effect."
+    )
+    assert said in prepare_study("moons", ["space.weight_decay={choices=[0.01]}"]).notes
+    assert said not in prepare_study("moons").notes
+
+
 def test_wilcoxon_pruner_with_too_few_runs_is_told():
     said = (
         "The Wilcoxon test can tell nothing from fewer than four runs: a study of 3 runs a trial prunes none. Raise "
@@ -167,3 +204,123 @@ def test_wilcoxon_pruner_with_too_few_runs_is_told():
     assert said in prepare_study("moons", ["study.pruner=wilcoxon", "objective.seeds=1"]).notes
     assert said not in prepare_study("moons", ["study.pruner=wilcoxon", "objective.seeds=4"]).notes
     assert said not in prepare_study("moons", ["objective.seeds=1"]).notes
+
+
+def test_data_in_memory_is_prepared_like_a_file(study_of):
+    study = study_of(np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 2)
+    read = prepare_study(study)
+    folder = Path(study).parent
+    again = prepare_spec(read.spec, folder)
+    held = prepare_data(read.spec, read_data(read.spec.data, folder))
+    assert read.spec == again.spec == held.spec
+    assert read.facts == again.facts == held.facts
+    assert read.plan.identity == again.plan.identity == held.plan.identity
+
+
+def test_problem_of_a_study_in_memory_stands_in_its_table(study_of):
+    study = study_of(np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 2)
+    spec = prepare_study(study).spec
+    wrong = spec.model_copy(update={"objective": spec.objective.model_copy(update={"metric": "mse"})})
+    with pytest.raises(StudyFileError) as caught:
+        prepare_spec(wrong, Path(study).parent)
+    assert str(caught.value) == (
+        '[objective.metric]: expected a metric for classification (the target has 2 classes), received "mse". '
+        "Choose one of log_loss, accuracy, balanced_accuracy, f1_macro; or set data.task when the target was taken for "
+        "the wrong kind."
+    )
+
+
+def test_constant_guess_of_two_classes_is_their_shares(study_of):
+    y = np.repeat([0, 1], [45, 15])
+    prepared = prepare_study(
+        study_of(np.arange(120.0).reshape(60, 2), y), ['split.validation={method="kfold", folds=3}']
+    )
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    np.testing.assert_allclose(prepared.facts["constant_scores"], [entropy] * 3, rtol=1e-12)
+    accuracy = prepare_study(study_of(np.arange(120.0).reshape(60, 2), y), ["objective.metric=accuracy"])
+    np.testing.assert_allclose(accuracy.facts["constant_scores"], [0.75], atol=0.02)
+
+
+def test_constant_guess_of_many_classes_is_their_shares(study_of):
+    prepared = prepare_study(study_of(np.arange(120.0).reshape(60, 2), np.repeat([0, 1, 2], 20)))
+    np.testing.assert_allclose(prepared.facts["constant_scores"], [np.log(3)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(60,), (60, 2)])
+def test_constant_guess_of_quantities_is_their_mean(study_of, shape):
+    y = np.random.default_rng(1).normal(5, 2, shape)
+    prepared = prepare_study(study_of(np.arange(120.0).reshape(60, 2), y))
+    (fold,) = prepared.plan.folds
+    target = prepared.plan.dataset.target.astype(np.float64)
+    mean = target[np.union1d(fold.train, fold.stop)].mean(axis=0)
+    expected = np.square(target[fold.validation] - mean).mean()
+    np.testing.assert_allclose(prepared.facts["constant_scores"], [expected], rtol=1e-12)
+
+
+def test_rows_that_stop_and_score_are_no_part_of_the_constant_guess(study_of):
+    y = np.random.default_rng(1).normal(5, 2, 60)
+    study = study_of(np.arange(120.0).reshape(60, 2), y)
+    biased = prepare_study(study, ["split.stop=validation"])
+    assert biased.facts["constant_scores"] == prepare_study(study).facts["constant_scores"]
+
+
+def test_rows_are_given_the_shape_that_the_study_says(study_of):
+    x = np.arange(60 * 12, dtype=np.float32).reshape(60, 12)
+    prepared = prepare_study(study_of(x, np.arange(60) % 2), ["data.shape=[2, 3, 2]"])
+    assert prepared.facts["input_shape"] == [2, 3, 2]
+    assert prepared.spec.data.standardize is False
+    np.testing.assert_array_equal(prepared.plan.dataset.features, x.reshape(60, 2, 3, 2))
+
+
+def test_rows_of_another_size_than_the_shape_are_refused(study_of):
+    study = study_of(np.arange(60 * 12, dtype=np.float32).reshape(60, 12), np.arange(60) % 2)
+    with pytest.raises(DataError) as caught:
+        prepare_study(study, ["data.shape=[8, 8]"])
+    assert str(caught.value) == (
+        "--set data.shape=[8, 8]: expected rows of 64 numbers, since shape = [8, 8], received rows of 12. "
+        "The numbers of shape multiply to the numbers of a row."
+    )
+
+
+def test_numeric_table_with_a_shape_becomes_an_array(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        "a,b,c,d,y\n" + "\n".join(f"{i},{2 * i},3.5,{-i},{i % 2}" for i in range(60)) + "\n"
+    )
+    study = tmp_path / "s.toml"
+    study.write_text(TABLE.replace('"npz"', '"csv"').replace('"d.npz"', '"t.csv"\ntarget = "y"\nshape = [2, 2]'))
+    prepared = prepare_study(str(study))
+    features = prepared.plan.dataset.features
+    np.testing.assert_array_equal(features[3], [[3, 6], [3.5, -3]])
+    assert (features.shape, features.dtype) == ((60, 2, 2), np.float32)
+    assert prepared.spec.data.standardize is False
+    assert prepare_study(str(study), ["data.standardize=true"]).facts["input_shape"] == [2, 2]
+
+
+def test_text_column_has_no_place_in_a_shape(tmp_path):
+    (tmp_path / "t.csv").write_text("a,colour,y\n" + "\n".join(f"{i},red,{i % 2}" for i in range(60)) + "\n")
+    study = tmp_path / "s.toml"
+    study.write_text(TABLE.replace('"npz"', '"csv"').replace('"d.npz"', '"t.csv"\ntarget = "y"\nshape = [1, 2]'))
+    with pytest.raises(DataError) as caught:
+        prepare_study(str(study))
+    assert str(caught.value) == (
+        f'{study}:5 [data]: expected columns of numbers, since shape = [1, 2], received text in "colour". '
+        "Leave the columns out of the file, or leave shape out."
+    )
+
+
+def test_walk_ends_by_itself_or_sooner():
+    ablation = ["study.sampler=ablation", "space={l2={choices=[0.1, 0.01]}, dropout={choices=[0.2]}}"]
+    assert prepare_study("moons_grid", ablation).n_trials == 5
+    assert prepare_study("moons_grid", [*ablation, "study.n_trials=3"]).n_trials == 3
+    assert prepare_study("moons_grid", [*ablation, "study.n_trials=99"]).n_trials == 5
+
+
+def test_walk_that_nobody_lives_to_see_the_end_of_is_refused():
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study(
+            "moons_grid", ["space.patience={low=1, high=999}", "space.dropout={low=0.001, high=0.9, step=0.001}"]
+        )
+    (problem,) = caught.value.problems
+    assert problem.place.endswith("[study.sampler]")
+    assert problem.message == "expected at most 1,000,000 points for the sampler to walk, received more"
+    assert problem.remedy == 'Shorten the lists in [space], or choose sampler = "tpe".'

@@ -23,7 +23,7 @@ def test_missing_package_is_named_with_its_remedy(sampler, package, monkeypatch)
 
 def test_samplers_without_extra_packages_need_none(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    for sampler in ("tpe", "random", "grid", "qmc"):
+    for sampler in ("tpe", "random", "grid", "ablation", "qmc"):
         check_installed(sampler, "s.toml")
 
 

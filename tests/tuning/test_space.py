@@ -9,26 +9,37 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from search.records import Configuration
 from search.spec import Catalogue, Choices, Domain, Range, parse_study
 from search.tuning.history import History
-from search.tuning.space import OFF_SHARE, search_space
+from search.tuning.space import MOST_POINTS, OFF_SHARE, search_space
 
-COEFFICIENT = Domain("float", 0, 1000, "low", "a penalty", "a paper", low_open=True)
-RATE = Domain("float", 0, 1, "low", "a rate", "a paper", low_open=True, high_open=True)
-PATIENCE = Domain("int", 1, float("inf"), "high", "epochs", "a paper")
+COEFFICIENT = Domain(kind="float", high=1000, low_open=True, meaning="a penalty", source="a paper")
+RATE = Domain(kind="float", high=1, low_open=True, high_open=True, meaning="a rate", source="a paper")
+EPOCHS = Domain(kind="int", low=1, weak="high", meaning="epochs", source="a paper")
+FLIP = Domain(kind="choice", names=("horizontal", "vertical", "both"), meaning="mirrored axes", source="a paper")
 CATALOGUE = Catalogue(
-    techniques={"l2": COEFFICIENT, "dropout": RATE, "patience": PATIENCE},
-    layered=frozenset({"l2", "dropout"}),
+    techniques={
+        "l1": COEFFICIENT,
+        "l2": COEFFICIENT,
+        "dropout": RATE,
+        "patience": EPOCHS,
+        "start_epoch": EPOCHS,
+        "path": COEFFICIENT,
+        "flip": FLIP,
+    },
+    layered=frozenset({"l1", "l2", "dropout"}),
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam"}),
     activations=frozenset({"relu", "tanh"}),
+    requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
 )
 
 
-def make_space(table: str, sampler: str = "tpe"):
+def make_space(table: str, sampler: str = "tpe", study: str = ""):
     text = f"""
 [study]
 name = "s"
 n_trials = 9
 sampler = "{sampler}"
+{study}
 [data]
 source = "sklearn.make_moons"
 [model]
@@ -115,7 +126,7 @@ def test_stepped_range_gives_the_decimal_values_that_were_meant(low, high, step,
     space = make_space(f"dropout = {{ low = {low}, high = {high}, step = {step} }}", sampler)
     meant = {round(low + i * step, 10) for i in range(20) if low + i * step <= high + 1e-9}
     history = History(space, sampler, 1, "minimize")
-    n_trials = space.grid_size() if sampler == "grid" else 200
+    n_trials = space.count_points("grid") if sampler == "grid" else 200
     found = {space.configuration(history.ask()).get("dropout") for _ in range(n_trials)}
     assert found == {None, *meant}
 
@@ -134,9 +145,126 @@ def test_choices_offer_off_first_and_once():
 
 def test_grid_lists_every_point_once_and_the_baseline_first():
     space = make_space("l2 = { choices = [0.1, 0.01] }\npatience = { low = 5, high = 15, step = 5 }", "grid")
-    points = [space.configuration(point) for point in space.grid()]
+    points = walk(space, "grid")
     assert points[0] == Configuration()
-    assert len(points) == len(set(points)) == space.grid_size() == 3 * 4
+    assert len(points) == len(set(points)) == space.count_points("grid") == 3 * 4
+
+
+def walk(space, sampler):
+    """The configurations of the points, in order."""
+    points = space.points(sampler)
+    assert points is not None
+    return [space.configuration(point) for point in points]
+
+
+def test_sampler_that_proposes_walks_no_points():
+    space = make_space("l2 = { choices = [0.1] }")
+    assert (space.points("tpe"), space.count_points("random")) == (None, None)
+
+
+def test_more_points_than_anybody_walks_are_not_counted_to_the_end():
+    entries = "\n".join(f'"layer_{n}.dropout" = {{ choices = [0.1, 0.2, 0.3] }}' for n in range(12))
+    assert make_space(entries, "grid").count_points("grid") == MOST_POINTS + 1
+
+
+def test_ablation_is_nothing_then_each_alone_then_all():
+    space = make_space(
+        """
+l2 = { choices = [0.1, 0.01] }
+patience = { low = 5, high = 15, step = 5 }
+flip = { choices = ["both"] }
+"training.learning_rate" = { choices = [0.01, 0.001] }
+""",
+        "ablation",
+    )
+    rate = {"training.learning_rate": 0.001}
+    expected = [
+        rate,
+        {"l2": 0.1} | rate,
+        {"l2": 0.01} | rate,
+        {"patience": 5} | rate,
+        {"patience": 10} | rate,
+        {"patience": 15} | rate,
+        {"flip": "both"} | rate,
+        {"training.learning_rate": 0.01},
+        {"l2": 0.1, "patience": 5, "flip": "both"} | rate,
+    ]
+    assert [dict(configuration) for configuration in walk(space, "ablation")] == [
+        dict(Configuration(e)) for e in expected
+    ]
+    assert space.count_points("ablation") == len(expected)
+
+
+def test_names_together_are_switched_on_as_one_in_every_combination():
+    space = make_space(
+        "l2 = { choices = [0.1] }\ndropout = { choices = [0.2] }\nl1 = { choices = [0.3, 0.4] }",
+        "ablation",
+        'together = [["l2", "l1"]]',
+    )
+    assert walk(space, "ablation") == [
+        Configuration(),
+        Configuration({"l2": 0.1, "l1": 0.3}),
+        Configuration({"l2": 0.1, "l1": 0.4}),
+        Configuration({"dropout": 0.2}),
+        Configuration({"l2": 0.1, "l1": 0.3, "dropout": 0.2}),
+    ]
+
+
+def test_dependent_comes_with_the_first_technique_that_it_requires():
+    space = make_space(
+        'path = { choices = [1.0] }\n"dense_1.l2" = { choices = [0.2, 0.1] }\ndropout = { choices = [0.3] }', "ablation"
+    )
+    assert walk(space, "ablation") == [
+        Configuration(),
+        Configuration({"path": 1.0, "dense_1.l2": 0.2}),
+        Configuration({"dense_1.l2": 0.2}),
+        Configuration({"dense_1.l2": 0.1}),
+        Configuration({"dropout": 0.3}),
+        Configuration({"path": 1.0, "dense_1.l2": 0.2, "dropout": 0.3}),
+    ]
+
+
+def test_dependent_in_a_group_with_what_it_requires_brings_nothing_more():
+    space = make_space(
+        "path = { choices = [1.0] }\nl1 = { choices = [0.1] }\nl2 = { choices = [0.2] }",
+        "ablation",
+        'together = [["path", "l2"]]',
+    )
+    assert walk(space, "ablation")[1] == Configuration({"path": 1.0, "l2": 0.2})
+
+
+def test_ablation_of_one_technique_does_not_try_it_twice():
+    assert walk(make_space("l2 = { choices = [0.1] }", "ablation"), "ablation") == [
+        Configuration(),
+        Configuration({"l2": 0.1}),
+    ]
+
+
+def test_dependent_without_what_it_requires_makes_no_difference():
+    space = make_space(
+        "patience = { low = 5, high = 9 }\nstart_epoch = { low = 1, high = 20 }\ndropout = { low = 0.1, high = 0.5 }"
+    )
+    off = space.baseline()["patience"]
+    one = {"patience": off, "start_epoch": 3, "dropout": 0.2}
+    other = one | {"start_epoch": 17}
+    assert space.configuration(one) == space.configuration(other) == Configuration({"dropout": 0.2})
+    assert space.parameters(one) != space.parameters(other)
+    on = Configuration({"patience": 7, "start_epoch": 3, "dropout": 0.2})
+    assert space.configuration(one | {"patience": 7}) == on
+
+
+def test_technique_in_some_layers_counts_for_what_requires_it():
+    space = make_space('"dense_1.l2" = { choices = [0.1] }\npath = { choices = [2.0] }')
+    assert space.configuration({"dense_1.l2": 0.1, "path": 2.0}) == Configuration({"dense_1.l2": 0.1, "path": 2.0})
+    assert space.configuration({"dense_1.l2": "off", "path": 2.0}) == Configuration()
+
+
+def test_text_choices_are_sampled_as_they_are():
+    space = make_space('flip = { choices = ["both", "off", "vertical"] }')
+    (dimension,) = space.dimensions
+    assert dimension.distribution == CategoricalDistribution(("off", "both", "vertical"))
+    assert space.configuration({"flip": "vertical"}) == Configuration({"flip": "vertical"})
+    assert space.configuration(space.baseline()) == Configuration()
 
 
 def test_parameters_round_trip_through_the_storage_form():

@@ -45,7 +45,7 @@ SOURCES: Mapping[str, Source] = {
     "csv": Source("csv", csv_file.read_rows, frozenset({"path", "target"})),
     "npz": Source("npz", npz_file.read_rows, frozenset({"path"})),
     "sklearn": Source("sklearn.NAME", scikit_learn.read_rows, frozenset({"options"})),
-    "keras": Source("keras.NAME", keras_datasets.read_rows, frozenset({"options"})),
+    "keras": Source("keras.NAME", keras_datasets.read_rows, frozenset({"options", "path"})),
     "py": Source("FILE.py:function", python_function.read_rows, frozenset({"options"})),
 }
 """What stands before the first dot of `source`, or `py`, to the source."""

@@ -1,4 +1,4 @@
-"""What runs in the child process: call Keras or the user's function, write plain arrays or a problem.
+"""What runs in the child process: call Keras or the user's function, write arrays, a model or a problem.
 
 Run as a script: `python -P _child.py FOLDER`, with a pickled request on standard input.
 """
@@ -11,7 +11,9 @@ import inspect
 import json
 import os
 import pickle
+import random
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,12 +45,14 @@ def main() -> None:
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of an answer: `x` and `y`, or for a table `x_columns` (JSON) and `x_0`, `x_1` ...
+    """The arrays of an answer: `x` and `y`, or for a table `x_columns` (JSON) and `x_0`, `x_1` ...; or `model`, bytes.
 
     Args:
-        request: `kind` is `keras` (with `name`) or `function` (with `file`, `shown`,
-            `function` and `folder`, the working directory); both with `options`.
+        request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
+            `folder`, the working directory); all with `options`, of which a builder is given those that it takes.
     """
+    if request["kind"] == "builder":
+        return {"model": np.frombuffer(_build_model(request), np.uint8)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
     from search.data.sources.rows import PlainError, to_plain
 
@@ -78,25 +82,57 @@ def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    result, place = _call(request, "(x, y)", lambda function: function(**request["options"]))
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        received = type(result).__name__
+        if isinstance(result, (tuple, list)):
+            received = f"{len(result)} values"
+        raise _Refused(f"expected {request['function']} to return (x, y), received {received}", place=place)
+    return result[0], result[1]
+
+
+def _build_model(request: Mapping[str, Any]) -> bytes:
+    """The user's model in the `.keras` format; its initial weights repeat themselves."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    random.seed(0)  # from which Keras draws the seeds of initializers
+    np.random.seed(0)
+    model, place = _call(request, "a Keras model", lambda function: function(**_taken(function, request["options"])))
+    name = request["function"]
+    if "keras" not in sys.modules or not isinstance(model, sys.modules["keras"].Model):
+        raise _Refused(f"expected {name} to return a Keras model, received {type(model).__name__}", place=place)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        try:
+            model.save(path)
+        except Exception as error:  # whatever a layer of the user's raises
+            message = f"expected {name} to return a model that can be saved, received {_one_line(error)}"
+            raise _Refused(message, place=place) from error
+        return path.read_bytes()
+
+
+def _taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+    """What a function takes of the arguments that it is offered."""
+    parameters = inspect.signature(function).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {name: value for name, value in offered.items() if takes_all or name in parameters}
+
+
+def _call(request: Mapping[str, Any], wanted: str, call: Callable[[Callable[..., Any]], Any]) -> tuple[Any, str]:
+    """What the user's function returns, and where it stands."""
     file, shown = request["file"], request["shown"]
     sys.path.insert(0, str(Path(file).parent))
     os.chdir(request["folder"])
     try:
         function = _import_function(file, shown, request["function"])
-        result = function(**request["options"])
+        result = call(function)
     except _Refused:
         raise
     except BaseException as error:  # the user's code can raise anything, SystemExit too
         line = _last_line(error, file)
-        message = f"expected {request['function']} to return (x, y), received {_one_line(error)}"
+        message = f"expected {request['function']} to return {wanted}, received {_one_line(error)}"
         raise _Refused(message, place=f"{shown}:{line}" if line else shown) from error
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        received = type(result).__name__
-        if isinstance(result, (tuple, list)):
-            received = f"{len(result)} values"
-        line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
-        raise _Refused(f"expected {request['function']} to return (x, y), received {received}", place=f"{shown}:{line}")
-    return result[0], result[1]
+    line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
+    return result, f"{shown}:{line}"
 
 
 def _import_function(file: str, shown: str, name: str) -> Callable[..., Any]:

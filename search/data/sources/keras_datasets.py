@@ -1,9 +1,14 @@
-"""`keras.NAME`: the data sets of `keras.datasets`, read by a child process that may import TensorFlow."""
+"""`keras.NAME`: the data sets of `keras.datasets`, read by a child process that may import TensorFlow.
+
+With `path` the set comes from an NPZ file of the user's, and Keras is not asked: it deletes a file whose hash it does
+not know.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from search.data.sources import npz_file
 from search.data.sources.child import call_child
 from search.data.sources.rows import Rows, to_rows
 from search.data.wording import suggest_name
@@ -28,9 +33,10 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
         message = f'expected a data set of keras.datasets, received "{section.source}"'
         raise DataError(Problem(place, message, suggest_name(name, NAMES).replace('mean "', 'mean "keras.')))
     if "path" in section.options:
-        # Keras deletes a file whose hash is not the one that it knows: it must never meet a user's file.
         message = f"expected no option path for {section.source}, received {section.options['path']!r}"
-        raise DataError(Problem(place, message, 'For a file of your own use source = "npz".'))
+        raise DataError(Problem(place, message, "For a file of your own write data.path."))
+    if section.path is not None:
+        return npz_file.read_rows(section, folder, place)
     request = {"kind": "keras", "name": name, "options": section.options}
     x, y = call_child(request, place)
     return to_rows(x, y, place)

@@ -6,15 +6,27 @@ from collections.abc import Mapping
 
 from search.models.architecture import Architecture
 from search.models.families._base import Family
+from search.models.families.cnn import Cnn
+from search.models.families.lstm import Lstm
 from search.models.families.mlp import Mlp
+from search.models.families.multitask import Multitask
+from search.models.families.own import describe_own
+from search.models.saved import SavedModel
 from search.records import Task
 from search.spec import ModelSection
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (Mlp(),)}
+FAMILIES: Mapping[str, Family] = {family.name: family for family in (Mlp(), Cnn(), Lstm(), Multitask())}
 """Every model family by its name in [model]."""
 
 
-def describe_model(section: ModelSection, input_shape: tuple[int, ...], n_outputs: int, task: Task) -> Architecture:
+def describe_model(
+    section: ModelSection,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    task: Task,
+    saved: SavedModel | None = None,
+    place: str = "[model]",
+) -> Architecture:
     """The plain model of a study: no technique is in it.
 
     Args:
@@ -22,8 +34,17 @@ def describe_model(section: ModelSection, input_shape: tuple[int, ...], n_output
         input_shape: Shape of one row of the features, without the batch.
         n_outputs: Number of classes, or of targets for a regression.
         task: What is predicted.
+        saved: The user's model, as `read_model` read it; None for a family's.
+        place: Where the model is named, for errors.
+
+    Raises:
+        StudyFileError: The model does not take such rows, or does not predict what is to be predicted.
     """
-    return FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task)
+    if saved is not None:
+        return describe_own(saved, tuple(input_shape), n_outputs, task, place)
+    if section.keras or section.builder:
+        raise ValueError(f"expected the model of {section.keras or section.builder}, received none")
+    return FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task, place)
 
 
 __all__ = ["FAMILIES", "Family", "describe_model"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from search.models.architecture import Architecture
 from search.records import Task
@@ -26,8 +26,10 @@ class Family(ABC):
     defaults: ClassVar[Mapping[str, object]]
 
     @abstractmethod
-    def describe(self, section: ModelSection, input_shape: tuple[int, ...], n_outputs: int, task: Task) -> Architecture:
-        """The plain model; arguments as in `describe_model`."""
+    def describe(
+        self, section: ModelSection, input_shape: tuple[int, ...], n_outputs: int, task: Task, place: str
+    ) -> Architecture:
+        """The plain model; arguments and errors as in `describe_model`."""
 
 
 def output_layer(n_outputs: int, task: Task) -> tuple[Part, str]:
@@ -43,3 +45,23 @@ def output_layer(n_outputs: int, task: Task) -> tuple[Part, str]:
         "regression": (n_outputs, "linear", "mean_squared_error"),
     }[task]
     return Part("layers.Dense", {"units": units, "activation": activation, "name": "output"}), loss
+
+
+def flattening(input_shape: tuple[int, ...]) -> tuple[Part, ...]:
+    """The layer that makes vectors of rows; none for rows that are vectors."""
+    return () if len(input_shape) == 1 else (Part("layers.Flatten", {"name": "flatten"}),)
+
+
+def hidden_layers(section: ModelSection, defaults: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The dense layers of `hidden`: `dense_1`, `dense_2` ..."""
+    activation = setting(section, defaults, "activation")
+    return tuple(
+        Part("layers.Dense", {"units": units, "activation": activation, "name": f"dense_{number}"})
+        for number, units in enumerate(setting(section, defaults, "hidden") or (), start=1)
+    )
+
+
+def setting(section: ModelSection, defaults: Mapping[str, Any], key: str) -> Any:
+    """What [model] says, or else the family's default; None where there is neither."""
+    given = getattr(section, key)
+    return defaults.get(key) if given is None else given

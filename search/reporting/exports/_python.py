@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from search.errors import Problem, UsageError
 from search.models import describe_model, regularize, render_source
 from search.reporting.exports.chosen import Chosen
 
@@ -11,20 +12,23 @@ _MOST_LINES = 30
 
 
 def export_python(chosen: Chosen) -> str:
-    """The source of a module with the chosen model; running it needs Keras, not regsearch."""
+    """The source of a module with the chosen model; running it needs Keras, not regsearch.
+
+    Raises:
+        UsageError: The study's model is the user's own, which no source can tell.
+    """
+    own = chosen.spec.model.keras or chosen.spec.model.builder
+    if own is not None:
+        message = f'expected a model of a family for "python", received {own}'
+        raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
     facts = chosen.study.facts
     n_outputs = len(facts["classes"]) or facts["n_targets"]
     plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"]).at_precision(
         chosen.spec.training.precision
     )
-    patience = chosen.best.configuration.get("patience")
-    architecture = regularize(plain, chosen.best.configuration, tuple(chosen.spec.space))
-    return render_source(
-        architecture,
-        chosen.spec.training,
-        patience=None if patience is None else int(str(patience)),
-        comment=_comment(chosen),
-    )
+    names = tuple(chosen.spec.space)
+    architecture = regularize(plain, chosen.best.configuration, names)
+    return render_source(architecture, chosen.spec.training, chosen.best.configuration, _comment(chosen), names)
 
 
 def _comment(chosen: Chosen) -> str:

@@ -45,7 +45,8 @@ class Chosen:
         document["configuration"] = _plain(dict(self.best.configuration))
         document["model"] = _plain(self.spec.model.model_dump(exclude_none=True))
         document["training"] = _plain(self.spec.training.model_dump(exclude_none=True))
-        document["data"] = {"sha256": self.study.data_sha256, **_plain(dict(self.study.facts))}
+        facts = {name: fact for name, fact in self.study.facts.items() if fact is not None and name != "folder"}
+        document["data"] = {"sha256": self.study.data_sha256, **_plain(facts)}
         return document
 
 

@@ -7,11 +7,13 @@
 | `loops` | `compiled` and `graph`: one program an architecture |
 | `program` | `Program`: a whole run as one TensorFlow function |
 | `fit` | `keras.Model.fit` |
+| `_step` | a training step with the techniques that act on it |
 | `_tensors` | what goes into programs: rows, their orders, initial weights |
 | `_optimizer_start` | the state that an optimizer begins with |
 | `_initial` | the model at its initial weights, the same for every configuration |
 | `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
 | `_metrics` | the metrics as TensorFlow operations, for curves |
+| `_zeros` | shares of activations that are zero |
 | `_evaluation` | for `fit`: stop and validation rows after each epoch |
 """
 

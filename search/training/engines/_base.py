@@ -15,6 +15,7 @@ from search.records import Curve
 from search.spec import TrainingSection
 from search.training.plan import Capacity
 from search.training.scoring import Metric
+from search.training.stopping import Stopping
 
 Watch = Callable[[int, npt.NDArray[np.float32]], bool]
 """Told, now and then, of the validation metric of the epochs since the last time: the first of these epochs, from 1,
@@ -34,16 +35,19 @@ class Job:
     for a program that is compiled once for all values, `regularized` for a Keras model of this job alone.
 
     Args:
-        arrays: Prepared rows. There are stop rows exactly when `patience` is given.
+        arrays: Prepared rows. There are stop rows exactly when `stopping` is given.
         capacity: Rows that a program must have room for so that it serves all jobs of the study.
-        plain: The model with everything off: its initial weights are the run's.
+        plain: The model with everything off: its initial weights are the run's. It has the head of a second task only
+            in studies that search the weight of its loss.
         open: `plain` with every technique of the space in its layers, values left open.
         regularized: `plain` with the techniques of the configuration in its layers, which keep their names.
-        values: Slot name to value; a technique that is off is absent.
+        names: Every name in [space].
+        values: Technique name, perhaps with a layer pattern, to its value as a number; what is off is absent.
         training: Optimizer, learning rate, epochs, batch size and precision.
-        patience: Epochs without improvement on the stop rows; None trains all epochs and keeps the last weights.
+        stopping: When the stop rows end the run; None trains all epochs and keeps the last weights.
         seed: Seed of initial weights, shuffling and noise.
         metric: The metric of the curve and of the score.
+        start: Weights to begin with instead of the initial ones, by path; None for a run that begins anew.
     """
 
     arrays: Arrays
@@ -51,11 +55,13 @@ class Job:
     plain: Architecture
     open: Architecture
     regularized: Architecture
+    names: tuple[str, ...]
     values: Mapping[str, float]
     training: TrainingSection
-    patience: int | None
+    stopping: Stopping | None
     seed: int
     metric: Metric
+    start: Mapping[str, npt.NDArray[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,11 @@ class Outcome:
         score: The metric of the validation rows at the weights kept; NaN when there are none.
         best_epoch: The epoch, from 1, whose weights were kept; 0 when the first one diverged.
         diverged_epoch: The epoch, from 1, whose loss or weights were not finite; None if all were.
-        weights: Variable path (`dense_1/kernel`) to value, at the weights kept; empty after a divergence.
-        penalty: Sum of all penalties at the weights kept.
+        weights: Every weight of the regularized model, trainable or not, by its path (`dense_1/kernel`), at the weights
+            kept; empty after a divergence.
+        penalty: Sum of the penalties on weights, at the weights kept.
+        zero_shares: Hidden layer to the share of its outputs on the validation rows that are exactly 0, at the weights
+            kept; empty unless activations are penalized in the study, and after a divergence.
         withdrawn: Whether the watch ended it.
     """
 
@@ -78,6 +87,7 @@ class Outcome:
     diverged_epoch: int | None
     weights: Mapping[str, npt.NDArray[Any]]
     penalty: float
+    zero_shares: Mapping[str, float]
     withdrawn: bool = False
 
 
@@ -92,8 +102,8 @@ class Engine(Protocol):
     def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
         """Train jobs to their ends; TensorFlow is set up already.
 
-        The jobs are *lanes*: they differ in values, seed, patience and rows, not in what `Program` is keyed by. On a
-        CPU an engine trains one after the other, which was measured to be best: one lane fills a core. An engine
+        The jobs are *lanes*: they differ in values, seed, stopping, start and rows, not in what `Program` is keyed by.
+        On a CPU an engine trains one after the other, which was measured to be best: one lane fills a core. An engine
         for a GPU would give weights, optimizer state and loop state a leading axis of lanes (`tf.vectorized_map` over
         one step), mask the lanes that have stopped, and end when all have.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.training.engines._base import Job
+from search.training.engines._step import predictions
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +41,7 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Rows, Rows, bo
     ]
 
     def evaluate(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        predicted = model(x, training=False)
+        predicted = predictions(model(x, training=False))
         finite = [tf.reduce_all(tf.math.is_finite(weight)) for weight in model.trainable_variables]
         return predicted, loss(y, predicted), tf.reduce_all(tf.stack(finite))
 

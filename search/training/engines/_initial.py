@@ -1,4 +1,4 @@
-"""The model of a job at its initial weights."""
+"""The model of a job at the weights that it begins with."""
 
 from __future__ import annotations
 
@@ -7,48 +7,70 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
-from search.models import build_model
+from search.models import build_model, weights_by_path
 from search.training.engines._base import Job
 from search.training.recent import Recent
 
 if TYPE_CHECKING:
     import keras
 
-Weights = Mapping[str, list[npt.NDArray[Any]]]
-"""Layer name to the values of its weights."""
+Weights = Mapping[str, npt.NDArray[Any]]
+"""Path of a weight to its value."""
+
+_RANDOM_LAYERS = 107  # a purpose of its own among the numbers drawn from a run's seed
 
 
 def initial_weights(job: Job) -> Weights:
-    """The weights that the plain model of a job begins with; those of seeds used lately are kept."""
+    """The weights that the plain model of a job is made with; those of seeds used lately are kept."""
 
     def draw() -> Weights:
         with _seeded(job.seed):
-            model = build_model(job.plain)
-        return {layer.name: layer.get_weights() for layer in model.layers}
+            model = build_model(job.plain, heads=True)
+        return {path: weight.numpy() for path, weight in weights_by_path(model).items()}
 
     return _KEPT.get((repr(job.plain), job.seed), draw)
 
 
-def initial_model(job: Job) -> keras.Model:
+def initial_model(job: Job, *, traced: bool = False) -> keras.Model:
     """Build the model of a job; global random state is left as a plain program with the same seed leaves it.
 
     Initial weights depend on the seed alone. Keras draws the seed of each initializer and of each Dropout from
     one stream, so that a Dropout changes the weights of every layer after it; therefore the regularized model takes
-    over the weights of the plain one, layer by layer.
+    over the weights of the plain one. Those of techniques' own layers are as Keras makes them. A job with a `start`
+    begins there.
+
+    Args:
+        job: The job.
+        traced: Whether stand-ins take the place of Keras' own objects, and the head comes too.
     """
-    weights = initial_weights(job)
+    weights = {**initial_weights(job), **(job.start or {})}
     with _seeded(job.seed):
-        model = build_model(job.regularized)
-    for layer in model.layers:
-        if layer.name in weights:
-            layer.set_weights(weights[layer.name])
+        model = build_model(job.regularized, traced=traced, heads=traced)
+    for path, variable in weights_by_path(model).items():
+        if path in weights:
+            variable.assign(weights[path])
+    for state, value in zip(random_states(model), first_states(job.seed, len(random_states(model))), strict=True):
+        state.assign(value)
     return model
 
 
+def random_states(model: keras.Model) -> list[keras.Variable]:
+    """The states of Keras' own random layers, each a key and a count of draws; they are no weights of the model."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def first_states(seed: int, n_layers: int) -> npt.NDArray[np.uint32]:
+    """The states with which random layers begin a run, so that it repeats itself; shape (layers, 2)."""
+    keys = np.random.SeedSequence((seed, _RANDOM_LAYERS)).generate_state(n_layers)
+    return np.stack([keys, np.zeros_like(keys)], axis=1)
+
+
 def _n_bytes(weights: Weights) -> int:
-    return sum(values.nbytes for layer in weights.values() for values in layer)
+    return sum(values.nbytes for values in weights.values())
 
 
 _KEPT: Recent[tuple[str, int], Weights] = Recent(64 * 2**20, _n_bytes)

@@ -7,7 +7,7 @@ grows much is started anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -68,15 +68,15 @@ def orders_of(job: Job, block: int, n_epochs: int, n_positions: int) -> tf.Tenso
     return _ORDERS.get((job.seed, n_train, n_positions, n_epochs, block), draw)
 
 
-def start_of(job: Job, layers: Sequence[str]) -> list[tf.Tensor]:
-    """The initial weights of a job, layer by layer in the order given; layers of techniques have none."""
+def start_of(job: Job) -> dict[str, tf.Tensor]:
+    """The weights that a job begins with, by path; those of techniques' own layers only if it has a `start`."""
     import tensorflow as tf
 
-    def draw() -> list[tf.Tensor]:
-        weights = initial_weights(job)
-        return [tf.constant(value) for name in layers for value in weights.get(name, ())]
+    def draw() -> dict[str, tf.Tensor]:
+        return {path: tf.constant(value) for path, value in initial_weights(job).items()}
 
-    return _STARTS.get((repr(job.plain), job.seed), draw)
+    initial = _STARTS.get((repr(job.plain), job.seed), draw)
+    return {**initial, **{path: tf.constant(value) for path, value in (job.start or {}).items()}}
 
 
 def n_stop_apart(arrays: Arrays) -> int:
@@ -96,7 +96,7 @@ def _n_bytes(tensors: Iterable[tf.Tensor]) -> int:
 # The arrays are kept beside their tensors so that no others can come under their identity.
 _ROWS: Recent[tuple[int, ...], tuple[Arrays, Rows]] = Recent(256 * 2**20, lambda kept: _n_bytes(kept[1]))
 _ORDERS: Recent[tuple[int, ...], tf.Tensor] = Recent(32 * 2**20, lambda orders: _n_bytes([orders]))
-_STARTS: Recent[tuple[str, int], list[tf.Tensor]] = Recent(64 * 2**20, _n_bytes)
+_STARTS: Recent[tuple[str, int], dict[str, tf.Tensor]] = Recent(64 * 2**20, lambda kept: _n_bytes(kept.values()))
 
 
 def _make_rows(job: Job, n_positions: int) -> Rows:

@@ -60,4 +60,4 @@ class LoopEngine:
 def _shortened(job: Job, n_epochs: int) -> Job:
     """The same work for exactly so many epochs; techniques are off, so that none makes it diverge."""
     training = job.training.model_copy(update={"epochs": n_epochs})
-    return replace(job, training=training, patience=None, values={})
+    return replace(job, training=training, stopping=None, values={})

@@ -5,32 +5,33 @@ goes in as values, so that one function, compiled once, serves all configuration
 around `fit` pays some milliseconds for every epoch; this pays once a run, or once a second in runs longer than that.
 
 The mathematics is that of Keras: its layers, its losses, its optimizer's `apply`. Rows that only fill the program's
-room up have weight 0 in every loss and metric. Layers that look at other rows of a batch, such as batch normalization,
-would still see them: a technique that brings such a layer has to bring a way around that.
+room up have weight 0 in every loss and metric; techniques that look at other rows of a batch, such as batch
+normalization, ask `noise.current_rows` which ones count.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from search.models import build_open_model, make_optimizer
+from search.models import Architecture, build_open_model, weights_by_path
 from search.records import Curve
-from search.techniques import noise
+from search.techniques import TECHNIQUES, OptimizerTechnique, noise
 from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
+from search.training.engines._initial import first_states, random_states
 from search.training.engines._metrics import weighted_metric
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
+from search.training.engines._step import TrainingStep, predictions, step_names, summed
+from search.training.engines._zeros import watched_layers, zero_shares
 from search.training.session import sums_left_alone
+from search.training.stopping import Stopping
 
 if TYPE_CHECKING:
-    import keras
     import tensorflow as tf
 
 _REPORT_SECONDS = 1.0  # a run longer than this is cut into pieces of about this length
@@ -40,6 +41,8 @@ def program_key(job: Job) -> tuple[object, ...]:
     """What jobs must have in common to be trained by one program."""
     return (
         repr(job.open),
+        step_names(job.names),
+        tuple(name for name in job.names if isinstance(TECHNIQUES.get(name), OptimizerTechnique)),
         job.training.optimizer,
         job.training.batch_size,
         job.metric.name,
@@ -61,19 +64,19 @@ class Program:
         import keras
         import tensorflow as tf
 
-        self._opened = build_open_model(job.open)
-        self._model = self._opened.model
-        # Penalties are computed apart from the layers; without theirs, `model.losses` are those of activations.
-        self._regularizers = [weight.regularizer for weight in self._model.trainable_variables]
-        for weight in self._model.trainable_variables:
-            weight.regularizer = None
-        self._loss = keras.losses.get(job.plain.loss)
-        self._metric_name = job.metric.name
-        self._optimizer = make_optimizer(job.training)
+        self._opened = build_open_model(job.open, job.training, job.names)
+        self._model, self._optimizer = self._opened.model, self._opened.optimizer
         self._optimizer.build(self._model.trainable_variables)
         self._optimizer_start = OptimizerStart(self._optimizer, self._model.trainable_variables)
-        self._slots = self._opened.defaults
-        self._kept = [tf.Variable(weight.value) for weight in self._model.weights]
+        self._step = TrainingStep(self._model, self._optimizer, job.plain, job.names)
+        self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
+        self._loss = keras.losses.get(job.plain.loss)
+        self._metric_name = job.metric.name
+        self._weights = weights_by_path(self._model)
+        self._first_weights = {path: tf.constant(weight.numpy()) for path, weight in self._weights.items()}
+        self._random_states = random_states(self._model)
+        self._kept = {path: tf.Variable(weight.value) for path, weight in self._weights.items()}
+        self._watched_layers = watched_layers(job)
         self._capacity = job.capacity
         self._batch_size = min(job.training.batch_size, job.capacity.train)
         self._n_steps = -(-job.capacity.train // self._batch_size)
@@ -83,7 +86,8 @@ class Program:
         # Weight by weight the work of penalties and optimizer is a dozen passes over memory, which XLA makes one of.
         self._update = tf.function(self._update_weights, autograph=False, jit_compile=True)
         self._run = tf.function(self._run_epochs, autograph=False, jit_compile=True if compiled else None)
-        self._finish = tf.function(self._read_kept, autograph=False)
+        self._finish = tf.function(self._return_to_kept, autograph=False)
+        self._sum_zero_shares = tf.function(self._zero_shares, autograph=False)
         self.seconds_per_epoch: float | None = None
 
     @property
@@ -106,7 +110,7 @@ class Program:
             state, piece = self._continue(job, rows, values, state, n_done, n_asked)
             pieces.append(piece)
             n_done += len(piece)
-            if int(state.diverged) or (job.patience is not None and int(state.waited) >= job.patience):
+            if int(state.diverged) or (job.stopping is not None and int(state.waited) >= job.stopping.patience):
                 break
             if time.perf_counter() - reported > _REPORT_SECONDS / 2 and n_done < job.training.epochs:
                 reported, fresh = time.perf_counter(), np.concatenate(pieces)[n_reported:, _METRIC]
@@ -134,7 +138,7 @@ class Program:
             rows,
             _tensors.orders_of(job, n_done // self._n_epochs, self._n_epochs, self._n_positions),
             values,
-            tf.constant(job.patience or 0, tf.int32),
+            _stop_of(job),
             tf.constant(job.seed, tf.uint32),
             tf.constant(n_done + n_asked, tf.int32),
             state,
@@ -150,74 +154,92 @@ class Program:
         """Initial weights, optimizer state and learning rate are put in place."""
         import tensorflow as tf
 
-        weights = _tensors.start_of(job, [layer.name for layer in self._model.layers])
-        self._start(weights, tf.constant(job.training.learning_rate, tf.float32))
+        given = _tensors.start_of(job)
+        weights = [given.get(path, first) for path, first in self._first_weights.items()]
+        states = tf.constant(first_states(job.seed, len(self._random_states)))
+        self._start(weights, states, tf.constant(job.training.learning_rate, tf.float32))
         return _State(
             epoch=tf.constant(0),
             best_loss=tf.constant(np.inf, tf.float32),
             best_epoch=tf.constant(0),
             waited=tf.constant(0),
             diverged=tf.constant(0),
-            predicted=tf.zeros((_tensors.padded(self._capacity.evaluated), self._model.output_shape[-1])),
+            predicted=tf.zeros((_tensors.padded(self._capacity.evaluated), self._model.outputs[0].shape[-1])),
         )
 
     def _values_of(self, job: Job) -> tf.Tensor:
-        """A value for each slot, shape (slots,)."""
+        """A value for each name, not a number for what is off; shape (names,)."""
         import tensorflow as tf
 
-        return tf.constant([job.values.get(name, off) for name, off in self._slots], tf.float32, (len(self._slots),))
+        return tf.constant([job.values.get(name, np.nan) for name in self._names], tf.float32, (len(self._names),))
 
     def _outcome(
         self, job: Job, values: tf.Tensor, state: _State, curve: npt.NDArray[np.float32], *, withdrawn: bool
     ) -> Outcome:
         diverged = int(state.diverged) or None
         weights: dict[str, npt.NDArray[Any]] = {}
-        score, penalty = float("nan"), 0.0
+        score, penalty, shares = float("nan"), 0.0, dict[str, float]()
         if diverged is None:
             kept, penalties = self._finish(values)
-            weights, penalty = {path: value.numpy() for path, value in kept.items()}, float(penalties)
+            present = tuple(f"{name}/" for name in _layer_paths(job.regularized))
+            weights = {path: value.numpy() for path, value in kept.items() if path.startswith(present)}
+            penalty, shares = float(penalties), self._zeros(job, values)
             n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.x_validation)
             score = job.metric.score(job.arrays.y_validation, state.predicted.numpy()[n_stop : n_stop + n_scored])
         train_loss, validation_loss, validation_metric, stop_loss = curve.T
         return Outcome(
-            curve=Curve(train_loss, validation_loss, validation_metric, () if job.patience is None else stop_loss),
+            curve=Curve(train_loss, validation_loss, validation_metric, () if job.stopping is None else stop_loss),
             score=score,
             best_epoch=int(state.best_epoch),
             diverged_epoch=diverged,
             weights=weights,
             penalty=penalty,
+            zero_shares=shares,
             withdrawn=withdrawn,
         )
 
+    def _zeros(self, job: Job, values: tf.Tensor) -> dict[str, float]:
+        """Each watched layer's share of zeros on the validation rows; the model is at the weights kept."""
+        if not self._watched_layers:
+            return {}
+        rows = _tensors.rows_of(job, self._n_positions)
+        size = _tensors.ROWS_AT_ONCE
+        pieces = [slice(start, start + size) for start in range(0, len(rows.scores), size)]
+        sums = [self._sum_zero_shares(rows.x_evaluated[piece], rows.scores[piece], values) for piece in pieces]
+        shares = np.sum(sums, axis=0) / len(job.arrays.x_validation)
+        return dict(zip(self._watched_layers, shares.tolist(), strict=True))
+
     # What is traced, and compiled, once
 
-    def _assign_start(self, weights: list[tf.Tensor], learning_rate: tf.Tensor) -> None:
-        for variable, value in zip(self._model.weights, weights, strict=True):
+    def _assign_start(self, weights: list[tf.Tensor], states: tf.Tensor, learning_rate: tf.Tensor) -> None:
+        for variable, value in zip(self._weights.values(), weights, strict=True):
             variable.assign(value)
+        for index, state in enumerate(self._random_states):
+            state.assign(states[index])
         self._optimizer_start.assign()
         self._optimizer.learning_rate.assign(learning_rate)
 
-    def _read_kept(self, values: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """The trainable weights that were kept, by path, and the sum of their penalties."""
-        kept = {id(weight): value for weight, value in zip(self._model.weights, self._kept, strict=True)}
-        with self._filled(values):
-            penalty = self._penalty([kept[id(weight)] for weight in self._model.trainable_variables])
-        paths = {
-            f"{layer.name}/{weight.name}": kept[id(weight)].read_value()
-            for layer in self._model.layers
-            for weight in layer.trainable_weights
-        }
-        return paths, penalty
+    def _return_to_kept(self, values: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Put the weights that were kept back in place; they, by path, and the sum of their penalties."""
+        kept = {path: value.read_value() for path, value in self._kept.items()}
+        for path, variable in self._weights.items():
+            variable.assign(kept[path])
+        with self._opened.filled(self._by_name(values)):
+            return kept, self._step.penalty()
 
-    def _filled(self, values: tf.Tensor) -> AbstractContextManager[keras.Model]:
-        return self._opened.filled({name: values[index] for index, (name, _) in enumerate(self._slots)})
+    def _zero_shares(self, x: tf.Tensor, weight: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        with self._opened.filled(self._by_name(values)):
+            return zero_shares(self._model, self._watched_layers, x, weight)
+
+    def _by_name(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: values[index] for index, name in enumerate(self._names)}
 
     def _run_epochs(
         self,
         rows: _tensors.Rows,
         orders: tf.Tensor,
         values: tf.Tensor,
-        patience: tf.Tensor,
+        stop: _Stop,
         seed: tf.Tensor,
         until: tf.Tensor,
         state: _State,
@@ -227,8 +249,8 @@ class Program:
         Args:
             rows: See `_tensors.Rows`.
             orders: Row of each position in each epoch of the block, shape (epochs, positions), int32.
-            values: A value for each slot, shape (slots,), float32.
-            patience: 0 keeps the last epoch and trains all.
+            values: A value for each name, shape (names,), float32.
+            stop: When the stop rows end the run.
             seed: Of the noise, uint32.
             until: Epochs trained at the end, all pieces together.
             state: Where training stands.
@@ -239,17 +261,17 @@ class Program:
         import tensorflow as tf
 
         def goes_on(state: _State, curve: tf.Tensor) -> tf.Tensor:
-            waits = (patience == 0) | (state.waited < patience)
+            waits = (stop.patience == 0) | (state.waited < stop.patience)
             return (state.epoch < until) & (state.diverged == 0) & waits
 
         def one_epoch(state: _State, curve: tf.Tensor) -> tuple[_State, tf.Tensor]:
             index = state.epoch % self._n_epochs
             train_loss, total = self._train_epoch(rows, orders[index], values, state.epoch, seed)
-            total += self._penalty([weight.value for weight in self._model.trainable_variables])
-            state, recorded = self._judge(rows, state, patience, train_loss, total)
+            with self._step.averaged():
+                state, recorded = self._judge(rows, state, stop, train_loss, total + self._step.penalty())
             return state, tf.tensor_scatter_nd_update(curve, [[index]], [recorded])
 
-        with self._filled(values):
+        with self._opened.filled(self._by_name(values)):
             state, curve = tf.while_loop(goes_on, one_epoch, (state, tf.zeros((self._n_epochs, 4))))
         return state, curve
 
@@ -265,11 +287,11 @@ class Program:
         def one_step(step: tf.Tensor, losses: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             batch = tf.slice(order, [step * size], [size])
             weight = tf.cast(step * size + tf.range(size) < rows.n_train, tf.float32)
-            with noise.noise_step(noise.step_key(seed, tf.cast(epoch * n_steps + step, tf.uint32))):
-                batch_losses, batch_total = self._step(
-                    tf.gather(rows.x, batch), tf.gather(rows.y, batch), weight, values
-                )
-            return step + 1, losses + batch_losses, total + batch_total
+            key = noise.step_key(seed, tf.cast(epoch * n_steps + step, tf.uint32))
+            x, y = tf.gather(rows.x, batch), tf.gather(rows.y, batch)
+            gradients, data_loss, loss = self._step.gradients(x, y, weight, self._by_name(values), key)
+            self._update(gradients, values)
+            return step + 1, losses + data_loss, total + loss
 
         zero = tf.constant(0.0)
         if self._n_steps == 1:
@@ -278,43 +300,13 @@ class Program:
             _, losses, total = tf.while_loop(lambda step, *_: step < n_steps, one_step, (tf.constant(0), zero, zero))
         return losses / tf.cast(rows.n_train, tf.float32), total
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """One step of the optimizer; the sum of the rows' data losses, and the loss but for penalties on weights."""
-        import tensorflow as tf
-
-        with tf.GradientTape() as tape:
-            predicted = self._model(x, training=True)
-            losses = _summed(self._loss(y, tf.cast(predicted, tf.float32)), weight)
-            total = tf.add_n([losses / tf.reduce_sum(weight), *(tf.cast(p, tf.float32) for p in self._model.losses)])
-        gradients = tape.gradient(total, [variable.value for variable in self._model.trainable_variables])
-        self._update(gradients, values)
-        return losses, total
-
     def _update_weights(self, gradients: list[tf.Tensor], values: tf.Tensor) -> None:
-        """Add the penalties' gradients, and let the optimizer take its step.
-
-        The penalties themselves are not computed: their sums would take as long as all the rest here.
-        """
-        import tensorflow as tf
-
-        variables = self._model.trainable_variables
-        with self._filled(values), tf.GradientTape() as tape:
-            penalty = self._penalty([variable.value for variable in variables])
-        of_penalty = tape.gradient(penalty, [variable.value for variable in variables])
-        pairs = zip(gradients, of_penalty, strict=True)
-        total = [first if second is None else first + second for first, second in pairs]
-        self._optimizer.apply(total, variables)
-
-    def _penalty(self, weights: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The sum of the penalties of trainable weights with these values."""
-        import tensorflow as tf
-
-        pairs = zip(self._regularizers, weights, strict=True)
-        penalties = [tf.cast(regularizer(weight), tf.float32) for regularizer, weight in pairs if regularizer]
-        return tf.add_n([tf.constant(0.0), *penalties])
+        by_name = self._by_name(values)
+        with self._opened.filled(by_name):
+            self._step.apply(gradients, by_name)
 
     def _judge(
-        self, rows: _tensors.Rows, state: _State, patience: tf.Tensor, train_loss: tf.Tensor, total: tf.Tensor
+        self, rows: _tensors.Rows, state: _State, stop: _Stop, train_loss: tf.Tensor, total: tf.Tensor
     ) -> tuple[_State, tf.Tensor]:
         """Evaluate, keep the weights if they are the best so far, and take the epoch down.
 
@@ -323,18 +315,19 @@ class Program:
         import tensorflow as tf
 
         predicted, losses = self._evaluate(rows)
-        validation_loss = _summed(losses, rows.scores) / tf.reduce_sum(rows.scores)
-        stop_loss = _summed(losses, rows.stops) / tf.maximum(tf.reduce_sum(rows.stops), 1.0)
+        validation_loss = summed(losses, rows.scores) / tf.reduce_sum(rows.scores)
+        stop_loss = summed(losses, rows.stops) / tf.maximum(tf.reduce_sum(rows.stops), 1.0)
         weights = [tf.reduce_all(tf.math.is_finite(v.value)) for v in self._model.trainable_variables]
         finite = tf.math.is_finite(total + validation_loss + stop_loss) & tf.reduce_all(tf.stack(weights))
-        improved = (patience == 0) | (stop_loss < state.best_loss)
-        keeps = improved & finite
-        for kept, weight in zip(self._kept, self._model.weights, strict=True):
-            kept.assign(tf.where(keeps, weight.value, kept))
         epoch = state.epoch + 1
+        unwatched = (stop.patience == 0) | (epoch <= stop.start_epoch)
+        improved = unwatched | (stop_loss + stop.minimum_delta < state.best_loss)
+        keeps = improved & finite
+        for path, weight in self._weights.items():
+            self._kept[path].assign(tf.where(keeps, weight.value, self._kept[path]))
         judged = _State(
             epoch=epoch,
-            best_loss=tf.where(keeps, stop_loss, state.best_loss),
+            best_loss=tf.where(keeps & ~unwatched, stop_loss, state.best_loss),
             best_epoch=tf.where(keeps, epoch, state.best_epoch),
             waited=tf.where(improved, 0, state.waited + 1),
             diverged=tf.where(finite, 0, epoch),
@@ -348,7 +341,7 @@ class Program:
         import tensorflow as tf
 
         def evaluate(piece: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            predicted = tf.cast(self._model(piece[0], training=False), tf.float32)
+            predicted = tf.cast(predictions(self._model(piece[0], training=False)), tf.float32)
             return predicted, self._loss(piece[1], predicted)
 
         n_rows = _tensors.padded(self._capacity.evaluated)
@@ -364,6 +357,14 @@ class Program:
 _TRAIN_LOSS, _VALIDATION_LOSS, _METRIC, _STOP_LOSS = range(4)
 
 
+class _Stop(NamedTuple):
+    """When the stop rows end a run, as in `Stopping`; scalars. A patience of 0 trains all epochs and keeps the last."""
+
+    patience: tf.Tensor
+    minimum_delta: tf.Tensor
+    start_epoch: tf.Tensor
+
+
 class _State(NamedTuple):
     """Where the training of a run stands: scalars, and the predictions at the weights kept."""
 
@@ -375,14 +376,27 @@ class _State(NamedTuple):
     predicted: tf.Tensor
 
 
+def _layer_paths(architecture: Architecture) -> list[str]:
+    """Paths of all layers of a model, techniques' included; what follows a layer of a nested model is in there too."""
+    head = () if architecture.auxiliary is None else (architecture.auxiliary.layer,)
+    followers = [
+        path[: path.rfind("/") + 1] + part.name for path, parts in architecture.following.items() for part in parts
+    ]
+    return [part.name for part in (*architecture.entering, *architecture.layers, *head)] + followers
+
+
+def _stop_of(job: Job) -> _Stop:
+    import tensorflow as tf
+
+    stopping = job.stopping or Stopping(patience=0)
+    return _Stop(
+        patience=tf.constant(stopping.patience, tf.int32),
+        minimum_delta=tf.constant(stopping.minimum_delta, tf.float32),
+        start_epoch=tf.constant(stopping.start_epoch, tf.int32),
+    )
+
+
 def _in_pieces(rows: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.reshape(rows, (-1, _tensors.ROWS_AT_ONCE, *rows.shape[1:]))
-
-
-def _summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Sum over the rows that count, whatever the others are."""
-    import tensorflow as tf
-
-    return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))

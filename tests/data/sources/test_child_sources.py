@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 
@@ -74,8 +75,19 @@ def test_keras_never_meets_a_file_of_the_user(refusal, monkeypatch):
     monkeypatch.setattr("subprocess.run", None)
     assert refusal(source="keras.mnist", options={"path": "/home/me/mnist.npz"}) == [
         "[data]: expected no option path for keras.mnist, received '/home/me/mnist.npz'. "
-        'For a file of your own use source = "npz".'
+        "For a file of your own write data.path."
     ]
+
+
+@pytest.mark.parametrize("layout", [("x", "y"), ("x_train", "y_train", "x_test", "y_test")])
+def test_keras_set_is_read_from_a_local_file_without_keras(tmp_path, read, monkeypatch, layout):
+    monkeypatch.setattr("subprocess.run", None)
+    parts = {name: np.arange(4.0) % 2 if name[0] == "y" else np.full((4, 2, 2), 255, np.uint8) for name in layout}
+    np.savez(tmp_path / "mine.npz", **parts)
+    dataset = read(source="keras.mnist", path="mine.npz")
+    assert dataset.features.shape == (4 * len(layout) // 2, 2, 2)
+    assert dataset.features.max() == 1
+    assert (tmp_path / "mine.npz").exists()
 
 
 def test_a_function_returns_arrays(module, read):

@@ -1,0 +1,59 @@
+"""`regsearch init`: write a study file for a model and its data."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+
+@click.command(epilog="Example: regsearch init --model net.keras --data train.csv --target label -o study.toml")
+@click.option(
+    "--model", required=True, metavar="FILE.keras|FAMILY", help="A saved Keras model, FILE.py:function, or a family."
+)
+@click.option(
+    "--data",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV with a header line, or NPZ with arrays x and y.",
+)
+@click.option("--target", multiple=True, metavar="COLUMN", help="CSV: the column to predict. Repeatable.")
+@click.option(
+    "-o",
+    "--output",
+    default="study.toml",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The study file; paths in it are relative to its folder.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: bool) -> None:
+    """Write a commented study file, with ranges that suit the layers of a model and the number of rows.
+
+    It is a start, to be read and changed. `regsearch check` passes as it is.
+    """
+    from search.errors import Problem, UsageError
+    from search.reporting.exports import write_export
+    from search.tuning.drafting import Draft, draft_study
+
+    if output.exists() and not force:
+        message = f"expected a path where nothing is yet, received {output}"
+        raise UsageError(Problem("--output", message, "Add --force to replace it."))
+    text = draft_study(Draft(output.parent, model, data, target, output.stem))
+    write_export(text, output)
+    click.echo(f"Wrote {output}. Next:")
+    shown, name = shlex.quote(str(output)), _name_in(text)
+    exported = "--format keras -o regularized.keras" if model.endswith(".keras") else "--format python -o model.py"
+    for command, purpose in (
+        (f"regsearch run {shown}", "search"),
+        (f"regsearch export {name} {exported}", "the best model"),
+    ):
+        click.echo(f"  {command:<60} {purpose}")
+
+
+def _name_in(study: str) -> str:
+    import tomllib
+
+    return str(tomllib.loads(study)["study"]["name"])

@@ -1,0 +1,71 @@
+"""How a `.keras` file tells of a model: a zip archive, with layers and who takes from whom as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+Config = dict[str, Any]
+"""What Keras writes for an object: `module`, `class_name`, `config` and more."""
+
+INPUT = "layers.InputLayer"
+
+
+def read_config(archive: bytes) -> Config:
+    """The model of an archive.
+
+    Raises:
+        ValueError: It is no archive, or not one with a model of Keras 3; the message is `expected ..., received ...`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as members:
+            names = members.namelist()
+            config = json.loads(members.read("config.json")) if "config.json" in names else None
+            version = json.loads(members.read("metadata.json"))["keras_version"] if "metadata.json" in names else "?"
+    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ValueError("expected a file in the .keras format, received another one") from error
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise ValueError("expected a file in the .keras format, received an archive without a model")
+    if version.partition(".")[0] != "3":
+        raise ValueError(f"expected a model saved by Keras 3, received one of version {version}")
+    return config
+
+
+def read_weights(archive: bytes) -> bytes:
+    """The weights of an archive as they are in it; nothing when it has none."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        return members.read(WEIGHTS) if WEIGHTS in members.namelist() else b""
+
+
+WEIGHTS = "model.weights.h5"
+
+
+def layer_path(entry: Config) -> str:
+    """The path of an object's class below `keras`: `layers.Dense`."""
+    return f"{entry['module'].removeprefix('keras').removeprefix('.')}.{entry['class_name']}".removeprefix(".")
+
+
+def is_model(entry: Config) -> bool:
+    """Whether an object is a model made of layers."""
+    return entry["class_name"] in ("Functional", "Sequential", "Model") and "layers" in entry["config"]
+
+
+def ports(node: Any) -> Iterator[list[Any]]:
+    """`[layer, use, output]` of each input or output of a Functional model, as it stands in the configuration."""
+    if isinstance(node, list) and node and isinstance(node[0], str):
+        yield node
+    else:
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from ports(each)
+
+
+def references(node: Any) -> Iterator[list[Any]]:
+    """`[layer, use, output]` of each output of a layer that calls take, as it stands in the configuration."""
+    if isinstance(node, dict) and node.get("class_name") == "__keras_tensor__":
+        yield node["config"]["keras_history"]
+    elif isinstance(node, dict | list):
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from references(each)

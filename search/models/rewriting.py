@@ -1,0 +1,99 @@
+"""The user's model with techniques in it: the configuration in its file, rewritten.
+
+A `.keras` file holds a model as JSON: its layers, each with its configuration, and for a Functional model which layer
+takes what. Layers get the arguments of their parts; layers that follow one are put into the list of a Sequential model,
+and between a layer and all who take from it in a Functional one: a shared layer is followed once for each of its uses,
+always by the same layers. Everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from search.models.architecture import Architecture
+from search.models.archive import INPUT, Config, is_model, layer_path, ports, references
+from search.techniques.parts import Part, Slot
+
+STAND_IN = "regsearch>"
+"""What the registered name of a class that stands in for Keras' own begins with."""
+
+
+def rewritten(config: Config, architecture: Architecture, stand_ins: Collection[str]) -> Config:
+    """The configuration of a model with the parts of an architecture.
+
+    Args:
+        config: The model's, as in its file; it stays as it is.
+        architecture: What `regularize` or `open_slots` made of the file's layers; a slot is off.
+        stand_ins: Paths of the classes that another one is to stand in for, registered as `STAND_IN` and path.
+    """
+    copy = json.loads(json.dumps(config))
+    _rewrite_model(copy, "", architecture, stand_ins)
+    if architecture.entering:
+        _enter(copy["config"], [_serialized(part, stand_ins) for part in architecture.entering])
+    return copy  # type: ignore[no-any-return]  # what JSON holds has no type
+
+
+def _rewrite_model(model: Config, scope: str, architecture: Architecture, stand_ins: Collection[str]) -> None:
+    model.pop("compile_config", None)  # of its loss and optimizer nothing is used
+    parts = {part.name: part for part in architecture.layers}
+    for entry in list(model["config"]["layers"]):
+        name = entry["config"]["name"]
+        if is_model(entry):
+            _rewrite_model(entry, f"{scope}{name}/", architecture, stand_ins)
+        elif layer_path(entry) != INPUT:
+            part = parts[scope + name]
+            entry |= _serialized(part.with_arguments(name=name), stand_ins, registered=entry.get("registered_name"))
+            added = architecture.following.get(part.name, ())
+            _follow(model["config"], name, [_serialized(each, stand_ins) for each in added])
+
+
+def _serialized(part: Part, stand_ins: Collection[str], registered: str | None = None) -> Config:
+    """An object as Keras writes it."""
+    module, _, class_name = part.path.rpartition(".")
+    return {
+        "module": f"keras.{module}",
+        "class_name": class_name,
+        "config": {name: _plain(value, stand_ins) for name, value in part.arguments.items()},
+        "registered_name": STAND_IN + part.path if part.path in stand_ins else registered,
+    }
+
+
+def _plain(value: Any, stand_ins: Collection[str]) -> Any:
+    if isinstance(value, Part):
+        return _serialized(value, stand_ins)
+    return value.off if isinstance(value, Slot) else value
+
+
+def _follow(model: Config, name: str, added: list[Config]) -> None:
+    """Put layers behind each use of a layer."""
+    if not added:
+        return
+    layers = model["layers"]
+    place = next(index for index, entry in enumerate(layers) if entry["config"]["name"] == name)
+    if "output_layers" in model:
+        for taken in (*references([entry["inbound_nodes"] for entry in layers]), *ports(model["output_layers"])):
+            if taken[0] == name and taken[2] == 0:
+                taken[0] = added[-1]["config"]["name"]
+        _connect(name, added, n_uses=max(1, len(layers[place]["inbound_nodes"])))
+    layers[place + 1 : place + 1] = added
+
+
+def _connect(name: str, added: list[Config], n_uses: int) -> None:
+    """Let added layers take from one another, the first one from the layer of that name: once for each of its uses."""
+    for entry in added:
+        taken = [{"shape": [None], "dtype": "float32", "keras_history": [name, use, 0]} for use in range(n_uses)]
+        name = entry["name"] = entry["config"]["name"]
+        entry["inbound_nodes"] = [
+            {"args": [{"class_name": "__keras_tensor__", "config": tensor}], "kwargs": {}} for tensor in taken
+        ]
+
+
+def _enter(model: Config, added: list[Config]) -> None:
+    """Put layers between the input and whoever takes from it."""
+    if "input_layers" in model:
+        _follow(model, next(ports(model["input_layers"]))[0], added)
+    else:
+        has_input = layer_path(model["layers"][0]) == INPUT
+        model["layers"][has_input:has_input] = added

@@ -1,0 +1,35 @@
+"""The user's Keras model: a `.keras` file's content, and what it says of itself, read without Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from search.techniques.parts import Part
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A Sequential or Functional model with one input and one output, in the `.keras` format.
+
+    Args:
+        archive: Content of the file.
+        sha256: Fingerprint of layers, and of weights as far as training begins with them, in hexadecimal.
+        keeps_weights: Whether training begins at the weights saved. Otherwise they are drawn anew, except those of
+            layers that have none to train: frozen ones, and Normalization.
+        name: Name of the Keras model.
+        input_shape: Shape of one row, without the batch; None where a size is open.
+        layers: Every layer but inputs, in the file's order; a layer inside a nested model is named `MODEL/LAYER`.
+        output: Name of the layer that predicts: the last one with weights, whatever activation follows it.
+        units: How many numbers the model predicts a row; None when its layers do not tell.
+        activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+    """
+
+    archive: bytes = field(repr=False)
+    sha256: str
+    keeps_weights: bool
+    name: str
+    input_shape: tuple[int | None, ...]
+    layers: tuple[Part, ...] = field(repr=False)
+    output: str
+    units: int | None
+    activation: str

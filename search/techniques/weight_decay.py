@@ -1,0 +1,41 @@
+"""Decoupled weight decay: weights shrink at each step, apart from the gradient."""
+
+from __future__ import annotations
+
+from search.spec.catalogue import Domain
+from search.techniques._base import OptimizerTechnique, Value
+from search.techniques.parts import Part
+
+
+class WeightDecay(OptimizerTechnique):
+    """`kernel -= learning_rate * value * kernel` before each step; biases and normalizations do not decay.
+
+    Not the same as L2: an optimizer that scales gradients, such as Adam, scales a penalty's gradient with them. Off, there
+    is none at all: AdamW and Muon, which decay by 0.004 unasked, do not while it is searched.
+
+    Source: Loshchilov and Hutter 2019, Decoupled weight decay regularization; times the learning rate as in Keras.
+    """
+
+    name = "weight_decay"
+    off = 0.0
+    domain = Domain(
+        kind="float",
+        low=0.0,
+        low_open=True,
+        high=1e3,
+        weak="low",
+        meaning="share of each kernel weight, times the learning rate, that a training step takes away",
+        source="Loshchilov and Hutter 2019",
+    )
+
+    def apply(self, optimizer: Part, value: Value) -> Part:
+        """The optimizer with the decay in its arguments."""
+        return optimizer.with_arguments(**dict.fromkeys(_UNASKED.get(optimizer.path, ("weight_decay",)), value))
+
+    def leave_out(self, optimizer: Part) -> Part:
+        """The optimizer without decay."""
+        return optimizer.with_arguments(**dict.fromkeys(_UNASKED.get(optimizer.path, ()), self.off))
+
+
+_UNASKED = {"optimizers.AdamW": ("weight_decay",), "optimizers.Muon": ("weight_decay", "adam_weight_decay")}
+"""Optimizers that decay unasked, and their arguments for it; a test compares this with the installed Keras."""

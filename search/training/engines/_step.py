@@ -1,0 +1,244 @@
+"""A training step: from a batch to gradients, and from gradients to weights, with the techniques that act on it.
+
+Programs take every step this way, `fit` those of configurations for which a step of Keras' own would not do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from search.models import Architecture, weights_by_path
+from search.techniques import TECHNIQUES, Batch, BatchTechnique, Technique, WeightTechnique, noise
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from search.techniques.noise import NoiseKey
+
+Values = Mapping[str, "tf.Tensor | float"]
+"""Technique name to its number, a scalar; what is absent, or not a number, is off."""
+
+AVERAGING, AUXILIARY = "swa", "auxiliary_weight"
+
+_KERNELS = ("kernel", "recurrent_kernel")
+_SOFT_LOSSES = {"sparse_categorical_crossentropy": "categorical_crossentropy"}
+
+
+def step_names(names: Collection[str]) -> tuple[str, ...]:
+    """Those of some names whose techniques act on training steps, in the order in which they do."""
+    kinds = (BatchTechnique, WeightTechnique)
+    acting = (name for name, known in TECHNIQUES.items() if isinstance(known, kinds) or name in (AVERAGING, AUXILIARY))
+    return tuple(name for name in acting if name in names)
+
+
+class Gradients(NamedTuple):
+    """What came of a batch.
+
+    Args:
+        gradients: Of the loss but for the penalties on weights, one for each trainable weight; None for a weight that
+            has no part in it.
+        data_loss: Sum of the rows' data losses, float32.
+        loss: Mean of these, the head's loss and the penalties on activations together, float32.
+    """
+
+    gradients: list[tf.Tensor | None]
+    data_loss: tf.Tensor
+    loss: tf.Tensor
+
+
+class TrainingStep:
+    """The training steps of one model.
+
+    The regularizers of its weights are taken out of the model: their penalties are computed here, at the weights
+    themselves, wherever techniques have moved the weights that the loss is computed at.
+
+    Args:
+        model: The model, which returns predictions, or a list of these and what the head of `plain` predicts.
+        optimizer: Its optimizer, built for the model's trainable weights.
+        plain: What the model is, for its losses.
+        names: Techniques that the steps have to know, on or off; see `step_names`. Others are no part of them.
+    """
+
+    def __init__(
+        self, model: keras.Model, optimizer: keras.Optimizer, plain: Architecture, names: Collection[str]
+    ) -> None:
+        import keras
+        import tensorflow as tf
+
+        acting = {name: TECHNIQUES[name] for name in step_names(names)}
+        self._model, self._optimizer = model, optimizer
+        self._variables: list[keras.Variable] = model.trainable_variables
+        self._penalties = [variable.regularizer for variable in self._variables]
+        for variable in self._variables:
+            variable.regularizer = None
+        self._on_batches = [known for known in acting.values() if isinstance(known, BatchTechnique)]
+        self._on_weights = [known for known in acting.values() if isinstance(known, WeightTechnique)]
+        # Techniques that mix labels need a loss that takes probabilities; without them class indices are cheaper.
+        self._loss = keras.losses.get(_SOFT_LOSSES.get(plain.loss, plain.loss) if self._on_batches else plain.loss)
+        self._n_outputs: int = model.outputs[0].shape[-1]
+        head = plain.auxiliary if AUXILIARY in acting else None
+        self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)
+        self._averages = [tf.Variable(v.value) for v in self._variables] if AVERAGING in acting else []
+        trainable = {id(variable) for variable in self._variables}
+        self._kernels = {
+            path: variable
+            for path, variable in weights_by_path(model).items()
+            if self._on_weights and id(variable) in trainable and path.rpartition("/")[2] in _KERNELS
+        }
+
+    def gradients(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: Values, key: NoiseKey) -> Gradients:
+        """Forward and backward.
+
+        Args:
+            x: Features of the batch, shape (rows, ...), float32.
+            y: Its targets as the plain loss takes them.
+            weight: 1 for rows that count and 0 for those that fill the batch up, which come last; shape (rows,),
+                float32.
+            values: The techniques' numbers; those of layers are in the model already.
+            key: The step's key for noise.
+        """
+        import tensorflow as tf
+
+        batch = self._changed(x, y, weight, values, key)
+        with noise.noise_step(key, weight), self._moved(values, key):
+            with tf.GradientTape() as tape:
+                outputs = self._model(batch.x, training=True)
+                losses = summed(self._loss(batch.y, tf.cast(predictions(outputs), tf.float32)), weight)
+                further = [tf.cast(penalty, tf.float32) for penalty in self._model.losses]
+                if self._auxiliary_loss is not None:
+                    further.append(self._of_head(batch, tf.cast(outputs[1], tf.float32), values))
+                loss = tf.add_n([losses / tf.reduce_sum(weight), *further])
+            gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+        return Gradients(gradients, losses, loss)
+
+    def apply(self, gradients: Sequence[tf.Tensor | None], values: Values) -> None:
+        """Add the penalties' gradients, let the optimizer take its step, and average the weights if they are.
+
+        The penalties themselves are not computed: their sums would take as long as all the rest here.
+        """
+        import tensorflow as tf
+
+        weights = [variable.value for variable in self._variables]
+        with tf.GradientTape() as tape:
+            penalty = self.penalty(weights)
+        of_penalty = tape.gradient(penalty, weights)
+        is_first = tf.equal(self._optimizer.iterations.value, 0)
+        self._optimizer.apply([_added(*pair) for pair in zip(gradients, of_penalty, strict=True)], self._variables)
+        if self._averages:
+            self._average(_number(values, TECHNIQUES[AVERAGING]), is_first)
+
+    def penalty(self, weights: Sequence[tf.Tensor] | None = None) -> tf.Tensor:
+        """The sum of the penalties on trainable weights, at the values given or else at those that they have."""
+        import tensorflow as tf
+
+        if weights is None:
+            weights = [variable.value for variable in self._variables]
+        pairs = zip(self._penalties, weights, strict=True)
+        return tf.add_n([tf.constant(0.0), *(tf.cast(f(weight), tf.float32) for f, weight in pairs if f)])
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model at the averages of its weights; at its weights as they are when nothing averages them.
+
+        Source: keras.callbacks.SwapEMAWeights.
+        """
+        with _assigned(self._variables if self._averages else [], self._averages):
+            yield
+
+    def _changed(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: Values, key: NoiseKey) -> Batch:
+        """The batch as the techniques leave it."""
+        batch = Batch(x, y, weight)
+        if self._on_batches:
+            batch = replace(batch, y=self._as_distribution(y))
+        for technique in self._on_batches:
+            batch = technique.apply(batch, _number(values, technique), noise.layer_key(key, technique.name))
+        return batch
+
+    def _as_distribution(self, y: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
+        # Only class indices have one dimension; a column of 0 and 1 is the probability of class 1 already.
+        return tf.one_hot(y, self._n_outputs) if y.shape.rank == 1 else tf.cast(y, tf.float32)
+
+    @contextlib.contextmanager
+    def _moved(self, values: Values, key: NoiseKey) -> Iterator[None]:
+        """The model with its kernels where the techniques move them; afterwards they are where they were."""
+        moved = [kernel.value for kernel in self._kernels.values()]
+        for technique in self._on_weights:
+            number, own_key = _number(values, technique), noise.layer_key(key, technique.name)
+            moved = [
+                technique.apply(kernel, number, noise.layer_key(own_key, path))
+                for path, kernel in zip(self._kernels, moved, strict=True)
+            ]
+        with _assigned(list(self._kernels.values()), moved):
+            yield
+
+    def _of_head(self, batch: Batch, predicted: tf.Tensor, values: Values) -> tf.Tensor:
+        """The weighted loss of the head, whose targets are the rows themselves, flat; exactly 0 when it is off."""
+        import tensorflow as tf
+
+        technique = TECHNIQUES[AUXILIARY]
+        number = _number(values, technique)
+        targets = tf.reshape(batch.x, (-1, math.prod(batch.x.shape[1:])))
+        loss = summed(self._auxiliary_loss(targets, predicted), batch.weight) / tf.reduce_sum(batch.weight)
+        return tf.where(tf.equal(number, technique.off), 0.0, number * loss)
+
+    def _average(self, momentum: tf.Tensor, is_first: tf.Tensor) -> None:
+        """Take a step's weights into the averages.
+
+        Source: `use_ema` of keras.optimizers.Optimizer, whose averages are of weights before their constraints.
+        """
+        import tensorflow as tf
+
+        restarts = is_first | tf.equal(momentum, TECHNIQUES[AVERAGING].off)
+        for average, variable in zip(self._averages, self._variables, strict=True):
+            weight = variable.value
+            average.assign(tf.where(restarts, weight, momentum * average + (1 - momentum) * weight))
+
+
+def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+    """What a model predicts for the study's task, whatever else it returns."""
+    return outputs[0] if isinstance(outputs, list) else outputs
+
+
+def summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Sum over the rows that count, whatever the others are."""
+    import tensorflow as tf
+
+    return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))
+
+
+def _number(values: Values, technique: Technique) -> tf.Tensor:
+    """The number of a technique: what it is when off where there is none."""
+    import tensorflow as tf
+
+    number = tf.convert_to_tensor(values.get(technique.name, math.nan), tf.float32)
+    return tf.where(tf.math.is_nan(number), technique.off, number)
+
+
+def _added(gradient: tf.Tensor | None, of_penalty: tf.Tensor | None) -> tf.Tensor | None:
+    import tensorflow as tf
+
+    if gradient is None or of_penalty is None:
+        return of_penalty if gradient is None else gradient
+    return tf.convert_to_tensor(gradient) + of_penalty  # an embedding's gradient is sparse
+
+
+@contextlib.contextmanager
+def _assigned(variables: Sequence[keras.Variable], values: Sequence[tf.Tensor]) -> Iterator[None]:
+    """Variables at other values; afterwards they are, bit for bit, what they were."""
+    import tensorflow as tf
+
+    before = [tf.identity(variable.value) for variable in variables]
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)

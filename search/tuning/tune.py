@@ -1,0 +1,144 @@
+"""`tune`: a study of a Keras model that is in memory, run from Python.
+
+It writes what the shell would be given, a study file beside the model and the data, and runs that: the same checks, the
+same search, and with a `directory` the same study to go on with, to browse and to export.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.data import to_arrays
+from search.errors import Problem, StudyFailedError, UsageError
+from search.models import OPTIMIZERS
+from search.records import Configuration, StudyRecord, Trial
+from search.selection import choose
+from search.storage import open_storage
+from search.tuning.coordinator import Launch, run_study
+from search.tuning.drafting import Draft, draft_study
+from search.tuning.final import KerasModel, train_final
+from search.tuning.preparation import prepare_study
+
+_MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What `tune` found.
+
+    Args:
+        study: The study's record.
+        trials: Every trial, by number; trial 0 is the baseline: the model as it was given.
+        baseline: Trial 0; None when it failed.
+        best: The trial with the best score.
+        configuration: Its configuration; a technique that is off is absent.
+        model: The model with that configuration, trained on all rows.
+    """
+
+    study: StudyRecord
+    trials: tuple[Trial, ...]
+    baseline: Trial | None
+    best: Trial
+    configuration: Configuration
+    model: KerasModel
+
+
+def tune(
+    model: KerasModel,
+    x: Any,
+    y: Any,
+    n_trials: int = 50,
+    *,
+    space: Mapping[str, Any] | None = None,
+    settings: Sequence[str] = (),
+    name: str = "tune",
+    n_jobs: int = 0,
+    directory: str | Path | None = None,
+) -> Tuned:
+    """Find the regularization that makes a model generalize.
+
+    Args:
+        model: A Sequential or Functional model, compiled or not; it stays as it is. A compiled one tells optimizer and
+            learning rate. Weights begin anew for every run.
+        x: Features, shape (rows, ...): an array, a tensor, a list.
+        y: Targets, shape (rows,) or (rows, targets).
+        n_trials: Trials in all, the baseline among them.
+        space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
+            what suits the layers of the model.
+        settings: Further settings as with `--set`: `["training.epochs=200", "objective.seeds=3"]`.
+        name: Name of the study.
+        n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
+            to stand under `if __name__ == "__main__":`.
+        directory: Where study file, model, data and database are kept; calling again goes on with the study, and
+            `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Default: nothing is kept.
+
+    Raises:
+        StudyFileError: The space, a setting or the model cannot be used.
+        DataError: The data cannot be used.
+        StudyFailedError: Every trial failed.
+    """
+    with _folder(directory) as folder:
+        features, target = to_arrays(x, y)
+        np.savez(folder / _DATA, x=features, y=target)
+        _save(model, folder / _MODEL)
+        draft = Draft(folder, str(folder / _MODEL), folder / _DATA, name=name, training=_compiled(model), prefix="")
+        (folder / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
+        prepared = prepare_study(str(folder / _STUDY), [*settings, f"study.n_trials={n_trials}"])
+        with open_storage(f"sqlite:///{folder / _DATABASE}", create=True) as storage:
+            study = run_study(prepared, storage, Launch(n_jobs))
+            trials = tuple(storage.trials(study.study_id))
+        choice = choose(trials, study.direction)
+        if choice.best is None:
+            raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
+        configuration = choice.best.configuration
+        return Tuned(study, trials, choice.baseline, choice.best, configuration, train_final(prepared, configuration))
+
+
+@contextlib.contextmanager
+def _folder(directory: str | Path | None) -> Iterator[Path]:
+    if directory is None:
+        with tempfile.TemporaryDirectory(prefix="regsearch-") as made:
+            yield Path(made)
+        return
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            Problem("directory", f"expected a directory that can be written, received {folder}: {error.strerror}")
+        ) from error
+    yield folder
+
+
+def _save(model: Any, path: Path) -> None:
+    if not hasattr(model, "save") or not hasattr(model, "get_config"):
+        raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
+    model.save(path)
+
+
+def _compiled(model: Any) -> dict[str, Any]:
+    """What a compiled model tells of its training; nothing where it is of a kind that a study file cannot say."""
+    optimizer = getattr(model, "optimizer", None)
+    name = type(optimizer).__name__.lower()
+    if optimizer is None or name not in OPTIMIZERS:
+        return {}
+    rate = optimizer.get_config()["learning_rate"]
+    return {"optimizer": name} | ({"learning_rate": float(rate)} if isinstance(rate, float) else {})
+
+
+def _with_space(study: str, space: Mapping[str, Any] | None) -> str:
+    """The study file with the caller's space in the place of the one that was drafted."""
+    if space is None:
+        return study
+    import tomlkit
+
+    document = tomlkit.parse(study)
+    document["space"] = dict(space)
+    return tomlkit.dumps(document)

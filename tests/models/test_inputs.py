@@ -1,0 +1,62 @@
+"""Layers in front of a model that do what happened to rows before."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from search.models.inputs import Rotation, Scaling, with_inputs
+
+RNG = np.random.default_rng(0)
+LOAD_AND_PREDICT = """
+import sys
+import numpy as np
+sys.modules["search"] = None
+import keras
+np.save(sys.argv[3], keras.saving.load_model(sys.argv[1])(np.load(sys.argv[2])).numpy())
+"""
+
+
+def compiled(keras, shape):
+    model = keras.Sequential(
+        [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(2, name="output")], name="net"
+    )
+    model.compile("sgd", loss="mean_squared_error")
+    return model
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 2)])
+def test_rows_pass_every_step_before_the_model(keras, shape):
+    model = compiled(keras, shape)
+    scaling = Scaling(RNG.normal(size=6), RNG.uniform(1, 2, 6))
+    rotation = Rotation(RNG.normal(size=6), RNG.normal(size=(6, 6)))
+    rows = RNG.normal(size=(5, *shape)).astype(np.float32)
+    scaled = (rows.reshape(5, 6) - scaling.mean) / scaling.deviation
+    rotated = (scaled - rotation.mean) @ rotation.matrix
+    expected = model(rotated.reshape(rows.shape)).numpy()
+    whole = with_inputs(model, [scaling, rotation])
+    np.testing.assert_allclose(whole(rows).numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert isinstance(whole.optimizer, keras.optimizers.SGD)
+    assert whole.loss == "mean_squared_error"
+
+
+def test_steps_do_not_train(keras):
+    whole = with_inputs(compiled(keras, (3,)), [Scaling(np.ones(3), np.ones(3)), Rotation(np.ones(3), np.eye(3))])
+    assert [weight.name for weight in whole.trainable_weights] == ["kernel", "bias"]
+
+
+def test_model_without_steps_is_the_model_itself(keras):
+    model = compiled(keras, (3,))
+    assert with_inputs(model, []) is model
+
+
+def test_saved_model_needs_keras_alone(keras, tmp_path):
+    whole = with_inputs(compiled(keras, (3,)), [Scaling(np.ones(3), np.full(3, 2.0)), Rotation(np.ones(3), np.eye(3))])
+    whole.save(tmp_path / "whole.keras")
+    rows = RNG.normal(size=(4, 3)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    paths = [str(tmp_path / name) for name in ("whole.keras", "rows.npy", "predicted.npy")]
+    subprocess.run([sys.executable, "-c", LOAD_AND_PREDICT, *paths], check=True, capture_output=True)
+    predicted = np.load(tmp_path / "predicted.npy")
+    np.testing.assert_allclose(predicted, whole(rows).numpy(), rtol=1e-5, atol=1e-6)

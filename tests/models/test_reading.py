@@ -1,0 +1,295 @@
+"""A `.keras` file is read without Keras, and refused in words."""
+
+import io
+import json
+import subprocess
+import sys
+import warnings
+import zipfile
+
+import pytest
+
+from search.errors import StudyFileError
+from search.models import describe_model, read_saved
+from search.spec import ModelSection
+from search.techniques import Part
+
+REMEDY = (
+    "What works: Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
+    "cannot be rebuilt from a file without running its code."
+)
+UNREADABLE = 'Save it with Keras 3: model.save("net.keras").'
+
+
+def problem_of(archive):
+    with pytest.raises(StudyFileError) as caught:
+        read_saved(archive, "x.toml:4 [model]")
+    return str(caught.value).removeprefix("x.toml:4 [model]: ")
+
+
+def archive_with(**members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, value in members.items():
+            archive.writestr(f"{name}.json", json.dumps(value))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("net", "layers", "shape", "output"),
+    [
+        ("sequential", ["first", "drop", "out"], (4,), "out"),
+        ("branches", ["left", "right", "multiply", "both", "norm", "scores", "shares"], (4,), "scores"),
+        ("shared", ["shared", "both", "out"], (4,), "out"),
+        ("nested", ["encoder/first", "encoder/second", "head/first", "head/out", "shares"], (4,), "head/out"),
+        ("recurrent", ["lstm", "both_ways", "out"], (5, 3), "out"),
+    ],
+)
+def test_file_tells_layers_shapes_and_what_comes_out(own_model, archive_of, net, layers, shape, output):
+    saved = read_saved(archive_of(own_model(net)), "[model]")
+    names = [layer.name.rstrip("_0123456789") if "multiply" in layer.name else layer.name for layer in saved.layers]
+    assert sorted(names) == sorted(layers)
+    assert saved.input_shape == shape
+    assert (saved.output, saved.units, saved.activation) == (output, 3, "softmax")
+    assert saved.name == f"{net}_net"
+
+
+def test_layer_is_a_part_whose_penalties_are_parts(own_model, archive_of):
+    first = read_saved(archive_of(own_model("sequential")), "[model]").layers[0]
+    assert first.path == "layers.Dense"
+    assert first.arguments["kernel_regularizer"] == Part("regularizers.L2", {"l2": 0.01})
+    assert first.arguments["dtype"] == "float32"
+    assert (first.arguments["units"], first.arguments["bias_regularizer"]) == (6, None)
+
+
+def test_reading_imports_neither_keras_nor_tensorflow(own_model, archive_of, tmp_path):
+    archive_of(own_model("nested"))
+    code = (
+        "import pathlib, sys; from search.models import read_saved; "
+        "print(read_saved(pathlib.Path(sys.argv[1]).read_bytes(), 'x').output, "
+        "sorted({'keras', 'tensorflow'}.intersection(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "own.keras"], capture_output=True, check=True, text=True
+    )
+    assert done.stdout == "head/out []\n"
+
+
+def test_fingerprint_depends_on_layers_and_on_weights_that_are_kept(own_model, archive_of):
+    model = own_model("sequential")
+
+    def fingerprint(**kept):
+        return read_saved(archive_of(model), "x", **kept).sha256
+
+    fresh, saved = fingerprint(), fingerprint(keeps_weights=True)
+    assert fresh != saved
+    assert (fingerprint(), fingerprint(keeps_weights=True)) == (fresh, saved)
+    model.get_layer("first").bias.assign([1.0] * 6)
+    assert fingerprint() == fresh
+    assert fingerprint(keeps_weights=True) != saved
+    model.get_layer("first").trainable = False
+    frozen = fingerprint()
+    model.get_layer("first").bias.assign([2.0] * 6)
+    assert len({fresh, frozen, fingerprint()}) == 3
+    model.get_layer("drop").rate = 0.25
+    assert fingerprint() != frozen
+
+
+def test_representation_tells_models_apart_without_their_content(own_model, archive_of):
+    saved = read_saved(archive_of(own_model("sequential")), "x")
+    assert saved.sha256 in repr(saved)
+    assert len(repr(saved)) < 400
+
+
+def test_file_that_is_no_archive_of_keras_3_is_refused():
+    broken = "expected a file in the .keras format, received another one"
+    assert problem_of(b"\x89HDF\r\n\x1a\n") == f"{broken}. {UNREADABLE}"
+    empty = "expected a file in the .keras format, received an archive without a model"
+    assert problem_of(archive_with(other={})) == f"{empty}. {UNREADABLE}"
+    old = archive_with(config={"class_name": "Sequential", "config": {}}, metadata={"keras_version": "2.15.0"})
+    assert problem_of(old) == f"expected a model saved by Keras 3, received one of version 2.15.0. {UNREADABLE}"
+
+
+def test_subclassed_model_is_refused(keras, archive_of):
+    class Mine(keras.Model):
+        def __init__(self, **arguments):
+            super().__init__(**arguments)
+            self.dense = keras.layers.Dense(1)
+
+        def build(self, input_shape):
+            self.dense.build(input_shape)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Mine()
+    model.build((None, 3))
+    expected = f"expected a Sequential or Functional model, received the subclassed model Mine. {REMEDY}"
+    assert problem_of(archive_of(model)) == expected
+
+
+def test_code_of_the_users_own_is_refused(keras, archive_of):
+    class Twice(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    def bent(x):
+        return keras.ops.tanh(x)
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            Twice(name="twice"),
+            layers.Lambda(bent, name="bend"),
+            layers.Dense(2, activation=bent, name="dense"),
+            layers.Dense(1, activation="relu"),
+        ]
+    )
+    assert problem_of(archive_of(model)) == (
+        'expected layers of Keras itself, received the class Twice (layer "twice"), the Lambda layer "bend", '
+        f'the function "bent". {REMEDY}'
+    )
+
+
+def test_lambda_function_is_refused(keras, archive_of):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras warns of it too
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation=lambda x: x)])
+        archive = archive_of(model)
+    assert problem_of(archive) == f"expected layers of Keras itself, received a lambda function. {REMEDY}"
+
+
+def test_several_inputs_or_outputs_are_refused(keras, archive_of):
+    first, second = keras.Input((3,)), keras.Input((3,))
+    dense = keras.layers.Dense(1)
+    assert problem_of(archive_of(keras.Model([first, second], dense(first + second)))) == (
+        "expected a model with one input and one output, received 2 inputs and 1 output."
+    )
+    assert problem_of(archive_of(keras.Model(first, {"a": dense(first), "b": first}))) == (
+        "expected a model with one input and one output, received 1 input and 2 outputs."
+    )
+
+
+def test_model_of_unknown_or_fixed_size_is_refused(keras, archive_of):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Keras warns of a model that was not built
+        archive = archive_of(keras.Sequential([keras.layers.Dense(1)]))
+    assert problem_of(archive) == (
+        "expected a model that knows the shape of its rows, received one that was not built. "
+        "Begin it with keras.Input(shape), then save it."
+    )
+    fixed = keras.Sequential([keras.Input((3,), batch_size=32), keras.layers.Dense(1)])
+    assert problem_of(archive_of(fixed)) == (
+        "expected a model for batches of any size, received one for batches of 32. Leave batch_size out of keras.Input."
+    )
+
+
+def test_layer_in_two_nested_models_is_refused(keras, archive_of):
+    shared = keras.layers.Dense(3, name="shared")
+
+    def model_with(name):
+        rows = keras.Input((3,))
+        return keras.Model(rows, shared(rows), name=name)
+
+    rows = keras.Input((3,))
+    both = model_with("first")(rows) + model_with("second")(rows)
+    assert problem_of(archive_of(keras.Model(rows, both))) == (
+        "expected each layer in one model, received second/shared, which stands in another one too. "
+        "Let both models be called on a third one that holds the layer."
+    )
+
+
+def ending(keras, *last):
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu"), *last])
+
+
+@pytest.mark.parametrize(
+    ("task", "n_outputs", "last"),
+    [
+        ("binary", 2, [("Dense", {"units": 1, "activation": "sigmoid"})]),
+        ("binary", 2, [("Dense", {"units": 1}), ("Activation", {"activation": "sigmoid"})]),
+        ("multiclass", 3, [("Dense", {"units": 3}), ("Softmax", {})]),
+        ("multiclass", 3, [("Dense", {"units": 3, "activation": "softmax"}), ("Dropout", {"rate": 0.1})]),
+        ("regression", 2, [("Dense", {"units": 2})]),
+        ("regression", 1, [("Dense", {"units": 1, "activation": "softplus"})]),
+    ],
+)
+def test_output_that_suits_the_task_is_taken(keras, archive_of, task, n_outputs, last):
+    model = ending(keras, *(getattr(keras.layers, name)(**arguments) for name, arguments in last))
+    saved = read_saved(archive_of(model), "[model]")
+    architecture = describe_model(ModelSection(keras="own.keras"), (4,), n_outputs, task, saved)
+    assert (
+        architecture.loss
+        == {
+            "binary": "binary_crossentropy",
+            "multiclass": "sparse_categorical_crossentropy",
+            "regression": "mean_squared_error",
+        }[task]
+    )
+    assert architecture.output.path == "layers.Dense"
+    assert architecture.output is architecture.layers[1]
+
+
+PROBABILITIES = "Add the activation as a last layer, so that the model predicts probabilities."
+
+
+@pytest.mark.parametrize(
+    ("task", "n_outputs", "units", "activation", "message"),
+    [
+        (
+            "binary",
+            2,
+            2,
+            "softmax",
+            'expected a model that ends like Dense(1, activation="sigmoid") for a target of two classes, '
+            "received 2 units with the activation softmax.",
+        ),
+        (
+            "multiclass",
+            3,
+            3,
+            "linear",
+            'expected a model that ends like Dense(3, activation="softmax") for a target of several classes, '
+            f"received 3 units with the activation linear. {PROBABILITIES}",
+        ),
+        (
+            "regression",
+            1,
+            1,
+            "sigmoid",
+            "expected a model that ends like Dense(1) for a target of numbers, received 1 unit with the activation "
+            'sigmoid. Set data.task = "classification" when the target was taken for the wrong kind.',
+        ),
+    ],
+)
+def test_output_that_does_not_suit_the_task_is_refused(keras, archive_of, task, n_outputs, units, activation, message):
+    saved = read_saved(archive_of(ending(keras, keras.layers.Dense(units, activation=activation))), "[model]")
+    with pytest.raises(StudyFileError) as caught:
+        describe_model(ModelSection(keras="own.keras"), (4,), n_outputs, task, saved, place="x.toml:4 [model]")
+    assert str(caught.value) == f"x.toml:4 [model]: {message}"
+
+
+def test_rows_that_the_model_does_not_take_are_refused(own_model, archive_of):
+    saved = read_saved(archive_of(own_model("recurrent")), "[model]")
+    section = ModelSection(keras="own.keras")
+    with pytest.raises(StudyFileError) as caught:
+        describe_model(section, (15,), 3, "multiclass", saved)
+    assert str(caught.value) == (
+        "[model]: expected rows of shape (5, 3), which the model takes, received rows of (15,). "
+        "Write [data] shape = [5, 3]."
+    )
+    with pytest.raises(StudyFileError) as caught:
+        describe_model(section, (5, 4), 3, "multiclass", saved)
+    assert str(caught.value) == (
+        "[model]: expected rows of shape (5, 3), which the model takes, received rows of (5, 4)."
+    )
+
+
+def test_open_size_takes_any(keras, archive_of):
+    model = keras.Sequential(
+        [keras.Input((None, 3)), keras.layers.LSTM(4), keras.layers.Dense(3, activation="softmax")]
+    )
+    saved = read_saved(archive_of(model), "[model]")
+    assert saved.input_shape == (None, 3)
+    assert describe_model(ModelSection(keras="o.keras"), (9, 3), 3, "multiclass", saved).input_shape == (9, 3)

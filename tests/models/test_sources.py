@@ -1,0 +1,146 @@
+"""Where the user's model comes from: a file, or a function that builds it in a process of its own."""
+
+import sys
+import textwrap
+
+import pytest
+
+from search.errors import DataError, StudyFileError
+from search.models import read_model
+from search.spec import ModelSection
+
+PLACE = "x.toml:4 [model]"
+BUILDS = """
+    import keras
+
+    def build({parameters}):
+        return keras.Sequential(
+            [keras.Input({shape}), keras.layers.Dense({units}, activation="softmax", name="out")], name="built"
+        )
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that reads the model of a [model] table in the test's folder."""
+
+    def read_it(**section):
+        return read_model(ModelSection(**section), tmp_path, PLACE, input_shape=(4,), n_outputs=3, task="multiclass")
+
+    return read_it
+
+
+@pytest.fixture
+def refusal(read):
+    """A function that returns how a [model] table is refused."""
+
+    def refuse(**section):
+        with pytest.raises((StudyFileError, DataError)) as caught:
+            read(**section)
+        return str(caught.value)
+
+    return refuse
+
+
+@pytest.fixture
+def module(tmp_path):
+    """A function that writes a Python file."""
+    return lambda code: (tmp_path / "net.py").write_text(textwrap.dedent(code))
+
+
+def test_family_has_no_file(read):
+    assert read(family="mlp") is None
+
+
+def test_file_is_read(read, own_model, archive_of):
+    archive = archive_of(own_model("sequential"))
+    saved = read(keras="own.keras")
+    assert saved.archive == archive
+    assert not saved.keeps_weights
+    assert read(keras="own.keras", weights="saved").keeps_weights
+
+
+def test_missing_file_is_refused(refusal, own_model, archive_of):
+    archive_of(own_model("sequential"))
+    assert refusal(keras="won.keras") == (
+        f'{PLACE}: expected keras to name a file, received "won.keras": no such file. Did you mean "own.keras"?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shape", "units"),
+    [
+        ("", "(4,)", "3"),
+        ("input_shape, n_outputs", "input_shape", "n_outputs"),
+        ("**facts", "(4,)", "facts['n_outputs']"),
+    ],
+)
+def test_builder_is_given_what_it_takes(read, module, parameters, shape, units):
+    module(BUILDS.format(parameters=parameters, shape=shape, units=units))
+    saved = read(builder="net.py:build")
+    assert (saved.name, saved.input_shape, saved.units) == ("built", (4,), 3)
+
+
+def test_model_that_is_built_again_has_the_same_weights(read, module):
+    module(BUILDS.format(parameters="", shape="(4,)", units="3"))
+    once, again = (read(builder="net.py:build", weights="saved") for _ in range(2))
+    assert once.sha256 == again.sha256
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (
+            "def build():\n    return 3",
+            "net.py:1: expected build to return a Keras model, received int.",
+        ),
+        (
+            "def build():\n    raise KeyError('units')",
+            "net.py:2: expected build to return a Keras model, received KeyError: 'units'.",
+        ),
+        (
+            "def biuld():\n    return 3",
+            'net.py: expected a function "build", received none. Did you mean "biuld"?',
+        ),
+        (
+            "import os\ndef build():\n    os._exit(3)",
+            f"{PLACE}: expected a model from a child process, received exit code 3.",
+        ),
+    ],
+)
+def test_builder_that_fails_is_refused_with_its_line(refusal, module, code, problem):
+    module(code)
+    assert refusal(builder="net.py:build") == problem
+
+
+def test_builder_that_is_no_function_of_a_file_is_refused(refusal):
+    assert refusal(builder="net.py") == f'{PLACE}: expected builder to be "FILE.py:function", received "net.py".'
+    assert refusal(builder="none.py:build") == (
+        f'{PLACE}: expected builder to name a file, received "none.py": no such file. '
+        "A path is relative to the study file's folder."
+    )
+
+
+def test_subclassed_model_that_a_builder_returns_is_refused(refusal, module):
+    module("""
+        import keras
+
+        class Mine(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.dense = keras.layers.Dense(3)
+
+            def call(self, x):
+                return self.dense(x)
+
+        def build():
+            model = Mine()
+            model(keras.ops.zeros((1, 4)))
+            return model
+    """)
+    assert refusal(builder="net.py:build") == (
+        f"{PLACE}: expected a Sequential or Functional model, received the subclassed model Mine. What works: "
+        "Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
+        "cannot be rebuilt from a file without running its code."
+    )
+    assert "net" not in sys.modules

@@ -1,0 +1,21 @@
+"""The chosen model as Python source."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from search.errors import UsageError
+from search.reporting.exports._python import export_python
+from search.spec import ModelSection
+
+
+@pytest.mark.parametrize("own", [{"keras": "net.keras"}, {"builder": "net.py:build"}])
+def test_users_own_model_is_refused(own):
+    chosen = SimpleNamespace(spec=SimpleNamespace(model=ModelSection(**own)))
+    with pytest.raises(UsageError) as caught:
+        export_python(chosen)
+    (received,) = own.values()
+    assert str(caught.value) == (
+        f'--format: expected a model of a family for "python", received {received}. '
+        "Use --format keras: the trained model as a file."
+    )

@@ -1,0 +1,107 @@
+"""What a study says of itself: its best trial against a constant guess, and its techniques alone and together."""
+
+import pytest
+
+from search.records import Configuration, Run, RunResult, TrialState
+from search.reporting.summaries import compare_techniques, summarize_best
+from search.storage import Ended, Started, open_storage
+
+SPACE = {"l2": {"choices": [0.1]}, "dropout": {"choices": [0.2]}, "training.epochs": {"choices": [5, 9]}}
+
+
+@pytest.fixture
+def storage(sqlite_url):
+    with open_storage(sqlite_url, create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_study(storage):
+    """`make_study(trials)`: a study of (configuration, scores of its runs or None) in the storage."""
+
+    def make_study(trials, direction="minimize", **facts):
+        study = storage.create_study("s", direction, "log_loss", {"space": SPACE}, "ab" * 32, facts, len(trials))
+        for number, (settings, scores) in enumerate(trials):
+            configuration = Configuration(settings)
+            results = [
+                RunResult(Run(number, fold, 0, 7 + fold, configuration), score)
+                for fold, score in enumerate(scores or ())
+            ]
+            mean = sum(scores) / len(scores) if scores else None
+            state = TrialState.COMPLETE if scores else TrialState.PRUNED
+            storage.write(
+                study.study_id,
+                [Started(number, configuration, baseline=number == 0), Ended(number, state, mean, results=results)],
+            )
+
+    return make_study
+
+
+def test_best_is_held_against_the_constant_guess(storage, make_study):
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.3])], constant_scores=[0.7, 0.5])
+    found = summarize_best(storage, "s")
+    assert found.constant is not None
+    assert found.constant.difference == pytest.approx(0.25)
+    assert found.to_json()["constant"] == {"score": pytest.approx(0.6), "learned": True}
+
+
+def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_study):
+    make_study([({}, [0.8])])
+    found = summarize_best(storage, "s")
+    assert found.constant is None
+    assert "constant" not in found.to_json()
+
+
+def test_study_without_a_score_says_nothing_of_a_constant_guess(storage, make_study):
+    make_study([({}, None)], constant_scores=[0.7])
+    assert summarize_best(storage, "s").constant is None
+
+
+def test_trials_are_grouped_by_the_techniques_that_were_on(storage, make_study):
+    make_study(
+        [
+            ({}, [0.5]),
+            ({"l2": 0.1}, [0.25]),
+            ({"l2": 0.2}, [0.75]),
+            ({"dropout": 0.2, "l2": 0.1}, [0.125]),
+            ({"l2": 0.3}, None),
+            ({"dropout": 0.2}, None),
+            ({"training.epochs": 9}, [0.625]),
+        ]
+    )
+    rows = compare_techniques(storage, "s").rows
+    assert [(r.label, r.n_trials, r.best and r.best.number, r.mean_score, r.gain) for r in rows] == [
+        ("l2 + dropout", 1, 3, 0.125, 0.375),
+        ("l2", 3, 1, 0.5, 0.25),
+        ("baseline", 2, 0, 0.5625, 0.0),
+        ("dropout", 1, None, None, None),
+    ]
+
+
+def test_best_set_of_techniques_comes_first_when_the_score_is_maximized(storage, make_study):
+    make_study([({}, [0.5]), ({"l2": 0.1}, [0.25]), ({"dropout": 0.2}, [0.75])], direction="maximize")
+    found = compare_techniques(storage, "s")
+    assert [(row.label, row.gain) for row in found.rows] == [("dropout", 0.25), ("baseline", 0.0), ("l2", -0.25)]
+    assert found.to_json() == {
+        "study": "s",
+        "metric": "log_loss",
+        "direction": "maximize",
+        "techniques": [
+            {
+                "techniques": [name] if name else [],
+                "n_trials": 1,
+                "best": {"trial": number, "score": score, "configuration": {name: value} if name else {}},
+                "mean_score": score,
+                "gain": score - 0.5,
+            }
+            for name, number, score, value in (("dropout", 2, 0.75, 0.2), ("", 0, 0.5, None), ("l2", 1, 0.25, 0.1))
+        ],
+    }
+
+
+def test_sets_have_no_gain_over_a_baseline_without_a_score(storage, make_study):
+    make_study([({}, None), ({"l2": 0.1}, [0.25])])
+    assert [(row.label, row.gain) for row in compare_techniques(storage, "s").rows] == [
+        ("l2", None),
+        ("baseline", None),
+    ]

@@ -1,0 +1,94 @@
+"""A configuration has learned something when its runs beat the constant guess by more than noise."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.records import RunSummary
+from search.selection import compare_with_constant
+
+
+def run(fold, score, repeat=0):
+    return RunSummary(
+        trial=1,
+        fold=fold,
+        repeat=repeat,
+        seed=7,
+        score=score,
+        error=None if score is not None else "diverged",
+        penalty=0.0,
+        epochs_trained=3,
+        best_epoch=3,
+        weight_norms={},
+        zero_shares={},
+        seconds=0.1,
+        engine="fit",
+        worker="host:42",
+    )
+
+
+def compare(scores, constants, direction="minimize"):
+    found = compare_with_constant([run(fold, score) for fold, score in enumerate(scores)], constants, direction)
+    assert found is not None
+    return found
+
+
+def test_difference_is_paired_by_fold():
+    found = compare([0.1, 0.5, 0.9], [0.4, 0.7, 1.3])
+    assert found.score == pytest.approx(0.8)
+    assert found.difference == pytest.approx(0.3)
+    # Deviation 0.1 of three differences 0.3, 0.2 and 0.4.
+    assert found.standard_error == pytest.approx(0.1 / 3**0.5)
+    assert found.learned
+
+
+def test_difference_within_two_standard_errors_is_nothing_learned():
+    found = compare([0.6, 0.5, 0.9, 0.4], [0.7, 0.7, 0.7, 0.7])
+    assert found.difference == pytest.approx(0.1)
+    assert not found.learned
+
+
+@pytest.mark.parametrize(("score", "learned"), [(0.69, True), (0.7, False), (0.71, False)])
+def test_single_run_has_nothing_but_its_difference(score, learned):
+    found = compare([score], [0.7])
+    assert (found.standard_error, found.learned) == (0.0, learned)
+
+
+def test_high_scores_beat_low_ones_when_the_score_is_maximized():
+    assert compare([0.9, 0.8, 0.85], [0.5, 0.5, 0.5], "maximize").learned
+    assert not compare([0.9, 0.8, 0.85], [0.5, 0.5, 0.5], "minimize").learned
+
+
+def test_seeds_of_a_fold_are_compared_with_the_same_guess():
+    found = compare_with_constant([run(0, 0.1), run(0, 0.3, 1), run(1, 0.6), run(1, 0.8, 1)], [0.5, 1.0], "minimize")
+    assert found is not None
+    assert (found.score, found.difference) == (pytest.approx(0.75), pytest.approx(0.3))
+
+
+def test_seeds_of_a_fold_count_as_one():
+    runs = [run(fold, 0.4 + 0.2 * fold, repeat) for fold in (0, 1) for repeat in range(50)]
+    found = compare_with_constant(runs, [0.5, 0.8], "minimize")
+    assert found is not None
+    assert (found.difference, found.standard_error) == (pytest.approx(0.15), pytest.approx(0.05))
+
+
+def test_best_of_many_has_to_beat_the_guess_by_more():
+    scores, constants = [0.5, 0.4, 0.45, 0.47], [0.6, 0.55, 0.7, 0.5]
+    runs = [run(fold, score) for fold, score in enumerate(scores)]
+    of_one, of_many = (compare_with_constant(runs, constants, "minimize", n) for n in (1, 40))
+    assert of_one is not None
+    assert of_many is not None
+    assert of_one.difference / of_one.standard_error == pytest.approx(2.9, abs=0.1)
+    assert of_one.learned
+    assert not of_many.learned
+
+
+def test_runs_without_a_score_tell_nothing():
+    assert compare_with_constant([run(0, None)], [0.5], "minimize") is None
+    assert compare_with_constant([], [0.5], "minimize") is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), st.sampled_from(["minimize", "maximize"]))
+def test_guess_learns_nothing_over_itself(scores, direction):
+    found = compare(scores, scores, direction)
+    assert (found.difference, found.standard_error, found.learned) == (0.0, 0.0, False)

@@ -1,0 +1,53 @@
+"""The shipped studies and the page that tells what they found."""
+
+import importlib.util
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from search.techniques import TECHNIQUES
+from search.tuning.library import shipped_studies
+from search.tuning.preparation import prepare_study
+
+HERE = Path(__file__).parent
+STUDIES = shipped_studies()
+DOWNLOADED = {"mnist_ablation"}
+
+
+@pytest.fixture(scope="module")
+def page():
+    spec = importlib.util.spec_from_file_location("page", HERE / "page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_page_is_that_of_the_code_the_studies_and_their_results(page):
+    assert page.PAGE.read_text(encoding="utf-8") == page.render_page(), "run `uv run python tests/studies/page.py`"
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_opens_with_its_question_its_source_and_its_cost(page, name):
+    lines = STUDIES[name].read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    assert all(line.startswith("# ") for line in lines)
+    assert [line.split(":")[0] for line in lines if not line.startswith("#  ")] == ["# Question", "# Source", "# Cost"]
+
+
+@pytest.mark.parametrize("name", sorted(STUDIES.keys() - DOWNLOADED))
+def test_study_fits_its_data(name):
+    prepared = prepare_study(name)
+    assert prepared.spec.study.name == name
+
+
+def test_every_study_was_run_for_real():
+    results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
+    assert list(results) == sorted(STUDIES)
+    assert all(result["rows"] for result in results.values())
+
+
+def test_every_technique_has_a_study_that_searches_it():
+    spaces = [tomllib.loads(path.read_text(encoding="utf-8"))["space"] for path in STUDIES.values()]
+    searched = {name.rpartition(".")[2] for space in spaces for name in space}
+    assert searched >= set(TECHNIQUES)

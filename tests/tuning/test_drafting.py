@@ -1,0 +1,200 @@
+"""What `regsearch init` writes: studies that pass the check, with techniques that suit the layers found."""
+
+import tomllib
+
+import numpy as np
+import pytest
+
+from search.errors import DataError, UsageError
+from search.spec import read_study
+from search.tuning.catalogue import default_catalogue
+from search.tuning.drafting import Draft, draft_study
+from search.tuning.preparation import prepare_study
+
+# Keras saves its variables by NumPy's `array`, whose protocol of copies they do not know yet.
+saves = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV of 60 rows, 4 numeric columns, a text column and a label."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{c:.3f},{d:.3f},{'red' if a > 0 else 'blue'},{int(b > 0)}"
+        for a, b, c, d in rng.normal(size=(60, 4))
+    ]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["a,b,c,d,color,the label", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def make_archive(tmp_path):
+    """A function that makes an NPZ of rows of a shape, with three classes or with numbers."""
+
+    def make(n_rows, *shape, task="classification"):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(n_rows, *shape)).astype(np.float32)
+        y = np.arange(n_rows) % 3 if task == "classification" else rng.normal(size=n_rows)
+        path = tmp_path / "rows.npz"
+        np.savez(path, x=x, y=y)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def keras():
+    from search.training.session import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return keras
+
+
+def draft(folder, model, data, *target, **more):
+    """The text, written to the folder, and the tables that it holds; the study passes the check."""
+    text = draft_study(Draft(folder, str(model), data, target, **more))
+    path = folder / "study.toml"
+    path.write_text(text)
+    read_study(path, default_catalogue())
+    prepare_study(str(path))
+    return text, tomllib.loads(text)
+
+
+def test_table_gets_a_dense_net_with_the_techniques_of_dense_layers(tmp_path, table):
+    text, study = draft(tmp_path, "mlp", table, "the label", name="my study")
+    assert text.startswith("# Question: which regularization makes mlp generalize?\n# Source: ")
+    assert "\n# Cost: 60 trials of 5 runs of at most 200 epochs.\n# Every technique of [space] can be off" in text
+    assert study["study"]["name"] == "my_study"
+    assert study["data"]["path"] == "rows.csv"
+    assert study["data"]["target"] == "the label"
+    assert study["model"]["family"] == "mlp"
+    assert list(study["space"]) == ["l2", "dropout", "label_smoothing", "patience"]
+    assert study["space"]["patience"] == {"low": 10, "high": 50, "log": True}
+    assert "# stops after so many epochs without improvement" in text
+
+
+def test_few_rows_get_stronger_ranges_more_folds_and_more_trials(tmp_path, make_archive):
+    drafts = [draft(tmp_path, "mlp", make_archive(n_rows, 5))[1] for n_rows in (600, 6_000, 60_000)]
+    assert [study["space"]["l2"]["high"] for study in drafts] == [1e-1, 1e-2, 1e-3]
+    assert [study["space"]["dropout"]["high"] for study in drafts] == [0.7, 0.5, 0.4]
+    assert [study["study"]["n_trials"] for study in drafts] == [60, 40, 20]
+    assert [study["split"]["validation"].get("folds") for study in drafts] == [5, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("rarest", "test", "method", "stop"),
+    [(20, 0.2, "kfold", 0.2), (5, 0.2, "holdout", 0.2), (4, 0, "holdout", 0.2), (2, 0, "kfold", "validation")],
+)
+def test_rows_are_split_as_finely_as_the_rarest_class_allows(tmp_path, rarest, test, method, stop):
+    x = np.random.default_rng(0).normal(size=(60, 5))
+    np.savez(tmp_path / "rows.npz", x=x, y=np.repeat([0, 1], [60 - rarest, rarest]))
+    split = draft(tmp_path, "mlp", tmp_path / "rows.npz")[1]["split"]
+    assert (split["test"], split["validation"]["method"], split["stop"]) == (test, method, stop)
+
+
+def test_regression_smooths_no_labels(tmp_path, make_archive):
+    text, study = draft(tmp_path, "mlp", make_archive(60, 5, task="regression"))
+    assert "label_smoothing" not in study["space"]
+    assert study["objective"]["metric"] == "mse"
+    assert "60 rows of rows.npz (a regression)" in " ".join(text.replace("\n# ", " ").split())
+
+
+@pytest.mark.parametrize(("shape", "given"), [((8, 8), None), ((64,), [8, 8]), ((108,), [6, 6, 3])])
+def test_cnn_gets_images_and_their_techniques(tmp_path, make_archive, shape, given):
+    text, study = draft(tmp_path, "cnn", make_archive(90, *shape))
+    assert study["data"].get("shape") == given
+    assert list(study["space"]) == [
+        "l2",
+        "dense_1.dropout",
+        "spatial_dropout",
+        "rotation",
+        "shift",
+        "zoom",
+        "label_smoothing",
+        "patience",
+    ]
+    assert '"dense_1.dropout" = ' in text
+    assert '\n# Where a mirrored image is still of its class, add: flip = { choices = ["horizontal"] }\n' in text
+
+
+@pytest.mark.parametrize(("shape", "given"), [((8, 3), None), ((64,), [8, 8]), ((13,), [13, 1])])
+def test_lstm_gets_sequences_and_the_techniques_of_recurrent_layers(tmp_path, make_archive, shape, given):
+    study = draft(tmp_path, "lstm", make_archive(90, *shape))[1]
+    assert study["data"].get("shape") == given
+    assert list(study["space"]) == [
+        "l2",
+        "recurrent_l2",
+        "dropout",
+        "recurrent_dropout",
+        "label_smoothing",
+        "patience",
+    ]
+
+
+@saves
+def test_saved_model_is_searched_by_its_own_layers_and_gets_rows_of_its_shape(tmp_path, make_archive, keras):
+    layers = [
+        keras.layers.Conv2D(4, 3, name="eyes"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(5, name="thinks [hard]"),
+        keras.layers.Dense(3, activation="softmax", name="says"),
+    ]
+    keras.Sequential([keras.Input((8, 8, 1)), *layers]).save(tmp_path / "net.keras")
+    text, study = draft(tmp_path, tmp_path / "net.keras", make_archive(90, 64))
+    assert study["model"] == {"keras": "net.keras", "weights": "fresh"}
+    assert study["data"]["shape"] == [8, 8, 1]
+    assert list(study["space"])[:3] == ["l2", "thinks [[]hard].dropout", "spatial_dropout"]
+    assert '"thinks [[]hard].dropout" = ' in text
+
+
+@saves
+def test_model_without_kernels_to_penalize_gets_weight_decay(tmp_path, make_archive, keras):
+    x = keras.Input((6, 4))
+    seen = keras.layers.MultiHeadAttention(2, 2)(x, x)
+    answer = keras.layers.Activation("softmax")(keras.layers.EinsumDense("abc,bcd->ad", (3,))(seen))
+    keras.Model(x, answer).save(tmp_path / "net.keras")
+    study = draft(tmp_path, tmp_path / "net.keras", make_archive(90, 6, 4))[1]
+    assert list(study["space"]) == ["weight_decay", "label_smoothing", "patience"]
+
+
+def test_paths_are_relative_to_the_study_file(tmp_path, table, monkeypatch):
+    (tmp_path / "studies").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = draft_study(Draft(tmp_path / "studies", "mlp", table.relative_to(tmp_path), ("the label",)))
+    assert tomllib.loads(text)["data"]["path"] == "../rows.csv"
+
+
+def test_settings_that_are_known_stand_in_the_file(tmp_path, make_archive):
+    study = draft(tmp_path, "mlp", make_archive(60, 5), training={"optimizer": "sgd", "learning_rate": 0.1})[1]
+    assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("sgd", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("model", "remedy"), [("net.h5", ' Save a Keras model with model.save("net.keras").'), ("resnet", "")]
+)
+def test_model_of_no_known_kind_is_refused(tmp_path, table, model, remedy):
+    with pytest.raises(UsageError) as caught:
+        draft_study(Draft(tmp_path, model, table, ("the label",)))
+    assert str(caught.value) == (
+        '--model: expected a family (mlp, cnn, lstm, multitask), "FILE.keras" or "FILE.py:function", '
+        f'received "{model}".{remedy}'
+    )
+
+
+def test_data_of_no_known_kind_is_refused(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        draft_study(Draft(tmp_path, "mlp", tmp_path / "rows.parquet"))
+    assert str(caught.value) == (
+        f'--data: expected a file that ends in .csv or .npz, received "{tmp_path}/rows.parquet".'
+    )
+
+
+def test_column_that_is_not_there_is_refused(tmp_path, table):
+    with pytest.raises(DataError) as caught:
+        draft_study(Draft(tmp_path, "mlp", table, ("label",), prefix=""))
+    assert str(caught.value) == (
+        'data: expected target to name a column of "rows.csv", received "label". Did you mean "the label"?'
+    )

@@ -1,0 +1,126 @@
+"""`search.tune`: a model in memory, regularized in one call."""
+
+import ast
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import search
+from search.errors import DataError, StudyFileError, UsageError
+from search.tuning.final import train_final
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 4)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 0).astype(int)
+SPACE = {"l2": {"low": 1e-4, "high": 1e-1, "log": True}, "dropout": {"choices": [0.2]}}
+QUICK = ["training.epochs=3", 'training.engine="graph"', 'split.validation={ method = "holdout" }']
+LOAD = """
+import sys
+sys.modules["search"] = None
+import keras
+model = keras.saving.load_model(sys.argv[1])
+print([layer.name for layer in model.layers])
+print(model.get_layer("left").kernel_regularizer.get_config())
+"""
+
+
+@pytest.fixture(scope="module")
+def keras():
+    from search.training import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    return keras
+
+
+@pytest.fixture
+def model(keras):
+    rows = keras.Input((4,))
+    left, right = (keras.layers.Dense(5, "relu", name=name)(rows) for name in ("left", "right"))
+    joined = keras.layers.Concatenate(name="joined")([left, right])
+    return keras.Model(rows, keras.layers.Dense(1, "sigmoid", name="answer")(joined), name="branches")
+
+
+def test_best_configuration_comes_back_in_a_trained_model(model):
+    before = [weights.copy() for weights in model.get_weights()]
+    model.compile("sgd", "binary_crossentropy")
+    found = search.tune(model, X, Y, 4, space=SPACE, settings=QUICK)
+    assert [trial.number for trial in found.trials] == [0, 1, 2, 3]
+    assert found.baseline is not None
+    assert dict(found.baseline.configuration) == {}
+    assert found.best.score == min(trial.score for trial in found.trials)
+    assert found.configuration == found.best.configuration
+    assert found.study.spec["training"]["optimizer"] == "sgd"
+    assert {"left", "right", "joined", "answer"} <= {layer.name for layer in found.model.layers}
+    for weights, untouched in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, untouched)
+
+
+def test_coefficients_are_in_the_model_and_survive_without_us(model, tmp_path):
+    search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, directory=tmp_path)
+    prepared = search.prepare_study(str(tmp_path / "study.toml"), QUICK)
+    trained = train_final(prepared, search.Configuration({"l2": 0.25, "dropout": 0.2}))
+    trained.save(tmp_path / "trained.keras")
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "trained.keras")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    names, penalty = done.stdout.splitlines()
+    assert {"left", "dropout_left", "right", "dropout_right", "joined", "answer"} <= set(ast.literal_eval(names))
+    assert ast.literal_eval(penalty) == {"l2": 0.25}
+
+
+def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
+    for n_trials in (2, 3):
+        found = search.tune(model, X, Y, n_trials, space=SPACE, settings=QUICK, directory=tmp_path)
+        assert len(found.trials) == n_trials
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".toml", ".keras", ".npz", ".db")) == [
+        "data.npz",
+        "model.keras",
+        "regsearch.db",
+        "study.toml",
+    ]
+    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
+        assert [study.name for study in storage.studies()] == ["tune"]
+
+
+def test_ranges_that_suit_the_layers_are_the_default(model):
+    found = search.tune(model, X, Y, 1, settings=QUICK)
+    assert {"l2", "dropout", "patience"} <= set(found.study.spec["space"])
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(UsageError) as caught:
+        search.tune("net", X, Y)
+    assert str(caught.value) == "model: expected a Keras model, received str."
+
+
+def test_what_is_no_technique_is_refused(model):
+    with pytest.raises(StudyFileError, match=r'expected .*received "l3"'):
+        search.tune(model, X, Y, space={"l3": {"choices": [0.1]}})
+
+
+def test_text_is_refused(model):
+    with pytest.raises(DataError, match="expected features of numbers, received dtype <U1"):
+        search.tune(model, [["a"] * 4] * 60, Y)
+
+
+def test_subclassed_model_is_refused_in_words(keras):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1, "sigmoid")
+
+        def call(self, x):
+            return self.dense(x)
+
+    mine = Mine()
+    mine(X[:1])
+    with pytest.raises(StudyFileError) as caught:
+        search.tune(mine, X, Y)
+    assert str(caught.value) == (
+        "model: expected a Sequential or Functional model, received the subclassed model Mine. What works: "
+        "Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
+        "cannot be rebuilt from a file without running its code."
+    )

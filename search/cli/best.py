@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from search.reporting.summaries import Best
 
 
+_MOST_NAMES = 6
+"""Names of a space that have a column each; of more, those that are on in neither row are listed below."""
+
+
 @click.command(epilog="Example: regsearch best moons --format json")
 @name_argument
 @storage_option
@@ -37,8 +41,11 @@ def print_best(found: Best) -> None:
     if choice.best is None:
         click.echo(f"{study.name}: no trial has a score yet.")
         return
-    searched = list(study.spec["space"])
     shown = [("baseline", choice.baseline), ("best", choice.best)]
+    searched, idle = list(study.spec["space"]), list[str]()
+    if len(searched) > _MOST_NAMES:
+        used = {name for _, trial in shown if trial is not None for name in trial.configuration}
+        searched, idle = [n for n in searched if n in used], [n for n in searched if n not in used]
     rows = [
         [label, trial.number, trial.score, *(trial.configuration.get(key, "off") for key in searched)]
         for label, trial in shown
@@ -47,6 +54,8 @@ def print_best(found: Best) -> None:
     if found.constant is not None:
         rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in searched)])
     print_table(["", "trial", study.metric, *searched], rows)
+    if idle:
+        click.echo(f"Searched, and off in both: {', '.join(idle)}.")
     click.echo()
     if choice.baseline is None or choice.gain is None:
         click.echo("The baseline has no score, so nothing says whether regularization helped.")

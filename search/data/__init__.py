@@ -19,7 +19,7 @@ own data sets, a user's function) runs in a child process.
 """
 
 from search.data.dataset import Dataset
-from search.data.encoding import Arrays, Encoder, fit_encoder, prepare
+from search.data.encoding import Arrays, Encoder, encoded_shape, fit_encoder, prepare
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sources import SOURCES
@@ -33,6 +33,7 @@ __all__ = [
     "Fold",
     "Splits",
     "draw_stop_rows",
+    "encoded_shape",
     "fit_encoder",
     "prepare",
     "read_data",

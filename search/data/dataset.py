@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of classes, or of targets for a regression."""
+        return len(self.classes) or math.prod(self.target.shape[1:])
 
     def take(self, rows: npt.ArrayLike) -> Dataset:
         """The given rows in the given order; every other field is kept.

@@ -144,6 +144,11 @@ def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
     return Encoder(columns.fit(features), known)
 
 
+def encoded_shape(dataset: Dataset) -> tuple[int, ...]:
+    """The shape of one row as a network takes it; every fold has the same."""
+    return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
+
+
 def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[FloatArray, Array]:
     part = dataset.take(rows)
     return encoder.transform(part), part.target

@@ -10,7 +10,7 @@ from typing import Any
 
 from search.errors import Problem, StudyFileError
 from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, read_weights, references
-from search.models.names import ACTIVATIONS
+from search.models.names import ACTIVATIONS, OPTIMIZERS
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
 
@@ -49,7 +49,20 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         output=predicting.path,
         units=predicting.units,
         activation=predicting.activation,
+        training=_compiled(config),
     )
+
+
+def _compiled(config: Config) -> dict[str, Any]:
+    """What a compiled model tells of its training."""
+    optimizer = (config.get("compile_config") or {}).get("optimizer")
+    if not isinstance(optimizer, dict) or optimizer["class_name"].lower() not in OPTIMIZERS:
+        return {}
+    told: dict[str, Any] = {"optimizer": optimizer["class_name"].lower()}
+    rate = optimizer["config"]["learning_rate"]
+    if isinstance(rate, float):  # not a schedule
+        told["learning_rate"] = float(f"{rate:.7g}")  # what float32 holds, without the digits that it adds
+    return told
 
 
 def _unknown_code(config: Config, place: str) -> Problem | None:

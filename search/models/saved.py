@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from search.techniques.parts import Part
 
@@ -22,6 +24,8 @@ class SavedModel:
         output: Name of the layer that predicts: the last one with weights, whatever activation follows it.
         units: How many numbers the model predicts a row; None when its layers do not tell.
         activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+        training: Keys of [training] that a compiled model tells: `optimizer` and `learning_rate`, as far as a study can
+            say them.
     """
 
     archive: bytes = field(repr=False)
@@ -33,3 +37,4 @@ class SavedModel:
     output: str
     units: int | None
     activation: str
+    training: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)

@@ -75,12 +75,13 @@ def _check_data(data: DataSection, findings: Findings) -> None:
         return
     source = f"source = {show(data.source)}"
     needed = {"csv": ("path", "target"), "npz": ("path",)}.get(form, ())
+    taken = (*needed, "path") if form == "keras" else needed
     for key in ("path", "target"):
         value = getattr(data, key)
         if key in needed and value is None and not findings.touches(("data", key)):
             wanted = "the path of a file" if key == "path" else "a column, or a list of columns"
             findings.add(("data", key), f"expected {wanted}, since {source}, received nothing")
-        elif key not in needed and value is not None:
+        elif key not in taken and value is not None:
             findings.add(("data", key), f"expected no {key}, since {source}, received {show(value)}")
     if data.path == "":
         findings.add(("data", "path"), 'expected the path of a file, received ""')

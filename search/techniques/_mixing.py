@@ -65,4 +65,6 @@ def _log_gamma(key: NoiseKey, alpha: tf.Tensor) -> tf.Tensor:
     chance = tf.math.log(1 - noise.uniform(layer_key(key, "chance"), (_N_TRIES,)))
     taken = (v > 0) & (chance < 0.5 * x**2 + d * (1 - v + log_v))
     boost = tf.math.log(1 - noise.uniform(layer_key(key, "boost"), ()))
-    return tf.math.log(d) + log_v[tf.argmax(tf.cast(taken, tf.int32))] + boost / alpha
+    # An index in brackets would be a slice, whose place XLA wants to know: it compiles anew for each seed.
+    first = tf.gather(log_v, tf.argmax(tf.cast(taken, tf.int32)))
+    return tf.math.log(d) + first + boost / alpha

@@ -10,8 +10,8 @@ from search.techniques.parts import Part
 class WeightDecay(OptimizerTechnique):
     """`kernel -= learning_rate * value * kernel` before each step; biases and normalizations do not decay.
 
-    Not the same as L2: an optimizer that scales gradients, such as Adam, scales a penalty's gradient with them. Off, there
-    is none at all: AdamW and Muon, which decay by 0.004 unasked, do not while it is searched.
+    Not the same as L2: an optimizer that scales gradients, such as Adam, scales a penalty's gradient with them. Off,
+    there is none at all: AdamW and Muon, which decay by 0.004 unasked, do not while it is searched.
 
     Source: Loshchilov and Hutter 2019, Decoupled weight decay regularization; times the learning rate as in Keras.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -81,8 +80,7 @@ def _changes(values: Mapping[str, float]) -> Changes:
 
 def _plain_model(plan: TrainingPlan, spec: StudySpec, arrays: Arrays) -> Architecture:
     dataset = plan.dataset
-    n_outputs = len(dataset.classes) or math.prod(dataset.target.shape[1:])
-    plain = describe_model(spec.model, arrays.x_train.shape[1:], n_outputs, dataset.task, plan.saved)
+    plain = describe_model(spec.model, arrays.x_train.shape[1:], dataset.n_outputs, dataset.task, plan.saved)
     if "auxiliary_weight" not in plan.spec.space:
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)

@@ -11,13 +11,11 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from search.data import Dataset, fit_encoder, read_data
+from search.data import Dataset, encoded_shape, read_data
 from search.errors import DataError, Problem, UsageError
 from search.models import FAMILIES, Architecture, SavedModel, describe_model, read_model
 from search.spec import (
@@ -49,7 +47,6 @@ class Draft:
         data: A csv or npz file, relative to the working directory.
         target: csv: the columns to predict.
         name: Name of the study; letters that a name cannot hold become `_`.
-        training: Keys of [training] that are known already, for example of a compiled model.
         prefix: Stands before `model` and `data` where problems name them: `--` for options.
     """
 
@@ -58,7 +55,6 @@ class Draft:
     data: Path
     target: tuple[str, ...] = ()
     name: str = "study"
-    training: Mapping[str, Any] = field(default_factory=dict)
     prefix: str = "--"
 
     def place(self, *key: str) -> str:
@@ -75,13 +71,16 @@ def draft_study(draft: Draft) -> str:
     """
     model = _model_section(draft)
     data, dataset = _read_rows(draft)
-    shape, n_outputs, place = _row_shape(dataset), _n_outputs(dataset), draft.place("model")
+    shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
     saved = read_model(model, draft.folder, place, input_shape=shape, n_outputs=n_outputs, task=dataset.task)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
-        data = data.model_copy(update={"shape": wanted, "standardize": dataset.standardize})
+        # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
+        standardize = dataset.standardize and saved is None
+        data = data.model_copy(update={"shape": wanted, "standardize": standardize})
         dataset = read_data(data, draft.folder, draft.place("data"))
     size = _size_of(len(dataset))
-    training = TrainingSection(**{"epochs": size.epochs, "batch_size": size.batch_size, **draft.training})
+    told = {} if saved is None else saved.training
+    training = TrainingSection(**{"epochs": size.epochs, "batch_size": size.batch_size, **told})
     plain = describe_model(model, wanted or shape, n_outputs, dataset.task, saved, place)
     facts = _Facts(plain, dataset, size, training.epochs)
     offers = _offers(facts)
@@ -252,12 +251,6 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset]:
     return section, read_data(section, draft.folder, draft.place("data"))
 
 
-def _row_shape(dataset: Dataset) -> tuple[int, ...]:
-    """The shape of one row as a model sees it: text has become one-hot inputs."""
-    encoder = fit_encoder(dataset, np.arange(len(dataset)))
-    return tuple(encoder.transform(dataset.take([0])).shape[1:])
-
-
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:
     """The shape to give flat rows where the model wants images or sequences; None to leave rows as they are."""
     if len(shape) > 1:
@@ -282,10 +275,6 @@ def _filled_shape(wanted: tuple[int | None, ...], n_columns: int) -> tuple[int, 
     if len(wanted) < 2 or n_open > 1 or n_columns % n_known or (n_open == 0 and n_columns != n_known):
         return None
     return tuple(n_columns // n_known if size is None else size for size in wanted)
-
-
-def _n_outputs(dataset: Dataset) -> int:
-    return len(dataset.classes) or math.prod(dataset.target.shape[1:])
 
 
 def _size_of(n_rows: int) -> _Size:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from search.data import Dataset, Fold, Splits, fit_encoder, read_data, split_rows
+from search.data import Dataset, Fold, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.records import Configuration, Direction, Run
@@ -127,8 +127,8 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         spec.model,
         folder,
         place("model"),
-        input_shape=_row_shape(dataset),
-        n_outputs=_n_outputs(dataset),
+        input_shape=encoded_shape(dataset),
+        n_outputs=dataset.n_outputs,
         task=dataset.task,
     )
     prepared = prepare_data(spec, dataset, place, saved)
@@ -225,7 +225,7 @@ def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, 
         for name, entry in spec.space.items()
         if name.startswith("model.") and isinstance(entry, Choices)
     }
-    shape, n_outputs = _row_shape(dataset), _n_outputs(dataset)
+    shape, n_outputs = encoded_shape(dataset), dataset.n_outputs
     models = (
         spec.configured(dict(zip(searched, choice, strict=True))).model
         for choice in itertools.product(*searched.values())
@@ -246,11 +246,6 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
             )
         )
     return min(size, spec.study.n_trials or size)
-
-
-def _row_shape(dataset: Dataset) -> tuple[int, ...]:
-    """The shape of one encoded row."""
-    return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
 
 
 def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None) -> dict[str, Any]:
@@ -280,10 +275,6 @@ def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
         constant = shares[1:] if development.task == "binary" else shares
     target = development.target[fold.validation]
     return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
-
-
-def _n_outputs(dataset: Dataset) -> int:
-    return len(dataset.classes) or math.prod(dataset.target.shape[1:])
 
 
 def _count_rows(splits: Splits) -> dict[str, int]:

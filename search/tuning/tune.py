@@ -17,7 +17,6 @@ import numpy as np
 
 from search.data import to_arrays
 from search.errors import Problem, StudyFailedError, UsageError
-from search.models import OPTIMIZERS
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
 from search.storage import open_storage
@@ -88,7 +87,7 @@ def tune(
         features, target = to_arrays(x, y)
         np.savez(folder / _DATA, x=features, y=target)
         _save(model, folder / _MODEL)
-        draft = Draft(folder, str(folder / _MODEL), folder / _DATA, name=name, training=_compiled(model), prefix="")
+        draft = Draft(folder, str(folder / _MODEL), folder / _DATA, name=name, prefix="")
         (folder / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
         prepared = prepare_study(str(folder / _STUDY), [*settings, f"study.n_trials={n_trials}"])
         with open_storage(f"sqlite:///{folder / _DATABASE}", create=True) as storage:
@@ -121,16 +120,6 @@ def _save(model: Any, path: Path) -> None:
     if not hasattr(model, "save") or not hasattr(model, "get_config"):
         raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
     model.save(path)
-
-
-def _compiled(model: Any) -> dict[str, Any]:
-    """What a compiled model tells of its training; nothing where it is of a kind that a study file cannot say."""
-    optimizer = getattr(model, "optimizer", None)
-    name = type(optimizer).__name__.lower()
-    if optimizer is None or name not in OPTIMIZERS:
-        return {}
-    rate = optimizer.get_config()["learning_rate"]
-    return {"optimizer": name} | ({"learning_rate": float(rate)} if isinstance(rate, float) else {})
 
 
 def _with_space(study: str, space: Mapping[str, Any] | None) -> str:

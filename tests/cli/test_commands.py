@@ -297,3 +297,14 @@ def test_plain_optuna_reads_the_study(tiny):
     listed = json.loads(optuna("trials", *where, "-f", "json"))
     assert [trial["number"] for trial in listed] == [0, 1, 2, 3, 4]
     assert json.loads(optuna("best-trial", *where, "-f", "json"))["state"] == "COMPLETE"
+
+
+def test_best_lists_what_is_off_where_the_space_has_many_names(command, tiny, tmp_path):
+    names = ("l1", "l2", "dropout", "input_noise", "label_smoothing", "weight_noise", "swa")
+    space = "\n".join(f"{name} = {{ choices = [0.1] }}" for name in names)
+    text = (tiny.folder / "tiny.toml").read_text()
+    text = text[: text.index("[space]")] + f"[space]\n{space}\n"
+    (tmp_path / "many.toml").write_text(text)
+    ran = command("run", "many.toml", "--n-trials", "1", "-q", cwd=tmp_path)
+    assert ran.code == 0, ran.err
+    assert "Searched, and off in both: " + ", ".join(names) + "." in ran.out.splitlines()

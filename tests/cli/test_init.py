@@ -52,8 +52,6 @@ def test_what_cannot_be_drafted_leaves_no_file(folder, command):
     assert [path.name for path in folder.iterdir()] == ["train.csv"]
 
 
-# Keras saves its variables by NumPy's `array`, whose protocol of copies they do not know yet.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_saved_model_is_read_without_keras(folder, command):
     from search.training.session import start_tensorflow
 

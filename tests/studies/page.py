@@ -26,8 +26,8 @@ _INTRODUCTION = """\
 # Studies
 
 Each file here asks one question and can be run as it is, `regsearch run NAME`, or changed with `--set`. Trial 0 is
-always the baseline: all techniques off. Scores are means over folds and seeds on rows that neither trained nor stopped a
-run; the best of many trials is partly luck.
+always the baseline: all techniques off. Scores are means over folds and seeds on rows that neither trained nor
+stopped a run; the best of many trials is partly luck.
 
 This page is written by `tests/studies/page.py` from the code, the studies and what `tests/studies/run.py` found."""
 

@@ -1,14 +1,14 @@
 """Runs shipped studies and notes what they found in results.json: `uv run python tests/studies/run.py NAME...`.
 
-Without a name every study is run. A name may be followed by overrides for all, as in `--set data.path=mnist.npz`.
+Without a name every study is run. `--set data.path=mnist.npz` overrides a key of each; with `--storage` what a database
+holds already is not run again.
 """
 
 import argparse
 import json
 import os
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -24,23 +24,21 @@ RESULTS = HERE / "results.json"
 _MOST_ROWS = 16
 
 
-def run_one(name: str, overrides: Sequence[str], workers: int) -> dict[str, Any]:
+def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict[str, Any]:
     """What one study found, as results.json holds it."""
     prepared = prepare_study(name, overrides)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, open_storage(f"sqlite:///{folder}/study.db", create=True) as storage:
+    with open_storage(url, create=True) as storage:
         study = run_study(prepared, storage, Launch(workers))
-        seconds = time.monotonic() - started
-        trials = [trial for trial in storage.trials(study.study_id) if trial.state is TrialState.COMPLETE]
-        n_trials = len(storage.trials(study.study_id))
+        ended = storage.trials(study.study_id)
+        trials = [trial for trial in ended if trial.state is TrialState.COMPLETE]
         runs = {trial.number: storage.runs(study.study_id, trial.number) for trial in trials}
     constants = prepared.facts["constant_scores"]
     return {
         "metric": prepared.metric,
         "direction": prepared.direction,
-        "trials": n_trials,
+        "trials": len(ended),
         "runs": prepared.runs_per_trial,
-        "seconds": seconds,
+        "seconds": (max(trial.completed for trial in ended) - min(trial.started for trial in ended)).total_seconds(),
         "workers": workers,
         **_shown(trials, runs, prepared.direction),
         "remarks": [f"A constant guess scores {fmean(constants):.4g}."],
@@ -86,11 +84,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--storage", metavar="URL", help="default: a database that is thrown away")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
-    for name in asked.names or shipped_studies():
+    with tempfile.TemporaryDirectory() as folder:
+        run_each(asked.names or shipped_studies(), asked, asked.storage or f"sqlite:///{folder}/studies.db")
+
+
+def run_each(names: Iterable[str], asked: argparse.Namespace, url: str) -> None:
+    """Run studies one after the other; what each found is written at once."""
+    for name in names:
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-        results[name] = run_one(name, asked.overrides, asked.workers)
+        results[name] = run_one(name, asked.overrides, asked.workers, url)
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         print(name, f"{results[name]['seconds']:.0f} s", *results[name]["rows"], sep="\n  ")
 

@@ -41,6 +41,13 @@ def test_study_fits_its_data(name):
     assert prepared.spec.study.name == name
 
 
+@pytest.mark.parametrize("name", sorted(name for name in STUDIES if name.startswith("moons_")))
+def test_moons_studies_share_data_split_model_and_training(name):
+    grid, other = (tomllib.loads(STUDIES[one].read_text(encoding="utf-8")) for one in ("moons_grid", name))
+    for table in ("data", "split", "model", "training"):
+        assert other[table] == grid[table]
+
+
 def test_every_study_was_run_for_real():
     results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
     assert list(results) == sorted(STUDIES)

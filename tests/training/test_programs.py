@@ -73,10 +73,10 @@ def test_engines_agree_on_any_architecture_and_coefficients(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_of_keras_takes_its_own_steps(keras, make_plan, make_run, optimizer):
     """Twice, for the second job finds the optimizer as the first one left it."""
-    plan = make_plan(optimizer=optimizer, epochs=6, batch_size=16)
-    by_fit = train(ENGINES["fit"], make_job(plan, make_run(2, l2=0.01)))
-    for seed in (1, 2):
-        ours = train(ENGINES["compiled"], make_job(plan, make_run(seed, l2=0.01)))
+    plan = make_plan(optimizer=optimizer, epochs=6, batch_size=16, space=("l2", "weight_decay"))
+    by_fit = train(ENGINES["fit"], make_job(plan, make_run(2, l2=0.01, weight_decay=0.3)))
+    for seed, decay in ((1, {}), (2, {"weight_decay": 0.3})):
+        ours = train(ENGINES["compiled"], make_job(plan, make_run(seed, l2=0.01, **decay)))
     assert_agree(ours, by_fit)
 
 

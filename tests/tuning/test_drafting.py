@@ -11,9 +11,6 @@ from search.tuning.catalogue import default_catalogue
 from search.tuning.drafting import Draft, draft_study
 from search.tuning.preparation import prepare_study
 
-# Keras saves its variables by NumPy's `array`, whose protocol of copies they do not know yet.
-saves = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
-
 
 @pytest.fixture
 def table(tmp_path):
@@ -134,7 +131,6 @@ def test_lstm_gets_sequences_and_the_techniques_of_recurrent_layers(tmp_path, ma
     ]
 
 
-@saves
 def test_saved_model_is_searched_by_its_own_layers_and_gets_rows_of_its_shape(tmp_path, make_archive, keras):
     layers = [
         keras.layers.Conv2D(4, 3, name="eyes"),
@@ -150,7 +146,6 @@ def test_saved_model_is_searched_by_its_own_layers_and_gets_rows_of_its_shape(tm
     assert '"thinks [[]hard].dropout" = ' in text
 
 
-@saves
 def test_model_without_kernels_to_penalize_gets_weight_decay(tmp_path, make_archive, keras):
     x = keras.Input((6, 4))
     seen = keras.layers.MultiHeadAttention(2, 2)(x, x)
@@ -167,9 +162,31 @@ def test_paths_are_relative_to_the_study_file(tmp_path, table, monkeypatch):
     assert tomllib.loads(text)["data"]["path"] == "../rows.csv"
 
 
-def test_settings_that_are_known_stand_in_the_file(tmp_path, make_archive):
-    study = draft(tmp_path, "mlp", make_archive(60, 5), training={"optimizer": "sgd", "learning_rate": 0.1})[1]
+def test_images_of_a_table_are_scaled_for_a_family_and_left_to_a_saved_model(tmp_path, keras):
+    rows = [",".join([*map(str, range(row, row + 16)), str(row % 2)]) for row in range(60)]
+    path = tmp_path / "pixels.csv"
+    path.write_text("\n".join([",".join([*(f"p{index}" for index in range(16)), "label"]), *rows]) + "\n")
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+    keras.Sequential([keras.Input((4, 4)), *layers]).save(tmp_path / "net.keras")
+    drafts = [draft(tmp_path, model, path, "label")[1]["data"] for model in ("cnn", tmp_path / "net.keras")]
+    assert [(data["shape"], data["standardize"]) for data in drafts] == [([4, 4], True), ([4, 4], False)]
+
+
+def test_what_a_compiled_model_tells_of_its_training_stands_in_the_file(tmp_path, make_archive, keras):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.save(tmp_path / "net.keras")
+    study = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))[1]
     assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("sgd", 0.1)
+
+
+def test_schedule_of_a_compiled_model_is_left_to_the_default(tmp_path, make_archive, keras):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    model.compile(keras.optimizers.RMSprop(schedule), "sparse_categorical_crossentropy")
+    model.save(tmp_path / "net.keras")
+    study = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))[1]
+    assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("rmsprop", 1e-3)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class FitEngine:
         model.compile(
             optimizer=optimizer,
             loss=job.plain.loss,
-            metrics=[_data_loss(job)] if model.losses else None,
+            metrics=[_data_loss(job)] if model.losses and not own else None,
             steps_per_execution=steps,
         )
         follower = _Follower(job, model, step, watch)

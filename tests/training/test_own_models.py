@@ -1,0 +1,103 @@
+"""The user's model in every engine: branches, nested and shared layers, random layers and statistics of its own."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.models import layers_by_path, read_saved
+from search.records import Configuration
+from search.training.engines import ENGINES, keep_going
+from search.training.stages import train_stages
+from search.training.worker import train_model, train_run
+
+INNER = "encoder/inner"
+SPACE = ("l2", f"{INNER}.l2", f"{INNER}.dropout", "shared.batch_norm", "activity_l1", "max_norm", "weight_noise")
+CONFIGURATIONS = {
+    "off": {},
+    "penalties": {"l2": 0.01, f"{INNER}.l2": 0.1, "max_norm": 0.5},
+    "all": {"l2": 0.01, f"{INNER}.dropout": 0.3, "shared.batch_norm": 0.5, "activity_l1": 0.01, "weight_noise": 0.05},
+}
+
+
+@pytest.fixture(scope="module")
+def saved(keras, tmp_path_factory):
+    """Two branches, one through a nested model; a shared layer, and Keras' own dropout and normalization."""
+    keras.utils.set_random_seed(9)
+    layers = keras.layers
+    inner = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(6, "relu", name="inner"), layers.Dropout(0.2, name="drop")], name="encoder"
+    )
+    rows = keras.Input((5,))
+    left = layers.Dense(6, "relu", kernel_regularizer=keras.regularizers.L2(0.003), name="left")(rows)
+    left = layers.BatchNormalization(momentum=0.7, name="norm")(left)
+    shared = layers.Dense(4, "tanh", name="shared")
+    joined = layers.Concatenate(name="joined")([shared(left), shared(inner(rows))])
+    model = keras.Model(rows, layers.Dense(3, "softmax", name="predicted")(joined), name="mine")
+    path = Path(tmp_path_factory.mktemp("models")) / "mine.keras"
+    model.save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def plan_of(saved, make_plan):
+    """A function that makes the plan of the user's model."""
+
+    def make(weights="fresh", **training):
+        given = {"keras": "mine.keras", "weights": weights}
+        plan = make_plan("multiclass", shape=(5,), model=given, space=SPACE, epochs=6, **training)
+        return replace(plan, saved=read_saved(saved, "mine.keras", keeps_weights=weights == "saved"))
+
+    return make
+
+
+def outcome_of(plan, run, engine):
+    return train_stages(plan, run, engine, keep_going)
+
+
+@pytest.mark.parametrize("settings", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+def test_engines_agree(plan_of, make_run, settings):
+    run = replace(make_run(), configuration=Configuration(settings))
+    by_fit = outcome_of(plan_of(), run, "fit")
+    for engine in ("compiled", "graph"):
+        outcome = outcome_of(plan_of(), run, engine)
+        assert list(outcome.weights) == list(by_fit.weights)
+        for path, values in outcome.weights.items():
+            np.testing.assert_allclose(values, by_fit.weights[path], rtol=1e-3, atol=1e-4, err_msg=path)
+        assert outcome.penalty == pytest.approx(by_fit.penalty, rel=1e-4)
+        assert outcome.zero_shares == pytest.approx(by_fit.zero_shares, abs=1e-6)
+        np.testing.assert_allclose(outcome.curve.train_loss, by_fit.curve.train_loss, rtol=1e-4)
+        np.testing.assert_allclose(outcome.curve.validation_loss, by_fit.curve.validation_loss, rtol=1e-4)
+    assert by_fit.penalty > 0  # its own penalty is there when ours is off
+    assert sorted(by_fit.zero_shares) == [INNER, "left", "shared"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_run_repeats_itself(plan_of, make_run, engine):
+    first, other, again = (outcome_of(plan_of(), make_run(seed), engine) for seed in (1, 2, 1))
+    assert first.curve == again.curve != other.curve
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_training_goes_on_from_saved_weights(keras, saved, plan_of, make_run, engine, tmp_path):
+    """With a learning rate of almost nothing they stay as they were saved."""
+    (tmp_path / "mine.keras").write_bytes(saved)
+    original = keras.models.load_model(tmp_path / "mine.keras")
+    outcome = outcome_of(plan_of("saved", learning_rate=1e-12), make_run(), engine)
+    kernel = layers_by_path(original)[INNER].kernel.numpy()
+    np.testing.assert_allclose(outcome.weights[f"{INNER}/kernel"], kernel, atol=1e-6)
+    fresh = outcome_of(plan_of(learning_rate=1e-12), make_run(), engine)
+    assert np.abs(fresh.weights[f"{INNER}/kernel"] - kernel).max() > 0.01
+
+
+def test_trained_model_is_theirs_with_the_techniques_in_it(keras, plan_of, make_run):
+    run = replace(make_run(), configuration=Configuration(CONFIGURATIONS["all"]))
+    plan = plan_of(engine="graph")
+    model, result = train_model(plan, run), train_run(plan, run)
+    layers = layers_by_path(model)
+    assert type(layers["encoder/drop"]) is keras.layers.Dropout
+    assert layers["left"].kernel_regularizer.l2 == pytest.approx(0.01)
+    arrays_score = model.evaluate(plan.dataset.features[40:], plan.dataset.target[40:], verbose=0)
+    model(plan.dataset.features[40:])
+    assert arrays_score - float(sum(model.losses)) == pytest.approx(result.score, rel=1e-3)

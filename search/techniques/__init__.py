@@ -7,7 +7,8 @@
 | `noise` | random numbers that cost next to nothing inside a compiled program |
 | `traced` | Keras objects whose arguments may be tensors, as the techniques bring them |
 | `_penalty`, `_activity` | penalties on weights, of which several become one regularizer; on activations |
-| `_following`, `_rate`, `_gaussian` | layers behind a layer, and what those that draw noise share |
+| `_domains` | values that many techniques share |
+| `_following`, `_gaussian` | layers behind a layer, and what those that draw noise share |
 | `_images`, `_mixing` | images resampled row by row; rows of a batch mixed in pairs |
 | `_switch` | work that a program does only where a technique is on |
 | all others | one technique each |

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.spec.catalogue import Domain
 from search.techniques import noise
 from search.techniques.noise import NoiseKey, layer_key
 
@@ -12,11 +11,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _N_TRIES = 16
-
-
-def shape_of_beta(meaning: str, source: str) -> Domain:
-    """The values of the parameter of a Beta distribution."""
-    return Domain(kind="float", low=0.0, low_open=True, high=1e3, weak="low", meaning=meaning, source=source)
 
 
 def draw_beta(key: NoiseKey, alpha: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from search.spec.catalogue import Domain
 from search.techniques._base import LayerTechnique, Value
 from search.techniques.parts import Part, over
 
@@ -57,11 +56,6 @@ def penalize(layer: Part, argument: str, **coefficients: Value) -> Part:
         merged[name] = over(value, merged.get(name))
     path = "regularizers." + "".join(name.upper() for name in sorted(merged))
     return layer.with_arguments(**{argument: Part(path, dict(sorted(merged.items())))})
-
-
-def coefficient(meaning: str, source: str) -> Domain:
-    """The values of a coefficient of a penalty."""
-    return Domain(kind="float", low=0.0, low_open=True, high=1e3, weak="low", meaning=meaning, source=source)
 
 
 def _merges(present: Part | None) -> bool:

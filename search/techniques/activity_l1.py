@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.techniques._activity import ActivityPenalty
-from search.techniques._penalty import coefficient
+from search.techniques._domains import positive
 
 
 class ActivityL1(ActivityPenalty):
@@ -14,4 +14,4 @@ class ActivityL1(ActivityPenalty):
 
     name = "activity_l1"
     argument = "l1"
-    domain = coefficient("coefficient of the sum of a row's absolute activations in the loss", "Glorot et al. 2011")
+    domain = positive("coefficient of the sum of a row's absolute activations in the loss", "Glorot et al. 2011")

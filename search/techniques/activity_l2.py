@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.techniques._activity import ActivityPenalty
-from search.techniques._penalty import coefficient
+from search.techniques._domains import positive
 
 
 class ActivityL2(ActivityPenalty):
@@ -14,4 +14,4 @@ class ActivityL2(ActivityPenalty):
 
     name = "activity_l2"
     argument = "l2"
-    domain = coefficient("coefficient of the sum of a row's squared activations in the loss", "Merity et al. 2017")
+    domain = positive("coefficient of the sum of a row's squared activations in the loss", "Merity et al. 2017")

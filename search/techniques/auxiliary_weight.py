@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from search.spec.catalogue import Domain
 from search.techniques._base import Technique
+from search.techniques._domains import positive
 
 
 class AuxiliaryWeight(Technique):
@@ -14,12 +14,4 @@ class AuxiliaryWeight(Technique):
 
     name = "auxiliary_weight"
     off = 0.0
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1e3,
-        weak="low",
-        meaning="weight of the second task's loss, against 1 for the first's",
-        source="Caruana 1997",
-    )
+    domain = positive("weight of the second task's loss, against 1 for the first's", "Caruana 1997")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search.techniques._penalty import Penalty, coefficient
+from search.techniques._domains import positive
+from search.techniques._penalty import Penalty
 from search.techniques.parts import Part
 
 
@@ -15,7 +16,7 @@ class BiasL2(Penalty):
     name = "bias_l2"
     argument = "bias_regularizer"
     coefficients = ("l2",)
-    domain = coefficient("coefficient of the sum of squared biases in the loss", "Krogh and Hertz 1991")
+    domain = positive("coefficient of the sum of squared biases in the loss", "Krogh and Hertz 1991")
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has biases, and no regularizer of another kind on them."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from search.techniques import noise
 from search.techniques._base import CLASSIFICATION, Batch, BatchTechnique
-from search.techniques._mixing import draw_beta, draw_partners, shape_of_beta
+from search.techniques._domains import positive
+from search.techniques._mixing import draw_beta, draw_partners
 from search.techniques._switch import only_if
 from search.techniques.noise import layer_key
 
@@ -29,7 +30,7 @@ class CutMix(BatchTechnique):
     off = 0.0
     needs_images = True
     tasks = CLASSIFICATION
-    domain = shape_of_beta(
+    domain = positive(
         "how evenly two images are mixed: alpha of the Beta(alpha, alpha) distribution of the share that is left",
         "Yun et al. 2019",
     )

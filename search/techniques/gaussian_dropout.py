@@ -8,8 +8,8 @@ from typing import Any
 
 from search.techniques import noise
 from search.techniques._base import LayerTechnique, Value
+from search.techniques._domains import rate
 from search.techniques._following import following_layer
-from search.techniques._rate import rate
 from search.techniques._switch import only_if
 from search.techniques.parts import Part
 

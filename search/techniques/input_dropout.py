@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search.techniques._base import InputTechnique, Value
-from search.techniques._rate import rate
+from search.techniques._domains import rate
 from search.techniques.dropout import traced_dropout
 from search.techniques.parts import Part
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search.techniques._penalty import Penalty, coefficient
+from search.techniques._domains import positive
+from search.techniques._penalty import Penalty
 
 
 class L1(Penalty):
@@ -14,4 +15,4 @@ class L1(Penalty):
     name = "l1"
     argument = "kernel_regularizer"
     coefficients = ("l1",)
-    domain = coefficient("coefficient of the sum of absolute kernel weights in the loss", "Tibshirani 1996")
+    domain = positive("coefficient of the sum of absolute kernel weights in the loss", "Tibshirani 1996")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search.techniques._penalty import Penalty, coefficient
+from search.techniques._domains import positive
+from search.techniques._penalty import Penalty
 
 
 class L1L2(Penalty):
@@ -16,7 +17,7 @@ class L1L2(Penalty):
     name = "l1l2"
     argument = "kernel_regularizer"
     coefficients = ("l1", "l2")
-    domain = coefficient(
+    domain = positive(
         "coefficient, one for both, of the sums of absolute and of squared kernel weights in the loss",
         "Zou and Hastie 2005",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search.techniques._penalty import Penalty, coefficient
+from search.techniques._domains import positive
+from search.techniques._penalty import Penalty
 
 
 class L2(Penalty):
@@ -14,4 +15,4 @@ class L2(Penalty):
     name = "l2"
     argument = "kernel_regularizer"
     coefficients = ("l2",)
-    domain = coefficient("coefficient of the sum of squared kernel weights in the loss", "Krogh and Hertz 1991")
+    domain = positive("coefficient of the sum of squared kernel weights in the loss", "Krogh and Hertz 1991")

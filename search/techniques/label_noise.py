@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from search.techniques import noise
 from search.techniques._base import CLASSIFICATION, Batch, BatchTechnique
-from search.techniques._rate import rate
+from search.techniques._domains import rate
 
 if TYPE_CHECKING:
     import tensorflow as tf

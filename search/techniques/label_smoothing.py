@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.techniques._base import CLASSIFICATION, Batch, BatchTechnique
-from search.techniques._rate import rate
+from search.techniques._domains import rate
 
 if TYPE_CHECKING:
     import tensorflow as tf

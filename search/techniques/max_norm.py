@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from search.spec.catalogue import Domain
 from search.techniques._base import LayerTechnique, Value
+from search.techniques._domains import positive
 from search.techniques._switch import only_if
 from search.techniques.parts import KERNEL_AXES, Part, over
 
@@ -26,15 +26,7 @@ class MaxNorm(LayerTechnique):
     on_output = True
     off = math.inf
     writes = frozenset({"kernel_constraint"})
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1e3,
-        weak="high",
-        meaning="largest length of the weights that lead into a unit",
-        source="Hinton et al. 2012",
-    )
+    domain = positive("largest length of the weights that lead into a unit", "Hinton et al. 2012", weak="high")
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has a kernel without a constraint of another kind."""

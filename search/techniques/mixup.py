@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.techniques._base import Batch, BatchTechnique
-from search.techniques._mixing import draw_beta, draw_partners, shape_of_beta
+from search.techniques._domains import positive
+from search.techniques._mixing import draw_beta, draw_partners
 from search.techniques._switch import only_if
 from search.techniques.noise import layer_key
 
@@ -23,7 +24,7 @@ class Mixup(BatchTechnique):
 
     name = "mixup"
     off = 0.0
-    domain = shape_of_beta(
+    domain = positive(
         "how evenly two rows are mixed: alpha of the Beta(alpha, alpha) distribution of their shares",
         "Zhang et al. 2018",
     )

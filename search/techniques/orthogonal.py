@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.techniques._base import LayerTechnique, Value
-from search.techniques._penalty import coefficient
+from search.techniques._domains import positive
 from search.techniques._switch import only_if
 from search.techniques.parts import DENSE_LAYERS, RECURRENT_LAYERS, Part, over
 
@@ -28,7 +28,7 @@ class Orthogonal(LayerTechnique):
     off = 0.0
     # Keras takes one regularizer a kernel, and this one merges with no other.
     writes = frozenset({"kernel_regularizer.l1", "kernel_regularizer.l2"})
-    domain = coefficient(
+    domain = positive(
         "coefficient, in the loss, of the mean absolute cosine between two rows of a kernel", "Brock et al. 2017"
     )
 

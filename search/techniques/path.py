@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from search.records import Setting
-from search.spec.catalogue import Domain
 from search.techniques._base import Technique
+from search.techniques._domains import positive
 
 PENALTIES = (
     "l1",
@@ -37,14 +37,10 @@ class Path(Technique):
     name = "path"
     off = 0.0
     requires = PENALTIES
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1e3,
+    domain = positive(
+        "coefficient of penalties at which training starts, to go on at ten times as much",
+        "Friedman et al. 2010",
         weak="high",
-        meaning="coefficient of penalties at which training starts, to go on at ten times as much",
-        source="Friedman et al. 2010",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.techniques import noise
 from search.techniques._base import LayerTechnique, Value
-from search.techniques._rate import rate
+from search.techniques._domains import rate
 from search.techniques.parts import Part, over
 
 

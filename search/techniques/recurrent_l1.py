@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from search.techniques._penalty import Penalty, coefficient
+from search.techniques._domains import positive
+from search.techniques._penalty import Penalty
 from search.techniques.parts import Part
 
 
@@ -15,7 +16,7 @@ class RecurrentL1(Penalty):
     name = "recurrent_l1"
     argument = "recurrent_regularizer"
     coefficients = ("l1",)
-    domain = coefficient("coefficient of the sum of absolute recurrent weights in the loss", "Tibshirani 1996")
+    domain = positive("coefficient of the sum of absolute recurrent weights in the loss", "Tibshirani 1996")
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has recurrent weights, and no regularizer of another kind on them."""

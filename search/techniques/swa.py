@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.techniques._base import Technique
-from search.techniques._rate import rate
+from search.techniques._domains import rate
 
 
 class Swa(Technique):

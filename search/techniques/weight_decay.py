@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from search.spec.catalogue import Domain
 from search.techniques._base import OptimizerTechnique, Value
+from search.techniques._domains import positive
 from search.techniques.parts import Part
 
 
@@ -18,14 +18,9 @@ class WeightDecay(OptimizerTechnique):
 
     name = "weight_decay"
     off = 0.0
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1e3,
-        weak="low",
-        meaning="share of each kernel weight, times the learning rate, that a training step takes away",
-        source="Loshchilov and Hutter 2019",
+    domain = positive(
+        "share of each kernel weight, times the learning rate, that a training step takes away",
+        "Loshchilov and Hutter 2019",
     )
 
     def apply(self, optimizer: Part, value: Value) -> Part:

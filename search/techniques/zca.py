@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.spec.catalogue import Domain
 from search.techniques._base import DataTechnique
+from search.techniques._domains import positive
 
 _Decomposition = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
@@ -41,14 +41,10 @@ class Zca(DataTechnique):
 
     name = "zca"
     off = -1.0
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1e3,
+    domain = positive(
+        "added to the variance along each principal axis before rows are divided by its root",
+        "Krizhevsky 2009",
         weak="high",
-        meaning="added to the variance along each principal axis before rows are divided by its root",
-        source="Krizhevsky 2009",
     )
 
     def __init__(self) -> None:

@@ -50,7 +50,7 @@ def test_wheel_holds_the_package_and_the_studies_and_no_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "search").rglob("*.py")}
-    studies = {f"search/_studies/{path.name}" for path in (ROOT / "studies").glob("*.toml")}
+    studies = {f"search/_studies/{path.name}" for path in (ROOT / "studies").glob("*.*")}
     assert studies
     assert any(name.startswith("search/storage/migrations/versions/") for name in sources)
     assert names >= sources | studies | {"search/py.typed"}
@@ -59,7 +59,13 @@ def test_wheel_holds_the_package_and_the_studies_and_no_tests(wheel):
 
 
 @pytest.mark.parametrize(
-    "command", [["regsearch", "check", "moons"], ["python", "-m", "search", "--help"], ["regsearch", "--help"]]
+    "command",
+    [
+        ["regsearch", "check", "moons"],
+        ["regsearch", "check", "random_labels"],
+        ["python", "-m", "search", "--help"],
+        ["regsearch", "--help"],
+    ],
 )
 def test_installed_wheel_works_in_an_empty_folder(programs, tmp_path, command):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}

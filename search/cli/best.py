@@ -46,14 +46,21 @@ def print_best(found: Best) -> None:
     if len(searched) > _MOST_NAMES:
         used = {name for _, trial in shown if trial is not None for name in trial.configuration}
         searched, idle = [n for n in searched if n in used], [n for n in searched if n not in used]
+    measured = ["zero activations"] if found.zero_shares else []
     rows = [
-        [label, trial.number, trial.score, *(trial.configuration.get(key, "off") for key in searched)]
+        [
+            label,
+            trial.number,
+            trial.score,
+            *(found.zero_shares.get(trial.number) for _ in measured),
+            *(trial.configuration.get(key, "off") for key in searched),
+        ]
         for label, trial in shown
         if trial is not None
     ]
     if found.constant is not None:
-        rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in searched)])
-    print_table(["", "trial", study.metric, *searched], rows)
+        rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in (*measured, *searched))])
+    print_table(["", "trial", study.metric, *measured, *searched], rows)
     if idle:
         click.echo(f"Searched, and off in both: {', '.join(idle)}.")
     click.echo()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Literal
 
 from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState
@@ -123,12 +124,15 @@ class Best:
         choice: The best trial and the baseline.
         constant: The best trial against a constant guess; None without a best trial, and for studies that were
             stored without what such a guess scores.
+        zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
+            over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
 
     study: StudyRecord
     n_trials: int
     choice: Choice
     constant: ConstantGuess | None
+    zero_shares: Mapping[int, float]
 
     def to_json(self) -> dict[str, Any]:
         """The contract of `regsearch best --format json`."""
@@ -142,6 +146,9 @@ class Best:
         }
         if self.constant is not None:
             document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}
+        if self.zero_shares:
+            shown = (("baseline", self.choice.baseline), ("best", self.choice.best))
+            document["zero_activations"] = {name: self.zero_shares.get(t.number) for name, t in shown if t is not None}
         return document
 
 
@@ -155,7 +162,17 @@ def summarize_best(storage: Storage, name: str) -> Best:
     trials = storage.trials(study.study_id)
     ended = [trial for trial in trials if trial.state.is_final]
     choice = choose(ended, study.direction)
-    return Best(study, len(ended), choice, _against_constant(storage, study, choice.best, len(ended)))
+    constant = _against_constant(storage, study, choice.best, len(ended))
+    return Best(study, len(ended), choice, constant, _zero_shares(storage, study, choice))
+
+
+def _zero_shares(storage: Storage, study: StudyRecord, choice: Choice) -> dict[int, float]:
+    numbers = {trial.number for trial in (choice.baseline, choice.best) if trial is not None}
+    shares = {
+        number: [fmean(run.zero_shares.values()) for run in storage.runs(study.study_id, number) if run.zero_shares]
+        for number in sorted(numbers)
+    }
+    return {number: fmean(of_runs) for number, of_runs in shares.items() if of_runs}
 
 
 def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, n_trials: int) -> ConstantGuess | None:

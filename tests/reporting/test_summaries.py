@@ -57,6 +57,22 @@ def test_study_without_a_score_says_nothing_of_a_constant_guess(storage, make_st
     assert summarize_best(storage, "s").constant is None
 
 
+def test_share_of_zero_activations_is_the_mean_over_layers_and_runs(storage):
+    study = storage.create_study("s", "minimize", "log_loss", {"space": SPACE}, "ab" * 32, {}, 2)
+    for number, shares in enumerate([[{"a": 0.1, "b": 0.3}, {"a": 0.2, "b": 0.4}], [{"a": 0.5, "b": 0.7}]]):
+        configuration = Configuration({"l2": 0.1} if number else {})
+        results = [
+            RunResult(Run(number, fold, 0, 7, configuration), 0.5 - number / 10, zero_shares=share)
+            for fold, share in enumerate(shares)
+        ]
+        entries = [Started(number, configuration, baseline=not number)]
+        entries.append(Ended(number, TrialState.COMPLETE, 0.5 - number / 10, results=results))
+        storage.write(study.study_id, entries)
+    found = summarize_best(storage, "s")
+    assert found.zero_shares == {0: pytest.approx(0.25), 1: pytest.approx(0.6)}
+    assert found.to_json()["zero_activations"] == {"baseline": pytest.approx(0.25), "best": pytest.approx(0.6)}
+
+
 def test_trials_are_grouped_by_the_techniques_that_were_on(storage, make_study):
     make_study(
         [

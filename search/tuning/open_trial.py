@@ -133,4 +133,5 @@ def _cut(result: RunResult, epoch: int) -> RunResult:
         best_epoch=0,
         curve=result.curve.until(epoch),
         weight_norms={},
+        zero_shares={},
     )

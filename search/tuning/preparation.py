@@ -152,6 +152,7 @@ def prepare_data(
     """
     spec = _resolve(spec, dataset, place)
     _check_patterns(spec, dataset, saved, place)
+    _check_pruner(spec, place)
     space = search_space(spec, default_catalogue())
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     n_trials = _total_trials(spec, space, place)
@@ -216,6 +217,15 @@ def _check_patterns(spec: StudySpec, dataset: Dataset, saved: SavedModel | None,
     problems = check_patterns(_architectures(spec, dataset, saved, place), tuple(spec.space), dataset.task)
     if problems:
         raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
+
+
+def _check_pruner(spec: StudySpec, place: Place) -> None:
+    if spec.study.pruner != "none" and "path" in spec.space:
+        message = (
+            f'expected pruner = "none" with path in [space], received "{spec.study.pruner}": '
+            "runs along a path are longer than others, so that their epochs tell nothing of one another"
+        )
+        raise StudyFileError(Problem(place("study", "pruner"), message, "Leave out one of the two."))
 
 
 def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> list[Architecture]:

@@ -79,7 +79,8 @@ def make_job(
         regularized=regularize(plain, configuration, tuple(configuration)),
         values=dict(configuration),
         training=training,
-        patience=None,
+        names=tuple(configuration),
+        stopping=None,
         seed=1,
         metric=METRICS["log_loss"],
     )

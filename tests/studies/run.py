@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 
 _MOST_ROWS = 16
+_MOST_NORMS = 3
 
 
 def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def _shown(trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Di
     names = list(dict.fromkeys(name for trial in shown for name in trial.configuration))
     extra = {
         "deviation of runs": lambda of: stdev(run.score for run in of) if len(of) > 1 else None,
-        "norm of kernels": lambda of: fmean(sum(v * v for v in run.weight_norms.values()) ** 0.5 for run in of),
+        **_norms([run for trial in shown for run in runs[trial.number]]),
         "activations that are 0": lambda of: (
             fmean(fmean(run.zero_shares.values()) for run in of) if of and of[0].zero_shares else None
         ),
@@ -79,11 +80,23 @@ def _shown(trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Di
     return {"columns": [columns[i] for i in kept], "rows": [[row[i] for i in kept] for row in rows]}
 
 
+def _norms(runs: list[RunSummary]) -> dict[str, Callable[[list[RunSummary]], float]]:
+    """The norm of each layer's kernel, or of all together where there are many."""
+    layers = list(dict.fromkeys(layer for run in runs for layer in run.weight_norms))
+    if len(layers) > _MOST_NORMS:
+        return {"norm of kernels": lambda of: fmean(sum(v * v for v in run.weight_norms.values()) ** 0.5 for run in of)}
+    return {
+        f"norm of {layer}": lambda of, layer=layer: fmean(run.weight_norms.get(layer, 0.0) for run in of)
+        for layer in layers
+    }
+
+
 def main() -> None:
     """Run the studies that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
+    parser.add_argument("--remark", action="append", default=[], dest="remarks", help="said below the results")
     parser.add_argument("--storage", metavar="URL", help="default: a database that is thrown away")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
@@ -96,6 +109,7 @@ def run_each(names: Iterable[str], asked: argparse.Namespace, url: str) -> None:
     for name in names:
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
         results[name] = run_one(name, asked.overrides, asked.workers, url)
+        results[name]["remarks"] += asked.remarks
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         print(name, f"{results[name]['seconds']:.0f} s", *results[name]["rows"], sep="\n  ")
 

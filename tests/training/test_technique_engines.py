@@ -134,13 +134,6 @@ def test_technique_that_is_on_changes_the_run(outcome_of, case):
     assert on.curve != off.curve
 
 
-@pytest.mark.parametrize("net", NETS)
-def test_techniques_that_are_off_add_nothing_to_a_program(outcome_of, net):
-    with_slots = outcome_of(net, {}, "compiled", SPACES[net])
-    without = outcome_of(net, {}, "compiled", ("training.learning_rate",))
-    assert_agree(replace(with_slots, zero_shares={}), without, relative=1e-5)
-
-
 class Listened:
     """A compiled function that notes the code which XLA is given at each call."""
 
@@ -167,6 +160,13 @@ def test_one_compilation_serves_all_values_and_seeds(keras, make_plan, monkeypat
     monkeypatch.setattr(program, "_run", listened)
     assert all(outcome.diverged_epoch is None for outcome in ENGINES["compiled"].train(jobs))
     assert listened.codes[0] == listened.codes[1]
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_techniques_that_are_off_add_nothing_to_a_program(outcome_of, net):
+    with_slots = outcome_of(net, {}, "compiled", SPACES[net])
+    without = outcome_of(net, {}, "compiled", ("training.learning_rate",))
+    assert_agree(replace(with_slots, zero_shares={}), without, relative=1e-5)
 
 
 # The last of all: each run of `fit` clears Keras' session, after which TensorFlow compiles programs anew.

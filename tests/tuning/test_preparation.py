@@ -206,6 +206,15 @@ def test_wilcoxon_pruner_with_too_few_runs_is_told():
     assert said not in prepare_study("moons", ["objective.seeds=1"]).notes
 
 
+def test_paths_are_not_pruned():
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study("moons_path", ["study.pruner=median"])
+    assert str(caught.value) == (
+        '--set study.pruner=median: expected pruner = "none" with path in [space], received "median": runs along a '
+        "path are longer than others, so that their epochs tell nothing of one another. Leave out one of the two."
+    )
+
+
 def test_data_in_memory_is_prepared_like_a_file(study_of):
     study = study_of(np.arange(120, dtype=np.float32).reshape(60, 2), np.arange(60) % 2)
     read = prepare_study(study)

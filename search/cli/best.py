@@ -74,5 +74,5 @@ def print_best(found: Best) -> None:
             "baseline on the validation rows.\n"
             "The best of many is partly luck: on fresh rows expect a smaller difference."
         )
-    if found.constant is not None and not found.constant.learned:
+    if found.constant is not None and found.constant.learned is False:
         click.echo("No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.")

@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-def read_data(section: DataSection, folder: Path, place: str = "[data]") -> Dataset:
+def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scale_bytes: bool = True) -> Dataset:
     """Read, check and fingerprint the data of a study.
 
     Args:
         section: The [data] table.
         folder: Folder of the study file, to which the section's paths are relative.
         place: Where the table stands, for errors: `studies/moons.toml:4 [data]`.
+        scale_bytes: Whether bytes become numbers from 0 to 1; a model of the user's is given them as they are.
 
     Raises:
         DataError: The data cannot be used; every problem that could be told at once is listed.
@@ -39,6 +40,9 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]") -> Data
     _check_sizes(rows, place)
     if section.shape is not None:
         rows = replace(rows, features=_reshape(rows.features, section.shape, place))
+    if not scale_bytes and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
+        note = "The features are bytes (uint8) and are given to the model as they are, from 0 to 255."
+        rows = replace(rows, features=rows.features.astype(np.float32), notes=(*rows.notes, note))
     target, features, notes = _check_values(rows, section.task, place)
     is_table = not isinstance(features, np.ndarray)
     return Dataset(

@@ -28,17 +28,11 @@ class Scaling:
     deviation: Array
 
     def layers(self, shape: tuple[int, ...]) -> list[Any]:
-        """The layer that does it, for rows of this shape."""
+        """The layers that do it, for rows of this shape."""
         import keras
 
-        axes = tuple(range(1, len(shape) + 1))
-        return [
-            keras.layers.Normalization(
-                axis=axes,
-                mean=self.mean.reshape(shape).tolist(),
-                variance=np.square(self.deviation).reshape(shape).tolist(),
-            )
-        ]
+        # Normalization alone would divide by 1e-7 at least.
+        return [_centred(self.mean, shape), keras.layers.Rescaling((1 / self.deviation).reshape(shape).tolist())]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +51,32 @@ class Rotation:
         """The layers that do it, for rows of this shape; they do not train."""
         import keras
 
-        dense = keras.layers.Dense(len(self.matrix), trainable=False, name="whitening")
+        # The mean comes off first: as a bias it would cancel what is left of large inputs.
+        dense = keras.layers.Dense(len(self.matrix), use_bias=False, trainable=False, name="whitening")
         dense.build((None, len(self.matrix)))
-        dense.set_weights([self.matrix, -self.mean @ self.matrix])
+        dense.set_weights([self.matrix])
+        centred = _centred(self.mean, shape)
         if len(shape) == 1:
-            return [dense]
-        return [keras.layers.Flatten(), dense, keras.layers.Reshape(shape)]
+            return [centred, dense]
+        return [centred, keras.layers.Flatten(), dense, keras.layers.Reshape(shape)]
 
 
-def with_inputs(model: keras.Model, steps: Sequence[Scaling | Rotation]) -> keras.Model:
+def _centred(mean: Array, shape: tuple[int, ...]) -> keras.Layer:
+    """The layer that subtracts."""
+    import keras
+
+    axes = tuple(range(1, len(shape) + 1))
+    values = mean.reshape(shape).tolist()
+    return keras.layers.Normalization(axis=axes, mean=values, variance=np.ones(shape).tolist())
+
+
+def with_inputs(model: keras.Model, steps: Sequence[Scaling | Rotation], shape: tuple[int, ...]) -> keras.Model:
     """A model that takes rows as they were before the steps; the model itself when there are none.
 
     Args:
         model: A compiled model with one input; it becomes a layer of the new one, with its names and weights.
         steps: What was done to rows, in order.
+        shape: Shape of one row.
 
     Returns:
         A model compiled alike.
@@ -79,7 +85,6 @@ def with_inputs(model: keras.Model, steps: Sequence[Scaling | Rotation]) -> kera
 
     if not steps:
         return model
-    shape = tuple(model.input_shape[1:])
     rows = passed = keras.Input(shape)
     for step in steps:
         for layer in step.layers(shape):

@@ -11,7 +11,7 @@ from statistics import NormalDist, fmean, stdev
 from search.records import Direction, RunSummary
 
 _LUCK = 0.025
-"""The chance, at most about so, that the best of all trials beats the guess by luck and counts as having learned."""
+"""The chance that the best of all trials beats the guess by luck and counts as having learned, as Bonferroni has it."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,33 @@ class ConstantGuess:
         score: The guess' mean score over the folds.
         difference: By how much the configuration beats it, in the mean over the folds; positive is better.
         standard_error: Of `difference`; 0 for a single fold, which tells none.
+        n_folds: Folds with a run.
         n_trials: Trials of which the configuration is the best.
     """
 
     score: float
     difference: float
     standard_error: float
-    n_trials: int = 1
+    n_folds: int
+    n_trials: int
 
     @property
-    def learned(self) -> bool:
-        """Whether the difference is positive, and larger than luck explains.
+    def learned(self) -> bool | None:
+        """Whether the configuration beats the guess by more than luck explains; None where that cannot be told.
 
-        The best of many is partly luck: the bar is two standard errors for one trial and rises with their number (3.2
-        for 40), as Bonferroni has it.
+        The best of many is partly luck, so the bar rises with their number. With few folds the standard error is itself
+        a guess: a difference above the bar of the normal distribution (two standard errors for one trial, 3.2 for 40)
+        is more than nothing, and only above that of Student's t, which knows the number of folds, it counts as
+        learned. A single fold tells no more than that nothing was learned, when the guess is as good.
         """
-        return self.difference > NormalDist().inv_cdf(1 - _LUCK / self.n_trials) * self.standard_error
+        if self.n_folds == 1:
+            return None if self.difference > 0 else False
+        from scipy.stats import t
+
+        share = 1 - _LUCK / self.n_trials
+        if self.difference <= NormalDist().inv_cdf(share) * self.standard_error:
+            return False
+        return True if self.difference > t.ppf(share, self.n_folds - 1) * self.standard_error else None
 
 
 def compare_with_constant(
@@ -66,5 +77,6 @@ def compare_with_constant(
         score=fmean(constant_scores[fold] for fold in by_fold),
         difference=fmean(differences),
         standard_error=stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0,
+        n_folds=len(differences),
         n_trials=n_trials,
     )

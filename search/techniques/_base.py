@@ -46,6 +46,8 @@ class Technique(ABC):
             configurations without it. A value outside of `domain`: nobody chooses it.
         requires: Techniques of which one at least must be on for this one to mean anything.
         tasks: The tasks that it can be used for.
+        general: Whether its stand-ins compute what Keras' own classes do whatever their arguments, so that they may
+            stand in for layers of the user's model too; otherwise for those that the technique itself puts there.
     """
 
     name: ClassVar[str]
@@ -53,6 +55,7 @@ class Technique(ABC):
     off: ClassVar[float]
     requires: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    general: ClassVar[bool] = True
 
     def stand_ins(self) -> Mapping[str, type]:
         """Classes that stand in for Keras' own where an argument is a slot, by the path below `keras` of each.

@@ -25,9 +25,9 @@ def traced_gaussian_noise() -> type:
         def call(self, inputs: Any, training: bool = False) -> Any:
             if not training:
                 return inputs
+            key = noise.layer_noise(self.name)
 
             def noisy() -> Any:
-                key = noise.layer_key(noise.current_key(), self.name)
                 return inputs + tf.cast(self.stddev * noise.normal(key, tf.shape(inputs)), inputs.dtype)
 
             return only_if(self.stddev > 0, noisy, lambda: inputs)

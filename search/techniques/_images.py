@@ -23,6 +23,7 @@ class ImageTechnique(InputTechnique):
     """A technique for rows of shape (height, width) or (height, width, channels)."""
 
     off = 0.0
+    general = False  # its stand-ins know one way to fill what is outside, one interpolation, and ranges about 0
 
     def wants(self, input_shape: tuple[int, ...]) -> str | None:
         """Images, when the rows cannot be that."""
@@ -71,8 +72,9 @@ def augmented(
     """
     import tensorflow as tf
 
+    key = noise.layer_noise(layer.name)
+
     def changed() -> Any:
-        key = noise.layer_key(noise.current_key(), layer.name)
         draws = 2 * noise.uniform(key, tf.stack([tf.shape(images)[0], n_draws])) - 1
         return tf.cast(change(tf.cast(images, tf.float32), tf.unstack(draws, n_draws, axis=1)), images.dtype)
 

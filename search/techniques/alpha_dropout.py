@@ -51,7 +51,7 @@ def _traced_layer() -> type:
 
             rate = tf.convert_to_tensor(self.rate, tf.float32)
             shape = self._get_concrete_noise_shape(inputs, self.noise_shape)
-            kept = noise.uniform(noise.layer_key(noise.current_key(), self.name), tf.stack(shape)) >= rate
+            kept = noise.uniform(noise.layer_noise(self.name), tf.stack(shape)) >= rate
             scale = ((1 - rate) * (1 + rate * _SATURATION**2)) ** -0.5
             shift = -scale * rate * _SATURATION
             mixed = tf.where(kept, inputs, tf.cast(_SATURATION, inputs.dtype))

@@ -46,7 +46,7 @@ def traced_dropout() -> type:
         def call(self, inputs: Any, training: bool = False) -> Any:
             if not training:
                 return inputs
-            key = noise.layer_key(noise.current_key(), self.name)
+            key = noise.layer_noise(self.name)
             if self.noise_shape is None:
                 return noise.drop(inputs, self.rate, key)
             sizes = [tf.shape(inputs)[axis] if n is None else n for axis, n in enumerate(self.noise_shape)]

@@ -47,10 +47,10 @@ def _traced_layer() -> type:
         def call(self, inputs: Any, training: bool = False) -> Any:
             if not training:
                 return inputs
+            key = noise.layer_noise(self.name)
 
             def noisy() -> Any:
                 rate = tf.convert_to_tensor(self.rate, tf.float32)
-                key = noise.layer_key(noise.current_key(), self.name)
                 factor = 1 + tf.sqrt(rate / (1 - rate)) * noise.normal(key, tf.shape(inputs))
                 return inputs * tf.cast(factor, inputs.dtype)
 

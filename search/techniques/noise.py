@@ -19,6 +19,7 @@ import contextlib
 import math
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,12 +45,12 @@ def noise_step(key: NoiseKey, rows: tf.Tensor | None = None) -> Iterator[None]:
         rows: 1 for rows of the batch that count and 0 for those that only fill it up, which come last; shape
             (rows,), float32. None when all count.
     """
-    outer = _TRACED.key, _TRACED.rows
-    _TRACED.key, _TRACED.rows = key, rows
+    outer = _TRACED.key, _TRACED.rows, _TRACED.uses
+    _TRACED.key, _TRACED.rows, _TRACED.uses = key, rows, Counter()
     try:
         yield
     finally:
-        _TRACED.key, _TRACED.rows = outer
+        _TRACED.key, _TRACED.rows, _TRACED.uses = outer
 
 
 def current_key() -> NoiseKey:
@@ -71,6 +72,21 @@ def current_rows() -> tf.Tensor | None:
     Layers that look at other rows of a batch ask for it. None, as outside of a step: all count.
     """
     return _TRACED.rows
+
+
+def layer_noise(name: str) -> NoiseKey:
+    """The key of one use of a layer in the training step that is being traced.
+
+    The first use of a name has the `layer_key` of the step. Each later one, of a shared layer or of a layer of that
+    name in another nested model, has a key of its own: as many as were traced before it. Layers that may draw ask for
+    it at each call, whether they draw or not, so that the keys do not depend on what is on.
+
+    Raises:
+        RuntimeError: No step is being traced in this thread.
+    """
+    key, n_before = layer_key(current_key(), name), _TRACED.uses[name]
+    _TRACED.uses[name] += 1
+    return _derived(key, n_before) if n_before else key
 
 
 def step_key(seed: tf.Tensor | int, step: tf.Tensor | int) -> NoiseKey:
@@ -152,6 +168,10 @@ class _Traced(threading.local):
 
     key: NoiseKey | None = None
     rows: tf.Tensor | None = None
+
+    def __init__(self) -> None:
+        self.uses: Counter[str] = Counter()
+        """How often each layer's name has asked for its key in the step."""
 
 
 _TRACED = _Traced()

@@ -49,10 +49,9 @@ def _traced_layer(name: str) -> type:
 
     base: Any = getattr(keras.layers, name)
 
-    def drawn(layer: Any, n_rows: Any, width: int, rate: Any, use: str) -> list[Any]:
+    def drawn(cell: Any, n_rows: Any, width: int, rate: Any, key: noise.NoiseKey, use: str) -> list[Any]:
         """A mask for each gate, shape (rows, width)."""
-        key, shape = noise.layer_key(noise.current_key(), layer.name), tf.stack([n_rows, width])
-        ones = tf.ensure_shape(tf.ones(shape, layer.cell.compute_dtype), (None, width))
+        ones = tf.ensure_shape(tf.ones(tf.stack([n_rows, width]), cell.compute_dtype), (None, width))
         return [noise.drop(ones, rate, noise.layer_key(key, f"{use} {gate}")) for gate in range(_N_GATES[name])]
 
     class Recurrent(base):
@@ -84,10 +83,11 @@ def _traced_layer(name: str) -> type:
 
         def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
             cell, n_rows = self.cell, tf.shape(sequences)[0]
-            if training and cell.recurrent_dropout > 0:
-                self._masks["state"] = drawn(self, n_rows, cell.units, self._rate, "state")
-            if training and cell.dropout > 0:
-                masks = drawn(self, n_rows, sequences.shape[-1], cell.dropout, "input")
+            key = noise.layer_noise(self.name) if training else None
+            if key is not None and cell.recurrent_dropout > 0:
+                self._masks["state"] = drawn(cell, n_rows, cell.units, self._rate, key, "state")
+            if key is not None and cell.dropout > 0:
+                masks = drawn(cell, n_rows, sequences.shape[-1], cell.dropout, key, "input")
                 # As in Keras, which computes all gates at once, from one mask, where states are not dropped.
                 each = [tf.where(self._rate > 0, mask, masks[0]) for mask in masks]
                 self._masks["input"] = each if cell.implementation == 1 else masks[0]

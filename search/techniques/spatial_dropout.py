@@ -57,7 +57,7 @@ def _traced_layers() -> Mapping[str, type]:
     def call(self: Any, inputs: Any, training: bool = False) -> Any:
         if not training:
             return inputs
-        key = noise.layer_key(noise.current_key(), self.name)
+        key = noise.layer_noise(self.name)
         return masked(inputs, noise.drop(tf.ones(self._get_noise_shape(inputs), inputs.dtype), self.rate, key))
 
     names = [f"SpatialDropout{n}D" for n in sorted(set(_N_AXES.values()))]

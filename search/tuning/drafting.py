@@ -70,14 +70,14 @@ def draft_study(draft: Draft) -> str:
         DataError: The data cannot be read, or is too little to be split.
     """
     model = _model_section(draft)
-    data, dataset = _read_rows(draft)
+    data, dataset = _read_rows(draft, scale_bytes=model.family is not None)
     shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
     saved = read_model(model, draft.folder, place, input_shape=shape, n_outputs=n_outputs, task=dataset.task)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None
         data = data.model_copy(update={"shape": wanted, "standardize": standardize})
-        dataset = read_data(data, draft.folder, draft.place("data"))
+        dataset = read_data(data, draft.folder, draft.place("data"), scale_bytes=model.family is not None)
     size = _size_of(len(dataset))
     told = {} if saved is None else saved.training
     training = TrainingSection(**{"epochs": size.epochs, "batch_size": size.batch_size, **told})
@@ -238,7 +238,7 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _read_rows(draft: Draft) -> tuple[DataSection, Dataset]:
+def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset]:
     suffix = draft.data.suffix.lower()
     if suffix not in (".csv", ".npz"):
         message = f'expected a file that ends in .csv or .npz, received "{draft.data}"'
@@ -248,7 +248,7 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset]:
         path=_relative(draft.data, draft.folder),
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
     )
-    return section, read_data(section, draft.folder, draft.place("data"))
+    return section, read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes)
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from search.data import Fold, draw_stop_rows, fit_encoder, prepare
+from search.data import Arrays, Fold, draw_stop_rows, fit_encoder, prepare
 from search.errors import Problem, StudyFailedError, UsageError
 from search.models import Rotation, Scaling, with_inputs
 from search.records import Configuration, Run, StudyRecord
@@ -60,7 +60,8 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     fold = _whole_fold(plan, stops="patience" in configuration)
     run = Run(0, 0, 0, run_seed(plan.spec.study.seed, 0, 0), configuration)
     model = train_model(dataclasses.replace(plan, folds=(fold,)), run)
-    return with_inputs(model, _steps(prepared, fold, configuration))
+    arrays = prepare(plan.dataset, fold, keep_stop="patience" in configuration)
+    return with_inputs(model, _steps(prepared, fold, arrays, configuration), arrays.x_train.shape[1:])
 
 
 def check_model_path(path: Path) -> None:
@@ -94,15 +95,15 @@ def write_model(model: KerasModel, path: Path) -> None:
 def _prepared_again(record: StudyRecord) -> PreparedStudy:
     folder = Path(record.facts.get("folder", "."))
     prepared = prepare_spec(spec_from_json(record.spec), folder)
-    if prepared.data_sha256 != record.data_sha256:
-        raise UsageError(
-            Problem(
-                f"{record.name} [data]",
-                f"expected the data that the study was run with (SHA-256 {record.data_sha256[:12]}...), "
-                f"received other data ({prepared.data_sha256[:12]}...) in {folder}",
-                "Put the study's data back where it was.",
-            )
-        )
+    held = (
+        ("data", record.data_sha256, prepared.data_sha256),
+        ("model", record.facts.get("model_sha256"), prepared.facts["model_sha256"]),
+    )
+    for thing, before, now in held:
+        if before is not None and before != now:
+            message = f"expected the {thing} that the study was run with (SHA-256 {before[:12]}...), received another"
+            remedy = f"Put the study's {thing} back where it was."
+            raise UsageError(Problem(f"{record.name} [{thing}]", f"{message} ({now[:12]}...) in {folder}", remedy))
     return prepared
 
 
@@ -115,10 +116,11 @@ def _whole_fold(plan: TrainingPlan, *, stops: bool) -> Fold:
     return Fold(0, rows, rows[:0], rows[:_ROWS_FOR_THE_CURVE])
 
 
-def _steps(prepared: PreparedStudy, fold: Fold, configuration: Configuration) -> list[Scaling | Rotation]:
+def _steps(
+    prepared: PreparedStudy, fold: Fold, arrays: Arrays, configuration: Configuration
+) -> list[Scaling | Rotation]:
     """What was done to rows before the model saw them."""
     plan, steps = prepared.plan, list[Scaling | Rotation]()
-    arrays = prepare(plan.dataset, fold, keep_stop="patience" in configuration)
     shape = arrays.x_train.shape[1:]
     if prepared.facts["scaled_bytes"]:
         steps.append(Scaling(np.zeros(shape), np.full(shape, 255.0)))

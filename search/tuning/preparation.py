@@ -122,15 +122,19 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         UsageError: The sampler needs a package that is not installed.
     """
     check_installed(spec.study.sampler, place("study", "sampler"))
-    dataset = read_data(spec.data, folder, place("data"))
-    saved = read_model(
-        spec.model,
-        folder,
-        place("model"),
-        input_shape=encoded_shape(dataset),
-        n_outputs=dataset.n_outputs,
-        task=dataset.task,
-    )
+    own_model = spec.model.family is None
+    dataset = read_data(spec.data, folder, place("data"), scale_bytes=not own_model)
+    saved = None
+    if own_model:
+        development = dataset.take(split_rows(dataset, spec.split, spec.study.seed, place("split")).development)
+        saved = read_model(
+            spec.model,
+            folder,
+            place("model"),
+            input_shape=encoded_shape(development),
+            n_outputs=dataset.n_outputs,
+            task=dataset.task,
+        )
     prepared = prepare_data(spec, dataset, place, saved)
     return dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})
 
@@ -151,14 +155,14 @@ def prepare_data(
         DataError: The data cannot be split.
     """
     spec = _resolve(spec, dataset, place)
-    _check_patterns(spec, dataset, saved, place)
+    splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
+    development = dataset.take(splits.development)
+    _check_patterns(spec, development, saved, place)
     _check_pruner(spec, place)
     space = search_space(spec, default_catalogue())
-    splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
     metric = spec.objective.metric or default_metric(dataset.task)
-    development = dataset.take(splits.development)
     return PreparedStudy(
         spec=spec,
         space=space,
@@ -267,7 +271,7 @@ def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedMod
         "classes": list(development.classes),
         "input_shape": list(encoded.shape[1:]),
         "inputs": encoder.input_names(),
-        "scaled_bytes": any("uint8" in note for note in development.notes),
+        "scaled_bytes": any("(uint8) and were scaled" in note for note in development.notes),
         "n_targets": math.prod(development.target.shape[1:]),
         "rows": _count_rows(splits),
         "model_sha256": None if saved is None else saved.sha256,

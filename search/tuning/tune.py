@@ -7,6 +7,7 @@ same search, and with a `directory` the same study to go on with, to browse and 
 from __future__ import annotations
 
 import contextlib
+import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from search.data import to_arrays
 from search.errors import Problem, StudyFailedError, UsageError
+from search.models import read_saved
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
 from search.storage import open_storage
@@ -38,7 +41,7 @@ class Tuned:
         baseline: Trial 0; None when it failed.
         best: The trial with the best score.
         configuration: Its configuration; a technique that is off is absent.
-        model: The model with that configuration, trained on all rows.
+        model: The model with that configuration, trained on all rows (but for sealed ones, where a setting seals some).
     """
 
     study: StudyRecord
@@ -71,7 +74,8 @@ def tune(
         n_trials: Trials in all, the baseline among them.
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
             what suits the layers of the model.
-        settings: Further settings as with `--set`: `["training.epochs=200", "objective.seeds=3"]`.
+        settings: Further settings as with `--set`: `["training.epochs=200", "objective.seeds=3"]`. No rows are sealed
+            unless one says so: `"split.test=0.2"`.
         name: Name of the study.
         n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
             to stand under `if __name__ == "__main__":`.
@@ -83,13 +87,13 @@ def tune(
         DataError: The data cannot be used.
         StudyFailedError: Every trial failed.
     """
-    with _folder(directory) as folder:
-        features, target = to_arrays(x, y)
-        np.savez(folder / _DATA, x=features, y=target)
+    with _folder(directory) as folder, _generators_kept():
         _save(model, folder / _MODEL)
+        features, target = to_arrays(x, y)
+        np.savez(folder / _DATA, x=features, y=_classes(target, folder / _MODEL))
         draft = Draft(folder, str(folder / _MODEL), folder / _DATA, name=name, prefix="")
         (folder / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
-        prepared = prepare_study(str(folder / _STUDY), [*settings, f"study.n_trials={n_trials}"])
+        prepared = prepare_study(str(folder / _STUDY), ["split.test=0", *settings, f"study.n_trials={n_trials}"])
         with open_storage(f"sqlite:///{folder / _DATABASE}", create=True) as storage:
             study = run_study(prepared, storage, Launch(n_jobs))
             trials = tuple(storage.trials(study.study_id))
@@ -98,6 +102,17 @@ def tune(
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
         configuration = choice.best.configuration
         return Tuned(study, trials, choice.baseline, choice.best, configuration, train_final(prepared, configuration))
+
+
+@contextlib.contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Leave the caller's random generators, which runs in this process seed, as they are; TensorFlow's cannot be."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 @contextlib.contextmanager
@@ -120,6 +135,18 @@ def _save(model: Any, path: Path) -> None:
     if not hasattr(model, "save") or not hasattr(model, "get_config"):
         raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
     model.save(path)
+
+
+def _classes(target: npt.NDArray[Any], model: Path) -> npt.NDArray[Any]:
+    """Targets as class indices where the model tells classes apart and Keras was given probabilities of 0 and 1."""
+    if read_saved(model.read_bytes(), "model").activation not in ("sigmoid", "softmax"):
+        return target
+    if target.dtype.kind not in "fbiu" or not np.array_equal(target, np.rint(target)):
+        return target
+    whole: npt.NDArray[np.int64] = target.astype(np.int64)
+    if target.ndim == 2 and target.shape[1] > 1 and np.isin(whole, (0, 1)).all() and (whole.sum(axis=1) == 1).all():
+        return np.asarray(np.argmax(whole, axis=1), np.int64)
+    return whole
 
 
 def _with_space(study: str, space: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """`search.tune`: a model in memory, regularized in one call."""
 
 import ast
+import random
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 
 import search
 from search.errors import DataError, StudyFileError, UsageError
-from search.tuning.final import train_final
+from search.tuning.final import train_best, train_final
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -85,9 +86,47 @@ def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
         assert [study.name for study in storage.studies()] == ["tune"]
 
 
+def test_another_model_in_the_place_of_the_study_s_is_not_exported(model, keras, tmp_path):
+    search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, directory=tmp_path)
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")]).save(tmp_path / "model.keras")
+    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
+        with pytest.raises(UsageError, match=r"tune \[model\]: expected the model that the study was run with"):
+            train_best(storage, "tune")
+
+
 def test_ranges_that_suit_the_layers_are_the_default(model):
     found = search.tune(model, X, Y, 1, settings=QUICK)
     assert {"l2", "dropout", "patience"} <= set(found.study.spec["space"])
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda y: y.astype(float), lambda y: y.astype(np.float32).reshape(-1, 1), lambda y: y.astype(bool)]
+)
+def test_classes_may_be_told_as_keras_takes_them(model, kind):
+    found = search.tune(model, X, kind(Y), 1, space=SPACE, settings=QUICK)
+    assert found.study.facts["classes"] == ["0", "1"]
+
+
+def test_one_hot_targets_of_a_softmax_are_classes(keras):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
+    found = search.tune(model, X, np.eye(2)[Y], 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
+    assert found.study.facts["classes"] == ["0", "1"]
+
+
+def test_generators_of_the_caller_stay_as_they_are(model):
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    search.tune(model, X, Y, 1, space=SPACE, settings=QUICK)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+def test_bytes_are_given_to_the_model_as_they_are(keras):
+    """A model that begins with Rescaling wants bytes, in the search and in what comes of it."""
+    rows = np.random.default_rng(0).integers(0, 256, (60, 4)).astype(np.uint8)
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Dense(1, "sigmoid", name="answer")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    found = search.tune(model, rows, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
+    assert found.study.facts["scaled_bytes"] is False
+    assert isinstance(found.model.layers[0], keras.layers.Rescaling)
 
 
 def test_what_is_no_model_is_refused():

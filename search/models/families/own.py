@@ -19,7 +19,8 @@ def describe_own(
     problems = [*_unfit_rows(saved, input_shape, place), *_unfit_output(saved, n_outputs, task, place)]
     if problems:
         raise StudyFileError(problems)
-    _, loss = output_layer(n_outputs, task)
+    # Two units with a softmax tell two classes apart as well as one with a sigmoid does.
+    _, loss = output_layer(n_outputs, "multiclass" if saved.activation == "softmax" else task)
     return Architecture(saved.name, input_shape, saved.layers, loss, saved=saved)
 
 
@@ -35,7 +36,7 @@ def _unfit_rows(saved: SavedModel, shape: tuple[int, ...], place: str) -> Iterat
 
 
 def _unfit_output(saved: SavedModel, n_outputs: int, task: Task, place: str) -> Iterator[Problem]:
-    output, _ = output_layer(n_outputs, task)
+    output, _ = output_layer(n_outputs, "multiclass" if task == "binary" and saved.activation == "softmax" else task)
     units, activation = output.arguments["units"], output.arguments["activation"]
     # A regression may well end in relu or tanh; only what makes probabilities tells of another task.
     fits = saved.activation not in ("sigmoid", "softmax") if task == "regression" else saved.activation == activation

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.models import make_optimizer, weights_by_path
+from search.models import layers_by_path, make_optimizer, weights_by_path
 from search.records import Curve
 from search.spec import technique_of
 from search.techniques import TECHNIQUES, noise
@@ -68,7 +68,7 @@ class FitEngine:
         model.compile(
             optimizer=optimizer,
             loss=job.plain.loss,
-            metrics=[_data_loss(job)] if model.losses and not own else None,
+            metrics=[_data_loss(job)] if _is_penalized(model) and not own else None,
             steps_per_execution=steps,
         )
         follower = _Follower(job, model, step, watch)
@@ -95,6 +95,12 @@ def _needs_own_steps(job: Job) -> bool:
     if job.plain.saved is not None:
         replaced |= traced_classes().keys() & {layer.path for layer in job.plain.layers}
     return bool(step_names(job.values)) or any(path.startswith("layers.") for path in replaced)
+
+
+def _is_penalized(model: keras.Model) -> bool:
+    """Whether Keras' loss is more than that of the data; penalties on activations show only once it is called."""
+    layers = layers_by_path(model).values()
+    return bool(model.losses) or any(layer.activity_regularizer is not None for layer in layers)
 
 
 class _Losses:
@@ -186,6 +192,7 @@ class _Follower:
             zip(*self.epochs, strict=True) if self.epochs else ((), (), (), ())
         )
         best_epoch = self.best.epoch if self.best else len(self.epochs)
+        diverged = self.diverged_epoch is not None
         with self._averaged():
             if self.best_weights:
                 self.model.set_weights(self.best_weights)
@@ -194,7 +201,7 @@ class _Follower:
                 score=math.nan if self.diverged_epoch else self.epochs[best_epoch - 1][2],
                 best_epoch=best_epoch,
                 diverged_epoch=self.diverged_epoch,
-                weights={path: weight.numpy() for path, weight in weights_by_path(self.model).items()},
+                weights={} if diverged else {path: w.numpy() for path, w in weights_by_path(self.model).items()},
                 penalty=_penalty(self.model) if self.step is None else float(self.step.penalty()),
                 zero_shares={} if self.diverged_epoch else self._zero_shares(),
                 withdrawn=self.withdrawn,

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from search.models.architecture import Architecture
 from search.models.archive import read_config
-from search.models.rewriting import STAND_IN, rewritten
+from search.models.rewriting import PACKAGE, class_paths, rewritten
 from search.models.saved import SavedModel
 from search.models.walking import layers_by_path
+from search.techniques.traced import general_paths
 
 if TYPE_CHECKING:
     import keras
@@ -28,13 +29,16 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     Args:
         architecture: What is to be made of the model.
         saved: The model.
-        stand_ins: Classes to be used in the place of Keras' own, by the path of each.
+        stand_ins: Classes to be used in the place of Keras' own, by the path of each; of the user's own layers those
+            whose techniques say that they are general.
     """
     import keras
 
-    config = rewritten(read_config(saved.archive), architecture, stand_ins)
-    named = {STAND_IN + path: stand_in for path, stand_in in stand_ins.items()}
-    model: keras.Model = keras.saving.deserialize_keras_object(config, custom_objects=named, safe_mode=True)
+    # Not as custom objects of this one call: a Bidirectional writes its layer down and makes two of what it wrote.
+    for path, stand_in in stand_ins.items():
+        keras.saving.register_keras_serializable(PACKAGE, path)(stand_in)
+    config = rewritten(read_config(saved.archive), architecture, stand_ins, general_paths() & stand_ins.keys())
+    model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     layers = layers_by_path(model)
     plain = [(part.name, layers[part.name]) for part in saved.layers if part.name in layers]
     kept = [(path, layer) for path, layer in plain if saved.keeps_weights or not layer.trainable_weights]
@@ -43,6 +47,13 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
         for path, layer in kept:
             _set_weights(layer, weights[path])
     return model
+
+
+def replaced_classes(architecture: Architecture) -> frozenset[str]:
+    """Paths of the Keras classes in the user's own layers that have a stand-in; none in the model of a family."""
+    if architecture.saved is None:
+        return frozenset()
+    return general_paths() & {path for part in architecture.layers for path in class_paths(part)}
 
 
 @functools.lru_cache(maxsize=2)

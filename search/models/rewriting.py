@@ -3,48 +3,69 @@
 A `.keras` file holds a model as JSON: its layers, each with its configuration, and for a Functional model which layer
 takes what. Layers get the arguments of their parts; layers that follow one are put into the list of a Sequential model,
 and between a layer and all who take from it in a Functional one: a shared layer is followed once for each of its uses,
-always by the same layers. Everything else stays as it is.
+always by the same layers. Classes that have a stand-in give way to it, inside wrappers such as TimeDistributed too.
+Everything else stays as it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from search.models.architecture import Architecture
 from search.models.archive import INPUT, Config, is_model, layer_path, ports, references
 from search.techniques.parts import Part, Slot
 
-STAND_IN = "regsearch>"
-"""What the registered name of a class that stands in for Keras' own begins with."""
+PACKAGE = "regsearch"
+"""The package under which Keras knows classes that stand in for its own, each by the path of that one."""
 
 
-def rewritten(config: Config, architecture: Architecture, stand_ins: Collection[str]) -> Config:
+def rewritten(
+    config: Config, architecture: Architecture, stand_ins: Collection[str], general: Collection[str]
+) -> Config:
     """The configuration of a model with the parts of an architecture.
 
     Args:
         config: The model's, as in its file; it stays as it is.
         architecture: What `regularize` or `open_slots` made of the file's layers; a slot is off.
-        stand_ins: Paths of the classes that another one is to stand in for, registered as `STAND_IN` and path.
+        stand_ins: Paths of the classes that another one is to stand in for, in layers that techniques add.
+        general: The same for the user's own layers.
     """
     copy = json.loads(json.dumps(config))
-    _rewrite_model(copy, "", architecture, stand_ins)
+    _rewrite_model(copy, "", architecture, stand_ins, general)
     if architecture.entering:
         _enter(copy["config"], [_serialized(part, stand_ins) for part in architecture.entering])
     return copy  # type: ignore[no-any-return]  # what JSON holds has no type
 
 
-def _rewrite_model(model: Config, scope: str, architecture: Architecture, stand_ins: Collection[str]) -> None:
+def class_paths(node: Any) -> Iterator[str]:
+    """The paths of the Keras objects that a layer is made of: its own, and of what it wraps or holds."""
+    if isinstance(node, Part):
+        yield node.path
+        yield from class_paths(dict(node.arguments))
+    elif isinstance(node, dict):
+        if _is_object(node):
+            yield layer_path(node)
+        for each in node.values():
+            yield from class_paths(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from class_paths(each)
+
+
+def _rewrite_model(
+    model: Config, scope: str, architecture: Architecture, stand_ins: Collection[str], general: Collection[str]
+) -> None:
     model.pop("compile_config", None)  # of its loss and optimizer nothing is used
     parts = {part.name: part for part in architecture.layers}
     for entry in list(model["config"]["layers"]):
         name = entry["config"]["name"]
         if is_model(entry):
-            _rewrite_model(entry, f"{scope}{name}/", architecture, stand_ins)
+            _rewrite_model(entry, f"{scope}{name}/", architecture, stand_ins, general)
         elif layer_path(entry) != INPUT:
             part = parts[scope + name]
-            entry |= _serialized(part.with_arguments(name=name), stand_ins, registered=entry.get("registered_name"))
+            entry |= _serialized(part.with_arguments(name=name), general, registered=entry.get("registered_name"))
             added = architecture.following.get(part.name, ())
             _follow(model["config"], name, [_serialized(each, stand_ins) for each in added])
 
@@ -56,14 +77,27 @@ def _serialized(part: Part, stand_ins: Collection[str], registered: str | None =
         "module": f"keras.{module}",
         "class_name": class_name,
         "config": {name: _plain(value, stand_ins) for name, value in part.arguments.items()},
-        "registered_name": STAND_IN + part.path if part.path in stand_ins else registered,
+        "registered_name": f"{PACKAGE}>{part.path}" if part.path in stand_ins else registered,
     }
 
 
 def _plain(value: Any, stand_ins: Collection[str]) -> Any:
+    """An argument as JSON: what a wrapper holds is there already, but for its stand-in."""
     if isinstance(value, Part):
         return _serialized(value, stand_ins)
+    if isinstance(value, dict):
+        plain = {key: _plain(each, stand_ins) for key, each in value.items()}
+        if _is_object(value) and layer_path(value) in stand_ins:
+            plain["registered_name"] = f"{PACKAGE}>{layer_path(value)}"
+        return plain
+    if isinstance(value, list):
+        return [_plain(each, stand_ins) for each in value]
     return value.off if isinstance(value, Slot) else value
+
+
+def _is_object(node: Config) -> bool:
+    """Whether it is what Keras writes for an object of one of its classes."""
+    return isinstance(node.get("module"), str) and isinstance(node.get("class_name"), str)
 
 
 def _follow(model: Config, name: str, added: list[Config]) -> None:

@@ -12,3 +12,11 @@ def traced_classes() -> Mapping[str, type]:
     from search.techniques import TECHNIQUES  # which imports this module's package
 
     return {path: known for technique in TECHNIQUES.values() for path, known in technique.stand_ins().items()}
+
+
+@functools.cache
+def general_paths() -> frozenset[str]:
+    """Those paths whose classes may stand in for the user's own layers too; see `Technique.general`."""
+    from search.techniques import TECHNIQUES
+
+    return frozenset(path for technique in TECHNIQUES.values() if technique.general for path in technique.stand_ins())

@@ -88,10 +88,11 @@ def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
 
 def test_another_model_in_the_place_of_the_study_s_is_not_exported(model, keras, tmp_path):
     search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, directory=tmp_path)
-    keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")]).save(tmp_path / "model.keras")
-    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
-        with pytest.raises(UsageError, match=r"tune \[model\]: expected the model that the study was run with"):
-            train_best(storage, "tune")
+    layers = [keras.layers.Dense(9, "relu"), keras.layers.Dense(1, "sigmoid")]
+    keras.Sequential([keras.Input((4,)), *layers]).save(tmp_path / "model.keras")
+    refusal = pytest.raises(UsageError, match=r"tune \[model\]: expected the model that the study was run with")
+    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage, refusal:
+        train_best(storage, "tune")
 
 
 def test_ranges_that_suit_the_layers_are_the_default(model):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,7 +55,8 @@ class TrainingStep:
     """The training steps of one model.
 
     The regularizers of its weights are taken out of the model: their penalties are computed here, at the weights
-    themselves, wherever techniques have moved the weights that the loss is computed at.
+    themselves, wherever techniques have moved the weights that the loss is computed at. Penalties that layers have on
+    their activations become means over the rows that count.
 
     Args:
         model: The model, which returns predictions, or a list of these and what the head of `plain` predicts.
@@ -76,6 +77,7 @@ class TrainingStep:
         self._penalties = [variable.regularizer for variable in self._variables]
         for variable in self._variables:
             variable.regularizer = None
+        _penalize_counting_rows(model)
         self._on_batches = [known for known in acting.values() if isinstance(known, BatchTechnique)]
         self._on_weights = [known for known in acting.values() if isinstance(known, WeightTechnique)]
         # Techniques that mix labels need a loss that takes probabilities; without them class indices are cheaper.
@@ -199,6 +201,35 @@ class TrainingStep:
         for average, variable in zip(self._averages, self._variables, strict=True):
             weight = variable.value
             average.assign(tf.where(restarts, weight, momentum * average + (1 - momentum) * weight))
+
+
+def _penalize_counting_rows(model: keras.Model) -> None:
+    """Let layers with a penalty on their activations leave out rows that only fill the batch up.
+
+    Keras divides what a regularizer returns by the size of the batch, filler rows included. Penalties other than these,
+    which are sums over elements, stay as they are.
+    """
+    import keras
+
+    sums = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
+    for layer in model._flatten_layers():  # `layers` does not reach into wrappers
+        if isinstance(layer.activity_regularizer, sums):
+            layer.activity_regularizer = _of_counting_rows(layer.activity_regularizer)
+
+
+def _of_counting_rows(penalty: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The penalty of the rows that count, scaled so that division by the size of the batch gives their mean."""
+    import tensorflow as tf
+
+    def penalize(activations: tf.Tensor) -> tf.Tensor:
+        rows = noise.current_rows()
+        if rows is None:
+            return penalty(activations)
+        counts = tf.reshape(rows > 0, (-1, *[1] * (activations.shape.rank - 1)))
+        counting = penalty(tf.where(counts, activations, tf.zeros((), activations.dtype)))
+        return counting / tf.cast(tf.reduce_mean(rows), counting.dtype)
+
+    return penalize
 
 
 def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:

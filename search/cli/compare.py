@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from search.reporting.summaries import Best, Techniques
 
 _MOST_ROWS = 30
+_MOST_NAMES = 8
 
 
 @click.command(epilog="Example: regsearch compare moons moons_grid")
@@ -41,16 +42,17 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
 
 def _print_techniques(found: Techniques) -> None:
     metric = found.study.metric
+    most = max((len(row.techniques) for row in found.rows), default=0)
     print_table(
         ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"],
         [
             [
-                row.label,
+                f"all {len(row.techniques)}" if len(row.techniques) == most > _MOST_NAMES else row.label,
                 row.n_trials,
                 row.best and row.best.score,
                 row.mean_score,
                 row.gain,
-                settings(row.best.configuration) if row.best else None,
+                settings(row.best.configuration) if row.best and len(row.techniques) <= _MOST_NAMES else None,
             ]
             for row in found.rows[:_MOST_ROWS]
         ],

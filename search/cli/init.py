@@ -45,12 +45,11 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: b
     write_export(text, output)
     click.echo(f"Wrote {output}. Next:")
     shown, name = shlex.quote(str(output)), _name_in(text)
-    exported = "--format keras -o regularized.keras" if model.endswith(".keras") else "--format python -o model.py"
     for command, purpose in (
         (f"regsearch run {shown}", "search"),
-        (f"regsearch export {name} {exported}", "the best model"),
+        (f"regsearch export {name} --format keras -o regularized.keras", "the best model, trained"),
     ):
-        click.echo(f"  {command:<60} {purpose}")
+        click.echo(f"  {command:<64} {purpose}")
 
 
 def _name_in(study: str) -> str:

@@ -27,7 +27,7 @@ from search.models.checks import check_patterns
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
 from search.models.inputs import Rotation, Scaling, with_inputs
-from search.models.names import ACTIVATIONS, OPTIMIZERS
+from search.models.names import ACTIVATIONS, OPTIMIZERS, SCALING_LAYERS
 from search.models.reading import read_saved
 from search.models.rendering import render_source
 from search.models.saved import SavedModel
@@ -38,6 +38,7 @@ __all__ = [
     "ACTIVATIONS",
     "FAMILIES",
     "OPTIMIZERS",
+    "SCALING_LAYERS",
     "Architecture",
     "Family",
     "Head",

@@ -49,9 +49,14 @@ class Architecture:
     saved: SavedModel | None = None
 
     @property
+    def outputs(self) -> frozenset[str]:
+        """Names of the layers that predict: one in a model of a family, perhaps several in the user's."""
+        return frozenset((self.layers[-1].name,) if self.saved is None else self.saved.outputs)
+
+    @property
     def output(self) -> Part:
-        """The layer that predicts."""
-        return self.layers[-1] if self.saved is None else next(x for x in self.layers if x.name == self.saved.output)
+        """The last layer that predicts."""
+        return next(layer for layer in reversed(self.layers) if layer.name in self.outputs)
 
     @property
     def chain(self) -> tuple[Part, ...]:
@@ -60,15 +65,17 @@ class Architecture:
         return (*self.entering, *behind)
 
     def at_precision(self, precision: str) -> Architecture:
-        """The same model computing in `float32` or `mixed_bfloat16`, where the output layer stays in float32.
+        """The same model computing in `float32` or `mixed_bfloat16`, where output layers and all behind are in float32.
 
         Source: Keras' guide to mixed precision, for the output layer.
         """
         if precision == "float32":
             return self
-        last = self.layers.index(self.output)
+        n_mixed = next((place for place, x in enumerate(self.layers) if x.name in self.outputs), 0)
         mixed = (
-            x.with_arguments(dtype=precision if place < last else "float32") for place, x in enumerate(self.layers)
+            # An operation has no precision of its own: it computes in that of what it takes.
+            x.with_arguments(dtype=precision if place < n_mixed else "float32") if x.path.startswith("layers.") else x
+            for place, x in enumerate(self.layers)
         )
         head = self.auxiliary
         if head is not None:

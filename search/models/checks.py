@@ -97,7 +97,7 @@ def _unreachable(
         known = ", ".join(layers)
         return f'expected a pattern that matches one of {known}, received "{pattern_of(name)}"', remedy
     received = "a model that has none" if name == technique.name else f'"{pattern_of(name)}"'
-    if any(technique.fits(model.output) for model in architectures):
+    if any(technique.fits(x) for model in architectures for x in model.layers if x.name in model.outputs):
         return f"expected a hidden layer for {technique.name}, received {received}", "Leave it out."
     return f"expected a layer that {technique.name} can be used on, received {received}", "Leave it out."
 

@@ -91,4 +91,5 @@ def with_inputs(model: keras.Model, steps: Sequence[Scaling | Rotation], shape: 
             passed = layer(passed)
     whole = keras.Model(rows, model(passed), name=f"{model.name}_with_inputs")
     whole.compile_from_config(model.get_compile_config())
+    whole.optimizer.build(whole.trainable_variables)
     return whole

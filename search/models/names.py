@@ -15,6 +15,9 @@ _ACTIVATIONS = (
 ACTIVATIONS = tuple(_ACTIVATIONS.split())
 """Activations of hidden layers: all of `keras.activations` that keep the number of units and need no argument."""
 
+SCALING_LAYERS = frozenset({"layers.Normalization", "layers.Rescaling", "layers.BatchNormalization"})
+"""Layers with which a model that takes rows as they are begins."""
+
 OPTIMIZERS: Mapping[str, str] = {
     "adadelta": "Adadelta",
     "adafactor": "Adafactor",

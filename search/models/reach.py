@@ -1,6 +1,6 @@
 """Which layers a technique's name reaches.
 
-A technique's own name (`l2`) is shared by every hidden layer that it fits, and by the output layer only if
+A technique's own name (`l2`) is shared by every hidden layer that it fits, and by output layers only if
 there is no hidden one. `PATTERN.l2` gives the layers whose name matches (`dense_1`, `output`, `dense_*`) a value of
 their own instead. A pattern that the space holds and the configuration does not is off on its layers: the
 shared value does not flow back into them.
@@ -25,8 +25,7 @@ def governing_names(architecture: Architecture, technique: LayerTechnique, names
         names: The names that there are, of this and of other techniques.
     """
     reachable = candidates(architecture, technique)
-    output = architecture.output.name
-    hidden = {layer.name for layer in reachable if layer.name != output}
+    hidden = {layer.name for layer in reachable} - architecture.outputs
     governing = {}
     for layer in reachable:
         own = [name for name in names_of(technique, names) if "." in name and matches(name, layer)]
@@ -39,8 +38,8 @@ def governing_names(architecture: Architecture, technique: LayerTechnique, names
 
 def candidates(architecture: Architecture, technique: LayerTechnique) -> list[Part]:
     """The layers on which a technique can be used."""
-    output = architecture.output.name
-    return [x for x in architecture.layers if technique.fits(x) and (technique.on_output or x.name != output)]
+    outputs = architecture.outputs
+    return [x for x in architecture.layers if technique.fits(x) and (technique.on_output or x.name not in outputs)]
 
 
 def matches(name: str, layer: Part) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +40,7 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
     problem = _unknown_code(config, place) or _wrong_ends(config, place) or _shared_between_models(config, place)
     if problem is not None:
         raise StudyFileError(problem)
-    predicting = _predicting(config)
+    outcome = _outcome(config)
     return SavedModel(
         archive=archive,
         sha256=_fingerprint(config, archive, keeps_weights=keeps_weights),
@@ -46,11 +48,40 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         name=config["config"]["name"],
         input_shape=tuple((_batch_shape(config) or [])[1:]),
         layers=tuple(_part(entry, scope) for entry, scope in _leaves(config)),
-        output=predicting.path,
-        units=predicting.units,
-        activation=predicting.activation,
+        outputs=outcome.predicting,
+        units=outcome.units,
+        activation=outcome.activation,
         training=_compiled(config),
+        left_out=tuple(_left_out(config)),
     )
+
+
+def _left_out(config: Config) -> Iterator[str]:
+    """What a compiled model has that a study does not take over."""
+    compiled = config.get("compile_config") or {}
+    optimizer = compiled.get("optimizer")
+    if isinstance(optimizer, dict):
+        if optimizer["class_name"].lower() not in OPTIMIZERS:
+            yield f"the optimizer {optimizer['class_name']}"
+        for name in ("momentum", "nesterov", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"):
+            if optimizer["config"].get(name):
+                yield f"{name} = {optimizer['config'][name]}"
+        if isinstance(optimizer["config"].get("learning_rate"), dict):
+            yield "a schedule of the learning rate"
+    loss = compiled.get("loss")
+    named = loss["config"].get("name") if isinstance(loss, dict) and isinstance(loss.get("config"), dict) else loss
+    if isinstance(named, str) and named not in _LOSSES:
+        yield f"the loss {named}"
+
+
+_LOSSES = (
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "mean_squared_error",
+    "mse",
+)
+"""What studies train with, by the names that Keras knows."""
 
 
 def _compiled(config: Config) -> dict[str, Any]:
@@ -182,73 +213,175 @@ def _argument(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Predicting:
-    """The layer that predicts, and what comes out of the model."""
+class _Outcome:
+    """What comes out of a layer.
 
-    path: str
+    Args:
+        predicting: Paths of the layers that made it: those with weights behind which there are none.
+        units: Its size along the last axis; None when layers do not tell.
+        activation: What was applied last.
+    """
+
+    predicting: tuple[str, ...]
     units: int | None
     activation: str
 
 
-_PASSED = (
-    "Activation",
-    "Dropout",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "Sigmoid",
-    "Softmax",
-)
-"""Layers behind the one that predicts: they have no weights, and keep the number of units."""
+def _outcome(config: Config) -> _Outcome:
+    """What comes out of the whole model."""
+    rows = _Outcome((), (_batch_shape(config) or [None])[-1], "linear")
+    return _outcome_of_model(config, "", lambda: rows)
 
 
-def _predicting(model: Config, scope: str = "") -> _Predicting:
-    entry, activation = _last(model["config"]), "linear"
-    while True:
+def _outcome_of_model(model: Config, scope: str, entering: Callable[[], _Outcome], output: int = 0) -> _Outcome:
+    """What comes out of a model, perhaps a nested one, at one of its outputs.
+
+    Args:
+        model: The model.
+        scope: Names of the models around its layers, each followed by a slash.
+        entering: What its inputs take: asked for only when no layer with weights stands before.
+        output: Number of the output.
+    """
+
+    @functools.cache  # operations often take one thing many times
+    def outcome(name: str, use: int, output: int) -> _Outcome:
+        entry = _entry(model["config"], name)
+        path = scope + name
+        if layer_path(entry) == INPUT:
+            return entering()
+
+        def before() -> list[_Outcome]:
+            taken = _taken(model["config"], entry, use)
+            return [entering()] if taken is None else [outcome(*port) for port in taken]
+
         if is_model(entry):
-            inner = _predicting(entry, f"{scope}{entry['config']['name']}/")
-            return inner if activation == "linear" else _Predicting(inner.path, inner.units, activation)
-        config = entry["config"]
-        if activation == "linear":
-            activation = _activation(entry)
-        before = _before(model["config"], entry) if entry["class_name"] in _PASSED else None
-        if before is None:
-            return _Predicting(scope + config["name"], config.get("units", config.get("filters")), activation)
-        entry = before
+            return _outcome_of_model(entry, f"{path}/", lambda: _together(before()), output)
+        if _is_weightless(entry):
+            return _passed_on(entry, before())
+        units = entry["config"].get("units", entry["config"].get("filters"))
+        return _Outcome((path,), units, _activation(entry))
+
+    return outcome(*_given(model["config"])[output])
 
 
-def _last(model: Config) -> Config:
+def _given(model: Config) -> list[tuple[str, int, int]]:
+    """`(layer, use, output)` of all that comes out of a model, uses counted from zero."""
+    if "output_layers" not in model:
+        return [(model["layers"][-1]["config"]["name"], 0, 0)]
+    # Keras counts the uses of a nested Functional model from one here, though from zero where a layer takes from it.
+    first = {x["config"]["name"]: int("output_layers" in x["config"]) for x in model["layers"]}
+    return [(name, use - first[name], output) for name, use, output in ports(model["output_layers"])]
+
+
+def _taken(model: Config, entry: Config, use: int) -> list[list[Any]] | None:
+    """`[layer, use, output]` of all that one use of a layer takes; None where it is what enters the model."""
     if "output_layers" in model:
-        return _entry(model, next(ports(model["output_layers"]))[0])
-    return model["layers"][-1]  # type: ignore[no-any-return]
+        return list(references(entry["inbound_nodes"][use]))
+    place = model["layers"].index(entry)
+    return [[model["layers"][place - 1]["config"]["name"], 0, 0]] if place else None
+
+
+def _together(outcomes: Sequence[_Outcome]) -> _Outcome:
+    """What several have in common: unequal sizes may be stretched, unequal activations are none."""
+    units = {outcome.units for outcome in outcomes}
+    activations = {outcome.activation for outcome in outcomes}
+    return _Outcome(
+        tuple(dict.fromkeys(path for outcome in outcomes for path in outcome.predicting)),
+        units.pop() if len(units) == 1 else None,
+        activations.pop() if len(activations) == 1 else "linear",
+    )
+
+
+def _is_weightless(entry: Config) -> bool:
+    return layer_path(entry).removeprefix("layers.") in _KEEPING | _CHANGING or _is_operation(entry)
+
+
+def _is_operation(entry: Config) -> bool:
+    """Whether it is what Keras makes of `x * 2`, or of a function of `keras.ops`."""
+    return str(entry["module"]).startswith(("keras.ops", "keras.src.ops"))
+
+
+_KEEPING_NAMES = (
+    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AlphaDropout Average AveragePooling1D "
+    "AveragePooling2D AveragePooling3D Cropping1D Cropping2D Cropping3D Dropout Flatten GaussianDropout GaussianNoise "
+    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
+    "GlobalMaxPooling3D Identity Masking MaxPooling1D MaxPooling2D MaxPooling3D Permute RepeatVector Reshape "
+    "SpatialDropout1D SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D UpSampling3D"
+)
+_KEEPING = frozenset(_KEEPING_NAMES.split())
+"""Layers without weights that make probabilities of probabilities."""
+
+_CHANGING_NAMES = (
+    "Add Concatenate Dot ELU LeakyReLU Maximum Minimum Multiply Normalization ReLU Rescaling Softmax Subtract "
+    "UnitNormalization ZeroPadding1D ZeroPadding2D ZeroPadding3D"
+)
+_CHANGING = frozenset(_CHANGING_NAMES.split())
+"""Other layers without weights, or whose weights are not trained."""
+
+_ELEMENTWISE_NAMES = (
+    "Absolute Add Cast Clip Divide Equal Exp Expm1 Greater GreaterEqual Less LessEqual Log Log1p Maximum Minimum "
+    "Multiply Negative Power Reciprocal Sqrt Square Subtract TrueDivide Where"
+)
+_ELEMENTWISE = frozenset(_ELEMENTWISE_NAMES.split())
+"""Operations on each number alone; activations are others."""
+
+_ACTIVATION_OF_CLASS = {name.replace("_", ""): name for name in ACTIVATIONS}
+
+
+def _passed_on(entry: Config, before: Sequence[_Outcome]) -> _Outcome:
+    """What a layer without weights makes of what it takes."""
+    together = _together(before)
+    activation = _activation(entry)
+    if activation == "linear" and layer_path(entry).removeprefix("layers.") in _KEEPING:
+        activation = together.activation
+    return _Outcome(together.predicting, _units(entry, before), activation)
 
 
 def _activation(entry: Config) -> str:
     """What a layer does last: the name of an activation, or of another thing that stands in its place."""
-    if entry["class_name"] in ("Softmax", "Sigmoid"):
-        return str(entry["class_name"]).lower()
+    named = _ACTIVATION_OF_CLASS.get(entry["class_name"].lower())
+    if named is not None:
+        return named
     given = entry["config"].get("activation") or "linear"
     return str(given if isinstance(given, str) else given.get("config", given))
 
 
-def _before(model: Config, entry: Config) -> Config | None:
-    """The only layer that a layer takes from; None when there are several, or it is the input."""
-    if "output_layers" in model:
-        names = {name for name, *_ in references(entry["inbound_nodes"])}
-        before = [_entry(model, name) for name in names]
-    else:
-        place = model["layers"].index(entry)
-        before = model["layers"][max(place - 1, 0) : place]
-    return before[0] if len(before) == 1 and layer_path(before[0]) != INPUT else None
+def _units(entry: Config, before: Sequence[_Outcome]) -> int | None:
+    """The size along the last axis behind a layer without weights."""
+    known = [outcome.units for outcome in before if outcome.units is not None]
+    match layer_path(entry):
+        case "layers.Reshape":
+            shape = entry["config"]["target_shape"]
+            return shape[0] if len(shape) == 1 and shape[0] > 0 else None
+        case "layers.Flatten":
+            shape = (entry.get("build_config") or {}).get("input_shape") or [None, None]
+            return None if None in shape[1:] else math.prod(shape[1:])
+        case "layers.Concatenate":
+            return sum(known) if entry["config"]["axis"] == -1 and len(known) == len(before) else None
+        case "layers.Dot" | "layers.Permute":
+            return None
+    return None if _is_operation(entry) and not _keeps_shape(entry) else _together(before).units
+
+
+def _keeps_shape(operation: Config) -> bool:
+    """Whether an operation is on each number alone, and takes numbers beside what layers give, not arrays of them."""
+    name = operation["class_name"]
+    if name not in _ELEMENTWISE and name.lower() not in _ACTIVATION_OF_CLASS:
+        return False
+    return not any('"__numpy__"' in json.dumps(node) for node in operation["inbound_nodes"])
 
 
 def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool) -> str:
     """Equal for a model that is saved twice: dates do not count, nor the numbers that Keras gives its objects.
 
+    Nor do the names of inputs and of the model, which differ when a function that names all else is called twice.
+
     Weights that are drawn anew say nothing of a model: a builder gives others each time.
     """
-    layers = json.loads(json.dumps(config["config"]), object_hook=_without_identity)
+    copy = json.loads(json.dumps(config), object_hook=_without_identity)
+    _number_inputs(copy)
+    layers = {key: value for key, value in copy["config"].items() if key != "name"}
     kept = read_weights(archive) if keeps_weights or any(map(_keeps_own_weights, _leaves(config))) else b""
     content = json.dumps([layers, hashlib.sha256(kept).hexdigest(), keeps_weights])
     return hashlib.sha256(content.encode()).hexdigest()
@@ -256,6 +389,21 @@ def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool) -> str:
 
 def _without_identity(node: Config) -> Config:
     return {key: value for key, value in node.items() if key != "shared_object_id"}
+
+
+def _number_inputs(model: Config) -> None:
+    """Put numbers in the place of inputs' names, which Keras makes of a count when nobody gives them."""
+    ends = model["config"]
+    numbers: dict[str, int] = {}
+    for entry in ends["layers"]:
+        if is_model(entry):
+            _number_inputs(entry)
+        elif layer_path(entry) == INPUT:
+            number = numbers[entry["config"]["name"]] = len(numbers)
+            entry["name"] = entry["config"]["name"] = number
+    taken = references([entry.get("inbound_nodes") for entry in ends["layers"]])
+    for port in [*taken, *(port for key in ("input_layers", "output_layers") for port in ports(ends.get(key, [])))]:
+        port[0] = numbers.get(port[0], port[0])
 
 
 def _keeps_own_weights(leaf: tuple[Config, str]) -> bool:

@@ -21,9 +21,11 @@ class SavedModel:
         name: Name of the Keras model.
         input_shape: Shape of one row, without the batch; None where a size is open.
         layers: Every layer but inputs, in the file's order; a layer inside a nested model is named `MODEL/LAYER`.
-        output: Name of the layer that predicts: the last one with weights, whatever activation follows it.
+        outputs: Names of the layers that predict: those with weights behind which there are none, whatever activations,
+            operations and sums follow them.
         units: How many numbers the model predicts a row; None when its layers do not tell.
         activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+        left_out: What a compiled model's optimizer and loss have that a study does not take over, in words.
         training: Keys of [training] that a compiled model tells: `optimizer` and `learning_rate`, as far as a study can
             say them.
     """
@@ -34,7 +36,8 @@ class SavedModel:
     name: str
     input_shape: tuple[int | None, ...]
     layers: tuple[Part, ...] = field(repr=False)
-    output: str
+    outputs: tuple[str, ...]
     units: int | None
     activation: str
     training: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    left_out: tuple[str, ...] = field(default=(), repr=False)

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState
 from search.selection import Choice, ConstantGuess, best_trial, choose, compare_with_constant
-from search.spec import technique_of
 from search.storage import Storage
 
 StudyState = Literal["running", "draining", "interrupted", "finished", "stopped"]
@@ -244,6 +243,8 @@ def compare_techniques(storage: Storage, name: str) -> Techniques:
     Raises:
         UnknownStudyError: There is no such study.
     """
+    from search.spec import technique_of
+
     study = storage.study(name)
     ended = [trial for trial in storage.trials(study.study_id) if trial.state.is_final]
     choice = choose(ended, study.direction)

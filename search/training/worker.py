@@ -78,6 +78,7 @@ def train_model(plan: TrainingPlan, run: Run) -> keras.Model:
         for path, variable in weights_by_path(model).items():
             variable.assign(outcome.weights[path])
         model.compile(make_optimizer(job.training, job.values, job.names, model), loss=job.plain.loss)
+        model.optimizer.build(model.trainable_variables)  # else Keras warns each time that the saved model is loaded
         return model
 
 

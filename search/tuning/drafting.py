@@ -6,6 +6,7 @@ What is offered, and how wide, are rules of thumb. They are written into the fil
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import glob
 import math
 import os
@@ -17,7 +18,7 @@ from typing import Literal
 
 from search.data import Dataset, encoded_shape, read_data
 from search.errors import DataError, Problem, UsageError
-from search.models import FAMILIES, Architecture, SavedModel, describe_model, read_model
+from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, describe_model, read_model
 from search.spec import (
     DataSection,
     HoldoutValidation,
@@ -78,6 +79,9 @@ def draft_study(draft: Draft) -> str:
         standardize = dataset.standardize and saved is None
         data = data.model_copy(update={"shape": wanted, "standardize": standardize})
         dataset = read_data(data, draft.folder, draft.place("data"), scale_bytes=model.family is not None)
+    if saved is not None and saved.layers and saved.layers[0].path in SCALING_LAYERS and dataset.standardize:
+        data = data.model_copy(update={"standardize": False})
+        dataset = dataclasses.replace(dataset, standardize=False)
     size = _size_of(len(dataset))
     told = {} if saved is None else saved.training
     training = TrainingSection(**{"epochs": size.epochs, "batch_size": size.batch_size, **told})
@@ -140,7 +144,7 @@ class _Facts:
         if not isinstance(known, LayerTechnique):
             return []
         fitting = [layer for layer in self.plain.layers if known.fits(layer)]
-        hidden = [layer for layer in fitting if layer is not self.plain.output]
+        hidden = [layer for layer in fitting if layer.name not in self.plain.outputs]
         return hidden or (fitting if known.on_output else [])
 
     @property
@@ -253,6 +257,10 @@ def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:
     """The shape to give flat rows where the model wants images or sequences; None to leave rows as they are."""
+    if saved is not None and len(shape) > 1:
+        known = tuple(size for size in saved.input_shape if size is not None)
+        fits = len(known) == len(saved.input_shape) and math.prod(known) == math.prod(shape) and known != shape
+        return known if fits else None
     if len(shape) > 1:
         return None
     (n_columns,) = shape

@@ -15,7 +15,7 @@ import numpy as np
 
 from search.data import Dataset, Fold, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
-from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
+from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.records import Configuration, Direction, Run
 from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
 from search.training import TrainingPlan
@@ -177,6 +177,8 @@ def prepare_data(
             *splits.notes,
             *_stop_notes(spec),
             *_penalty_notes(spec),
+            *_path_notes(spec),
+            *_model_notes(spec, saved),
             *_sampler_notes(spec, n_trials),
             *_pruner_notes(spec, splits),
         ),
@@ -320,6 +322,32 @@ def _penalty_notes(spec: StudySpec) -> tuple[str, ...]:
             "both on, neither coefficient tells its own effect.",
         )
     return ()
+
+
+def _path_notes(spec: StudySpec) -> tuple[str, ...]:
+    if "path" in spec.space:
+        return (
+            f"A run along a path trains up to {spec.training.epochs} epochs at each of its stages: part of what it "
+            "gains over the baseline may be longer training. `regsearch compare` with a study of more epochs tells.",
+        )
+    return ()
+
+
+def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
+    if saved is None:
+        return ()
+    notes = []
+    if spec.data.standardize and saved.layers and saved.layers[0].path in SCALING_LAYERS:
+        notes.append(
+            f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "
+            "data.standardize = false is what you want."
+        )
+    if saved.left_out:
+        notes.append(
+            f"The model was compiled with {', '.join(saved.left_out)}, which a study does not take over: it trains "
+            f"with {spec.training.optimizer} as Keras has it and the loss of the task."
+        )
+    return tuple(notes)
 
 
 def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ same search, and with a `directory` the same study to go on with, to browse and 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import multiprocessing
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +27,7 @@ from search.selection import choose
 from search.storage import open_storage
 from search.tuning.coordinator import Launch, run_study
 from search.tuning.drafting import Draft, draft_study
+from search.tuning.entry import find_same_study
 from search.tuning.final import KerasModel, train_final
 from search.tuning.preparation import prepare_study
 
@@ -80,28 +83,69 @@ def tune(
         n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
             to stand under `if __name__ == "__main__":`.
         directory: Where study file, model, data and database are kept; calling again goes on with the study, and
-            `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Default: nothing is kept.
+            `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Where the script builds the model
+            anew, its layers need names of their own: Keras numbers the others on. Default: nothing is kept.
 
     Raises:
         StudyFileError: The space, a setting or the model cannot be used.
         DataError: The data cannot be used.
         StudyFailedError: Every trial failed.
     """
-    with _folder(directory) as folder, _generators_kept():
-        _save(model, folder / _MODEL)
-        features, target = to_arrays(x, y)
-        np.savez(folder / _DATA, x=features, y=_classes(target, folder / _MODEL))
-        draft = Draft(folder, str(folder / _MODEL), folder / _DATA, name=name, prefix="")
-        (folder / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
-        prepared = prepare_study(str(folder / _STUDY), ["split.test=0", *settings, f"study.n_trials={n_trials}"])
-        with open_storage(f"sqlite:///{folder / _DATABASE}", create=True) as storage:
-            study = run_study(prepared, storage, Launch(n_jobs))
-            trials = tuple(storage.trials(study.study_id))
+    _check(settings, space, n_jobs)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_folder(directory))
+        stack.enter_context(_generators_kept())
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
+            fresh = Path(made)
+            _save(model, fresh / _MODEL)
+            features, target = to_arrays(x, y)
+            np.savez(fresh / _DATA, x=features, y=_classes(target, fresh / _MODEL))
+            draft = Draft(fresh, str(fresh / _MODEL), fresh / _DATA, name=name, prefix="")
+            (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
+            overrides = ["split.test=0", *settings, f"study.n_trials={n_trials}"]
+            prepared = prepare_study(str(fresh / _STUDY), overrides)
+            prepared = dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})
+            storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
+            find_same_study(prepared, storage)  # before files take the place of those that another study needs
+            for file in (_MODEL, _DATA, _STUDY):
+                (fresh / file).replace(folder / file)
+        study = run_study(prepared, storage, Launch(n_jobs))
+        trials = tuple(storage.trials(study.study_id))
         choice = choose(trials, study.direction)
         if choice.best is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
         configuration = choice.best.configuration
         return Tuned(study, trials, choice.baseline, choice.best, configuration, train_final(prepared, configuration))
+
+
+def _check(settings: Any, space: Any, n_jobs: int) -> None:
+    """Refuse arguments of another kind before anything is written."""
+    if isinstance(settings, str):
+        raise UsageError(
+            Problem("settings", f'expected a list of settings, received "{settings}"', "Put it in a list.")
+        )
+    if space is not None and not isinstance(space, Mapping):
+        remedy = 'Write {"l2": {"low": 1e-6, "high": 1e-1, "log": True}}.'
+        raise UsageError(Problem("space", f"expected a dict, received {type(space).__name__}", remedy))
+    if n_jobs < 0:
+        raise UsageError(Problem("n_jobs", f"expected 0 or more, received {n_jobs}"))
+    if n_jobs and multiprocessing.parent_process() is not None:
+        message = "expected a call that importing the script does not make, received one from a worker that imports it"
+        raise UsageError(Problem("n_jobs", message, 'Put the call under `if __name__ == "__main__":`.'))
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Values of a space as a study file can hold them: NumPy's numbers and arrays become Python's."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each, name) for key, each in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each, name) for each in value]
+    if isinstance(value, bool | int | float | str):
+        return value
+    remedy = 'Write {"low": 1e-6, "high": 1e-1, "log": True} or {"choices": [...]}.'
+    raise UsageError(Problem(f'space["{name}"]', f"expected values, received {value!r}", remedy))
 
 
 @contextlib.contextmanager
@@ -156,5 +200,5 @@ def _with_space(study: str, space: Mapping[str, Any] | None) -> str:
     import tomlkit
 
     document = tomlkit.parse(study)
-    document["space"] = dict(space)
+    document["space"] = {name: _plain(values, name) for name, values in space.items()}
     return tomlkit.dumps(document)

@@ -24,7 +24,7 @@ def test_study_is_written_and_the_next_commands_are_named(folder, command):
     assert first == "Wrote my moons.toml. Next:"
     assert [line.split("  ")[1].strip() for line in following] == [
         "regsearch run 'my moons.toml'",
-        "regsearch export my_moons --format python -o model.py",
+        "regsearch export my_moons --format keras -o regularized.keras",
     ]
     checked = command("check", "my moons.toml", cwd=folder)
     assert checked.code == 0, checked.err

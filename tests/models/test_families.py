@@ -35,6 +35,7 @@ def test_output_suits_the_task(family, task, n_outputs, units, activation, loss)
     architecture = describe_model(ModelSection(family=family), (8, 8), n_outputs, task)
     assert architecture.output == Part("layers.Dense", {"units": units, "activation": activation, "name": "output"})
     assert architecture.layers[-1] is architecture.output
+    assert architecture.outputs == {"output"}
     assert architecture.loss == loss
 
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from search.models import describe_model, open_slots, regularize
+from search.models import build_model, describe_model, open_slots, read_saved, regularize
 from search.spec import ModelSection
 from search.techniques import Part, Slot
 
@@ -116,3 +116,57 @@ def test_names_of_added_layers_do_not_depend_on_what_else_is_on():
     opened = {layer.name for layer in open_slots(plain, names).chain}
     for configuration in ({"dropout": 0.5}, {"dense_1.dropout": 0.5}, {"batch_norm": 0.9, "dropout": 0.1}):
         assert {layer.name for layer in regularize(plain, configuration, names).chain} <= opened
+
+
+def two_heads(keras, archive_of, *, hidden):
+    """A user's model whose prediction is the sum of two layers, on a hidden layer or on the rows themselves."""
+    rows = keras.Input((4,))
+    trunk = keras.layers.Dense(5, name="hidden")(rows) if hidden else rows
+    heads = [keras.layers.Dense(1, name=name)(trunk) for name in ("left", "right")]
+    scores = keras.layers.Rescaling(10.0, name="scaled")(keras.layers.Add(name="sum")(heads))
+    saved = read_saved(archive_of(keras.Model(rows, scores)), "x")
+    return describe_model(ModelSection(keras="own.keras"), (4,), 1, "regression", saved)
+
+
+def test_shared_values_stay_away_from_all_layers_that_predict(keras, archive_of):
+    plain = two_heads(keras, archive_of, hidden=True)
+    assert plain.outputs == {"left", "right"}
+    regularized = regularize(plain, {"l2": 0.1, "dropout": 0.5, "batch_norm": 0.9}, ())
+    penalized = [layer.name for layer in regularized.layers if layer.arguments.get("kernel_regularizer")]
+    assert penalized == ["hidden"]
+    assert {name: len(parts) for name, parts in regularized.following.items()} == {"hidden": 2}
+
+
+def test_shared_penalty_goes_to_all_layers_that_predict_when_there_are_no_others(keras, archive_of):
+    regularized = regularize(two_heads(keras, archive_of, hidden=False), {"l2": 0.1, "dropout": 0.5}, ())
+    penalized = [layer.name for layer in regularized.layers if layer.arguments.get("kernel_regularizer")]
+    assert sorted(penalized) == ["left", "right"]
+    assert regularized.following == {}
+
+
+def test_pattern_reaches_one_of_the_layers_that_predict(keras, archive_of):
+    regularized = regularize(two_heads(keras, archive_of, hidden=True), {"left.l2": 0.1}, ())
+    penalized = [layer.name for layer in regularized.layers if layer.arguments.get("kernel_regularizer")]
+    assert penalized == ["left"]
+
+
+def test_layers_that_predict_and_all_behind_are_in_float32(keras, archive_of):
+    mixed = two_heads(keras, archive_of, hidden=True).at_precision("mixed_bfloat16")
+    assert {layer.name: layer.arguments["dtype"] for layer in mixed.layers} == {
+        "hidden": "mixed_bfloat16",
+        "left": "float32",
+        "right": "float32",
+        "sum": "float32",
+        "scaled": "float32",
+    }
+
+
+def test_mixed_precision_leaves_operations_to_what_they_take(keras, archive_of):
+    rows = keras.Input((4,))
+    hidden = keras.layers.Dense(5, name="hidden")(rows)
+    scores = keras.layers.Dense(1, name="out")(hidden * 2.0)
+    saved = read_saved(archive_of(keras.Model(rows, scores)), "x")
+    plain = describe_model(ModelSection(keras="own.keras"), (4,), 1, "regression", saved)
+    rebuilt = build_model(plain.at_precision("mixed_bfloat16"))
+    assert rebuilt.get_layer("hidden").compute_dtype == "bfloat16"
+    assert rebuilt.outputs[0].dtype == "float32"

@@ -18,8 +18,10 @@ from search.models import (
     regularize,
     weights_by_path,
 )
+from search.models.rebuilding import replaced_classes
 from search.spec import ModelSection, TrainingSection
 from search.techniques.noise import noise_step, step_key
+from search.techniques.traced import traced_classes
 
 NETS = ("sequential", "branches", "shared", "nested", "recurrent")
 EVERYTHING = {
@@ -198,6 +200,53 @@ def test_users_own_dropout_repeats_itself_in_a_compiled_program(own_model, descr
     once, again, other = (step(tf.constant(seed, tf.uint32)).numpy() for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any()
+
+
+def test_users_own_image_layers_stay_those_of_keras(keras, described):
+    """A technique's stand-ins know its own arguments alone: another filling or range would be trained without."""
+    layers = keras.layers
+    turn = layers.RandomRotation((-0.1, 0.3), fill_mode="reflect", interpolation="nearest", name="turn")
+    shift = layers.RandomTranslation((-0.2, 0.0), 0.1, name="shifted")
+    own = [turn, shift, layers.RandomZoom(0.2, name="zoomed"), layers.RandomFlip("vertical", name="mirrored")]
+    own.append(layers.RandomContrast(0.3, value_range=(0, 1), name="paler"))
+    last = [layers.Dropout(0.5, name="drop"), layers.Flatten(), layers.Dense(3, activation="softmax", name="out")]
+    architecture = described(keras.Sequential([keras.Input((6, 6, 1)), *own, *last]))
+    model = build_model(regularize(architecture, {"rotation": 0.2}, ()), traced=True)
+    for layer in own:
+        theirs = model.get_layer(layer.name)
+        assert type(theirs) is type(layer)
+        assert json.dumps(theirs.get_config()) == json.dumps(layer.get_config())
+    assert type(model.get_layer("rotation")) is traced_classes()["layers.RandomRotation"]
+    assert type(model.get_layer("drop")) is traced_classes()["layers.Dropout"]
+    assert replaced_classes(architecture) == {"layers.Dropout"}
+
+
+def test_stand_ins_reach_into_wrappers(keras, described):
+    layers = keras.layers
+    inner = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4), layers.GaussianNoise(0.1, name="noise")], name="inner"
+    )
+    wrapping = [
+        layers.TimeDistributed(layers.BatchNormalization(axis=-1, name="norm"), name="norms"),
+        layers.TimeDistributed(inner, name="inners"),
+        layers.Bidirectional(layers.LSTM(4, recurrent_dropout=0.3, name="lstm"), name="both_ways"),
+        layers.Dense(3, activation="softmax", name="out"),
+    ]
+    model = keras.Sequential([keras.Input((5, 3)), *wrapping])
+    architecture = described(model)
+    traced, plain = (build_model(architecture, traced=traced) for traced in (True, False))
+    classes = traced_classes()
+    both_ways = traced.get_layer("both_ways")
+    assert type(traced.get_layer("norms").layer) is classes["layers.BatchNormalization"]
+    assert type(traced.get_layer("inners").layer.get_layer("noise")) is classes["layers.GaussianNoise"]
+    assert {type(both_ways.forward_layer), type(both_ways.backward_layer)} == {classes["layers.LSTM"]}
+    assert both_ways.forward_layer.recurrent_dropout == 0.3
+    assert plain.to_json() == model.to_json()
+    assert replaced_classes(architecture) == {"layers.BatchNormalization", "layers.GaussianNoise", "layers.LSTM"}
+    rows = rows_for(model)
+    np.testing.assert_allclose(traced(rows).numpy(), model(rows).numpy(), atol=1e-6)
+    for one, other in zip(traced.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 LOAD = """

@@ -1,5 +1,6 @@
 """A `.keras` file is read without Keras, and refused in words."""
 
+import functools
 import io
 import json
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import warnings
 import zipfile
 
+import numpy as np
 import pytest
 
 from search.errors import StudyFileError
@@ -50,7 +52,7 @@ def test_file_tells_layers_shapes_and_what_comes_out(own_model, archive_of, net,
     names = [layer.name.rstrip("_0123456789") if "multiply" in layer.name else layer.name for layer in saved.layers]
     assert sorted(names) == sorted(layers)
     assert saved.input_shape == shape
-    assert (saved.output, saved.units, saved.activation) == (output, 3, "softmax")
+    assert (saved.outputs, saved.units, saved.activation) == ((output,), 3, "softmax")
     assert saved.name == f"{net}_net"
 
 
@@ -66,13 +68,131 @@ def test_reading_imports_neither_keras_nor_tensorflow(own_model, archive_of, tmp
     archive_of(own_model("nested"))
     code = (
         "import pathlib, sys; from search.models import read_saved; "
-        "print(read_saved(pathlib.Path(sys.argv[1]).read_bytes(), 'x').output, "
+        "print(read_saved(pathlib.Path(sys.argv[1]).read_bytes(), 'x').outputs, "
         "sorted({'keras', 'tensorflow'}.intersection(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "own.keras"], capture_output=True, check=True, text=True
     )
-    assert done.stdout == "head/out []\n"
+    assert done.stdout == "('head/out',) []\n"
+
+
+def ending_in(keras, ending):
+    """A Functional model of two heads on a hidden layer, and what its function makes of the heads."""
+    layers = keras.layers
+    rows = keras.Input((4,))
+    hidden = layers.Dense(5, activation="tanh", name="hidden")(rows)
+    left, right = (layers.Dense(2, name=name)(hidden) for name in ("left", "right"))
+    return keras.Model(rows, ending(keras, left, right))
+
+
+ONE_HEAD = {
+    "rescaling": (lambda keras, x, _: keras.layers.Rescaling(10.0)(x), 2, "linear"),
+    "reshape": (lambda keras, x, _: keras.layers.Reshape((2,))(x), 2, "linear"),
+    "reshape to what is left": (lambda keras, x, _: keras.layers.Reshape((-1, 2))(x), None, "linear"),
+    "flatten": (lambda keras, x, _: keras.layers.Flatten()(x), 2, "linear"),
+    "relu": (lambda keras, x, _: keras.layers.ReLU()(x), 2, "relu"),
+    "operation": (lambda keras, x, _: x * 10.0, 2, "linear"),
+    "operation with an array": (lambda keras, x, _: x * np.array([1.0, 2.0], np.float32), None, "linear"),
+    "operation that is an activation": (lambda keras, x, _: keras.ops.softmax(x), 2, "softmax"),
+    "operation along an axis": (lambda keras, x, _: keras.ops.sum(x, axis=1, keepdims=True), None, "linear"),
+    "operation behind an activation": (lambda keras, x, _: keras.layers.Softmax()(x) * 2.0, 2, "linear"),
+    "denormalization": (
+        lambda keras, x, _: keras.layers.Normalization(mean=1.0, variance=4.0, invert=True)(x),
+        2,
+        "linear",
+    ),
+    "many operations": (lambda keras, x, _: functools.reduce(lambda y, _: y / (y + 1.0), range(50), x), 2, "linear"),
+}
+TWO_HEADS = {
+    "sum": (lambda keras, *heads: keras.layers.Add()(heads), 2, "linear"),
+    "sum by an operation": (lambda keras, left, right: left + right, 2, "linear"),
+    "average": (lambda keras, *heads: keras.layers.Average()(heads), 2, "linear"),
+    "average of probabilities": (
+        lambda keras, *heads: keras.layers.Average()([keras.layers.Softmax()(head) for head in heads]),
+        2,
+        "softmax",
+    ),
+    "average of unlike things": (
+        lambda keras, left, right: keras.layers.Average()([keras.layers.Softmax()(left), right]),
+        2,
+        "linear",
+    ),
+    "concatenation": (lambda keras, *heads: keras.layers.Concatenate()(heads), 4, "linear"),
+    "product": (lambda keras, *heads: keras.layers.Dot(axes=1)(heads), None, "linear"),
+}
+
+
+@pytest.mark.parametrize(("ending", "units", "activation"), ONE_HEAD.values(), ids=ONE_HEAD)
+def test_layer_that_predicts_stands_before_all_without_weights(keras, archive_of, ending, units, activation):
+    saved = read_saved(archive_of(ending_in(keras, ending)), "x")
+    assert (saved.outputs, saved.units, saved.activation) == (("left",), units, activation)
+
+
+@pytest.mark.parametrize(("ending", "units", "activation"), TWO_HEADS.values(), ids=TWO_HEADS)
+def test_two_layers_may_predict_together(keras, archive_of, ending, units, activation):
+    saved = read_saved(archive_of(ending_in(keras, ending)), "x")
+    assert (sorted(saved.outputs), saved.units, saved.activation) == (["left", "right"], units, activation)
+
+
+def test_layer_that_predicts_is_found_through_models_and_shared_layers_without_weights(keras, archive_of):
+    layers = keras.layers
+    rows = keras.Input((4,))
+    inside = keras.Input((2,))
+    scale = keras.Model(inside, layers.Rescaling(2.0)(inside), name="scale")
+    cut = keras.Sequential([layers.ReLU(), layers.Dropout(0.5)], name="cut")
+    hidden = cut(layers.Dense(2, name="hidden")(rows))
+    out = layers.Dense(2, name="out")(hidden)
+    saved = read_saved(archive_of(keras.Model(rows, cut(scale(scale(out))))), "x")
+    assert (saved.outputs, saved.units, saved.activation) == (("out",), 2, "relu")
+    saved = read_saved(archive_of(keras.Model(rows, scale(scale(out)))), "x")
+    assert (saved.outputs, saved.units, saved.activation) == (("out",), 2, "linear")
+
+
+def test_rows_that_are_added_to_predictions_predict_nothing(keras, archive_of):
+    rows = keras.Input((4,))
+    out = keras.layers.Dense(4, name="out")(keras.layers.Dense(3, name="hidden")(rows))
+    saved = read_saved(archive_of(keras.Model(rows, out + rows)), "x")
+    assert (saved.outputs, saved.units) == (("out",), 4)
+
+
+def test_size_is_checked_behind_layers_without_weights(keras, archive_of):
+    saved = read_saved(archive_of(ending_in(keras, ONE_HEAD["operation"][0])), "x")
+    with pytest.raises(StudyFileError) as caught:
+        describe_model(ModelSection(keras="own.keras"), (4,), 1, "regression", saved)
+    assert str(caught.value) == (
+        "[model]: expected a model that ends like Dense(1) for a target of numbers, received 2 units with the "
+        "activation linear."
+    )
+
+
+def test_names_of_inputs_do_not_count_in_the_fingerprint(keras, archive_of):
+    layers = keras.layers
+
+    def build(rate=0.5):
+        inside = keras.Input((3,))
+        encoder = keras.Model(inside, layers.Dense(3, name="encoding")(inside), name="encoder")
+        rows = keras.Input((3,))
+        tail = keras.Sequential([keras.Input((3,)), layers.Dense(1, name="out")], name="tail")
+        dropped = layers.Dropout(rate, name="drop")(encoder(rows))
+        return keras.Model(rows, tail(layers.Add(name="sum")([dropped, rows])), name="net")
+
+    first, second, other = build(), build(), build(rate=0.25)
+    assert first.inputs[0].name != second.inputs[0].name
+    prints = [read_saved(archive_of(model), "x").sha256 for model in (first, second, other)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_where_an_input_is_taken_counts_in_the_fingerprint(keras, archive_of):
+    def fingerprint(left, right):
+        inside = {name: keras.Input((3,)) for name in ("a", "b")}
+        taken = [inside[left], inside[right]]
+        both = keras.Model(list(inside.values()), keras.layers.Subtract(name="minus")(taken), name="both")
+        rows = keras.Input((3,))
+        scores = both([keras.layers.Dense(3, name="one")(rows), keras.layers.Dense(3, name="two")(rows)])
+        return read_saved(archive_of(keras.Model(rows, scores, name="net")), "x").sha256
+
+    assert fingerprint("a", "b") == fingerprint("a", "b") != fingerprint("b", "a")
 
 
 def test_fingerprint_depends_on_layers_and_on_weights_that_are_kept(own_model, archive_of):
@@ -227,8 +347,14 @@ def test_output_that_suits_the_task_is_taken(keras, archive_of, task, n_outputs,
             "regression": "mean_squared_error",
         }[task]
     )
-    assert architecture.output.path == "layers.Dense"
-    assert architecture.output is architecture.layers[1]
+    assert architecture.outputs == {architecture.layers[1].name}
+    assert architecture.layers[1].path == "layers.Dense"
+
+
+def test_two_classes_may_be_told_apart_by_a_softmax_of_two(keras, archive_of):
+    saved = read_saved(archive_of(ending(keras, keras.layers.Dense(2, activation="softmax"))), "x")
+    architecture = describe_model(ModelSection(keras="own.keras"), (4,), 2, "binary", saved)
+    assert architecture.loss == "sparse_categorical_crossentropy"
 
 
 PROBABILITIES = "Add the activation as a last layer, so that the model predicts probabilities."
@@ -240,10 +366,10 @@ PROBABILITIES = "Add the activation as a last layer, so that the model predicts 
         (
             "binary",
             2,
-            2,
+            3,
             "softmax",
-            'expected a model that ends like Dense(1, activation="sigmoid") for a target of two classes, '
-            "received 2 units with the activation softmax.",
+            'expected a model that ends like Dense(2, activation="softmax") for a target of two classes, '
+            "received 3 units with the activation softmax.",
         ),
         (
             "multiclass",

@@ -14,6 +14,7 @@ from search.techniques.noise import (
     current_rows,
     drop,
     layer_key,
+    layer_noise,
     noise_step,
     normal,
     step_key,
@@ -238,6 +239,33 @@ def test_layers_find_the_key_and_the_rows_of_their_step():
         assert current_key() is outer
         assert current_rows() is rows
     assert current_rows() is None
+
+
+def words(key):
+    return int(key.first), int(key.second)
+
+
+def test_each_use_of_a_name_in_a_step_has_a_key_of_its_own():
+    key = step_key(1, 0)
+    with noise_step(key):
+        uses = [words(layer_noise("drop")) for _ in range(3)]
+        other = words(layer_noise("other"))
+        with noise_step(key):
+            inner = words(layer_noise("drop"))
+        uses.append(words(layer_noise("drop")))
+    assert uses[0] == inner == words(layer_key(key, "drop"))
+    assert other == words(layer_key(key, "other"))
+    assert len({*uses, other}) == 5
+    with noise_step(key):
+        assert [words(layer_noise("drop")) for _ in range(4)] == uses
+
+
+def test_uses_of_a_name_are_independent_of_each_other_and_of_other_steps():
+    streams = []
+    for step in range(8):
+        with noise_step(step_key(1, step)):
+            streams += [uniform(layer_noise("dropout_1"), (20_000,)).numpy() for _ in range(5)]
+    assert_independent(streams)
 
 
 NO_KEY = "expected the key of a training step, received none; call layers that draw noise inside `noise_step(key)`"

@@ -418,14 +418,58 @@ def test_input_dropout_of_a_recurrent_layer_is_the_same_in_open_and_fixed_models
     fixed.set_weights(opened.made.get_weights())
     x = rows_like((5, 3))
     with noise_step(step_key(*KEY)), opened.filled({"recurrent_dropout": tf.constant(0.0)}) as model:
-        np.testing.assert_allclose(model(x, training=True), fixed(x, training=True), atol=1e-6)
+        by_open = model(x, training=True)
+    with noise_step(step_key(*KEY)):
+        np.testing.assert_allclose(by_open, fixed(x, training=True), atol=1e-6)
 
 
 def test_noise_of_a_short_batch_is_that_of_the_first_rows_of_a_full_one(keras, tf):
     for name, (layer, shape) in NOISY.items():
         made, x = make(noise_layer(name, layer, shape), traced=True), rows_like(shape)
         with noise_step(step_key(*KEY)):
-            np.testing.assert_array_equal(made(x[:3], training=True), made(x, training=True)[:3])
+            short = made(x[:3], training=True)
+        with noise_step(step_key(*KEY)):
+            np.testing.assert_array_equal(short, made(x, training=True)[:3])
+
+
+USED_TWICE = {name: noise_layer(name, layer, shape) for name, (layer, shape) in NOISY.items()} | {
+    "recurrent_dropout": LSTM.with_arguments(recurrent_dropout=0.4),
+    "dropout of inputs": GRU.with_arguments(dropout=0.4),
+    **{name: noise_layer(name, CONV, (5, 6, 2)) for name in BEFORE[:5]},
+}
+
+
+@pytest.mark.parametrize("name", USED_TWICE)
+def test_each_use_of_a_layer_in_a_step_has_noise_of_its_own(keras, tf, name):
+    part = USED_TWICE[name]
+    made, namesake = make(part, traced=True), make(part, traced=True)
+    x = rows_like((5, 3) if part.path in RECURRENT_LAYERS else (5, 6, 2), 20)
+    drawn = []
+    for uses in ((made, made, made), (made, namesake)):
+        with noise_step(step_key(*KEY)):
+            drawn.append([layer(x, training=True).numpy() for layer in uses])
+    first, second, third = drawn[0]
+    assert (first != second).any()
+    assert (second != third).any()
+    np.testing.assert_array_equal(drawn[1][0], first)
+    assert (drawn[1][1] != first).any()
+    if part.path not in RECURRENT_LAYERS:  # whose weights differ
+        np.testing.assert_array_equal(drawn[1][1], second)
+
+
+@pytest.mark.parametrize("name", ["activation_noise", "gaussian_dropout", "contrast"])
+def test_noise_does_not_depend_on_whether_a_namesake_is_on(keras, tf, name):
+    on = USED_TWICE.get(name)
+    argument = "stddev" if name == "activation_noise" else "rate" if name == "gaussian_dropout" else "factor"
+    made, off, x = make(on, traced=True), make(on, traced=True), tf.constant(rows_like((5, 6, 2)))
+    drawn = []
+    for value in (tf.constant(0.0), tf.constant(0.2), 0.0):
+        setattr(off, argument, value)
+        with noise_step(step_key(*KEY)):
+            off(x, training=True)
+            drawn.append(made(x, training=True).numpy())
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[0], drawn[2])
 
 
 def test_constant_noise_shape_of_a_users_dropout_is_kept(keras, tf):

@@ -95,6 +95,62 @@ def test_another_model_in_the_place_of_the_study_s_is_not_exported(model, keras,
         train_best(storage, "tune")
 
 
+def test_refused_call_leaves_the_study_of_its_directory_whole(model, tmp_path):
+    search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, directory=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix in (".toml", ".keras", ".npz")}
+    with pytest.raises(UsageError, match="expected the data that the study was begun with"):
+        search.tune(model, X[:50], Y[:50], 1, space=SPACE, settings=QUICK, directory=tmp_path)
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix in (".toml", ".keras", ".npz")}
+    assert after == before
+    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
+        assert train_best(storage, "tune").count_params() == model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_jobs": -1}, "n_jobs: expected 0 or more, received -1."),
+        (
+            {"settings": "training.epochs=3"},
+            'settings: expected a list of settings, received "training.epochs=3". Put it in a list.',
+        ),
+        (
+            {"space": ["l2"]},
+            'space: expected a dict, received list. Write {"l2": {"low": 1e-6, "high": 1e-1, "log": True}}.',
+        ),
+        (
+            {"space": {"l2": None}},
+            'space["l2"]: expected values, received None. '
+            'Write {"low": 1e-6, "high": 1e-1, "log": True} or {"choices": [...]}.',
+        ),
+    ],
+)
+def test_wrong_arguments_are_refused_in_words(model, arguments, message):
+    with pytest.raises(UsageError) as caught:
+        search.tune(model, X, Y, **arguments)
+    assert str(caught.value) == message
+
+
+def test_numbers_of_numpy_may_stand_in_a_space(model):
+    space = {"l2": {"choices": np.logspace(-4, -2, 3)}, "dropout": {"low": np.float64(0.1), "high": np.float32(0.5)}}
+    found = search.tune(model, X, Y, 1, space=space, settings=QUICK)
+    assert found.study.spec["space"]["l2"]["choices"] == pytest.approx([1e-4, 1e-3, 1e-2])
+
+
+def test_what_a_study_does_not_take_over_of_a_model_is_said(keras, tmp_path):
+    layers = [keras.layers.Rescaling(0.1, name="scale"), keras.layers.Dense(1, "sigmoid")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0), "mae")
+    search.tune(model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK, directory=tmp_path)
+    notes = search.prepare_study(str(tmp_path / "study.toml"), [*QUICK, "data.standardize=true"]).notes
+    assert {
+        "The model was compiled with momentum = 0.9, clipnorm = 1.0, the loss mae, which a study does not take over: "
+        "it trains with sgd as Keras has it and the loss of the task.",
+        "Inputs are standardized, and then the model scales them itself (scale): probably data.standardize = false is "
+        "what you want.",
+    } <= set(notes)
+
+
 def test_ranges_that_suit_the_layers_are_the_default(model):
     found = search.tune(model, X, Y, 1, settings=QUICK)
     assert {"l2", "dropout", "patience"} <= set(found.study.spec["space"])

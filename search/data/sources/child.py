@@ -89,7 +89,7 @@ def _explain_end(done: subprocess.CompletedProcess[bytes], place: str, wanted: s
     return Problem(place, message.rstrip("."))
 
 
-_LOGGED = re.compile(r"[IWE]\d{4} ")
+_LOGGED = re.compile(r"[IWE]\d{4} |WARNING: All log messages before absl")
 """How lines begin that TensorFlow logs whatever its log level is."""
 
 

@@ -45,9 +45,9 @@ def _unfit_output(saved: SavedModel, n_outputs: int, task: Task, place: str) -> 
     ends = f"{saved.units or 'some'} unit{'' if saved.units == 1 else 's'} with the activation {saved.activation}"
     wanted = f"Dense({units})" if task == "regression" else f'Dense({units}, activation="{activation}")'
     remedy = ""
-    if saved.activation == "linear":
+    if task != "regression" and saved.activation == "linear":
         remedy = "Add the activation as a last layer, so that the model predicts probabilities."
-    elif task == "regression":
+    elif task == "regression" and not fits:
         remedy = 'Set data.task = "classification" when the target was taken for the wrong kind.'
     yield Problem(place, f"expected a model that ends like {wanted} for {_TARGETS[task]}, received {ends}", remedy)
 

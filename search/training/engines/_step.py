@@ -203,6 +203,18 @@ class TrainingStep:
             average.assign(tf.where(restarts, weight, momentum * average + (1 - momentum) * weight))
 
 
+def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+    """What a model predicts for the study's task, whatever else it returns."""
+    return outputs[0] if isinstance(outputs, list) else outputs
+
+
+def summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Sum over the rows that count, whatever the others are."""
+    import tensorflow as tf
+
+    return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))
+
+
 def _penalize_counting_rows(model: keras.Model) -> None:
     """Let layers with a penalty on their activations leave out rows that only fill the batch up.
 
@@ -230,18 +242,6 @@ def _of_counting_rows(penalty: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf
         return counting / tf.cast(tf.reduce_mean(rows), counting.dtype)
 
     return penalize
-
-
-def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-    """What a model predicts for the study's task, whatever else it returns."""
-    return outputs[0] if isinstance(outputs, list) else outputs
-
-
-def summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Sum over the rows that count, whatever the others are."""
-    import tensorflow as tf
-
-    return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))
 
 
 def _number(values: Values, technique: Technique) -> tf.Tensor:

@@ -22,7 +22,7 @@ def watched_layers(job: Job) -> tuple[str, ...]:
     """The hidden layers whose zeros are counted: those with a kernel, in studies that penalize activations."""
     if not any(technique_of(name) in _PENALTIES for name in job.names):
         return ()
-    return tuple(layer.name for layer in job.plain.layers if layer.has_kernel and layer is not job.plain.output)
+    return tuple(layer.name for layer in job.plain.layers if layer.has_kernel and layer.name not in job.plain.outputs)
 
 
 def zero_shares(model: keras.Model, layers: tuple[str, ...], x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

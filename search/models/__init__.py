@@ -29,6 +29,7 @@ from search.models.injection import open_slots, regularize
 from search.models.inputs import Rotation, Scaling, with_inputs
 from search.models.names import ACTIVATIONS, OPTIMIZERS, SCALING_LAYERS
 from search.models.reading import read_saved
+from search.models.rebuilding import replaced_classes
 from search.models.rendering import render_source
 from search.models.saved import SavedModel
 from search.models.sources import read_model
@@ -58,6 +59,7 @@ __all__ = [
     "read_saved",
     "regularize",
     "render_source",
+    "replaced_classes",
     "weights_by_path",
     "with_inputs",
 ]

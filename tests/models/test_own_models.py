@@ -249,6 +249,21 @@ def test_stand_ins_reach_into_wrappers(keras, described):
         np.testing.assert_array_equal(one, other)
 
 
+def test_normalization_in_a_wrapper_leaves_out_rows_that_fill_the_batch_up(keras, described):
+    layers = keras.layers
+    norms = layers.TimeDistributed(layers.BatchNormalization(momentum=0.7, name="norm"), name="norms")
+    architecture = described(
+        keras.Sequential([keras.Input((4, 3)), norms, layers.Flatten(), layers.Dense(3, "softmax")])
+    )
+    traced, plain = (build_model(architecture, traced=traced) for traced in (True, False))
+    rows, counts = rows_for(traced), np.array([1, 1, 1, 1, 1, 0, 0], np.float32)
+    with noise_step(step_key(1, 0), counts):
+        filled = traced(rows, training=True)[:5]
+    np.testing.assert_allclose(filled, plain(rows[:5], training=True), atol=1e-5)
+    for one, other in zip(traced.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 LOAD = """
 import json, sys
 import numpy as np

@@ -208,8 +208,8 @@ def test_wilcoxon_pruner_with_too_few_runs_is_told():
 
 def test_longer_training_along_a_path_is_said():
     assert (
-        "A run along a path trains up to 4000 epochs at each of its stages: part of what it gains over the baseline may "
-        "be longer training. `regsearch compare` with a study of more epochs tells."
+        "A run along a path trains up to 4000 epochs at each of its stages: part of what it gains over the baseline "
+        "may be longer training. `regsearch compare` with a study of more epochs tells."
     ) in prepare_study("moons_path").notes
     assert not any("path" in note for note in prepare_study("moons_grid").notes)
 

@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.models import layers_by_path, make_optimizer, weights_by_path
+from search.models import make_optimizer, replaced_classes, weights_by_path
 from search.records import Curve
 from search.spec import technique_of
 from search.techniques import TECHNIQUES, noise
-from search.techniques.traced import traced_classes
 from search.training.engines._base import Job, Outcome, Watch, keep_going
 from search.training.engines._evaluation import evaluator, loss_targets
 from search.training.engines._initial import initial_model
@@ -92,15 +91,13 @@ def _needs_own_steps(job: Job) -> bool:
     """Whether a technique changes the steps, or a layer has a stand-in: a technique's, or one of the user's model."""
     on = [TECHNIQUES[str(technique_of(name))] for name in job.values]
     replaced = {path for technique in on for path in technique.stand_ins()}
-    if job.plain.saved is not None:
-        replaced |= traced_classes().keys() & {layer.path for layer in job.plain.layers}
+    replaced |= replaced_classes(job.plain)
     return bool(step_names(job.values)) or any(path.startswith("layers.") for path in replaced)
 
 
 def _is_penalized(model: keras.Model) -> bool:
     """Whether Keras' loss is more than that of the data; penalties on activations show only once it is called."""
-    layers = layers_by_path(model).values()
-    return bool(model.losses) or any(layer.activity_regularizer is not None for layer in layers)
+    return bool(model.losses) or any(x.activity_regularizer is not None for x in model._flatten_layers())
 
 
 class _Losses:

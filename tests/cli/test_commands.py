@@ -85,7 +85,7 @@ def test_best_tells_what_a_constant_guess_scores(tiny, command):
     assert 0.69 < found["score"] < 0.7
     text = command("best", "tiny", cwd=tiny.folder).out
     assert text.splitlines()[2].split()[:4] == ["constant", "guess", "-", f"{found['score']:.4g}"]
-    assert ("No configuration beats a constant guess" in text) == (not found["learned"])
+    assert ("No configuration beats a constant guess" in text) == (found["learned"] is False)
     assert "constant guess" in tiny.ran.out
 
 

@@ -38,10 +38,10 @@ def make_study(storage):
 
 
 def test_best_is_held_against_the_constant_guess(storage, make_study):
-    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.3])], constant_scores=[0.7, 0.5])
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=[0.7, 0.5])
     found = summarize_best(storage, "s")
     assert found.constant is not None
-    assert found.constant.difference == pytest.approx(0.25)
+    assert found.constant.difference == pytest.approx(0.3)
     assert found.to_json()["constant"] == {"score": pytest.approx(0.6), "learned": True}
 
 

@@ -13,7 +13,7 @@ def positive(meaning: str, source: str, weak: Literal["low", "high"] = "low") ->
 
 
 def rate(meaning: str, source: str) -> Domain:
-    """A share above 0 and below 1: of units that are left out, or how loud the noise in their place is."""
+    """A share above 0 and below 1: of units that are left out, of averages that are kept."""
     return Domain(
         kind="float",
         low=0.0,

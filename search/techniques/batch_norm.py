@@ -6,9 +6,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from search.spec.catalogue import Domain
 from search.techniques import noise
 from search.techniques._base import LayerTechnique, Value
+from search.techniques._domains import rate
 from search.techniques._following import following_layer
 from search.techniques._switch import only_if
 from search.techniques.parts import Part
@@ -26,15 +26,9 @@ class BatchNorm(LayerTechnique):
     name = "batch_norm"
     on_output = False
     off = -1.0
-    domain = Domain(
-        kind="float",
-        low=0.0,
-        low_open=True,
-        high=1.0,
-        high_open=True,
-        weak="low",
-        meaning="batch normalization behind hidden layers: share of its moving averages that a step keeps",
-        source="Ioffe and Szegedy 2015",
+    domain = rate(
+        "batch normalization behind hidden layers: share of its moving averages that a step keeps",
+        "Ioffe and Szegedy 2015",
     )
 
     def apply(self, layer: Part, value: Value) -> tuple[Part, ...]:

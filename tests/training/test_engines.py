@@ -187,6 +187,7 @@ def test_divergence_ends_a_run_at_its_epoch(engine, make_plan, make_run, setting
     assert outcome.diverged_epoch is not None
     assert len(outcome.curve.train_loss) == outcome.diverged_epoch - 1
     assert np.isfinite([*outcome.curve.train_loss, *outcome.curve.validation_loss]).all()
+    assert outcome.weights == {}
 
 
 def test_large_validation_sets_are_evaluated_piece_by_piece(keras, make_plan, make_run, monkeypatch):

@@ -172,6 +172,16 @@ def test_images_of_a_table_are_scaled_for_a_family_and_left_to_a_saved_model(tmp
     assert [(data["shape"], data["standardize"]) for data in drafts] == [([4, 4], True), ([4, 4], False)]
 
 
+def test_table_is_left_as_it_is_to_a_model_that_scales_it(tmp_path, keras):
+    rows = [f"{row},{row * 2},{row % 2}" for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,label", *rows]) + "\n")
+    scaling = keras.layers.Normalization(mean=[30.0, 60.0], variance=[300.0, 1200.0])
+    for first, standardize in ((scaling, False), (keras.layers.Dense(3), True)):
+        keras.Sequential([keras.Input((2,)), first, keras.layers.Dense(1, "sigmoid")]).save(tmp_path / "net.keras")
+        study = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.csv", "label")[1]
+        assert study["data"]["standardize"] is standardize
+
+
 def test_what_a_compiled_model_tells_of_its_training_stands_in_the_file(tmp_path, make_archive, keras):
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")

@@ -7,7 +7,11 @@ The map of the house; each floor sees only the floors below it:
 | `search.cli` | one file a command: parse, call one function, render |
 | `search.reporting` | what a study found, for people and for programs: summaries and exports |
 | `search.dashboard` | optuna-dashboard behind a guard |
-| `search.tuning` | Optuna: spaces, samplers and the coordinator's loop |
+| `search.followup` | what follows a search: the final training, `tune` |
+| `search.coordination` | the coordinator: asks, tells and writes, in order |
+| `search.preparation` | file, data and model become a study that can run |
+| `search.dispatch` | runs go to workers and come back |
+| `search.tuning` | Optuna: spaces, samplers, pruners, asking and telling |
 | `search.selection` | the best configuration against the baseline |
 | `search.execution` | Dask: a local cluster, or a scheduler's address |
 | `search.training` | one run: engines, early stopping, scoring, curves |
@@ -36,21 +40,21 @@ from search.errors import DataError, RegsearchError, StorageError, StudyFileErro
 from search.records import Configuration, Run, RunResult, StudyRecord, Trial
 
 if TYPE_CHECKING:
+    from search.coordination.coordinator import Launch, run_study
+    from search.followup.tune import Tuned, tune
+    from search.preparation.study import PreparedStudy, prepare_study
     from search.storage import Storage, open_storage
-    from search.tuning.coordinator import Launch, run_study
-    from search.tuning.preparation import PreparedStudy, prepare_study
-    from search.tuning.tune import Tuned, tune
 
 # Imported when first used, so that `regsearch --help` and the read commands stay quick.
 _LATE = {
-    "Launch": "search.tuning.coordinator",
-    "PreparedStudy": "search.tuning.preparation",
+    "Launch": "search.coordination.coordinator",
+    "PreparedStudy": "search.preparation.study",
     "Storage": "search.storage",
-    "Tuned": "search.tuning.tune",
+    "Tuned": "search.followup.tune",
     "open_storage": "search.storage",
-    "prepare_study": "search.tuning.preparation",
-    "run_study": "search.tuning.coordinator",
-    "tune": "search.tuning.tune",
+    "prepare_study": "search.preparation.study",
+    "run_study": "search.coordination.coordinator",
+    "tune": "search.followup.tune",
 }
 
 __all__ = [

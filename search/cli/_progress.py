@@ -15,9 +15,9 @@ from search.cli._render import cell, settings
 if TYPE_CHECKING:
     from rich.console import Group
 
+    from search.coordination.progress import Progress
+    from search.preparation.study import PreparedStudy
     from search.records import RunReport, RunResult, Trial
-    from search.tuning.preparation import PreparedStudy
-    from search.tuning.progress import Progress
 
 _SECONDS_BETWEEN_LINES = 1.0
 _SECONDS_OF_SILENCE = 10.0  # after which a run that is still going is worth a line

@@ -15,8 +15,8 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
 
     STUDY is a TOML file or the name of a shipped study. Exit code 0 when it can run, 2 when not.
     """
+    from search.preparation.study import prepare_study
     from search.spec import spec_to_toml
-    from search.tuning.preparation import prepare_study
 
     prepared = prepare_study(study, overrides)
     rows = ", ".join(f"{count} {use}" for use, count in prepared.n_rows.items() if count)

@@ -41,7 +41,7 @@ def export(name: str, url: str | None, format_: str, output: Path | None) -> Non
 def _export_model(name: str, url: str | None, output: Path | None) -> None:
     if output is None:
         raise click.UsageError("expected -o FILE.keras with --format keras, received none.")
-    from search.tuning.final import check_model_path, train_best, write_model
+    from search.followup.refit import check_model_path, train_best, write_model
 
     check_model_path(output)
     with opened(url) as storage:

@@ -35,8 +35,8 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: b
     It is a start, to be read and changed. `regsearch check` passes as it is.
     """
     from search.errors import Problem, UsageError
+    from search.preparation.drafting import Draft, draft_study
     from search.reporting.exports import write_export
-    from search.tuning.drafting import Draft, draft_study
 
     if output.exists() and not force:
         message = f"expected a path where nothing is yet, received {output}"

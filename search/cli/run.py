@@ -70,9 +70,9 @@ def run(
     adds nothing, a larger --n-trials adds the difference.
     """
     from search.cli._progress import watch
+    from search.coordination.coordinator import Launch, run_study
+    from search.preparation.study import prepare_study
     from search.reporting.summaries import summarize_best
-    from search.tuning.coordinator import Launch, run_study
-    from search.tuning.preparation import prepare_study
 
     # Quoted, for a name that looks like a number is a name; JSON's text is TOML's, too.
     named = {"study.name": study_name and json.dumps(study_name), "study.n_trials": n_trials, "study.seed": seed}

@@ -6,7 +6,7 @@
 | `local` | the local cluster: one thread a process, temporary TLS credentials |
 | `gpus` | one GPU a worker |
 
-What is trained lives in `search.training`, in which order in `search.tuning`. Only this package imports Dask.
+What is trained lives in `search.training`, in which order in `search.coordination`. Only this package imports Dask.
 """
 
 from search.execution.pool import Done, Pool, Reported, open_pool

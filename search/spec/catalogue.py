@@ -1,6 +1,6 @@
 """What a study file may name: the rooms that exist, told to the reader by those who know them.
 
-`spec` lies below the rooms, so it cannot look them up; `search.tuning.catalogue` assembles the one catalogue
+`spec` lies below the rooms, so it cannot look them up; `search.preparation.catalogue` assembles the one catalogue
 from the techniques, the model families and the data sources, and hands it down.
 """
 

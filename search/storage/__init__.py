@@ -19,7 +19,7 @@ exactly as Optuna would, so that plain Optuna reads them as its own. A curve is 
 it travelled. Importing this package imports SQLAlchemy and nothing heavier; Optuna and Alembic are imported
 by the one function that creates tables, NumPy by whoever looks into a curve.
 
-What a trial means and when it is written is decided in `search.tuning`; what is read is drawn in
+What a trial means and when it is written is decided in `search.coordination`; what is read is drawn in
 `search.reporting`.
 """
 

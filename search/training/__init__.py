@@ -12,7 +12,7 @@
 | `recent` | what a worker keeps from run to run |
 | `session` | TensorFlow is set up, once a process |
 
-What is trained is described in `search.models`; who trains which run is decided in `search.tuning`, where in
+What is trained is described in `search.models`; who trains which run is decided in `search.dispatch`, where in
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 

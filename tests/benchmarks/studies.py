@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search import Launch, PreparedStudy, Trial, open_storage, prepare_study, run_study
-from search.tuning.progress import Progress, SilentObserver
+from search.coordination.progress import Progress, SilentObserver
 
 _STUDY = """
 [study]

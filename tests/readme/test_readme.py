@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from search.cli import cli
+from search.preparation.catalogue import default_catalogue
 from search.spec import parse_study
-from search.tuning.catalogue import default_catalogue
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ def test_what_was_packed_once_is_neither_unpacked_nor_packed_again_to_pass_it_on
     received = pickle.loads(sent)
     with monkeypatch.context() as patched:
         for function in ("compress", "decompress"):
-            patched.setattr(f"search.records.zlib.{function}", _never)
+            patched.setattr(f"search.records.curve.zlib.{function}", _never)
         assert received.to_bytes() == packed
         assert pickle.dumps(received) == sent
     assert received == curve

@@ -194,7 +194,7 @@ def test_the_bytes_that_a_worker_sent_are_stored(
     received = [pickle.loads(pickle.dumps(result)) for result in sent]
     with pytest.MonkeyPatch.context() as patched:
         for function in ("compress", "decompress"):
-            patched.setattr(f"search.records.zlib.{function}", _never)
+            patched.setattr(f"search.records.curve.zlib.{function}", _never)
         storage.write(study.study_id, [Started(0, Configuration()), Ended(0, TrialState.PRUNED, results=received)])
     stored = connection.execute(
         sa.select(tables.runs.c.fold, tables.curves.c.curve).join(

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from search.preparation.library import shipped_studies
 from search.techniques import (
     TECHNIQUES,
     BatchTechnique,
@@ -16,7 +17,6 @@ from search.techniques import (
     Technique,
     WeightTechnique,
 )
-from search.tuning.library import shipped_studies
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "studies" / "README.md"

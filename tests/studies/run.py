@@ -14,9 +14,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from search import Launch, open_storage, prepare_study, run_study
+from search.preparation.library import shipped_studies
 from search.records import Direction, RunSummary, Trial, TrialState
 from search.selection import choose
-from search.tuning.library import shipped_studies
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from search.preparation.library import shipped_studies
+from search.preparation.study import prepare_study
 from search.techniques import TECHNIQUES
-from search.tuning.library import shipped_studies
-from search.tuning.preparation import prepare_study
 
 HERE = Path(__file__).parent
 STUDIES = shipped_studies()

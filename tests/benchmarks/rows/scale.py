@@ -2,9 +2,9 @@
 
 import time
 
+from search.coordination.coordinator import Train
 from search.records import RunResult
 from search.training import train_run
-from search.tuning.coordinator import Train
 from tests.benchmarks.comparison import Line, side_by_side
 from tests.benchmarks.studies import run_here, study_text
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import optuna
 import pytest
 
+from search.coordination import coordinator
+from search.coordination.coordinator import Launch, run_study
+from search.coordination.progress import SilentObserver
+from search.coordination.trial_buffer import TrialBuffer
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, Pool
+from search.preparation.study import prepare_study
 from search.records import Curve, EngineChoice, Run, RunResult, TrialState
 from search.storage import open_storage
-from search.tuning import coordinator
-from search.tuning.books import Books
-from search.tuning.coordinator import Launch, run_study
-from search.tuning.preparation import prepare_study
-from search.tuning.progress import SilentObserver
 
 STUDY = """
 [study]
@@ -448,8 +448,8 @@ def test_crash_costs_at_most_the_last_half_second(study_file, tmp_path, launch, 
         unbroken = outcome(storage)
     with open_storage(f"sqlite:///{tmp_path}/killed.db", create=True) as storage:
         with monkeypatch.context() as killed:
-            written = Books.flush
-            killed.setattr(Books, "flush", lambda books: written(books) if books.n_ended < 9 else None)
+            written = TrialBuffer.flush
+            killed.setattr(TrialBuffer, "flush", lambda books: written(books) if books.n_ended < 9 else None)
             with pytest.raises(KeyboardInterrupt):
                 run_study(prepared, storage, launch, CrashAfter(30), train=train)
         assert len(outcome(storage)) < 15

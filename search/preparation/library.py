@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-import search
 from search.errors import Problem, StudyFileError
 
 
@@ -37,7 +36,7 @@ def shipped_studies() -> dict[str, Path]:
     An editable install does not see hatchling's `force-include`, so a checkout's `studies/` beside the
     package comes first, the copy inside the installed package second.
     """
-    package = Path(search.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package.parent / "studies", package / "_studies"):
         files = sorted(folder.glob("*.toml"))
         if files:

@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.coordination.coordinator import Launch, run_study
+from search.coordination.entry import find_same_study
 from search.data import to_arrays
 from search.errors import Problem, StudyFailedError, UsageError
+from search.followup.refit import KerasModel, train_final
 from search.models import read_saved
+from search.preparation.drafting import Draft, draft_study
+from search.preparation.study import prepare_study
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
 from search.storage import open_storage
-from search.tuning.coordinator import Launch, run_study
-from search.tuning.drafting import Draft, draft_study
-from search.tuning.entry import find_same_study
-from search.tuning.final import KerasModel, train_final
-from search.tuning.preparation import prepare_study
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
 

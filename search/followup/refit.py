@@ -12,13 +12,13 @@ import numpy as np
 from search.data import Arrays, Fold, draw_stop_rows, fit_encoder, prepare
 from search.errors import Problem, StudyFailedError, UsageError
 from search.models import Rotation, Scaling, with_inputs
+from search.preparation.study import PreparedStudy, prepare_spec, run_seed
 from search.records import Configuration, Run, StudyRecord
 from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import TECHNIQUES, DataTechnique
 from search.training import TrainingPlan, start_tensorflow, train_model
-from search.tuning.preparation import PreparedStudy, prepare_spec, run_seed
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""

@@ -16,12 +16,12 @@ import numpy as np
 from search.data import Dataset, Fold, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, check_patterns, describe_model, read_model
+from search.preparation.catalogue import default_catalogue
+from search.preparation.library import find_study_file
 from search.records import Configuration, Direction, Run
 from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
 from search.training import TrainingPlan
 from search.training.scoring import METRICS, Metric, default_metric
-from search.tuning.catalogue import default_catalogue
-from search.tuning.library import find_study_file
 from search.tuning.samplers import N_STARTUP_TRIALS, TRAINING, check_installed
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 

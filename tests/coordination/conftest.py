@@ -3,7 +3,7 @@
 import pytest
 from distributed import LocalCluster
 
-from search.tuning.coordinator import Launch
+from search.coordination.coordinator import Launch
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ LONGEST_UNWRITTEN_SECONDS = 0.5
 """How old an entry may become before it is written: what a crash may cost at most."""
 
 
-class Books:
+class TrialBuffer:
     """Every trial of a study. What is noted here counts at once; the storage gets it with the next `flush`.
 
     Writing costs a transaction, whose price hardly depends on what is in it; trials that end many times a second

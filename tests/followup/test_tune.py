@@ -10,7 +10,7 @@ import pytest
 
 import search
 from search.errors import DataError, StudyFileError, UsageError
-from search.tuning.final import train_best, train_final
+from search.followup.refit import train_best, train_final
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)

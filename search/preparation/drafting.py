@@ -19,6 +19,7 @@ from typing import Literal
 from search.data import Dataset, encoded_shape, read_data
 from search.errors import DataError, Problem, UsageError
 from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, describe_model, read_model
+from search.preparation.study import PreparedStudy, prepare_data
 from search.spec import (
     DataSection,
     HoldoutValidation,
@@ -32,7 +33,6 @@ from search.spec import (
     spec_to_toml,
 )
 from search.techniques import TECHNIQUES, LayerTechnique, Part
-from search.tuning.preparation import PreparedStudy, prepare_data
 
 _HIDDEN = (128, 128)  # of an mlp, the one family without a size of its own
 _OF_IMAGES_OR_SEQUENCES = ("cnn", "lstm")

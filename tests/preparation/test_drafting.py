@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from search.errors import DataError, UsageError
+from search.preparation.catalogue import default_catalogue
+from search.preparation.drafting import Draft, draft_study
+from search.preparation.study import prepare_study
 from search.spec import read_study
-from search.tuning.catalogue import default_catalogue
-from search.tuning.drafting import Draft, draft_study
-from search.tuning.preparation import prepare_study
 
 
 @pytest.fixture

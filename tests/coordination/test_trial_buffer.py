@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.coordination import trial_buffer as buffer_module
+from search.coordination.trial_buffer import TrialBuffer, intermediate_values, shown_epochs
 from search.errors import StorageError
 from search.records import Configuration, Curve, Parameter, Run, RunResult, Trial, TrialState
 from search.storage import Ended, Progressed, Started, open_storage
-from search.tuning import books as books_module
-from search.tuning.books import Books, intermediate_values, shown_epochs
 
 UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "high": 1.0, "log": false}}'
 
@@ -29,7 +29,7 @@ def record(storage):
 
 @pytest.fixture
 def books(record, storage):
-    return Books([], record, storage)
+    return TrialBuffer([], record, storage)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def clock(monkeypatch):
     class Clock:
         now = 100.0
 
-    monkeypatch.setattr(books_module.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(buffer_module.time, "monotonic", lambda: Clock.now)
     return Clock
 
 
@@ -90,7 +90,7 @@ def test_books_that_are_opened_again_count_what_is_stored(books, storage, record
     books.finish(2, TrialState.FAIL, [], None, "diverged at epoch 1", None)
     books.finish(3, TrialState.PRUNED, [], None, None, None)
     books.flush()
-    again = Books(storage.trials(record.study_id), record, storage)
+    again = TrialBuffer(storage.trials(record.study_id), record, storage)
     assert (again.trials, again.best) == (books.trials, books.best)
     assert (again.n_ended, again.n_failed, again.n_pruned) == (3, 1, 1)
     complete(again, 0, 0.125)

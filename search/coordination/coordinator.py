@@ -5,7 +5,7 @@ comes early is noted at once and told when its turn comes. What the sampler know
 `window` alone. A crashed study goes on by the same loop: trials that the database already holds are asked as they
 were recorded; those that ended are told from the record, those that had not are trained again.
 
-What is noted reaches the database within half a second (`Books`). A crash in between costs that half second: the
+What is noted reaches the database within half a second (`TrialBuffer`). A crash in between costs that half second: the
 trials that were lost are asked and trained again, with the same outcome.
 """
 
@@ -19,8 +19,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from search.coordination.entry import enter_study, find_same_study
+from search.coordination.open_trial import OpenTrial
+from search.coordination.progress import Observer, Progress, SilentObserver
+from search.coordination.trial_buffer import TrialBuffer
+from search.dispatch.engines import ENGINES_KEY, Architecture, EngineChoices, architecture_of
 from search.errors import RegsearchError, StorageError, StudyFailedError
 from search.execution import Done, Pool, Reported, open_pool
+from search.preparation.study import PreparedStudy
 from search.records import (
     BASELINE_TRIAL,
     Configuration,
@@ -34,13 +40,7 @@ from search.records import (
 )
 from search.storage import Storage, StudyLock
 from search.training import Report, TrainingPlan, calibrate, start_tensorflow, train_run
-from search.tuning.books import Books
-from search.tuning.engines import ENGINES_KEY, Architecture, EngineChoices, architecture_of
-from search.tuning.entry import enter_study, find_same_study
 from search.tuning.history import History
-from search.tuning.open_trial import OpenTrial
-from search.tuning.preparation import PreparedStudy
-from search.tuning.progress import Observer, Progress, SilentObserver
 from search.tuning.pruners import Judge, PruningRule, make_pruner
 
 _POLL_SECONDS = 0.5
@@ -111,7 +111,7 @@ def run_study(
             ) as pool:
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
-                books = Books(trials, known, storage)
+                books = TrialBuffer(trials, known, storage)
                 _Coordinator(prepared, storage, books, pool, lock, launch, observer).run()
                 trials = list(books.trials.values())
         _refuse_failure(known, trials)
@@ -137,7 +137,7 @@ class _Coordinator:
         self,
         prepared: PreparedStudy,
         storage: Storage,
-        books: Books,
+        books: TrialBuffer,
         pool: Pool,
         lock: StudyLock,
         launch: Launch,

@@ -9,9 +9,9 @@ import pytest
 
 from search.data import read_data
 from search.errors import DataError, StudyFileError
+from search.preparation.library import find_study_file, shipped_studies
+from search.preparation.study import prepare_data, prepare_spec, prepare_study, run_seed
 from search.records import Configuration
-from search.tuning.library import find_study_file, shipped_studies
-from search.tuning.preparation import prepare_data, prepare_spec, prepare_study, run_seed
 
 CHECKOUT = Path(__file__).parents[2]
 

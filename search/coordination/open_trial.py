@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from search.coordination.trial_buffer import shown_epochs
 from search.records import Curve, EngineChoice, Run, RunReport, RunResult
-from search.tuning.books import shown_epochs
 from search.tuning.pruners import Judge
 
 Metric = npt.NDArray[np.float32]

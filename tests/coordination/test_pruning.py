@@ -6,12 +6,12 @@ import time
 import numpy as np
 import pytest
 
+from search.coordination.coordinator import run_study
+from search.coordination.progress import SilentObserver
 from search.execution import pool
+from search.preparation.study import prepare_study
 from search.records import Curve, RunReport, RunResult, TrialState
 from search.storage import open_storage
-from search.tuning.coordinator import run_study
-from search.tuning.preparation import prepare_study
-from search.tuning.progress import SilentObserver
 
 N_EPOCHS = 40
 STUDY = f"""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from search.errors import Problem, UsageError
+from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
 from search.spec import spec_from_json, spec_to_json
 from search.storage import Storage
-from search.tuning.preparation import PreparedStudy
 
 _MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path"})
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""

@@ -1,0 +1,13 @@
+"""The coordinator: the one process that asks, tells and writes.
+
+| module | what lives there |
+|---|---|
+| `coordinator` | the loop: ask, submit, wait, note, tell |
+| `entry` | creating a study in the storage, or making sure that the one there is the same |
+| `open_trial` | a trial that is being trained: its runs, and when it is over |
+| `trial_buffer` | the study's trials, written to the storage a little later than noted |
+| `progress` | what the coordinator tells whoever watches |
+
+Optuna is asked and told through `search.tuning`, runs are sent to workers through `search.dispatch`, the database is
+`search.storage`.
+"""

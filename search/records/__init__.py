@@ -1,0 +1,40 @@
+"""Frozen values that travel between the rooms of the house.
+
+| module | what lives there |
+|---|---|
+| `configuration` | `Configuration`: technique or setting name to value |
+| `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
+| `curve` | `Curve`: what happened epoch by epoch, packed |
+| `trial` | `Trial`, its state and its parameters |
+| `study` | `StudyRecord`, and who coordinates a study |
+
+A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
+passed on unchanged; it pickles, so that it can travel to a worker.
+"""
+
+from search.records.configuration import Configuration, Setting
+from search.records.curve import Curve
+from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.study import Coordinator, Direction, StudyRecord, Task
+from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialState
+
+__all__ = [
+    "BASELINE_TRIAL",
+    "Configuration",
+    "Coordinator",
+    "Curve",
+    "Direction",
+    "EngineChoice",
+    "FailureCause",
+    "Parameter",
+    "Purpose",
+    "Run",
+    "RunReport",
+    "RunResult",
+    "RunSummary",
+    "Setting",
+    "StudyRecord",
+    "Task",
+    "Trial",
+    "TrialState",
+]

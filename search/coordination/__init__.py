@@ -4,8 +4,11 @@
 |---|---|
 | `coordinator` | the loop: ask, submit, wait, note, tell |
 | `entry` | creating a study in the storage, or making sure that the one there is the same |
+| `proposals` | trials proposed and their outcomes told, in number order, under the window rule |
+| `equal_configurations` | which of several equal trials is trained |
 | `open_trial` | a trial that is being trained: its runs, and when it is over |
 | `trial_buffer` | the study's trials, written to the storage a little later than noted |
+| `limits` | what ends a session before its budget is spent |
 | `progress` | what the coordinator tells whoever watches |
 
 Optuna is asked and told through `search.tuning`, runs are sent to workers through `search.dispatch`, the database is

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.coordination.trial_buffer import shown_epochs
-from search.records import Curve, EngineChoice, Run, RunReport, RunResult
+from search.records import Curve, FailureCause, Run, RunReport, RunResult, TrialOutcome, TrialState
 from search.tuning.pruners import Judge
 
 Metric = npt.NDArray[np.float32]
@@ -40,12 +40,8 @@ class OpenTrial:
         self._metrics: dict[int, Metric] = {}
         self._index = {(run.fold, run.repeat): index for index, run in enumerate(self.runs)}
 
-    def assign(self, engine: EngineChoice) -> None:
-        """Set the engine that trains all runs."""
-        self.runs = tuple(replace(run, engine=engine) for run in self.runs)
-
     @property
-    def to_submit(self) -> tuple[Run, ...]:
+    def next_runs(self) -> tuple[Run, ...]:
         """The runs to be submitted now, before any has come back or after each one has: all, or the next one."""
         if self.judge is None:
             return self.runs
@@ -65,17 +61,20 @@ class OpenTrial:
     def add(self, result: RunResult) -> None:
         """Take the result of a run."""
         index = self._index[result.run.fold, result.run.repeat]
+        if result.cause is FailureCause.WITHDRAWN and self.pruned_epoch is not None:
+            result = self._completed(result, index, self.pruned_epoch)
         self._judge(index, result.curve.validation_metric, result.score)
         if self.pruned_epoch is not None and not self._keeps_whole_runs:
             result = _cut(result, self.pruned_epoch)
         self._results[index] = result
 
-    def unheard(self, run: Run) -> RunResult:
-        """What is known of a run that was given up and whose worker did not come back: the metric that it told of."""
-        epoch = self.pruned_epoch or 0
-        metric = self._metrics.get(self._index[run.fold, run.repeat], _EMPTY)[:epoch]
+    def _completed(self, result: RunResult, index: int, epoch: int) -> RunResult:
+        """The result of a run that was given up; of one whose worker did not come back the metric that it reported."""
+        if result.curve.n_epochs:
+            return result
+        metric = self._metrics.get(index, _EMPTY)[:epoch]
         unknown = np.full(len(metric), np.nan, np.float32)
-        return RunResult(run, score=None, error="withdrawn", curve=Curve(unknown, unknown, metric))
+        return replace(result, curve=Curve(unknown, unknown, metric))
 
     def _judge(self, index: int, metric: Metric, score: float | None) -> bool:
         if self.judge is None or self.pruned_epoch is not None:
@@ -97,19 +96,20 @@ class OpenTrial:
         return [self._results[index] for index in sorted(self._results)]
 
     @property
-    def error(self) -> str | None:
-        """Why the trial failed, by its first failed run; None when it did not."""
-        if self.pruned_epoch is not None:
-            return None
-        failed = next((result for result in self.results if result.error is not None), None)
-        return None if failed is None else f"{failed.error} (fold {failed.run.fold}, seed {failed.run.repeat})"
+    def outcome(self) -> TrialOutcome:
+        """How the trial ended: complete with the mean over its runs, or failed as its first failed run.
 
-    @property
-    def score(self) -> float | None:
-        """Mean over the runs; None when the trial failed or was given up."""
-        if self.error is not None or self.pruned_epoch is not None:
-            return None
-        return math.fsum(result.score or 0.0 for result in self.results) / len(self.results)
+        A failure for a transient cause says nothing of the configuration: it counts only if no run failed otherwise.
+        """
+        if self.pruned_epoch is not None:
+            return TrialOutcome(TrialState.PRUNED)
+        failed = [result for result in self.results if result.error is not None]
+        if not failed:
+            scores = [result.score or 0.0 for result in self.results]
+            return TrialOutcome(TrialState.COMPLETE, score=math.fsum(scores) / len(scores))
+        first = min(failed, key=lambda result: result.cause is not None and result.cause.is_transient)
+        error = f"{first.error} (fold {first.run.fold}, seed {first.run.repeat})"
+        return TrialOutcome(TrialState.FAIL, error=error, cause=first.cause)
 
     @property
     def progress(self) -> dict[int, float]:
@@ -128,6 +128,7 @@ def _cut(result: RunResult, epoch: int) -> RunResult:
         result,
         score=None,
         error=f"pruned at epoch {epoch}",
+        cause=FailureCause.WITHDRAWN,
         penalty=0.0,
         epochs_trained=epoch,
         best_epoch=0,

@@ -1,4 +1,4 @@
-"""The study's trials as the storage has them, and what the storage does not have yet."""
+"""A write-behind buffer: the study's trials as they are, and what the storage does not have of them yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialState
+from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialOutcome, TrialState
 from search.selection import best_trial
 from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progressed, Started, Storage
 
@@ -62,37 +62,47 @@ class TrialBuffer:
     def finish(
         self,
         number: int,
-        state: TrialState,
+        outcome: TrialOutcome,
         results: Sequence[RunResult],
-        score: float | None,
-        error: str | None,
-        same_as: int | None,
         intermediate: Mapping[int, float] | None = None,
     ) -> Trial:
         """Note the outcome of a trial with its runs.
 
         Args:
             number: A trial that was started.
-            state: COMPLETE, PRUNED or FAIL.
-            results: Its runs; none when it repeats the configuration of another trial.
-            score: Mean over the runs of a complete trial, else None.
-            error: Why it failed; None when it did not.
-            same_as: The trial whose configuration it repeats.
+            outcome: How it ended.
+            results: Its runs.
             intermediate: Epoch to value for the dashboard, at most 50; None for what the runs' curves tell.
         """
-        entry = Ended(
-            number,
-            state,
-            score,
-            error,
-            results,
-            intermediate_values(results) if intermediate is None else intermediate,
-            {} if same_as is None else {"same_as_trial": same_as},
-        )
+        shown = intermediate_values(results) if intermediate is None else intermediate
+        return self._finish(number, outcome, results, shown, {})
+
+    def finish_as(self, number: int, source: int, intermediate: Mapping[int, float] | None = None) -> Trial:
+        """Note that a trial, which was not trained, has the outcome of another one of equal configuration.
+
+        Args:
+            number: A trial that was started.
+            source: The trial that was trained, and has ended.
+            intermediate: Epoch to value for the dashboard, at most 50.
+        """
+        return self._finish(number, self.trials[source].outcome, (), intermediate or {}, {"same_as_trial": source})
+
+    def _finish(
+        self,
+        number: int,
+        outcome: TrialOutcome,
+        results: Sequence[RunResult],
+        intermediate: Mapping[int, float],
+        user_attrs: Mapping[str, int],
+    ) -> Trial:
+        state, score, error = outcome.state, outcome.score, outcome.error
+        entry = Ended(number, state, score, error, results, intermediate, user_attrs)
         self._unwritten.append(entry)
         self._unwritten_progress.pop(number, None)
         self._note_time()
-        trial = replace(self.trials[number], state=state, score=score, error=error, completed=entry.at)
+        trial = replace(
+            self.trials[number], state=state, score=score, error=error, cause=outcome.cause, completed=entry.at
+        )
         self.trials[number] = trial
         self.n_ended += 1
         self.n_failed += state is TrialState.FAIL

@@ -8,6 +8,7 @@
 | `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows |
+| `sealed` | `SealedRows`: the test rows, behind one door |
 | `draws` | one random, stratified draw, and the words for one that cannot be made |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
 | `wording` | phrases that the errors share |
@@ -22,6 +23,7 @@ from search.data.dataset import Dataset
 from search.data.encoding import Arrays, Encoder, encoded_shape, fit_encoder, prepare
 from search.data.memory import to_arrays
 from search.data.reading import read_data
+from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 
@@ -31,6 +33,7 @@ __all__ = [
     "Dataset",
     "Encoder",
     "Fold",
+    "SealedRows",
     "Splits",
     "draw_stop_rows",
     "encoded_shape",

@@ -12,7 +12,7 @@ from typing import Any
 from search.records import Configuration, EngineChoice, Setting
 from search.spec import StudySpec
 
-Architecture = tuple[tuple[str, Setting], ...]
+ArchitectureKey = tuple[tuple[str, Setting], ...]
 """The settings of a configuration by which its program differs from that of others."""
 
 ENGINES_KEY = "engines"
@@ -22,7 +22,7 @@ ENGINES_KEY = "engines"
 _VALUES = frozenset({"training.learning_rate", "training.epochs"})
 
 
-def architecture_of(configuration: Configuration) -> Architecture:
+def architecture_key(configuration: Configuration) -> ArchitectureKey:
     """What tells the programs of a study apart."""
     return tuple(
         (name, value)
@@ -43,17 +43,17 @@ class EngineChoices:
         named = spec.training.engine
         self._named = None if named == "auto" else EngineChoice(named)
         self._chosen = {
-            architecture_of(Configuration(known["settings"])): EngineChoice(known["engine"], known["reason"])
+            architecture_key(Configuration(known["settings"])): EngineChoice(known["engine"], known["reason"])
             for known in recorded or ()
         }
 
     def get(self, configuration: Configuration) -> EngineChoice | None:
         """The engine for a configuration; None when its architecture has to be calibrated."""
-        return self._named or self._chosen.get(architecture_of(configuration))
+        return self._named or self._chosen.get(architecture_key(configuration))
 
     def learn(self, configuration: Configuration, choice: EngineChoice) -> None:
         """Note the result of a calibration."""
-        self._chosen[architecture_of(configuration)] = choice
+        self._chosen[architecture_key(configuration)] = choice
 
     def to_json(self) -> list[dict[str, Any]]:
         """All choices as JSON-ready values."""

@@ -1,4 +1,4 @@
-"""What runs on a Dask worker: the call of a function on an item, its messages, and the worker's renewal.
+"""What runs on a Dask worker: its start, the call of a function on an item, its messages, and its renewal.
 
 A message goes through the stream on which the worker also tells the scheduler that a task ended. So messages come to
 the pool in their order, and before the end of the task that sent them. A value that is small enough comes as a message,
@@ -27,6 +27,10 @@ _FETCH_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
 
 
+class NotStartedError(Exception):
+    """What a worker holds for its items could not be made; no item of the pool can run there."""
+
+
 class Kind(IntEnum):
     """What a message holds."""
 
@@ -35,14 +39,17 @@ class Kind(IntEnum):
 
 
 def call(token: str, payload: bytes) -> Any:
-    """Call a function on the shared value, an item and a way to report.
+    """Call the pool's function on what the worker holds, an item and a way to report.
 
     Args:
         token: Name of the pool's plugin.
-        payload: The pickled item, and the function or None for the pool's own.
+        payload: The pickled item.
 
     Returns:
         What the function returned where it is too large for a message; None where a message holds it.
+
+    Raises:
+        NotStartedError: The worker's start failed.
     """
     plugin: PoolPlugin = get_worker().plugins[token]
     return plugin.call(payload)
@@ -52,10 +59,11 @@ class PoolPlugin(WorkerPlugin):
     """What a worker holds for a pool; the scheduler gives it to workers that come later, too.
 
     Args:
-        function: Called as `function(shared, item, report)`.
+        function: Called as `function(held, item, report)`.
         shared: The value that all items share.
         topic: Where the pool listens.
-        warm_up: Called once, in a thread of its own, when the worker starts.
+        start: Makes what the worker holds of the shared value: called once, in a thread of its own, when the worker
+            starts. None: the shared value itself is held.
         most_growth_bytes: A worker that has grown by more since the end of its first item is renewed.
     """
 
@@ -64,37 +72,51 @@ class PoolPlugin(WorkerPlugin):
         function: Callable[..., Any],
         shared: Any,
         topic: str,
-        warm_up: Callable[[], None] | None,
+        start: Callable[[Any], Any] | None,
         most_growth_bytes: int,
     ) -> None:
         self._function = function
         self._shared = shared
         self._topic = topic
-        self._warm_up = warm_up
+        self._start = start
+        self._held: Any = None
+        self._is_started = False
         self._most_growth_bytes = most_growth_bytes
         self._first_bytes: int | None = None
         self._values: dict[str, tuple[_Line, bytes]] = {}
 
     def setup(self, worker: Worker) -> None:
-        """Begin the warm-up, which the worker's start does not wait for."""
+        """Begin to make what is held, which the process's own start does not wait for."""
         self._worker = worker
-        self._warming = threading.Thread(target=self._warm, name="warm-up", daemon=True)
-        self._warming.start()
+        self._starting = threading.Thread(target=self._start_early, name="start", daemon=True)
+        self._starting.start()
 
-    def _warm(self) -> None:
-        if self._warm_up is not None:
-            # An item that needs what failed here meets the error again, and tells it.
-            with contextlib.suppress(Exception):
-                self._warm_up()
+    def teardown(self, worker: Worker) -> None:
+        """Let go of what is held: the process, which may be the caller's own, goes on without it."""
+        self._held, self._is_started = None, False
+
+    def _start_early(self) -> None:
+        # The first item tries again what failed here, and tells it.
+        with contextlib.suppress(Exception):
+            self._make_held()
+
+    def _make_held(self) -> None:
+        self._held = self._shared if self._start is None else self._start(self._shared)
+        self._is_started = True
 
     def call(self, payload: bytes) -> Any:
         """See the function `call`."""
         # Two threads that import one package at a time may see it half made.
-        self._warming.join()
-        item, function = pickle.loads(payload)
+        self._starting.join()
+        if not self._is_started:
+            try:
+                self._make_held()
+            except Exception as error:
+                raise NotStartedError(in_one_line(error)) from error
+        item = pickle.loads(payload)
         line = _Line(self._worker, self._topic)
         try:
-            value = (function or self._function)(self._shared, item, line.report)
+            value = self._function(self._held, item, line.report)
         finally:
             self._renew_if_grown()
         pickled = pickle.dumps(value)
@@ -147,6 +169,12 @@ class PoolPlugin(WorkerPlugin):
             )
             async with worker.rpc(address) as nanny:
                 await nanny.restart(reason="its memory grew")
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's class and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 class _Line:

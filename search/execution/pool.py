@@ -1,7 +1,8 @@
 """Submit items to workers and wait for what is reported and done, whoever the workers are.
 
 The pool knows nothing of training. It takes one function and one value that all items share (sent to each worker
-once, and to each replacement of a worker that died), and calls `function(shared, item, report)` there.
+once, and to each replacement of a worker that died). A worker may make something of that value when it starts, which it
+holds as long as it lives; the pool calls `function(held, item, report)` there.
 
 - `report(message)` sends a message to the coordinator at once. It returns False when the item was withdrawn, or when
   the coordinator is gone: the function should then end early.
@@ -12,6 +13,7 @@ once, and to each replacement of a worker that died), and calls `function(shared
 from __future__ import annotations
 
 import contextlib
+import enum
 import logging
 import queue
 import time
@@ -32,6 +34,7 @@ Function = Callable[[Any, Any, Report], Any]
 
 _CONNECT_SECONDS = 10
 _WITHDRAWAL_SECONDS = 10.0
+_COUNT_SECONDS = 1.0
 _GIBIBYTE = 2**30
 _DIED = "its worker died each time it was tried (out of memory, or killed)"
 
@@ -52,6 +55,14 @@ class Reported:
     attempt: int = 1
 
 
+class ItemFailure(enum.Enum):
+    """Where an item failed."""
+
+    WORKER_DIED = "its worker died each time it was tried"
+    NOT_STARTED = "its worker could not start"
+    RAISED = "the function raised"
+
+
 @dataclass(frozen=True)
 class Done:
     """One item that came back.
@@ -59,8 +70,8 @@ class Done:
     Args:
         item: What was submitted; the very object.
         value: What the function returned; None when it failed.
-        error: Why there is no value, in one line: the function raised, or its workers died.
-        worker_died: Whether it was the latter.
+        error: Why there is no value, in one line.
+        failure: The same for programs.
         withdrawn: Whether it was withdrawn. `value` is then what the function returned if it had begun and ended
             in time, else None.
     """
@@ -68,7 +79,7 @@ class Done:
     item: Any
     value: Any = None
     error: str | None = None
-    worker_died: bool = False
+    failure: ItemFailure | None = None
     withdrawn: bool = False
 
 
@@ -79,7 +90,7 @@ class _Open:
     Args:
         item: What was submitted.
         future: Dask's hold on it.
-        attempts: Attempts that were heard of, in their order.
+        attempts: Attempts that sent a message, in their order.
         given_up: When a withdrawn item is no longer waited for, in seconds of the monotonic clock.
     """
 
@@ -97,7 +108,7 @@ class Pool:
         client: Client,
         function: Function,
         shared: Any,
-        warm_up: Callable[[], None] | None = None,
+        start: Callable[[Any], Any] | None = None,
         most_growth_bytes: int = _GIBIBYTE,
     ) -> None:
         from search.execution._worker import PoolPlugin
@@ -105,40 +116,44 @@ class Pool:
         self._client = client
         self._token = f"regsearch-{uuid.uuid4().hex}"
         self._open: dict[str, _Open] = {}
-        # What other threads heard, to be understood in the caller's.
-        self._heard: queue.SimpleQueue[Callable[[], Reported | Done | None]] = queue.SimpleQueue()
-        client.subscribe_topic(self._token, lambda event: self._heard.put(partial(self._understand, *event[1])))
+        # What other threads received, to be understood in the caller's.
+        self._received: queue.SimpleQueue[Callable[[], Reported | Done | None]] = queue.SimpleQueue()
+        self._n_workers, self._next_count = 0, 0.0
+        client.subscribe_topic(self._token, lambda event: self._received.put(partial(self._understand, *event[1])))
         try:
             client.register_plugin(
-                PoolPlugin(function, shared, self._token, warm_up, most_growth_bytes), name=self._token
+                PoolPlugin(function, shared, self._token, start, most_growth_bytes), name=self._token
             )
         except (OSError, TimeoutError) as error:  # a worker died just now
             raise _not_started(error) from error
 
     @property
     def n_workers(self) -> int:
-        """Workers that stand ready now."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        """Workers that stand ready, as they were counted a second ago at most."""
+        now = time.monotonic()
+        if now >= self._next_count:
+            self._next_count = now + _COUNT_SECONDS
+            self._n_workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return self._n_workers
 
-    def submit(self, item: Any, function: Function | None = None) -> None:
-        """Have a worker call a function on `item`; an item whose worker dies is submitted again.
+    def submit(self, item: Any) -> None:
+        """Have a worker call the function on `item`; an item whose worker dies is submitted again.
 
         Args:
             item: What the function is called on. It comes back in `Reported.item` and `Done.item`.
-            function: Another function than the pool's own, importable by name on the workers.
         """
         from distributed.protocol import pickle
 
         from search.execution._worker import call
 
         # Pickled here, so that the scheduler passes it on unread.
-        payload = pickle.dumps((item, function))
+        payload = pickle.dumps(item)
         future = self._client.submit(call, self._token, payload, pure=False)
         self._open[future.key] = _Open(item, future)
         self._watch(future)
 
     def _watch(self, future: Future) -> None:
-        future.add_done_callback(lambda settled: self._heard.put(partial(self._settle, settled)))
+        future.add_done_callback(lambda settled: self._received.put(partial(self._settle, settled)))
 
     def withdraw(self, item: Any) -> None:
         """Ask that an item ends early; without effect when it is done or was never submitted.
@@ -168,11 +183,11 @@ class Pool:
         """
         told = self._give_up()
         with contextlib.suppress(queue.Empty):
-            heard = self._heard.get(timeout=0 if told else timeout_seconds)
+            received = self._received.get(timeout=0 if told else timeout_seconds)
             while True:
-                if (one := heard()) is not None:
+                if (one := received()) is not None:
                     told.append(one)
-                heard = self._heard.get_nowait()
+                received = self._received.get_nowait()
         return told
 
     def _give_up(self) -> list[Reported | Done]:
@@ -204,6 +219,8 @@ class Pool:
         """The end of a task, whose value came in a message, is still to be fetched, or does not exist."""
         from distributed import KilledWorker
 
+        from search.execution._worker import NotStartedError, in_one_line
+
         one = self._open.get(future.key)
         if one is None or one.given_up is not None:
             return None
@@ -218,9 +235,10 @@ class Pool:
             raise RegsearchError("The Dask scheduler went away. What ended is stored; run the same command to go on.")
         error = future.exception()
         if isinstance(error, KilledWorker):
-            return Done(one.item, error=_DIED, worker_died=True)
-        message = str(error).strip().splitlines()
-        return Done(one.item, error=f"{type(error).__name__}: {message[0] if message else 'no message'}")
+            return Done(one.item, error=_DIED, failure=ItemFailure.WORKER_DIED)
+        if isinstance(error, NotStartedError):
+            return Done(one.item, error=str(error), failure=ItemFailure.NOT_STARTED)
+        return Done(one.item, error=in_one_line(error), failure=ItemFailure.RAISED)
 
     def close(self) -> None:
         """Withdraw what is not done and take the shared value from the workers."""
@@ -239,20 +257,21 @@ def open_pool(
     *,
     n_workers: int,
     scheduler: str | None = None,
-    warm_up: Callable[[], None] | None = None,
+    start: Callable[[Any], Any] | None = None,
     most_growth_bytes: int = _GIBIBYTE,
     on_waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Pool]:
     """Workers on this machine, or those of a Dask scheduler.
 
     Args:
-        function: Called on a worker as `function(shared, item, report)`; importable by name there.
+        function: Called on a worker as `function(held, item, report)`; importable by name there.
         shared: Sent to each worker once.
         n_workers: Processes to start on this machine, 0 for a thread of this one; without meaning when `scheduler` is
             given.
         scheduler: Address of a Dask scheduler (`tcp://host:8786`); None starts a local cluster.
-        warm_up: Called once in each worker process when it starts, in the background: a slow import, say. The first
-            item waits for its end. What it raises is left to the items to meet.
+        start: Called as `start(shared)` once in each worker when it starts, in the background; what it returns is held
+            there. The first item waits for its end, and tries again what it raised; items of a worker that cannot
+            start come back with `ItemFailure.NOT_STARTED`. None holds the shared value itself.
         most_growth_bytes: A worker whose resident memory has grown by more since the end of its first item is
             started anew between two items, where a nanny can start it.
         on_waiting: Called once when the scheduler has no worker yet; what is submitted waits for the first.
@@ -262,7 +281,7 @@ def open_pool(
     """
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with _connect(n_workers, scheduler) as client:
-        pool = Pool(client, function, shared, warm_up, most_growth_bytes)
+        pool = Pool(client, function, shared, start, most_growth_bytes)
         try:
             if not pool.n_workers:
                 on_waiting()

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from search.data import Dataset, Fold, Splits, encoded_shape, fit_encoder, read_data, split_rows
+from search.data import Dataset, Fold, SealedRows, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.preparation.catalogue import default_catalogue
 from search.preparation.library import find_study_file
-from search.records import Configuration, Direction, Run
+from search.records import Configuration, Direction, Purpose, Run
 from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
 from search.training import TrainingPlan
 from search.training.scoring import METRICS, Metric, default_metric
-from search.tuning.samplers import N_STARTUP_TRIALS, TRAINING, check_installed
+from search.tuning.samplers import N_STARTUP_TRIALS, check_installed
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 # Four judge; a trial that has no fifth run has nothing left to be saved.
@@ -52,6 +52,7 @@ class PreparedStudy:
         facts: What the data is like; see `StudyRecord.facts`.
         n_trials: Trials in all.
         notes: What the user should know about the data and the split, one line each.
+        sealed: The rows that no trial sees; looked at once, when the choice is made.
     """
 
     spec: StudySpec
@@ -63,6 +64,7 @@ class PreparedStudy:
     facts: dict[str, Any]
     n_trials: int
     notes: tuple[str, ...]
+    sealed: SealedRows
 
     @property
     def n_rows(self) -> dict[str, int]:
@@ -83,12 +85,21 @@ class PreparedStudy:
         return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
-        """The runs of a trial; their seeds depend on study seed, fold and repeat only."""
+        """The runs that score a trial of the search; equal for all configurations but for the configuration."""
         pairs = itertools.product(self.plan.folds, range(self.spec.objective.seeds))
-        return [
-            Run(trial, fold.number, repeat, run_seed(self.spec.study.seed, fold.number, repeat), configuration)
-            for fold, repeat in pairs
-        ]
+        return [self.run(trial, fold.number, repeat, configuration) for fold, repeat in pairs]
+
+    def run(
+        self,
+        trial: int,
+        fold: int,
+        repeat: int,
+        configuration: Configuration,
+        purpose: Purpose = Purpose.SEARCH,
+    ) -> Run:
+        """One run of this study, with the seed that its purpose, fold and repeat have."""
+        seed = run_seed(self.spec.study.seed, fold, repeat, purpose)
+        return Run(trial, fold, repeat, seed, configuration, purpose=purpose)
 
 
 def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
@@ -182,12 +193,20 @@ def prepare_data(
             *_sampler_notes(spec, n_trials),
             *_pruner_notes(spec, splits),
         ),
+        sealed=SealedRows(dataset, splits.test),
     )
 
 
-def run_seed(study_seed: int, fold: int, repeat: int) -> int:
+_SEEDS_OF = {Purpose.SEARCH: 102, Purpose.REFIT: 102, Purpose.CONFIRMATION: 104}
+"""What runs of a purpose draw from the study's seed; a refit is the search's first run again, with all rows.
+
+`search.tuning.samplers` and `search.data.splits` have other numbers, so that no two of them meet.
+"""
+
+
+def run_seed(study_seed: int, fold: int, repeat: int, purpose: Purpose = Purpose.SEARCH) -> int:
     """The seed of a run, in [0, 2**31): the same for every configuration, so that differences are paired."""
-    return int(np.random.SeedSequence((study_seed, TRAINING, fold, repeat)).generate_state(1)[0]) >> 1
+    return int(np.random.SeedSequence((study_seed, _SEEDS_OF[purpose], fold, repeat)).generate_state(1)[0]) >> 1
 
 
 def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:

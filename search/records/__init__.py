@@ -16,7 +16,7 @@ from search.records.configuration import Configuration, Setting
 from search.records.curve import Curve
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
 from search.records.study import Coordinator, Direction, StudyRecord, Task
-from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialState
+from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 
 __all__ = [
     "BASELINE_TRIAL",
@@ -36,5 +36,6 @@ __all__ = [
     "StudyRecord",
     "Task",
     "Trial",
+    "TrialOutcome",
     "TrialState",
 ]

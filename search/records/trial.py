@@ -44,6 +44,33 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class TrialOutcome:
+    """How a trial ended.
+
+    Args:
+        state: COMPLETE (with a score), PRUNED (with neither score nor error) or FAIL (with an error).
+        score: Mean score over the trial's runs.
+        error: Why it failed, for people.
+        cause: The same for programs.
+    Raises:
+        ValueError: The outcome contradicts itself.
+    """
+
+    state: TrialState
+    score: float | None = None
+    error: str | None = None
+    cause: FailureCause | None = None
+
+    def __post_init__(self) -> None:
+        if not self.state.is_final:
+            raise ValueError(f"expected a state that ends a trial, received {self.state.name}")
+        if (self.state is TrialState.COMPLETE) != (self.score is not None):
+            raise ValueError(f"expected a score if and only if a trial is complete, received {self}")
+        if (self.state is TrialState.FAIL) != (self.error is not None) or (self.cause and self.error is None):
+            raise ValueError(f"expected an error if and only if a trial failed, received {self}")
+
+
+@dataclass(frozen=True)
 class Trial:
     """One trial as the storage holds it.
 
@@ -68,3 +95,12 @@ class Trial:
     started: dt.datetime | None = None
     completed: dt.datetime | None = None
     cause: FailureCause | None = None
+
+    @property
+    def outcome(self) -> TrialOutcome:
+        """How the trial ended.
+
+        Raises:
+            ValueError: It has not.
+        """
+        return TrialOutcome(self.state, self.score, self.error, self.cause)

@@ -19,13 +19,14 @@ What is trained is described in `search.models`; who trains which run is decided
 from search.training.plan import TrainingPlan
 from search.training.scoring import METRICS, Metric, default_metric
 from search.training.session import start_tensorflow
-from search.training.worker import Report, calibrate, train_model, train_run
+from search.training.worker import Report, WorkerSession, calibrate, train_model, train_run
 
 __all__ = [
     "METRICS",
     "Metric",
     "Report",
     "TrainingPlan",
+    "WorkerSession",
     "calibrate",
     "default_metric",
     "start_tensorflow",

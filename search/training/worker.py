@@ -158,3 +158,18 @@ def _kernel_norms(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
 def _in_one_line(error: Exception) -> str:
     message = " ".join(str(error).split())
     return message if isinstance(error, RunFailedError) else f"{type(error).__name__}: {message}"
+
+
+class WorkerSession:
+    """Stand-in until the real one."""
+
+    def __init__(self) -> None:
+        start_tensorflow()
+
+    def train(self, plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> RunResult:
+        """Train."""
+        return train_run(plan, run, report)
+
+    def calibrate(self, plan: TrainingPlan, run: Run) -> EngineChoice:
+        """Calibrate."""
+        return calibrate(plan, run)

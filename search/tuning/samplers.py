@@ -26,8 +26,8 @@ from search.errors import Problem, UsageError
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}
 
-# Purposes of numbers drawn from a study's seed, so that no two of them meet; `search.data.splits` has small ones.
-SAMPLING, TRAINING = 101, 102
+# A purpose of its own among the numbers drawn from a study's seed; `search.data.splits` has small ones.
+SAMPLING = 101
 
 N_STARTUP_TRIALS = 10
 """Trials that TPE must have been told before it models them; Optuna's own default."""

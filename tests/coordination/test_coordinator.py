@@ -8,14 +8,14 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from search.coordination import coordinator
 from search.coordination.coordinator import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import TrialBuffer
+from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
-from search.execution import Done, Pool
+from search.execution import Done, ItemFailure, Pool
 from search.preparation.study import prepare_study
-from search.records import Curve, EngineChoice, Run, RunResult, TrialState
+from search.records import Curve, EngineChoice, FailureCause, RunResult, TrialState
 from search.storage import open_storage
 
 STUDY = """
@@ -354,10 +354,10 @@ AUTO = "training.engine=auto"
 
 
 def test_each_architecture_is_calibrated_once_and_its_runs_take_that_engine(study_file, storage, launch, monkeypatch):
-    def calibrate(plan, run, report):
+    def calibrate(trainer, run):
         return EngineChoice("graph", f"calibrated for trial {run.trial}")
 
-    monkeypatch.setattr(coordinator, "calibrate", calibrate)
+    monkeypatch.setattr(FunctionTrainer, "calibrate", calibrate)
     overrides = [AUTO, 'space."model.hidden"={choices=[[4], [5]]}']
     run_study(prepare_study(str(study_file), overrides), storage, launch, train=train_named)
     study_id = storage.study("quick").study_id
@@ -377,7 +377,7 @@ def train_named(plan, run, report):
 
 def test_study_that_goes_on_keeps_its_engines(study_file, storage, launch, monkeypatch):
     choices = [EngineChoice("graph", "faster today")]
-    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: choices.pop())
+    monkeypatch.setattr(FunctionTrainer, "calibrate", lambda trainer, run: choices.pop())
     run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
     run_study(prepare_study(str(study_file), [AUTO, "study.n_trials=25"]), storage, launch, train=train_named)
     runs = storage.runs(storage.study("quick").study_id)
@@ -387,41 +387,121 @@ def test_study_that_goes_on_keeps_its_engines(study_file, storage, launch, monke
 
 def test_engine_is_remembered_before_anything_is_trained_with_it(study_file, storage, launch, monkeypatch):
     choices = [EngineChoice("graph", "faster today")]
-    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: choices.pop())
+    monkeypatch.setattr(FunctionTrainer, "calibrate", lambda trainer, run: choices.pop())
     with pytest.raises(KeyboardInterrupt):
         run_study(prepare_study(str(study_file), [AUTO]), storage, launch, CrashAfter(1), train=train_named)
     run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
     assert {run.engine for run in storage.runs(storage.study("quick").study_id)} == {"graph: faster today"}
 
 
-def test_calibration_that_kills_its_workers_is_told_and_leaves_fit(study_file, storage, launch, monkeypatch):
-    wait = Pool.wait
+class Losing:
+    """A pool that loses the workers of some items as often as it is told to; what they returned comes to nothing."""
 
-    def wait_and_lose(pool, timeout_seconds):
-        return [
-            Done(done.item, error="its worker died", worker_died=True) if isinstance(done.item, Run) else done
-            for done in wait(pool, timeout_seconds)
-        ]
+    def __init__(self, monkeypatch, is_lost):
+        wait = Pool.wait
 
-    class Notes(SilentObserver):
-        def note(self, message):
-            notes.append(message)
+        def wait_and_lose(pool, timeout_seconds):
+            return [
+                self.lose(one) if isinstance(one, Done) and is_lost(one.item) else one
+                for one in wait(pool, timeout_seconds)
+            ]
 
-    notes = []
-    monkeypatch.setattr(Pool, "wait", wait_and_lose)
-    monkeypatch.setattr(coordinator, "calibrate", lambda plan, run, report: EngineChoice("graph"))
-    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, Notes(), train=train_named)
-    assert "engine fit: calibration failed (its worker died)" in notes
-    assert {run.engine.partition(":")[0] for run in storage.runs(storage.study("quick").study_id)} == {"fit"}
+        self.lost = []
+        monkeypatch.setattr(Pool, "wait", wait_and_lose)
+
+    def lose(self, done):
+        self.lost.append(done.item)
+        return Done(done.item, error="its worker died", failure=ItemFailure.WORKER_DIED)
 
 
-def test_calibration_that_the_workers_cannot_do_ends_the_session(study_file, storage, launch, monkeypatch):
-    def unable(plan, run, report):
+def test_calibration_whose_workers_die_is_tried_again(study_file, storage, launch, monkeypatch):
+    losing = Losing(monkeypatch, lambda item: isinstance(item, CalibrateTask) and len(losing.lost) < 1)
+    monkeypatch.setattr(FunctionTrainer, "calibrate", lambda trainer, run: EngineChoice("graph", "measured"))
+    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+    assert len(losing.lost) == 1
+    assert {run.engine for run in storage.runs(storage.study("quick").study_id)} == {"graph: measured"}
+
+
+def test_calibration_that_kills_its_workers_fails_its_trials_and_chooses_nothing_for_later(
+    study_file, storage, launch, monkeypatch
+):
+    losing = Losing(monkeypatch, lambda item: isinstance(item, CalibrateTask) and len(losing.lost) < 2)
+    monkeypatch.setattr(FunctionTrainer, "calibrate", lambda trainer, run: EngineChoice("graph", "measured"))
+    run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert [trial.number for trial in trials if trial.state is TrialState.FAIL] == [0, 1, 2, 3]
+    assert trials[0].error == "no engine could be chosen: its worker died (fold 0, seed 0)"
+    assert {run.engine for run in storage.runs(storage.study("quick").study_id) if run.score is not None} == {
+        "graph: measured"
+    }
+
+
+def test_run_whose_worker_died_is_tried_again_alone(study_file, storage, launch, monkeypatch):
+    losing = Losing(monkeypatch, lambda item: item.runs[0].trial == 3 and item not in losing.lost)
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert len(losing.lost) == 2  # each of its runs, once
+    assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * 20
+
+
+def test_failure_of_a_dead_worker_is_nobody_elses(study_file, storage, launch, monkeypatch):
+    """The baseline's workers always die: trials of its configuration are trained themselves."""
+    few = ["space.l2={choices=[0.1]}", "space.dropout={choices=[0.2]}", "study.sampler=random"]
+    Losing(monkeypatch, lambda item: isinstance(item, TrainTask) and any(run.trial == 0 for run in item.runs))
+    run_study(prepare_study(str(study_file), few), storage, launch, train=train)
+    study_id = storage.study("quick").study_id
+    trials = storage.trials(study_id)
+    off = [trial for trial in trials if not trial.configuration]
+    assert len(off) > 2
+    assert (off[0].number, off[0].state, off[0].cause) == (0, TrialState.FAIL, FailureCause.WORKER_DIED)
+    assert off[0].error == "its worker died (fold 0, seed 0)"
+    assert all(trial.state is TrialState.COMPLETE for trial in off[1:])
+    assert {run.trial for run in storage.runs(study_id) if run.trial in {t.number for t in off[2:]}} == set()
+
+
+def test_failure_of_a_dead_worker_is_nobody_elses_in_later_sessions(study_file, storage, launch, monkeypatch):
+    few = ["space.l2={choices=[0.1]}", "space.dropout={choices=[0.2]}", "study.sampler=random"]
+    with monkeypatch.context() as patched:
+        Losing(patched, lambda item: isinstance(item, TrainTask))
+        with pytest.raises(StudyFailedError):
+            run_study(prepare_study(str(study_file), [*few, "study.n_trials=1"]), storage, launch, train=train)
+    run_study(prepare_study(str(study_file), few), storage, launch, train=train)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert [trial.number for trial in trials if trial.state is TrialState.FAIL] == [0]
+    assert [trial.number for trial in trials if not trial.configuration][:1] == [0]
+
+
+def test_lack_of_memory_is_the_runs_and_not_the_sessions(study_file, storage, launch):
+    tried = []
+
+    def greedy(plan, run, report):
+        if run.trial == 4:
+            tried.append(run)
+            return RunResult(run, None, error="MemoryError", cause=FailureCause.OUT_OF_MEMORY)
+        return train(plan, run, report)
+
+    run_study(prepare_study(str(study_file)), storage, launch, train=greedy)
+    trials = storage.trials(storage.study("quick").study_id)
+    assert [(trial.number, trial.cause) for trial in trials if trial.state is TrialState.FAIL] == [
+        (4, FailureCause.OUT_OF_MEMORY)
+    ]
+    assert len(tried) == 4  # each of two runs was tried again, once
+
+
+def test_workers_that_cannot_start_end_the_session_and_cost_no_trial(study_file, storage, launch, monkeypatch):
+    def broken(trainer, train, plan):
         raise ModuleNotFoundError("No module named 'keras'")
 
-    monkeypatch.setattr(coordinator, "calibrate", unable)
-    with pytest.raises(RegsearchError, match="the workers cannot train, received ModuleNotFoundError"):
-        run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
+    with monkeypatch.context() as patched:
+        patched.setattr(FunctionTrainer, "__init__", broken)
+        with pytest.raises(RegsearchError) as caught:
+            run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert str(caught.value) == (
+        "quick: the workers cannot train, received ModuleNotFoundError: No module named 'keras'. What ended is stored; "
+        "mend the workers' installation and run the same command again."
+    )
+    assert not [state for _, state, *_ in outcome(storage) if state is TrialState.FAIL]
+    run_study(prepare_study(str(study_file)), storage, launch, train=train)
+    assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * 20
 
 
 def test_short_runs_of_a_trial_go_to_a_worker_together(study_file, storage, launch, monkeypatch):
@@ -429,7 +509,7 @@ def test_short_runs_of_a_trial_go_to_a_worker_together(study_file, storage, laun
     submit = Pool.submit
 
     def counting(pool, item, *arguments):
-        sizes.append(len(item))
+        sizes.append(len(item.runs))
         submit(pool, item, *arguments)
 
     monkeypatch.setattr(Pool, "submit", counting)

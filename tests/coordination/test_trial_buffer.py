@@ -1,4 +1,4 @@
-"""What is noted in the books counts at once, and is in the storage after a flush."""
+"""What is noted in the buffer counts at once, and is in the storage after a flush."""
 
 import itertools
 import math
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from search.coordination import trial_buffer as buffer_module
 from search.coordination.trial_buffer import TrialBuffer, intermediate_values, shown_epochs
 from search.errors import StorageError
-from search.records import Configuration, Curve, Parameter, Run, RunResult, Trial, TrialState
+from search.records import (
+    Configuration,
+    Curve,
+    FailureCause,
+    Parameter,
+    Run,
+    RunResult,
+    Trial,
+    TrialOutcome,
+    TrialState,
+)
 from search.storage import Ended, Progressed, Started, open_storage
 
 UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "high": 1.0, "log": false}}'
@@ -28,7 +38,7 @@ def record(storage):
 
 
 @pytest.fixture
-def books(record, storage):
+def buffer(record, storage):
     return TrialBuffer([], record, storage)
 
 
@@ -53,24 +63,27 @@ def result(number, metric=(0.5, 0.25), fold=0):
     return RunResult(run, 0.25, curve=Curve(metric, metric, metric), epochs_trained=len(metric), best_epoch=1)
 
 
-def complete(books, number, score=0.25, **changes):
-    given = {"results": [result(number)], "error": None, "same_as": None}
-    return books.finish(number, TrialState.COMPLETE, score=score, **{**given, **changes})
+DIVERGED = TrialOutcome(TrialState.FAIL, error="diverged at epoch 1", cause=FailureCause.DIVERGED)
+PRUNED = TrialOutcome(TrialState.PRUNED)
+
+
+def complete(buffer, number, score=0.25):
+    return buffer.finish(number, TrialOutcome(TrialState.COMPLETE, score), [result(number)])
 
 
 def stored(storage, record):
     return {trial.number: trial for trial in storage.trials(record.study_id)}
 
 
-def test_what_is_noted_counts_at_once_and_is_stored_by_a_flush(books, storage, record):
+def test_what_is_noted_counts_at_once_and_is_stored_by_a_flush(buffer, storage, record):
     for number in range(5):
-        books.start(asked(number))
-    complete(books, 0, 0.5)
-    best = complete(books, 1, 0.25)
-    books.finish(2, TrialState.FAIL, [], None, "diverged at epoch 1", None)
-    books.finish(3, TrialState.PRUNED, [], None, None, None, intermediate={1: 0.75})
-    assert (books.n_ended, books.n_failed, books.n_pruned, books.best) == (4, 1, 1, best)
-    assert [trial.state.name for trial in books.trials.values()] == [
+        buffer.start(asked(number))
+    complete(buffer, 0, 0.5)
+    best = complete(buffer, 1, 0.25)
+    buffer.finish(2, DIVERGED, [])
+    buffer.finish(3, PRUNED, [], {1: 0.75})
+    assert (buffer.n_ended, buffer.n_failed, buffer.n_pruned, buffer.best) == (4, 1, 1, best)
+    assert [trial.state.name for trial in buffer.trials.values()] == [
         "COMPLETE",
         "COMPLETE",
         "FAIL",
@@ -78,20 +91,20 @@ def test_what_is_noted_counts_at_once_and_is_stored_by_a_flush(books, storage, r
         "RUNNING",
     ]
     assert stored(storage, record) == {}
-    books.flush()
-    assert stored(storage, record) == books.trials
+    buffer.flush()
+    assert stored(storage, record) == buffer.trials
     assert [run.trial for run in storage.runs(record.study_id)] == [0, 1]
 
 
-def test_books_that_are_opened_again_count_what_is_stored(books, storage, record):
+def test_buffer_that_is_opened_again_counts_what_is_stored(buffer, storage, record):
     for number in range(4):
-        books.start(asked(number))
-    complete(books, 1)
-    books.finish(2, TrialState.FAIL, [], None, "diverged at epoch 1", None)
-    books.finish(3, TrialState.PRUNED, [], None, None, None)
-    books.flush()
+        buffer.start(asked(number))
+    complete(buffer, 1)
+    buffer.finish(2, DIVERGED, [])
+    buffer.finish(3, PRUNED, [])
+    buffer.flush()
     again = TrialBuffer(storage.trials(record.study_id), record, storage)
-    assert (again.trials, again.best) == (books.trials, books.best)
+    assert (again.trials, again.best) == (buffer.trials, buffer.best)
     assert (again.n_ended, again.n_failed, again.n_pruned) == (3, 1, 1)
     complete(again, 0, 0.125)
     again.flush()
@@ -99,18 +112,18 @@ def test_books_that_are_opened_again_count_what_is_stored(books, storage, record
     assert again.best.number == 0
 
 
-def test_entries_are_written_in_the_order_in_which_they_were_noted(books, storage, record, monkeypatch):
+def test_entries_are_written_in_the_order_in_which_they_were_noted(buffer, storage, record, monkeypatch):
     batches = []
     monkeypatch.setattr(storage, "write", lambda study_id, entries: batches.append((study_id, entries)))
     for number in (0, 1):
-        books.start(asked(number))
-    books.progress(1, {1: 0.75})
-    books.progress(0, {1: 0.5})
-    books.progress(1, {1: 0.75, 2: 0.5})
-    complete(books, 0)
-    books.start(asked(2))
-    books.flush()
-    books.flush()
+        buffer.start(asked(number))
+    buffer.progress(1, {1: 0.75})
+    buffer.progress(0, {1: 0.5})
+    buffer.progress(1, {1: 0.75, 2: 0.5})
+    complete(buffer, 0)
+    buffer.start(asked(2))
+    buffer.flush()
+    buffer.flush()
     ((study_id, entries), (_, nothing)) = batches
     assert study_id == record.study_id
     assert [(type(entry), entry.number) for entry in entries] == [
@@ -126,61 +139,63 @@ def test_entries_are_written_in_the_order_in_which_they_were_noted(books, storag
     assert nothing == []
 
 
-def test_progress_is_shown_until_the_trial_ends(books, storage, record):
-    books.start(asked(0))
-    books.progress(0, {1: 0.75})
-    books.flush()
+def test_progress_is_shown_until_the_trial_ends(buffer, storage, record):
+    buffer.start(asked(0))
+    buffer.progress(0, {1: 0.75})
+    buffer.flush()
     assert storage.intermediate_values(record.study_id) == {0: {1: 0.75}}
-    books.progress(0, {1: 0.75, 2: 0.5})
-    complete(books, 0)
-    books.flush()
+    buffer.progress(0, {1: 0.75, 2: 0.5})
+    complete(buffer, 0)
+    buffer.flush()
     assert storage.intermediate_values(record.study_id) == {0: {1: 0.5, 2: 0.25}}
 
 
-def test_a_copy_names_the_trial_that_it_repeats(books, monkeypatch, storage):
+def test_a_copy_names_the_trial_that_it_repeats(buffer, monkeypatch, storage):
     entries = []
     monkeypatch.setattr(storage, "write", lambda _, batch: entries.extend(batch))
     for number in (0, 1):
-        books.start(asked(number))
-    complete(books, 1, results=[], same_as=0, intermediate={4: 0.5})
-    books.flush()
+        buffer.start(asked(number))
+    complete(buffer, 0)
+    copy = buffer.finish_as(1, 0, {4: 0.5})
+    buffer.flush()
+    assert (copy.state, copy.score) == (TrialState.COMPLETE, 0.25)
     assert entries[-1].user_attrs == {"same_as_trial": 0}
     assert entries[-1].intermediate == {4: 0.5}
 
 
-def test_the_oldest_unwritten_entry_is_due_after_half_a_second(books, clock):
-    assert books.seconds_until_due() is None
-    books.start(asked(0))
-    assert books.seconds_until_due() == 0.5
+def test_the_oldest_unwritten_entry_is_due_after_half_a_second(buffer, clock):
+    assert buffer.seconds_until_due() is None
+    buffer.start(asked(0))
+    assert buffer.seconds_until_due() == 0.5
     clock.now += 0.375
-    books.progress(0, {1: 0.5})
-    assert books.seconds_until_due() == 0.125
+    buffer.progress(0, {1: 0.5})
+    assert buffer.seconds_until_due() == 0.125
     clock.now += 1.0
-    assert books.seconds_until_due() == 0.0
-    books.flush()
-    assert books.seconds_until_due() is None
-    books.progress(0, {1: 0.25})
-    assert books.seconds_until_due() == 0.5
+    assert buffer.seconds_until_due() == 0.0
+    buffer.flush()
+    assert buffer.seconds_until_due() is None
+    buffer.progress(0, {1: 0.25})
+    assert buffer.seconds_until_due() == 0.5
 
 
-def test_a_flush_that_fails_keeps_the_entries(books, storage, record, clock, monkeypatch):
+def test_a_flush_that_fails_keeps_the_entries(buffer, storage, record, clock, monkeypatch):
     def fail(study_id, entries):
         raise StorageError("storage: the disk is full")
 
-    books.start(asked(0))
-    complete(books, 0)
-    books.start(asked(1))
-    books.progress(1, {1: 0.5})
+    buffer.start(asked(0))
+    complete(buffer, 0)
+    buffer.start(asked(1))
+    buffer.progress(1, {1: 0.5})
     with monkeypatch.context() as patched:
         patched.setattr(storage, "write", fail)
         for _ in range(2):
             with pytest.raises(StorageError, match=r"^storage: the disk is full$"):
-                books.flush()
+                buffer.flush()
     clock.now += 0.5
-    assert books.seconds_until_due() == 0.0
-    books.start(asked(2))
-    books.flush()
-    assert stored(storage, record) == books.trials
+    assert buffer.seconds_until_due() == 0.0
+    buffer.start(asked(2))
+    buffer.flush()
+    assert stored(storage, record) == buffer.trials
     assert storage.intermediate_values(record.study_id) == {0: {1: 0.5, 2: 0.25}, 1: {1: 0.5}}
 
 

@@ -13,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from search.errors import UsageError
-from search.execution import Done, open_pool
+from search.execution import Done, ItemFailure, open_pool
 from tests.execution.listening import gather
 
 # Workers cannot import this file: what it defines travels by value.
@@ -58,20 +58,9 @@ def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):
         item: item[1] * 3 for item in items if item[0] in ("fine", "dies once")
     }
     assert done["always dies", 11].error == "its worker died each time it was tried (out of memory, or killed)"
-    assert done["always dies", 11].worker_died
+    assert done["always dies", 11].failure is ItemFailure.WORKER_DIED
     assert done["raises", 12].error == "ValueError: bad item"
     assert done["cannot travel", 14].error == "TypeError: cannot pickle '_thread.lock' object"
-
-
-def square(shared, item, report):
-    return shared["factor"] * item * item
-
-
-def test_item_may_have_a_function_of_its_own(tmp_path):
-    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=1) as pool:
-        pool.submit(5, square)
-        pool.submit(("fine", 5))
-        assert {one.value for one in gather(pool, 2).values()} == {75, 15}
 
 
 def environment(shared, item, report):

@@ -70,16 +70,14 @@ def test_late_report_of_an_earlier_attempt_is_dropped(tmp_path):
 
 
 def report_until_withdrawn(folder, item, report):
+    if item[0] == "next":
+        return "next"
     (Path(folder) / item[0]).touch()
     n_reports = 1
     while report(n_reports):
         n_reports += 1
         time.sleep(0.01)
     return "ended early"
-
-
-def name(shared, item, report):
-    return item[0]
 
 
 def test_withdrawn_items_end_early(tmp_path):
@@ -95,7 +93,7 @@ def test_withdrawn_items_end_early(tmp_path):
         pool.withdraw(running)
         then = listen(pool, 1)
         pool.withdraw(running)
-        pool.submit(["next"], name)
+        pool.submit(["next"])
         last = listen(pool, 1)
     assert first_done == Done(queued, withdrawn=True)
     assert then == [Done(running, "ended early", withdrawn=True)]
@@ -104,12 +102,17 @@ def test_withdrawn_items_end_early(tmp_path):
 
 
 def sleep_on(folder, item, report):
+    if item[0] == "next":
+        return "next"
     report("begun")
     while not (Path(folder) / "test ended").exists():
         time.sleep(0.01)
+    return None
 
 
 def die_when_withdrawn(folder, item, report):
+    if item[0] == "next":
+        return "next"
     while report("begun"):
         time.sleep(0.01)
     os._exit(1)
@@ -125,7 +128,7 @@ def test_withdrawn_item_that_does_not_end_is_not_waited_for(tmp_path, monkeypatc
         pool.withdraw(item)
         assert listen(pool, 1) == [Done(item, withdrawn=True)]
         (tmp_path / "test ended").touch()
-        pool.submit(["next"], name)
+        pool.submit(["next"])
         assert listen(pool, 1) == [Done(["next"], "next")]
 
 

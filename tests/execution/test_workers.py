@@ -1,5 +1,6 @@
-"""A worker's life: the warm-up at its start, its renewal when it has grown, the GPU that it sees."""
+"""A worker's life: its start, its renewal when it has grown, the GPU that it sees."""
 
+import gc
 import os
 import sys
 import time
@@ -9,9 +10,9 @@ import cloudpickle
 import pytest
 from distributed import LocalCluster
 
-from search.execution import Done, open_pool
+from search.execution import Done, ItemFailure, open_pool
 from search.execution.gpus import assign_gpu, list_gpus
-from tests.execution.listening import gather, listen, wait_until
+from tests.execution.listening import Held, gather, listen, wait_until
 
 # Workers cannot import this file: what it defines travels by value.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -20,33 +21,58 @@ _MEBIBYTE = 2**20
 _LEAKED = []
 
 
-class WarmUp:
-    """Leaves a file for each process, slowly, and fails in the end."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-
-    def __call__(self):
-        time.sleep(0.3)
-        (Path(self.folder) / f"warm-{os.getpid()}").touch(exist_ok=False)
-        raise ImportError("no such package")
+def start(shared):
+    """Leaves a file for each process, slowly."""
+    time.sleep(0.3)
+    (Path(shared["folder"]) / f"started-{os.getpid()}").touch(exist_ok=False)
+    return shared | {"process": os.getpid()}
 
 
-def see_warm_up(folder, item, report):
-    if item == "dies" and not (Path(folder) / "died").exists():
-        (Path(folder) / "died").touch()
+def see_start(held, item, report):
+    folder = Path(held["folder"])
+    if item == "dies" and not (folder / "died").exists():
+        (folder / "died").touch()
         os._exit(1)
-    return (Path(folder) / f"warm-{os.getpid()}").exists()
+    return held["process"] == os.getpid()
 
 
-def test_each_process_warms_up_once_before_its_first_item(tmp_path):
+def test_each_process_starts_once_before_its_first_item_and_holds_what_it_made(tmp_path):
     items = ["a", "dies", "b", "c"]
-    with open_pool(see_warm_up, str(tmp_path), n_workers=1, warm_up=WarmUp(tmp_path)) as pool:
+    with open_pool(see_start, {"folder": str(tmp_path)}, n_workers=1, start=start) as pool:
         for item in items:
             pool.submit(item)
         done = gather(pool, len(items))
     assert done == {item: Done(item, True) for item in items}
-    assert len(list(tmp_path.glob("warm-*"))) == 2
+    assert len(list(tmp_path.glob("started-*"))) == 2
+
+
+def start_at_the_third_try(folder):
+    tries = Path(folder) / "tries"
+    with tries.open("a") as file:
+        file.write(".")
+    if len(tries.read_text()) < 3:
+        raise ImportError("no such package\nmore words")
+    return "started"
+
+
+def test_item_of_a_worker_that_cannot_start_says_so_and_the_next_one_tries_again(tmp_path):
+    with open_pool(lambda held, item, report: held, str(tmp_path), n_workers=1, start=start_at_the_third_try) as pool:
+        for item in ("a", "b"):
+            pool.submit(item)
+        done = gather(pool, 2)
+    failed, (other,) = done["a"], [done["b"]]
+    if failed.error is None:
+        failed, other = other, failed
+    assert failed == Done(failed.item, error="ImportError: no such package", failure=ItemFailure.NOT_STARTED)
+    assert other == Done(other.item, "started")
+
+
+def test_worker_in_this_process_lets_go_of_what_it_held():
+    with open_pool(lambda held, item, report: type(held).__name__, None, n_workers=0, start=Held) as pool:
+        pool.submit("item")
+        assert gather(pool, 1)["item"].value == "Held"
+    gc.collect()
+    assert (Held.n_made, len(Held.alive)) == (1, 0)
 
 
 def leak(shared, item, report):
@@ -66,7 +92,7 @@ def test_worker_that_grows_is_renewed_and_every_item_runs_once(tmp_path, n_worke
         shared,
         n_workers=n_workers,
         most_growth_bytes=50 * _MEBIBYTE,
-        warm_up=WarmUp(tmp_path),
+        start=start,
     ) as pool:
         for item in range(n_items):
             pool.submit(item)
@@ -77,7 +103,7 @@ def test_worker_that_grows_is_renewed_and_every_item_runs_once(tmp_path, n_worke
     assert [len(one) for one in ran] == [1] * n_items
     n_processes = len({process for one in ran for process in one})
     assert n_processes > n_workers
-    assert len(list(tmp_path.glob("warm-*"))) >= n_processes
+    assert len(list(tmp_path.glob("started-*"))) >= n_processes
 
 
 def test_worker_that_nobody_would_start_again_is_left_alone(tmp_path):

@@ -1,0 +1,55 @@
+"""What ends a session before its budget is spent: a timeout, a request to stop, a lost lock."""
+
+from __future__ import annotations
+
+import time
+
+from search.storage import Storage, StudyLock
+
+POLL_SECONDS = 0.5
+_LOCK_CHECK_SECONDS = 5.0
+
+
+class SessionLimits:
+    """Looks, now and then, for a reason to ask no more trials.
+
+    Args:
+        lock: The study's lock.
+        storage: Where a stop is requested.
+        study_id: The study.
+        timeout_seconds: Ask no more trials after this long; None for no limit.
+    """
+
+    def __init__(self, lock: StudyLock, storage: Storage, study_id: int, timeout_seconds: float | None) -> None:
+        self._lock = lock
+        self._storage = storage
+        self._study_id = study_id
+        self._timeout_seconds = timeout_seconds
+        self._started = time.monotonic()
+        self._next_look = self._next_lock_check = 0.0
+        self.reached: str | None = None
+        """Why no more trials are asked, in words; None while they are."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the session so far."""
+        return time.monotonic() - self._started
+
+    def look(self) -> bool:
+        """Whether a limit was reached just now.
+
+        Raises:
+            StorageError: The lock was lost, or the database cannot be asked.
+        """
+        now = time.monotonic()
+        if now >= self._next_lock_check:
+            self._next_lock_check = now + _LOCK_CHECK_SECONDS
+            self._lock.check()
+        if self.reached is not None or now < self._next_look:
+            return False
+        self._next_look = now + POLL_SECONDS
+        if self._timeout_seconds is not None and self.seconds >= self._timeout_seconds:
+            self.reached = f"The timeout of {self._timeout_seconds:g} s is spent"
+        elif self._storage.stop_requested(self._study_id):
+            self.reached = "Asked to stop"
+        return self.reached is not None

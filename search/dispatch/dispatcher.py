@@ -1,0 +1,199 @@
+"""`Dispatcher`: runs in, reports and results out, whoever wants the runs trained and whatever happens to workers.
+
+It puts short runs together for a trip, has each architecture calibrated before its first run, and tries again what
+failed for a cause that lies in the machine and the moment: a worker's death, a lack of memory. The pool has tried such
+a task on several workers by then; it is tried once more alone, and only then its failure is told, with its cause, so
+that nobody takes it for the configuration's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from search.dispatch.engines import ArchitectureKey, EngineChoices, architecture_key
+from search.dispatch.queue import TaskQueue
+from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask
+from search.errors import RegsearchError
+from search.execution import Done, ItemFailure, Pool, Reported
+from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
+
+_TRIP_SECONDS = 0.25
+"""Runs go to a worker together while they take less than this: each trip costs some milliseconds."""
+
+_TASKS_A_WORKER = 2
+"""Tasks that there should be for each worker, so that none waits while another has many short runs before it."""
+
+Message = RunReport | RunResult
+_RunKey = tuple[Purpose, int, int, int]
+
+
+class Dispatcher:
+    """Trains runs on the workers of a pool; used from one thread.
+
+    Args:
+        pool: Workers that `perform` tasks.
+        engines: The engine of each architecture, as far as it is known.
+        most_open_runs: Runs that will be on their way at once, at most.
+        name: Of the study, for errors.
+        on_engine: Told when an engine was chosen and noted in `engines`, before any run is trained with it.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        engines: EngineChoices,
+        *,
+        most_open_runs: int,
+        name: str,
+        on_engine: Callable[[EngineChoice], None] = lambda _: None,
+    ) -> None:
+        self._queue = TaskQueue(pool)
+        self._engines = engines
+        self._most_open_runs = most_open_runs
+        self._name = name
+        self._on_engine = on_engine
+        self._task_of: dict[_RunKey, TrainTask] = {}
+        self._uncalibrated: defaultdict[ArchitectureKey, list[Run]] = defaultdict(list)
+        self._run_seconds: float | None = None
+
+    @property
+    def n_workers(self) -> int:
+        """Workers that stand ready."""
+        return self._queue.n_workers
+
+    def submit(self, runs: Sequence[Run]) -> None:
+        """Have runs trained; each comes back from `wait` as one result.
+
+        Args:
+            runs: Runs that are not on their way. Each is trained by the engine of its architecture, whatever it names.
+        """
+        ready = []
+        for run in runs:
+            engine = self._engines.get(run.configuration)
+            if engine is not None:
+                ready.append(replace(run, engine=engine))
+            else:
+                self._wait_for_engine(run)
+        size = self._runs_a_trip()
+        for first in range(0, len(ready), size):
+            self._send(TrainTask(tuple(ready[first : first + size])))
+
+    def withdraw(self, run: Run) -> None:
+        """Ask that a run ends early; without effect when it has ended or waits for its engine.
+
+        Its result comes all the same, with the cause WITHDRAWN unless it had ended by itself. Runs that share its trip
+        start anew.
+        """
+        task = self._task_of.get(_key(run))
+        if task is None:
+            return
+        self._queue.withdraw(task)
+        for other in task.runs:
+            if _key(other) != _key(run) and self._task_of.get(_key(other)) is task:
+                self._send(TrainTask((other,)))
+
+    def wait(self, timeout_seconds: float) -> list[Message]:
+        """Reports and results in the order in which they came, after waiting for the first at most `timeout_seconds`.
+
+        Raises:
+            RegsearchError: The workers' installation cannot train, or the scheduler went away.
+        """
+        messages: list[Message] = []
+        for received in self._queue.wait(timeout_seconds):
+            if isinstance(received, Reported):
+                report: RunReport = received.message
+                if self._task_of.get(_key(report.run)) is received.item:
+                    messages.append(report)
+            elif isinstance(received.item, CalibrateTask):
+                messages += self._take_engine(received.item, received)
+            else:
+                messages += self._take_results(received.item, received)
+        return messages
+
+    def _wait_for_engine(self, run: Run) -> None:
+        waiting = self._uncalibrated[architecture_key(run.configuration)]
+        waiting.append(run)
+        if len(waiting) == 1:
+            self._queue.submit(CalibrateTask(run))
+
+    def _take_engine(self, task: CalibrateTask, done: Done) -> list[RunResult]:
+        """Send the runs that wait for an engine, or fail them when there is none to be had."""
+        self._refuse_faulty_workers(done)
+        died = done.failure is ItemFailure.WORKER_DIED
+        failure = CalibrationFailure(done.error or "", FailureCause.WORKER_DIED) if died else done.value
+        if isinstance(failure, CalibrationFailure) and self._queue.try_alone(task):
+            return []
+        waiting = self._uncalibrated.pop(architecture_key(task.run.configuration))
+        if isinstance(failure, CalibrationFailure):
+            # Not noted: an engine is chosen for a study's whole life, and this is of the moment.
+            error = f"no engine could be chosen: {failure.error}"
+            return [RunResult(run, score=None, error=error, cause=failure.cause) for run in waiting]
+        self._engines.learn(task.run.configuration, done.value)
+        self._on_engine(done.value)
+        self.submit(waiting)
+        return []
+
+    def _take_results(self, task: TrainTask, done: Done) -> list[RunResult]:
+        wanted = [run for run in task.runs if self._task_of.get(_key(run)) is task]
+        for run in wanted:
+            del self._task_of[_key(run)]
+        if done.withdrawn and done.value is None:  # its worker did not end in time, or died
+            return [RunResult(run, score=None, error="withdrawn", cause=FailureCause.WITHDRAWN) for run in wanted]
+        self._refuse_faulty_workers(done)
+        if done.failure is ItemFailure.WORKER_DIED:
+            results = [
+                RunResult(run, score=None, error=done.error, cause=FailureCause.WORKER_DIED) for run in task.runs
+            ]
+        else:
+            results = done.value
+        return [
+            result
+            for run, result in zip(task.runs, results, strict=True)
+            if run in wanted and not self._is_tried_again(run, result, n_together=len(task.runs))
+        ]
+
+    def _is_tried_again(self, run: Run, result: RunResult, n_together: int) -> bool:
+        self._note_seconds(result)
+        if result.cause is None or not result.cause.is_transient:
+            return False
+        task = TrainTask((run,))
+        if result.cause is FailureCause.WORKER_DIED and n_together > 1:
+            self._send(task)  # another one may have been its worker's death
+            return True
+        if self._queue.try_alone(task):
+            self._task_of[_key(run)] = task
+            return True
+        return False
+
+    def _refuse_faulty_workers(self, done: Done) -> None:
+        """An error that no run is to blame for: a package is missing, say. The next session trains what is open."""
+        if done.failure in (ItemFailure.NOT_STARTED, ItemFailure.RAISED):
+            raise RegsearchError(
+                f"{self._name}: the workers cannot train, received {done.error}. What ended is stored; mend the "
+                "workers' installation and run the same command again."
+            )
+
+    def _send(self, task: TrainTask) -> None:
+        for run in task.runs:
+            self._task_of[_key(run)] = task
+        self._queue.submit(task)
+
+    def _runs_a_trip(self) -> int:
+        """As many runs as make up a quarter of a second, while there are enough trips for all workers."""
+        if self._run_seconds is None:
+            return 1
+        in_time = int(_TRIP_SECONDS / max(self._run_seconds, 1e-3))
+        for_all = self._most_open_runs // (_TASKS_A_WORKER * max(1, self.n_workers))
+        return max(1, min(in_time, for_all))
+
+    def _note_seconds(self, result: RunResult) -> None:
+        if result.cause is None or not result.cause.is_transient:
+            seconds = result.seconds
+            self._run_seconds = seconds if self._run_seconds is None else 0.8 * self._run_seconds + 0.2 * seconds
+
+
+def _key(run: Run) -> _RunKey:
+    """What tells the runs of a study apart."""
+    return run.purpose, run.trial, run.fold, run.repeat

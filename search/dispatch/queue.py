@@ -24,6 +24,7 @@ class TaskQueue:
         self._to_try_alone: deque[Task] = deque()
         self._tried_alone: set[Task] = set()
         self._kept_back: list[Task] = []
+        self._one_is_alone = False
         self._withdrawn: list[Done] = []
 
     @property
@@ -33,7 +34,7 @@ class TaskQueue:
 
     def submit(self, task: Task) -> None:
         """Have a task done, now or when the one that is tried alone has ended."""
-        if self._to_try_alone:
+        if self._to_try_alone or self._one_is_alone:
             self._kept_back.append(task)
         else:
             self._submit(task)
@@ -70,7 +71,8 @@ class TaskQueue:
 
     def _submit_next(self) -> None:
         """Nothing is on its way: the next task that is tried alone, or else all that was kept back."""
-        if self._to_try_alone:
+        self._one_is_alone = bool(self._to_try_alone)
+        if self._one_is_alone:
             self._submit(self._to_try_alone.popleft())
         else:
             kept_back, self._kept_back = self._kept_back, []

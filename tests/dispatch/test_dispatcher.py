@@ -1,0 +1,232 @@
+"""Runs in, results out: how many share a trip, what a death costs, who is withdrawn, which engine trains."""
+
+import pytest
+
+from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask, perform
+from search.errors import RegsearchError
+from search.execution import Done, ItemFailure, Reported
+from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
+from tests.dispatch.conftest import done, result, runs_of
+
+
+def died(task):
+    return Done(task, error="its worker died", failure=ItemFailure.WORKER_DIED)
+
+
+def answer(pool, dispatcher, *answers):
+    pool.answers = list(answers)
+    return dispatcher.wait(0)
+
+
+def outcomes(messages):
+    return [(message.run.trial, message.run.fold, message.score, message.cause) for message in messages]
+
+
+def test_each_run_comes_back_as_one_result_trained_by_the_studys_engine(pool, make_dispatcher):
+    dispatcher = make_dispatcher("graph")
+    dispatcher.submit(runs_of(0, 3))
+    assert pool.sizes() == [1, 1, 1]
+    messages = answer(pool, dispatcher, *map(done, reversed(pool.submitted)))
+    assert outcomes(messages) == [(0, 2, 0.5, None), (0, 1, 0.5, None), (0, 0, 0.5, None)]
+    assert {message.run.engine for message in messages} == {EngineChoice("graph")}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n_workers", "most_open_runs", "size"),
+    [
+        (0.01, 2, 1000, 24),  # a quarter of a second's worth
+        (0.001, 2, 1000, 24),
+        (1.0, 2, 1000, 1),
+        (0.01, 2, 48, 12),  # two tasks a worker
+        (0.01, 12, 48, 2),
+        (0.01, 32, 48, 1),
+        (0.01, 0, 48, 24),  # a scheduler whose workers are still to come
+    ],
+)
+def test_short_runs_share_a_trip_as_long_as_there_are_trips_for_all_workers_of_the_pool(
+    pool, make_dispatcher, seconds, n_workers, most_open_runs, size
+):
+    pool.n_workers = n_workers
+    dispatcher = make_dispatcher(most_open_runs=most_open_runs)
+    dispatcher.submit(runs_of(0, 1))
+    answer(pool, dispatcher, done(pool.submitted[0], seconds))
+    dispatcher.submit(runs_of(1, 24))
+    assert max(pool.sizes()[1:]) == size
+    assert sum(pool.sizes()) == 25
+
+
+def learn_that_runs_are_short(pool, dispatcher):
+    dispatcher.submit(runs_of(0, 1))
+    answer(pool, dispatcher, done(pool.submitted[0], seconds=0.01))
+    pool.submitted.clear()
+
+
+def test_runs_that_shared_the_trip_of_a_dead_worker_go_on_one_by_one(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    learn_that_runs_are_short(pool, dispatcher)
+    dispatcher.submit(runs_of(1, 4))
+    assert answer(pool, dispatcher, died(pool.submitted[0])) == []
+    assert pool.sizes() == [4, 1, 1, 1, 1]
+    assert len(answer(pool, dispatcher, *map(done, pool.submitted[1:]))) == 4
+
+
+def test_run_whose_worker_died_is_tried_again_when_nothing_else_is_on_its_way(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 2))
+    victim, other = pool.submitted
+    assert answer(pool, dispatcher, died(victim)) == []
+    dispatcher.submit(runs_of(1, 1))
+    assert pool.submitted == [victim, other], "expected all to wait for the one that is tried alone"
+    assert len(answer(pool, dispatcher, done(other))) == 1
+    assert answer(pool, dispatcher) == []
+    assert pool.submitted == [victim, other, victim]
+    dispatcher.submit(runs_of(2, 1))
+    assert outcomes(answer(pool, dispatcher, done(pool.submitted[2]))) == [(0, 0, 0.5, None)]
+    assert len(pool.submitted) == 3
+    assert answer(pool, dispatcher) == []
+    assert [task.runs[0].trial for task in pool.submitted] == [0, 0, 0, 1, 2]
+
+
+def test_run_that_kills_its_workers_alone_too_fails_with_its_cause(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 1))
+    (task,) = pool.submitted
+    assert answer(pool, dispatcher, died(task)) == []
+    assert answer(pool, dispatcher) == []
+    (message,) = answer(pool, dispatcher, died(pool.submitted[1]))
+    assert (message.error, message.cause) == ("its worker died", FailureCause.WORKER_DIED)
+    assert len(pool.submitted) == 2
+
+
+def test_run_without_memory_is_tried_again_alone(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 1))
+    (task,) = pool.submitted
+    starved = RunResult(task.runs[0], None, error="MemoryError", cause=FailureCause.OUT_OF_MEMORY)
+    assert answer(pool, dispatcher, Done(task, (starved,))) == []
+    answer(pool, dispatcher)
+    assert outcomes(answer(pool, dispatcher, Done(pool.submitted[1], (starved,)))) == [
+        (0, 0, None, FailureCause.OUT_OF_MEMORY)
+    ]
+
+
+def test_failure_of_the_run_itself_is_told_at_once(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 1))
+    (task,) = pool.submitted
+    failed = RunResult(task.runs[0], None, error="ValueError: no such kernel")
+    assert answer(pool, dispatcher, Done(task, (failed,))) == [failed]
+
+
+@pytest.mark.parametrize("failure", [ItemFailure.NOT_STARTED, ItemFailure.RAISED])
+def test_fault_of_the_installation_ends_the_session(pool, make_dispatcher, failure):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 1))
+    with pytest.raises(RegsearchError) as caught:
+        answer(pool, dispatcher, Done(pool.submitted[0], error="ImportError: no keras", failure=failure))
+    assert str(caught.value) == (
+        "small: the workers cannot train, received ImportError: no keras. What ended is stored; mend the workers' "
+        "installation and run the same command again."
+    )
+
+
+def test_withdrawn_run_ends_and_those_that_shared_its_trip_start_anew(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    learn_that_runs_are_short(pool, dispatcher)
+    runs = runs_of(1, 3)
+    dispatcher.submit(runs)
+    (together,) = pool.submitted
+    dispatcher.withdraw(runs[1])
+    dispatcher.withdraw(runs[1])
+    assert pool.withdrawn == [together, together]
+    assert pool.sizes() == [3, 1, 1]
+    late = Reported(together, RunReport(together.runs[0], 1, (0.5,)))
+    messages = answer(pool, dispatcher, late, Done(together, withdrawn=True), *map(done, pool.submitted[1:]))
+    assert outcomes(messages) == [
+        (1, 1, None, FailureCause.WITHDRAWN),
+        (1, 0, 0.5, None),
+        (1, 2, 0.5, None),
+    ]
+
+
+def test_withdrawing_what_has_ended_or_waits_to_be_tried_alone(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    dispatcher.submit(runs_of(0, 2))
+    victim, other = pool.submitted
+    answer(pool, dispatcher, died(victim))
+    dispatcher.withdraw(victim.runs[0])
+    messages = answer(pool, dispatcher, done(other))
+    assert {(m.run.fold, m.cause) for m in messages} == {(0, FailureCause.WITHDRAWN), (1, None)}
+    dispatcher.withdraw(other.runs[0])
+    assert pool.withdrawn == []
+    assert answer(pool, dispatcher) == []
+
+
+def test_runs_of_several_purposes_do_not_meet(pool, make_dispatcher):
+    dispatcher = make_dispatcher()
+    searched, confirmed = (
+        Run(0, 0, 0, 7, runs_of(0, 1)[0].configuration, purpose=purpose)
+        for purpose in (Purpose.SEARCH, Purpose.CONFIRMATION)
+    )
+    dispatcher.submit([searched, confirmed])
+    messages = answer(pool, dispatcher, *map(done, pool.submitted))
+    assert [message.run.purpose for message in messages] == [Purpose.SEARCH, Purpose.CONFIRMATION]
+
+
+def test_architecture_is_calibrated_once_before_its_first_run(pool, make_dispatcher):
+    chosen = []
+    dispatcher = make_dispatcher("auto", on_engine=lambda choice: chosen.append((choice, pool.sizes())))
+    dispatcher.submit(runs_of(0, 2))
+    dispatcher.submit(runs_of(1, 1, l2=0.1))
+    dispatcher.submit(runs_of(2, 1, **{"model.hidden": (9,)}))
+    assert [type(task) for task in pool.submitted] == [CalibrateTask, CalibrateTask]
+    first, second = pool.submitted
+    assert answer(pool, dispatcher, Done(first, EngineChoice("graph", "faster"))) == []
+    assert chosen == [(EngineChoice("graph", "faster"), [])], "expected the choice to be told before runs are sent"
+    assert [(task.runs[0].trial, task.runs[0].engine.name) for task in pool.submitted[2:]] == [
+        (0, "graph"),
+        (0, "graph"),
+        (1, "graph"),
+    ]
+    answer(pool, dispatcher, Done(second, EngineChoice("compiled")))
+    assert pool.submitted[-1].runs[0].engine == EngineChoice("compiled")
+
+
+@pytest.mark.parametrize("kind", ["death", "memory"])
+def test_calibration_that_a_machine_spoils_is_tried_again_and_chooses_nothing(pool, make_dispatcher, kind):
+    def spoiled(task):
+        failure = CalibrationFailure("MemoryError", FailureCause.OUT_OF_MEMORY)
+        return died(task) if kind == "death" else Done(task, failure)
+
+    chosen = []
+    dispatcher = make_dispatcher("auto", on_engine=chosen.append)
+    dispatcher.submit(runs_of(0, 2))
+    (task,) = pool.submitted
+    assert answer(pool, dispatcher, spoiled(task)) == []
+    assert answer(pool, dispatcher) == []
+    messages = answer(pool, dispatcher, spoiled(pool.submitted[1]))
+    cause = FailureCause.WORKER_DIED if kind == "death" else FailureCause.OUT_OF_MEMORY
+    assert outcomes(messages) == [(0, 0, None, cause), (0, 1, None, cause)]
+    assert chosen == []
+    dispatcher.submit(runs_of(1, 1))
+    answer(pool, dispatcher)
+    answer(pool, dispatcher, Done(pool.submitted[2], EngineChoice("graph")))
+    assert chosen == [EngineChoice("graph")]
+
+
+class Trainer:
+    """What a worker holds: it has no memory to calibrate with."""
+
+    def train(self, run, report):
+        return result(run)
+
+    def calibrate(self, run):
+        raise MemoryError
+
+
+def test_worker_trains_the_runs_of_a_task_and_tells_a_lack_of_memory_apart():
+    runs = tuple(runs_of(0, 2))
+    assert [one.run for one in perform(Trainer(), TrainTask(runs), lambda _: True)] == list(runs)
+    assert perform(Trainer(), CalibrateTask(runs[0]), lambda _: True) == CalibrationFailure(
+        "MemoryError", FailureCause.OUT_OF_MEMORY
+    )

@@ -40,20 +40,20 @@ from search.errors import DataError, RegsearchError, StorageError, StudyFileErro
 from search.records import Configuration, Run, RunResult, StudyRecord, Trial
 
 if TYPE_CHECKING:
-    from search.coordination.coordinator import Launch, run_study
+    from search.coordination.launching import Launch, run_study
     from search.followup.tune import Tuned, tune
     from search.preparation.study import PreparedStudy, prepare_study
     from search.storage import Storage, open_storage
 
 # Imported when first used, so that `regsearch --help` and the read commands stay quick.
 _LATE = {
-    "Launch": "search.coordination.coordinator",
+    "Launch": "search.coordination.launching",
     "PreparedStudy": "search.preparation.study",
     "Storage": "search.storage",
     "Tuned": "search.followup.tune",
     "open_storage": "search.storage",
     "prepare_study": "search.preparation.study",
-    "run_study": "search.coordination.coordinator",
+    "run_study": "search.coordination.launching",
     "tune": "search.followup.tune",
 }
 

@@ -70,7 +70,7 @@ def run(
     adds nothing, a larger --n-trials adds the difference.
     """
     from search.cli._progress import watch
-    from search.coordination.coordinator import Launch, run_study
+    from search.coordination.launching import Launch, run_study
     from search.preparation.study import prepare_study
     from search.reporting.summaries import summarize_best
 

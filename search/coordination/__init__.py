@@ -2,6 +2,7 @@
 
 | module | what lives there |
 |---|---|
+| `launching` | `run_study`: a study is launched, or goes on, until its budget is spent |
 | `coordinator` | the loop: ask, submit, wait, note, tell |
 | `entry` | creating a study in the storage, or making sure that the one there is the same |
 | `proposals` | trials proposed and their outcomes told, in number order, under the window rule |

@@ -11,117 +11,46 @@ trials that were lost are asked and trained again, with the same outcome.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 
-from search.coordination.entry import enter_study, find_same_study
 from search.coordination.equal_configurations import EqualConfigurations
 from search.coordination.limits import POLL_SECONDS, SessionLimits
 from search.coordination.open_trial import OpenTrial
-from search.coordination.progress import Observer, Progress, SilentObserver
+from search.coordination.progress import Observer, Progress
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
-from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
-from search.dispatch.engines import ENGINES_KEY
-from search.errors import StorageError, StudyFailedError
-from search.execution import Pool
+from search.dispatch import Dispatcher
+from search.errors import StorageError
 from search.preparation.study import PreparedStudy
-from search.records import BASELINE_TRIAL, EngineChoice, RunReport, RunResult, StudyRecord, Trial, TrialState
-from search.storage import Storage
+from search.records import BASELINE_TRIAL, RunReport, RunResult, Trial
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How to run a study, beyond what its file says.
-
-    Args:
-        n_jobs: Worker processes on this machine; 0 trains in a thread of this process.
-        scheduler: Address of a Dask scheduler to use instead; None for local workers.
-        timeout_seconds: Ask no more trials after this long; None for no limit.
-    """
-
-    n_jobs: int = 1
-    scheduler: str | None = None
-    timeout_seconds: float | None = None
-
-
-def run_study(
-    prepared: PreparedStudy,
-    storage: Storage,
-    launch: Launch | None = None,
-    observer: Observer | None = None,
-    train: Train | None = None,
-) -> StudyRecord:
-    """Launch a study, or go on with it, until its budget is spent.
+class Coordinator:
+    """One session of the loop.
 
     Args:
         prepared: The study.
-        storage: An open database.
-        launch: Workers and limits; default: one worker on this machine.
+        proposals: Proposes trials and is told their outcomes.
+        dispatcher: Trains runs.
+        buffer: The study's trials; what is noted there reaches the storage.
+        limits: What ends the session before the budget is spent.
         observer: Told of every result.
-        train: What a worker calls for each run, as `train(plan, run, report)`; default: it is trained with Keras.
-
-    Returns:
-        The study's record; its results are in the storage.
-
-    Raises:
-        StudyLockedError: Another coordinator holds the study.
-        UsageError: The storage holds a study of this name with another file or other data.
-        StorageError: The database went away; what was accepted is there, except for the last half second's.
-        StudyFailedError: Every trial failed.
     """
-    launch = launch or Launch()
-    observer = observer or SilentObserver()
-    with storage.hold(prepared.spec.study.name) as lock:
-        known = find_same_study(prepared, storage)
-        trials = [] if known is None else storage.trials(known.study_id)
-        if known is not None:
-            storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
-        n_ended = sum(trial.state.is_final for trial in trials)
-        if known is None or n_ended < max(prepared.n_trials, len(trials)):
-            with open_workers(
-                prepared.plan,
-                n_jobs=launch.n_jobs,
-                scheduler=launch.scheduler,
-                train=train,
-                on_waiting=lambda: observer.note("Waiting for the scheduler's first worker."),
-            ) as workers:
-                # Only now, so that a study which cannot be trained here leaves nothing behind.
-                known = enter_study(prepared, known, storage)
-                buffer = TrialBuffer(trials, known, storage)
-                limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
-                _Coordinator(prepared, storage, buffer, workers, limits, observer).run()
-                trials = list(buffer.trials.values())
-        _refuse_failure(known, trials)
-        return known
-
-
-def _refuse_failure(record: StudyRecord, trials: list[Trial]) -> None:
-    ended = [trial for trial in trials if trial.state.is_final]
-    if ended and all(trial.state is TrialState.FAIL for trial in ended):
-        count = "its only trial" if len(ended) == 1 else f"all {len(ended)} trials"
-        raise StudyFailedError(f"{record.name}: {count} failed; trial {ended[0].number}: {ended[0].error}")
-
-
-class _Coordinator:
-    """One session of the loop."""
 
     def __init__(
         self,
         prepared: PreparedStudy,
-        storage: Storage,
+        proposals: Proposals,
+        dispatcher: Dispatcher,
         buffer: TrialBuffer,
-        workers: Pool,
         limits: SessionLimits,
         observer: Observer,
     ) -> None:
-        study_id = buffer.record.study_id
         self._prepared = prepared
+        self._proposals = proposals
+        self._dispatcher = dispatcher
         self._buffer = buffer
         self._limits = limits
         self._observer = observer
-        reports = storage.intermediate_values(study_id) if buffer.trials else {}
-        self._proposals = Proposals(prepared, buffer.trials, reports)
-        self._dispatcher = _make_dispatcher(prepared, storage, study_id, workers, observer)
         self._equals = EqualConfigurations()
         self._open: dict[int, OpenTrial] = {}
         self._n_new = 0
@@ -245,27 +174,3 @@ class _Coordinator:
             best=buffer.best,
             baseline=baseline if baseline is not None and baseline.score is not None else None,
         )
-
-
-def _make_dispatcher(
-    prepared: PreparedStudy, storage: Storage, study_id: int, workers: Pool, observer: Observer
-) -> Dispatcher:
-    """The dispatcher of a study, which keeps the engines that are chosen in the storage."""
-    engines = EngineChoices(prepared.spec, storage.recall(study_id, ENGINES_KEY))
-    told: set[str] = set()
-
-    def on_engine(choice: EngineChoice) -> None:
-        # Before any run is trained with it: a session that goes on after a crash takes the same one.
-        storage.remember(study_id, ENGINES_KEY, engines.to_json())
-        if choice.name == "fit" or not told:
-            observer.note(f"engine {choice.name}: {choice.reason}")
-        told.add(choice.name)
-
-    at_once = 1 if prepared.spec.study.pruner != "none" else prepared.runs_per_trial
-    return Dispatcher(
-        workers,
-        engines,
-        most_open_runs=prepared.spec.study.window * at_once,
-        name=prepared.spec.study.name,
-        on_engine=on_engine,
-    )

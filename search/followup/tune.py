@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.coordination.coordinator import Launch, run_study
 from search.coordination.entry import find_same_study
+from search.coordination.launching import Launch, run_study
 from search.data import to_arrays
 from search.errors import Problem, StudyFailedError, UsageError
 from search.followup.refit import KerasModel, train_final

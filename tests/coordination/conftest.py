@@ -3,7 +3,7 @@
 import pytest
 from distributed import LocalCluster
 
-from search.coordination.coordinator import Launch
+from search.coordination.launching import Launch
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from search.coordination.coordinator import Launch, run_study
+from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import TrialBuffer
 from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask

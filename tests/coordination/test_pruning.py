@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from search.coordination.coordinator import run_study
+from search.coordination.launching import run_study
 from search.coordination.progress import SilentObserver
 from search.execution import pool
 from search.preparation.study import prepare_study

@@ -2,7 +2,7 @@
 
 import time
 
-from search.coordination.coordinator import Train
+from search.dispatch import Train
 from search.records import RunResult
 from search.training import train_run
 from tests.benchmarks.comparison import Line, side_by_side

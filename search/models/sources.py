@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.data.sources.child import call_builder
-from search.data.sources.rows import find_file
+from search.data.sources.raw import find_file
 from search.errors import Problem, StudyFileError
 from search.models.families._base import output_layer
 from search.models.reading import read_saved

@@ -8,7 +8,7 @@
 | `keras.NAME` | `keras_datasets` | in a child process (it imports TensorFlow) |
 | `FILE.py:function` | `python_function` | in a child process (it may import anything) |
 
-`rows` holds what a source hands over, and how whatever a function returned becomes plain arrays; `child`
+`raw` holds what a source hands over, and how whatever a function returned becomes plain arrays; `child`
 starts the child process, `_child` is what runs in it. Whether the values make sense is checked for all sources
 alike in `search.data.reading`. A new source is one file and one line in `SOURCES`.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.data.sources import csv_file, keras_datasets, npz_file, python_function, scikit_learn
-from search.data.sources.rows import Rows
+from search.data.sources.raw import RawData
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -37,7 +37,7 @@ class Source:
     """
 
     form: str
-    read: Callable[[DataSection, Path, str], Rows]
+    read: Callable[[DataSection, Path, str], RawData]
     keys: frozenset[str]
 
 

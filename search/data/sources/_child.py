@@ -54,7 +54,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     if request["kind"] == "builder":
         return {"model": np.frombuffer(_build_model(request), np.uint8)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
-    from search.data.sources.rows import PlainError, to_plain
+    from search.data.sources.raw import PlainError, to_plain
 
     arrays: dict[str, Any] = {}
     try:

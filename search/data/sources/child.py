@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from search.data.sources import _child
-from search.data.sources.rows import Plain
+from search.data.sources.raw import Plain
 from search.errors import DataError, Problem, StudyFileError, UsageError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.data.sources import npz_file
 from search.data.sources.child import call_child
-from search.data.sources.rows import Rows, to_rows
+from search.data.sources.raw import RawData, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -19,7 +19,7 @@ NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion
 _RAGGED = ("imdb", "reuters")
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Load a data set; its train and test parts are put one after the other.
 
     Raises:

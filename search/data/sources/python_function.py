@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.data.sources.child import call_child
-from search.data.sources.rows import Rows, find_file, to_rows
+from search.data.sources.raw import RawData, find_file, to_rows
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Call `function(**options)`, which returns (x, y): arrays, lists, or a DataFrame and a Series.
 
     Modules beside the file can be imported by it; the working directory is the study file's folder.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from search.data.sources.rows import PlainError, Rows, to_plain, to_rows
+from search.data.sources.raw import PlainError, RawData, to_plain, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -21,7 +21,7 @@ _FAILURES = (
 )
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Call a function of `sklearn.datasets`.
 
     A function that takes `random_state` gets 0 unless the options name one: a study must be repeatable.

@@ -25,7 +25,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class RawData:
     """Features and targets as a source found them, shaped but not yet checked value by value.
 
     Args:
@@ -99,7 +99,7 @@ def _plain_text(values: Array, name: str) -> Array:
     return values.astype(str)
 
 
-def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> Rows:
+def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawData:
     """Put plain features and targets together.
 
     Raises:
@@ -111,7 +111,7 @@ def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> Rows
         if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
             raise DataError(Problem(place, f"expected y to be one column, or several of numbers, received {list(y)}"))
         y = columns[0] if len(columns) == 1 else np.column_stack(columns)
-    return Rows(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
+    return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
 
 
 def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
     assert spec_to_toml(spec, comments) == (
         "# What helps?\n# Source: a book\n\n"
         '[study]\nname = "a"\nn_trials = 3\nseed = 1 # any number\nsampler = "tpe"\npruner = "none"\nwindow = 8\n\n'
-        '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\n\n'
+        '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\ntimeout_seconds = 600.0\n\n'
         '[split]\ntest = 0\nvalidation = {method = "holdout", fraction = 0.25}\nstop = 0.2\n\n'
         '[model]\nfamily = "mlp"\nhidden = []\n\n'
         '[training]\noptimizer = "adam"\nlearning_rate = 0.001\nepochs = 100\nbatch_size = 32\n'

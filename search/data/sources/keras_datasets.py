@@ -23,7 +23,7 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Load a data set; its train and test parts are put one after the other.
 
     Raises:
-        DataError: There is no such set, or it cannot be loaded (no network, for example).
+        DataError: There is no such set, or it cannot be loaded (no network, for example) in the time given.
     """
     name = section.source.removeprefix("keras.")
     if name in _RAGGED:
@@ -38,5 +38,5 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     if section.path is not None:
         return npz_file.read_rows(section, folder, place)
     request = {"kind": "keras", "name": name, "options": section.options}
-    x, y = call_child(request, place)
+    x, y = call_child(request, place, section.timeout_seconds)
     return to_rows(x, y, place)

@@ -16,7 +16,7 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     Modules beside the file can be imported by it; the working directory is the study file's folder.
 
     Raises:
-        DataError: File or function is missing, the function fails, or it returns something else.
+        DataError: File or function is missing, the function fails or takes too long, or it returns something else.
     """
     name, _, function = section.source.rpartition(":")
     path = find_file(name, folder, place, key="source")
@@ -31,5 +31,5 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
         "options": section.options,
         "folder": str(folder),
     }
-    x, y = call_child(request, place)
+    x, y = call_child(request, place, section.timeout_seconds)
     return to_rows(x, y, place)

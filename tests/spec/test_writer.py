@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import StudyFileError
+from search.preparation.catalogue import default_catalogue
 from search.spec import Catalogue, Domain, describe_keys, parse_study, spec_from_json, spec_to_json, spec_to_toml
 
 OPEN = Catalogue(
@@ -19,6 +20,7 @@ OPEN = Catalogue(
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam", "sgd"}),
     activations=frozenset({"relu"}),
+    sources=default_catalogue().sources,
 )
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 from collections.abc import Sequence
@@ -13,13 +14,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import LARGEST, RawData, find_file, to_frame
+from search.data.sources.raw import LARGEST, RawData, find_file, hint_at_file, to_frame
 from search.data.targets import is_coded
 from search.data.wording import count, keep_first, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
+from search.spec import SourceForm
 from search.spec.sections import DataSection, TaskName
 
 Array = npt.NDArray[Any]
+
+FORM = SourceForm(
+    form="csv",
+    matches=lambda text: text == "csv",
+    needs=("path", "target"),
+    hint=functools.partial(hint_at_file, "csv"),
+)
 
 # The texts that pandas.read_csv takes for missing by default, as its documentation lists them.
 MISSING = frozenset(

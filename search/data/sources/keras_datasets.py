@@ -6,6 +6,7 @@ not know.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from search.data.sources import npz_file
@@ -13,7 +14,11 @@ from search.data.sources.child import call_child
 from search.data.sources.raw import RawData, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
+from search.spec import SourceForm
+from search.spec.catalogue import is_name_in
 from search.spec.sections import DataSection
+
+FORM = SourceForm(form="keras.NAME", matches=functools.partial(is_name_in, "keras"), takes=("path", "options"))
 
 NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "mnist")
 _RAGGED = ("imdb", "reuters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import zipfile
 import zlib
@@ -11,12 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import RawData, find_file
+from search.data.sources.raw import RawData, find_file, hint_at_file
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
+from search.spec import SourceForm
 from search.spec.sections import DataSection
 
 Array = npt.NDArray[Any]
+
+FORM = SourceForm(
+    form="npz", matches=lambda text: text == "npz", needs=("path",), hint=functools.partial(hint_at_file, "npz")
+)
 
 _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
 _SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."

@@ -6,8 +6,17 @@ from pathlib import Path
 
 from search.data.sources.child import call_child
 from search.data.sources.raw import RawData, find_file, to_rows
-from search.errors import DataError, Problem
+from search.spec import SourceForm
+from search.spec.catalogue import is_function
 from search.spec.sections import DataSection
+from search.spec.wording import show
+
+
+def _hint(text: str) -> str:
+    return f"Name its function, as in {show(text + ':load')}." if text.lower().endswith(".py") else ""
+
+
+FORM = SourceForm(form="FILE.py:function", matches=is_function, takes=("options",), options_of="a file", hint=_hint)
 
 
 def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
@@ -20,9 +29,6 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """
     name, _, function = section.source.rpartition(":")
     path = find_file(name, folder, place, key="source")
-    if not function.isidentifier():
-        message = f'expected source to be "FILE.py:function", received "{section.source}"'
-        raise DataError(Problem(place, message))
     request = {
         "kind": "function",
         "file": str(path.resolve()),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
+from search.spec.wording import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,3 +144,9 @@ def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> 
     if not suggestion.startswith("Did") or path.name in near:
         suggestion = "A path is relative to the study file's folder."
     raise DataError(Problem(place, message, suggestion))
+
+
+def hint_at_file(suffix: str, text: str) -> str:
+    """What to write instead of a file's name, as a sentence; empty when it is no file of this source."""
+    is_file = text.lower().endswith(f".{suffix}")
+    return f'Write source = "{suffix}" and path = {show(text)}.' if is_file else ""

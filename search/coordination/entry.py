@@ -11,7 +11,7 @@ from search.records import StudyRecord, TrialState
 from search.spec import spec_from_json, spec_to_json
 from search.storage import Storage
 
-_MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path"})
+_MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path", "data.timeout_seconds"})
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
 
-Rows = npt.NDArray[np.int64]
+Positions = npt.NDArray[np.int64]
+"""Which rows of a data set are meant, counted from 0, shape (n,)."""
 Strata = npt.NDArray[np.int64] | None
 """Class index of every row; None for regression."""
 
@@ -34,11 +35,11 @@ class Draw:
     remedy: str
     classes: tuple[str, ...]
 
-    def divide(self, rows: Rows, strata: Strata, size: float, seed: int) -> tuple[Rows, Rows]:
+    def divide(self, rows: Positions, strata: Strata, size: float, seed: int) -> tuple[Positions, Positions]:
         """Divide rows at random, in proportion to the classes where there are any.
 
         Args:
-            rows: Rows to divide, int64, shape (n,).
+            rows: Which rows to divide, int64, shape (n,).
             strata: Class index of every row of the data, which `rows` index; None for regression.
             size: How many to draw: a count (int), or a share in (0, 1) (float), rounded, 1 at least.
             seed: Seed of the draw, in [0, 2**32).
@@ -58,7 +59,7 @@ class Draw:
         check_classes(self.place, parts, strata, self.classes, self.remedy)
         return rest, drawn
 
-    def _check(self, rows: Rows, strata: Strata, n_drawn: int) -> None:
+    def _check(self, rows: Positions, strata: Strata, n_drawn: int) -> None:
         """Refuse what scikit-learn would refuse, in words that name the part and the class."""
         n_rest, n_classes = len(rows) - n_drawn, len(self.classes)
         if n_rest < 1:
@@ -79,7 +80,7 @@ class Draw:
 
 def check_classes(
     place: str,
-    parts: Sequence[tuple[str, Rows]],
+    parts: Sequence[tuple[str, Positions]],
     strata: Strata,
     classes: tuple[str, ...],
     remedy: str,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.rows import PlainError, to_plain
+from search.data.sources.raw import PlainError, to_plain
 from search.errors import DataError, Problem
 
 

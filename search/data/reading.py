@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.sources import find_source
-from search.data.sources.rows import LARGEST, Rows
+from search.data.sources.raw import LARGEST, RawData
 from search.data.targets import Target, tell_target
 from search.data.wording import count, quote_names
 from search.errors import DataError, Problem
@@ -56,7 +56,7 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scal
     )
 
 
-def _check_sizes(rows: Rows, place: str) -> None:
+def _check_sizes(rows: RawData, place: str) -> None:
     features, target = rows.features, rows.target
     if features.ndim < 2:
         raise DataError(
@@ -95,7 +95,7 @@ def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str)
 
 
 def _check_values(
-    rows: Rows, task: TaskName | None, place: str
+    rows: RawData, task: TaskName | None, place: str
 ) -> tuple[Target, Array | pd.DataFrame, tuple[str, ...]]:
     """The checked target and features, and notes on the features; problems of both are reported together."""
     target: Target | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from search.data.dataset import Dataset, row_keys
-from search.data.draws import Draw, Rows, Strata, check_classes
+from search.data.draws import Draw, Positions, Strata, check_classes
 from search.data.wording import count, keep_first
 from search.errors import DataError, Problem
 from search.spec.sections import HeadValidation, HoldoutValidation, KFoldValidation, SplitSection
@@ -28,9 +28,9 @@ class Fold:
     """
 
     number: int
-    train: Rows
-    stop: Rows
-    validation: Rows
+    train: Positions
+    stop: Positions
+    validation: Positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,8 @@ class Splits:
         notes: How many equal rows stand on both sides of a division, one sentence each.
     """
 
-    development: Rows
-    test: Rows
+    development: Positions
+    test: Positions
     folds: tuple[Fold, ...]
     notes: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = 
     return Splits(development, test, folds, notes)
 
 
-def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[Rows, Rows]:
+def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[Positions, Positions]:
     """The other rows and the stop rows of a run that trains on all there are.
 
     Args:
@@ -119,7 +119,7 @@ class _Splitter:
     def _strata(self) -> Strata:
         return self.development.target if self.development.classes else None
 
-    def _divide(self) -> Iterator[tuple[Rows, Rows]]:
+    def _divide(self) -> Iterator[tuple[Positions, Positions]]:
         """Training rows, the later stop rows among them, and validation rows of each fold."""
         method = self.section.validation
         rows = np.arange(len(self.development), dtype=np.int64)
@@ -130,12 +130,12 @@ class _Splitter:
         else:
             yield self._divide_head(rows, method)
 
-    def _divide_holdout(self, rows: Rows, method: HoldoutValidation) -> tuple[Rows, Rows]:
+    def _divide_holdout(self, rows: Positions, method: HoldoutValidation) -> tuple[Positions, Positions]:
         remedy = "Change split.validation.fraction."
         draw = Draw(f"{self.place} validation", "validation", "training", remedy, self.development.classes)
         return draw.divide(rows, self._strata, method.fraction, _derive_seed(self.seed, _VALIDATION))
 
-    def _divide_kfold(self, rows: Rows, method: KFoldValidation) -> Iterator[tuple[Rows, Rows]]:
+    def _divide_kfold(self, rows: Positions, method: KFoldValidation) -> Iterator[tuple[Positions, Positions]]:
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
         self._check_kfold(rows, method.folds)
@@ -145,7 +145,7 @@ class _Splitter:
         for train, validation in splitter.split(rows, self._strata):
             yield rows[train], rows[validation]
 
-    def _check_kfold(self, rows: Rows, folds: int) -> None:
+    def _check_kfold(self, rows: Positions, folds: int) -> None:
         place, remedy = f"{self.place} validation", "Lower split.validation.folds."
         if len(rows) < folds:
             message = f"expected at least {folds} rows for {folds} folds, received {len(rows)}"
@@ -159,14 +159,14 @@ class _Splitter:
             message = f"expected at least {folds} rows of every class for {folds} folds, received {received}"
             raise DataError(Problem(place, message, remedy))
 
-    def _divide_head(self, rows: Rows, method: HeadValidation) -> tuple[Rows, Rows]:
+    def _divide_head(self, rows: Positions, method: HeadValidation) -> tuple[Positions, Positions]:
         if method.train >= len(rows):
             outside = f"the {count(len(rows), 'row')} outside the test rows"
             message = f"expected train to be less than {outside}, received {method.train}"
             raise DataError(Problem(f"{self.place} validation", message))
         return rows[: method.train], rows[method.train :]
 
-    def _make_fold(self, number: int, train: Rows, validation: Rows) -> Fold:
+    def _make_fold(self, number: int, train: Positions, validation: Positions) -> Fold:
         classes = self.development.classes
         parts = ((f"the training rows of fold {number}", train), (f"the validation rows of fold {number}", validation))
         remedy = "Change split.validation, or shuffle the rows of the file."
@@ -180,13 +180,13 @@ class _Splitter:
         return Fold(number, train, stop, validation)
 
 
-def _note_sealed(test: Rows, development: Rows) -> tuple[str, ...]:
+def _note_sealed(test: Positions, development: Positions) -> tuple[str, ...]:
     """A note when sealed rows equal development rows; both as keys."""
     shared = int(np.isin(test, development).sum())
     return (f"Equal in features and target: {count(shared, 'test row')} and a development row.",) if shared else ()
 
 
-def _note_duplicates(keys: Rows, folds: tuple[Fold, ...]) -> tuple[str, ...]:
+def _note_duplicates(keys: Positions, folds: tuple[Fold, ...]) -> tuple[str, ...]:
     """A note when rows that score equal rows that train or stop."""
     shared = []
     for fold in folds:

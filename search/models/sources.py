@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.data.sources.child import call_builder
-from search.data.sources.rows import find_file
+from search.data.sources.raw import find_file
 from search.errors import Problem, StudyFileError
 from search.models.families._base import output_layer
 from search.models.reading import read_saved
@@ -15,7 +15,14 @@ from search.spec import ModelSection
 
 
 def read_model(
-    section: ModelSection, folder: Path, place: str, *, input_shape: tuple[int, ...], n_outputs: int, task: Task
+    section: ModelSection,
+    folder: Path,
+    place: str,
+    *,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    task: Task,
+    timeout_seconds: float,
 ) -> SavedModel | None:
     """The user's model, read once a study; None for a model of a family.
 
@@ -29,22 +36,23 @@ def read_model(
         input_shape: Shape of one row of the features, without the batch.
         n_outputs: Number of classes, or of targets for a regression.
         task: What is predicted.
+        timeout_seconds: How long a builder may take; then it is killed with all that it started.
 
     Raises:
-        StudyFileError: There is no such file or function, it fails, or the model is none that works.
+        StudyFileError: There is no such file or function, it fails or takes too long, or the model is none that works.
     """
     if section.keras is not None:
         archive = find_file(section.keras, folder, place, key="keras").read_bytes()
     elif section.builder is not None:
         output, _ = output_layer(n_outputs, task)
         offered = {"input_shape": input_shape, "n_outputs": output.arguments["units"]}
-        archive = _built(section.builder, folder, place, offered)
+        archive = _built(section.builder, folder, place, offered, timeout_seconds)
     else:
         return None
     return read_saved(archive, place, keeps_weights=section.weights == "saved")
 
 
-def _built(builder: str, folder: Path, place: str, offered: dict[str, object]) -> bytes:
+def _built(builder: str, folder: Path, place: str, offered: dict[str, object], timeout_seconds: float) -> bytes:
     name, _, function = builder.rpartition(":")
     if not name.endswith(".py") or not function.isidentifier():
         raise StudyFileError(Problem(place, f'expected builder to be "FILE.py:function", received "{builder}"'))
@@ -56,4 +64,4 @@ def _built(builder: str, folder: Path, place: str, offered: dict[str, object]) -
         "options": offered,
         "folder": str(folder),
     }
-    return call_builder(request, place)
+    return call_builder(request, place, timeout_seconds)

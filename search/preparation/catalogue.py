@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-
+from search.data import SOURCES
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique
@@ -11,15 +10,18 @@ from search.techniques import TECHNIQUES, LayerTechnique
 _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
 
 
-@functools.cache
 def default_catalogue() -> Catalogue:
-    """Techniques, families, optimizers and activations that exist, and what is planned for later."""
+    """Techniques, families, optimizers, activations and sources that exist, and what is planned for later.
+
+    It is assembled anew each time: a source that a program has just added to the map is in it.
+    """
     return Catalogue(
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
         layered=frozenset(n for n, technique in TECHNIQUES.items() if isinstance(technique, LayerTechnique)),
         families={name: family.keys for name, family in FAMILIES.items()},
         optimizers=frozenset(OPTIMIZERS),
         activations=frozenset(ACTIVATIONS),
+        sources=tuple(source.form for source in SOURCES.values()),
         requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
         later=_LATER,
     )

@@ -73,7 +73,15 @@ def draft_study(draft: Draft) -> str:
     model = _model_section(draft)
     data, dataset = _read_rows(draft, scale_bytes=model.family is not None)
     shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
-    saved = read_model(model, draft.folder, place, input_shape=shape, n_outputs=n_outputs, task=dataset.task)
+    saved = read_model(
+        model,
+        draft.folder,
+        place,
+        input_shape=shape,
+        n_outputs=n_outputs,
+        task=dataset.task,
+        timeout_seconds=data.timeout_seconds,
+    )
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None

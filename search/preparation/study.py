@@ -145,6 +145,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             input_shape=encoded_shape(development),
             n_outputs=dataset.n_outputs,
             task=dataset.task,
+            timeout_seconds=spec.data.timeout_seconds,
         )
     prepared = prepare_data(spec, dataset, place, saved)
     return dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})

@@ -3,7 +3,7 @@
 | module | what lives there |
 |---|---|
 | `sections` | one class per table of the file |
-| `catalogue` | what a file may name: techniques, families, optimizers (handed in, not looked up) |
+| `catalogue` | what a file may name: techniques, families, optimizers, sources (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
 | `tables` | each table by itself: names, types and bounds of its keys |
 | `checks`, `space` | what must hold between keys, and for the entries of [space] |
@@ -16,7 +16,7 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 `search.data`. Optuna's distributions for a space are made in `search.tuning`.
 """
 
-from search.spec.catalogue import Catalogue, Domain
+from search.spec.catalogue import Catalogue, Domain, SourceForm
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
     WALKS,
@@ -50,6 +50,7 @@ __all__ = [
     "ModelSection",
     "ObjectiveSection",
     "Range",
+    "SourceForm",
     "SplitSection",
     "StudySection",
     "StudySpec",

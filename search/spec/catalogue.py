@@ -6,7 +6,7 @@ from the techniques, the model families and the data sources, and hands it down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -74,6 +74,51 @@ class Domain:
         return f"{noun} {left} and {'below' if self.high_open else 'at most'} {self.high:g}"
 
 
+def _no_hint(text: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceForm:
+    """How a study file writes a kind of data source, and which keys of [data] it has; each source declares its own.
+
+    Args:
+        form: As it is shown to users: `csv`, `keras.NAME`, `FILE.py:function`.
+        matches: Whether a text of `data.source` is written so.
+        needs: Those of `path`, `target` and `options` that it cannot do without.
+        takes: Those that it takes beside them; the others are refused.
+        options_of: Whose options a study file may give, in words that follow "the functions of": `scikit-learn`; empty
+            for a source without a function, and for one whose options only Python may give.
+        hint: What to write instead of a text that names no source but is nearly this one, as a sentence; empty for
+            any other text.
+    """
+
+    form: str
+    matches: Callable[[str], bool]
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    options_of: str = ""
+    hint: Callable[[str], str] = _no_hint
+
+    @property
+    def word(self) -> str:
+        """What every text of this form begins with, for the nearest name: `keras`; empty where a file begins it."""
+        word = self.form.partition(".")[0]
+        return word if self.form in (word, f"{word}.NAME") else ""
+
+
+def is_function(text: str) -> bool:
+    """Whether a text has the form `FILE.py:function`."""
+    file, _, function = text.rpartition(":")
+    return file.endswith(".py") and len(file) > len(".py") and function.isidentifier()
+
+
+def is_name_in(package: str, text: str) -> bool:
+    """Whether a text has the form `PACKAGE.NAME`."""
+    first, _, name = text.partition(".")
+    return first == package and name.isidentifier()
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Every name that the reader accepts beyond the keys of the sections.
@@ -84,6 +129,7 @@ class Catalogue:
         families: Model family name to the keys of [model] that it takes.
         optimizers: Names of the optimizers.
         activations: Names of the activations.
+        sources: How each kind of data source is written, in the order in which errors list them.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -95,5 +141,6 @@ class Catalogue:
     families: Mapping[str, frozenset[str]]
     optimizers: frozenset[str]
     activations: frozenset[str]
+    sources: tuple[SourceForm, ...]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from search.spec.catalogue import Catalogue
+from search.spec.catalogue import Catalogue, SourceForm, is_function
 from search.spec.findings import Findings
 from search.spec.sections import WALKS, DataSection, ModelSection, StudySection, TrainingSection
 from search.spec.space import check_space, check_together
@@ -27,7 +27,7 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
     """
     _check_sampler(tables, findings)
     if isinstance(data := tables.get("data"), DataSection) and not findings.touches(("data", "source")):
-        _check_data(data, findings)
+        _check_data(data, catalogue.sources, findings)
     if isinstance(model := tables.get("model"), ModelSection):
         _check_model(model, catalogue, findings)
     if isinstance(training := tables.get("training"), TrainingSection):
@@ -65,63 +65,38 @@ def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
         findings.add(("study", "n_trials"), f"expected {wanted}, received nothing", remedy)
 
 
-def _check_data(data: DataSection, findings: Findings) -> None:
-    form = source_form(data.source)
-    if form is None:
-        message = (
-            f'expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received {show(data.source)}'
-        )
-        findings.add(("data", "source"), message, _source_hint(data.source))
+def _check_data(data: DataSection, sources: Sequence[SourceForm], findings: Findings) -> None:
+    known = next((source for source in sources if source.matches(data.source)), None)
+    if known is None:
+        message = f"expected {quoted(source.form for source in sources)}, received {show(data.source)}"
+        findings.add(("data", "source"), message, hint_at_source(data.source, sources))
         return
     source = f"source = {show(data.source)}"
-    needed = {"csv": ("path", "target"), "npz": ("path",)}.get(form, ())
-    taken = (*needed, "path") if form == "keras" else needed
     for key in ("path", "target"):
         value = getattr(data, key)
-        if key in needed and value is None and not findings.touches(("data", key)):
+        if key in known.needs and value is None and not findings.touches(("data", key)):
             wanted = "the path of a file" if key == "path" else "a column, or a list of columns"
             findings.add(("data", key), f"expected {wanted}, since {source}, received nothing")
-        elif key not in taken and value is not None:
+        elif key not in (*known.needs, *known.takes) and value is not None:
             findings.add(("data", key), f"expected no {key}, since {source}, received {show(value)}")
     if data.path == "":
         findings.add(("data", "path"), 'expected the path of a file, received ""')
-    if data.options and form not in ("sklearn", "function"):
+    if data.options and not known.options_of:
         message = f"expected no options, since {source}, received {show(data.options)}"
-        findings.add(("data", "options"), message, "Only the functions of scikit-learn and of a file take options.")
+        functions = " and of ".join(each.options_of for each in sources if each.options_of)
+        findings.add(("data", "options"), message, f"Only the functions of {functions} take options.")
     if isinstance(data.target, tuple) and len(set(data.target)) < len(data.target):
         findings.add(("data", "target"), f"expected each column once, received {show(data.target)}")
 
 
-def source_form(source: str) -> str | None:
-    """How `data.source` is written: `csv`, `npz`, `sklearn`, `keras` or `function`; None when it is no source."""
-    if source in ("csv", "npz"):
-        return source
-    if is_function(source):
-        return "function"
-    package, _, name = source.partition(".")
-    return package if package in ("sklearn", "keras") and name.isidentifier() else None
-
-
-def is_function(text: str) -> bool:
-    """Whether a text has the form `FILE.py:function`."""
-    file, _, function = text.rpartition(":")
-    return file.endswith(".py") and len(file) > len(".py") and function.isidentifier()
-
-
-def _source_hint(source: str) -> str:
-    name = source.lower()
-    for suffix in ("csv", "npz"):
-        if name.endswith(f".{suffix}"):
-            return f'Write source = "{suffix}" and path = {show(source)}.'
-    if name.endswith(".py"):
-        return f"Name its function, as in {show(source + ':load')}."
-    if name.startswith(("make_", "load_", "fetch_")):
-        return f"Did you mean {show('sklearn.' + source)}?"
-    package, dot, function = source.partition(".")
-    nearest = did_you_mean(package, ("csv", "npz", "sklearn", "keras"))
-    if dot and nearest and function.isidentifier():
-        return nearest.replace('"?', f'.{function}"?')
-    return nearest
+def hint_at_source(text: str, sources: Sequence[SourceForm]) -> str:
+    """What may have been meant by a `data.source` that is none of these, as a sentence; empty when nothing is near."""
+    if hint := next(filter(None, (source.hint(text) for source in sources)), ""):
+        return hint
+    words = [source.word for source in sources if source.word]
+    package, dot, name = text.partition(".")
+    nearest = "" if package in words else did_you_mean(package, words)
+    return nearest.replace('"?', f'.{name}"?') if dot and name.isidentifier() else nearest
 
 
 def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) -> None:

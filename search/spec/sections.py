@@ -74,6 +74,9 @@ class DataSection(Section):
     standardize: bool | None = Field(
         default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv without shape"
     )
+    timeout_seconds: float = Field(
+        default=600.0, ge=1, description="FILE.py:function, keras.NAME, a model's builder: how long each may take"
+    )
 
 
 class HoldoutValidation(Section):

@@ -308,3 +308,17 @@ def test_best_lists_what_is_off_where_the_space_has_many_names(command, tiny, tm
     ran = command("run", "many.toml", "--n-trials", "1", "-q", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert "Searched, and off in both: " + ", ".join(names) + "." in ran.out.splitlines()
+
+
+def test_check_of_a_function_that_hangs_ends_with_code_2(command, tmp_path):
+    (tmp_path / "rows.py").write_text("import time\n\ndef load():\n    time.sleep(1e6)\n")
+    (tmp_path / "s.toml").write_text(
+        '[study]\nname = "s"\nn_trials = 1\n[data]\nsource = "rows.py:load"\ntimeout_seconds = 1\n'
+        '[model]\nfamily = "mlp"\nhidden = [4]\n[space]\nl2 = { choices = [0.1] }\n'
+    )
+    checked = command("check", "s.toml", cwd=tmp_path)
+    assert (checked.code, checked.out) == (2, "")
+    assert checked.err == (
+        "s.toml:4 [data]: expected an answer of rows.py:load within 1 s, received none. "
+        "Raise data.timeout_seconds if it needs more time.\n"
+    )

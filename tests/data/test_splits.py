@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+import itertools
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, reject, settings
@@ -9,6 +14,7 @@ from search.data import Dataset, draw_stop_rows, split_rows
 from search.errors import DataError
 from search.spec import HeadValidation, HoldoutValidation, KFoldValidation, SplitSection
 
+STORED_DRAWS = Path(__file__).with_name("stored_draws.json")
 HOLDOUT = HoldoutValidation(method="holdout", fraction=0.25)
 
 
@@ -267,3 +273,31 @@ def test_stop_rows_of_a_run_on_everything_are_a_stratified_share(stop):
     assert sorted([*rest, *stopping]) == list(range(40))
     assert len(stopping) == (10 if stop == 0.25 else 8)
     assert np.bincount(stopping % 2).tolist() == [len(stopping) // 2] * 2
+
+
+def digest_of_draws(data, section, seed):
+    """Everything that `split_rows` and `draw_stop_rows` draw, as 16 hexadecimal digits."""
+    splits = split_rows(data, section, seed)
+    folds = (part for fold in splits.folds for part in (fold.train, fold.stop, fold.validation))
+    digest = hashlib.sha256()
+    for part in (splits.development, splits.test, *folds, *draw_stop_rows(data, section, seed)):
+        digest.update(f"{len(part)}:".encode() + part.astype("<i8").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def test_draws_are_those_that_stored_studies_began_with():
+    """Whoever changes how rows are drawn finds these digests changed, and with them every stored study."""
+    data_sets = {
+        "two classes": classes(30, 41),
+        "three classes": classes(20, 25, 31),
+        "quantities": quantities(73),
+    }
+    validations = {"holdout": HOLDOUT, "kfold": kfold(3, 2), "head": head(30)}
+    cases = itertools.product(data_sets, validations, (0, 0.3, 11), (0.2, "validation"))
+    drawn = {
+        f"{name}, {method}, test {test}, stop {stop}": digest_of_draws(
+            data_sets[name], SplitSection(test=test, validation=validations[method], stop=stop), 7
+        )
+        for name, method, test, stop in cases
+    }
+    assert drawn == json.loads(STORED_DRAWS.read_text())

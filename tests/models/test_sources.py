@@ -24,8 +24,9 @@ BUILDS = """
 def read(tmp_path):
     """A function that reads the model of a [model] table in the test's folder."""
 
-    def read_it(**section):
-        return read_model(ModelSection(**section), tmp_path, PLACE, input_shape=(4,), n_outputs=3, task="multiclass")
+    def read_it(timeout_seconds=600, **section):
+        facts = {"input_shape": (4,), "n_outputs": 3, "task": "multiclass"} | {"timeout_seconds": timeout_seconds}
+        return read_model(ModelSection(**section), tmp_path, PLACE, **facts)
 
     return read_it
 
@@ -118,6 +119,14 @@ def test_builder_that_is_no_function_of_a_file_is_refused(refusal):
     assert refusal(builder="none.py:build") == (
         f'{PLACE}: expected builder to name a file, received "none.py": no such file. '
         "A path is relative to the study file's folder."
+    )
+
+
+def test_builder_that_hangs_is_stopped(refusal, module):
+    module("import time\ndef build():\n    time.sleep(1e6)")
+    assert refusal(builder="net.py:build", timeout_seconds=1) == (
+        f"{PLACE}: expected an answer of net.py:build within 1 s, received none. "
+        "Raise data.timeout_seconds if it needs more time."
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from search.errors import StudyFileError
+from search.preparation.catalogue import default_catalogue
 from search.spec import Catalogue, Domain, parse_study
 
 VALID = """\
@@ -63,6 +64,7 @@ def catalogue() -> Catalogue:
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
+        sources=default_catalogue().sources,
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         later=frozenset({"confirm.finalists"}),
     )

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import StudyFileError
+from search.preparation.catalogue import default_catalogue
 from search.spec import Catalogue, Domain, describe_keys, parse_study, spec_from_json, spec_to_json, spec_to_toml
 
 OPEN = Catalogue(
@@ -19,6 +20,7 @@ OPEN = Catalogue(
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam", "sgd"}),
     activations=frozenset({"relu"}),
+    sources=default_catalogue().sources,
 )
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)
@@ -106,7 +108,7 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
     assert spec_to_toml(spec, comments) == (
         "# What helps?\n# Source: a book\n\n"
         '[study]\nname = "a"\nn_trials = 3\nseed = 1 # any number\nsampler = "tpe"\npruner = "none"\nwindow = 8\n\n'
-        '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\n\n'
+        '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\ntimeout_seconds = 600.0\n\n'
         '[split]\ntest = 0\nvalidation = {method = "holdout", fraction = 0.25}\nstop = 0.2\n\n'
         '[model]\nfamily = "mlp"\nhidden = []\n\n'
         '[training]\noptimizer = "adam"\nlearning_rate = 0.001\nepochs = 100\nbatch_size = 32\n'

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from search.errors import StudyFileError
+from search.preparation.catalogue import default_catalogue
 from search.spec import Catalogue, parse_study
 from search.techniques import (
     TECHNIQUES,
@@ -124,6 +125,7 @@ def problems_with(name: str, value: float | str) -> list[str]:
         families={"mlp": frozenset({"hidden"})},
         optimizers=frozenset({"adam"}),
         activations=frozenset({"relu"}),
+        sources=default_catalogue().sources,
     )
     written = f'"{value}"' if isinstance(value, str) else value
     text = (

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from search.preparation.catalogue import default_catalogue
 from search.records import Configuration
 from search.spec import Catalogue, Choices, Domain, Range, parse_study
 from search.tuning.history import History
@@ -29,6 +30,7 @@ CATALOGUE = Catalogue(
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam"}),
     activations=frozenset({"relu", "tanh"}),
+    sources=default_catalogue().sources,
     requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
 )
 

@@ -8,9 +8,12 @@
 | `keras.NAME` | `keras_datasets` | in a child process (it imports TensorFlow) |
 | `FILE.py:function` | `python_function` | in a child process (it may import anything) |
 
-`rows` holds what a source hands over, and how whatever a function returned becomes plain arrays; `child`
+`raw` holds what a source hands over, and how whatever a function returned becomes plain arrays; `child`
 starts the child process, `_child` is what runs in it. Whether the values make sense is checked for all sources
-alike in `search.data.reading`. A new source is one file and one line in `SOURCES`.
+alike in `search.data.reading`.
+
+A new source is one file and one line in `SOURCES`: the file declares with its `FORM` how a study file writes it and
+which keys it takes, which `search.preparation.catalogue` tells to the reader of study files; and it reads the rows.
 """
 
 from __future__ import annotations
@@ -20,10 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.data.sources import csv_file, keras_datasets, npz_file, python_function, scikit_learn
-from search.data.sources.rows import Rows
-from search.data.wording import suggest_name
+from search.data.sources.raw import RawData
 from search.errors import DataError, Problem
-from search.spec.sections import DataSection
+from search.spec import DataSection, SourceForm
+from search.spec.checks import hint_at_source
 
 
 @dataclass(frozen=True)
@@ -31,53 +34,44 @@ class Source:
     """A kind of source.
 
     Args:
-        form: How a study file writes it.
+        form: How a study file writes it, and which keys it takes.
         read: Reads it; arguments as in `search.data.read_data`.
-        keys: Which of `path`, `target` and `options` it takes; the others are refused.
     """
 
-    form: str
-    read: Callable[[DataSection, Path, str], Rows]
-    keys: frozenset[str]
+    form: SourceForm
+    read: Callable[[DataSection, Path, str], RawData]
 
 
 SOURCES: Mapping[str, Source] = {
-    "csv": Source("csv", csv_file.read_rows, frozenset({"path", "target"})),
-    "npz": Source("npz", npz_file.read_rows, frozenset({"path"})),
-    "sklearn": Source("sklearn.NAME", scikit_learn.read_rows, frozenset({"options"})),
-    "keras": Source("keras.NAME", keras_datasets.read_rows, frozenset({"options", "path"})),
-    "py": Source("FILE.py:function", python_function.read_rows, frozenset({"options"})),
+    "sklearn": Source(scikit_learn.FORM, scikit_learn.read_rows),
+    "csv": Source(csv_file.FORM, csv_file.read_rows),
+    "npz": Source(npz_file.FORM, npz_file.read_rows),
+    "keras": Source(keras_datasets.FORM, keras_datasets.read_rows),
+    "py": Source(python_function.FORM, python_function.read_rows),
 }
-"""What stands before the first dot of `source`, or `py`, to the source."""
+"""A short name for the source, to the source; errors list them in this order."""
 
 
 def find_source(section: DataSection, place: str) -> Source:
     """The source that a [data] table names.
 
+    A study file's was checked when it was read; this speaks to those who write the table in Python.
+
     Raises:
         DataError: There is no such source, or the table has keys that it does not take.
     """
-    prefix, _, name = section.source.partition(".")
-    key = "py" if ".py:" in section.source else prefix
-    source = SOURCES.get(key)
-    if source is None or (key != "py" and bool(name) != source.form.endswith(".NAME")):
-        forms = [source.form for source in SOURCES.values()]
-        message = f'expected source to be one of {", ".join(forms)}, received "{section.source}"'
-        raise DataError(Problem(place, message, "" if source else _suggest(section.source, prefix)))
+    source = next((each for each in SOURCES.values() if each.form.matches(section.source)), None)
+    if source is None:
+        known = [each.form for each in SOURCES.values()]
+        # Those that are a single word come first.
+        names = sorted((each.form for each in known), key=lambda form: not form.isidentifier())
+        message = f'expected source to be one of {", ".join(names)}, received "{section.source}"'
+        raise DataError(Problem(place, message, hint_at_source(section.source, known)))
     unused = [
         Problem(place, f'expected no {name} with source = "{section.source}", received {name} = {value!r}')
         for name, value in (("path", section.path), ("target", section.target), ("options", section.options))
-        if name not in source.keys and value not in (None, {})
+        if name not in (*source.form.needs, *source.form.takes) and value not in (None, {})
     ]
     if unused:
         raise DataError(unused)
     return source
-
-
-def _suggest(source: str, prefix: str) -> str:
-    if source.endswith((".csv", ".npz")):
-        return f'Write source = "{source[-3:]}" and path = "{source}".'
-    if source.endswith(".py"):
-        return f'Name the function too: "{source}:FUNCTION".'
-    hint = suggest_name(prefix, list(SOURCES))
-    return hint if hint.startswith("Did") else ""

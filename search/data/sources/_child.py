@@ -1,6 +1,7 @@
 """What runs in the child process: call Keras or the user's function, write arrays, a model or a problem.
 
-Run as a script: `python -P _child.py FOLDER`, with a pickled request on standard input.
+Run as a script: `python -P _child.py FOLDER`, with a pickled request in FOLDER, as the leader of a process group, and
+with a pipe for standard input that the parent holds open for as long as it lives.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import json
 import os
 import pickle
 import random
+import signal
 import sys
-import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+REQUEST = "request.pickle"
 ANSWER = "answer.npz"
 PROBLEM = "problem.json"
 
@@ -32,11 +35,12 @@ class _Refused(Exception):  # noqa: N818 - it carries the parts of a problem, an
 
 
 def main() -> None:
-    """Answer the request on standard input into the folder that the command line names."""
+    """Answer the request in the folder that the command line names, into the same folder."""
+    _end_with_parent()
     folder = Path(sys.argv[1])
-    request = pickle.load(sys.stdin.buffer)
+    request = pickle.loads((folder / REQUEST).read_bytes())
     try:
-        arrays = answer(request)
+        arrays = answer(request, folder)
     except _Refused as refused:
         (folder / PROBLEM).write_text(json.dumps(refused.parts), encoding="utf-8")
     else:
@@ -44,17 +48,34 @@ def main() -> None:
         (folder / "partial.npz").rename(folder / ANSWER)  # a child that dies while it writes leaves no answer
 
 
-def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+def _end_with_parent() -> None:
+    """Kill this process, and those that it starts, when the pipe of standard input ends: its other side is gone.
+
+    A parent that is killed itself can stop nobody, and a function that waits for ever would do so for ever.
+    """
+    pipe = os.dup(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)  # the user's function finds an empty input
+
+    def wait_for_end() -> None:
+        os.read(pipe, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+
+
+def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The arrays of an answer: `x` and `y`, or for a table `x_columns` (JSON) and `x_0`, `x_1` ...; or `model`, bytes.
 
     Args:
         request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
             `folder`, the working directory); all with `options`, of which a builder is given those that it takes.
+        folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
-        return {"model": np.frombuffer(_build_model(request), np.uint8)}
+        return {"model": np.frombuffer(_build_model(request, folder), np.uint8)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
-    from search.data.sources.rows import PlainError, to_plain
+    from search.data.sources.raw import PlainError, to_plain
 
     arrays: dict[str, Any] = {}
     try:
@@ -91,7 +112,7 @@ def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
     return result[0], result[1]
 
 
-def _build_model(request: Mapping[str, Any]) -> bytes:
+def _build_model(request: Mapping[str, Any], folder: Path) -> bytes:
     """The user's model in the `.keras` format; its initial weights repeat themselves."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     random.seed(0)  # from which Keras draws the seeds of initializers
@@ -100,14 +121,13 @@ def _build_model(request: Mapping[str, Any]) -> bytes:
     name = request["function"]
     if "keras" not in sys.modules or not isinstance(model, sys.modules["keras"].Model):
         raise _Refused(f"expected {name} to return a Keras model, received {type(model).__name__}", place=place)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        try:
-            model.save(path)
-        except Exception as error:  # whatever a layer of the user's raises
-            message = f"expected {name} to return a model that can be saved, received {_one_line(error)}"
-            raise _Refused(message, place=place) from error
-        return path.read_bytes()
+    path = folder / "model.keras"
+    try:
+        model.save(path)
+    except Exception as error:  # whatever a layer of the user's raises
+        message = f"expected {name} to return a model that can be saved, received {_one_line(error)}"
+        raise _Refused(message, place=place) from error
+    return path.read_bytes()
 
 
 def _taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:

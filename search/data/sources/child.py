@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from search.data.sources import _child
-from search.data.sources.rows import Plain
+from search.data.sources.raw import Plain
 from search.errors import DataError, Problem, StudyFileError, UsageError
 
+_STDERR = "stderr.txt"
 
-def call_child(request: Mapping[str, Any], place: str) -> tuple[Plain, Plain]:
+
+def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[Plain, Plain]:
     """Let a child process answer a request with features and targets.
 
     The request goes out as a pickle, and the answer comes back as an archive that is read without pickle:
@@ -31,61 +33,105 @@ def call_child(request: Mapping[str, Any], place: str) -> tuple[Plain, Plain]:
     Args:
         request: As `_child.answer` takes it.
         place: Where the data was named, for errors.
+        timeout_seconds: How long the child may take; see `_answered`.
 
     Raises:
-        DataError: The child reports a problem, or ends without an answer.
+        DataError: The child reports a problem, ends without an answer, or takes too long.
     """
-    with _answered(request, place, "data", DataError) as archive:
+    with _answered(request, place, timeout_seconds, "data", DataError) as archive:
         return _unpack(archive, "x"), _unpack(archive, "y")
 
 
-def call_builder(request: Mapping[str, Any], place: str) -> bytes:
+def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float) -> bytes:
     """Let a child process call the user's function that builds a Keras model.
 
     Args:
         request: As `_child.answer` takes it, of the kind `builder`.
         place: Where the function was named, for errors.
+        timeout_seconds: How long the child may take; see `_answered`.
 
     Returns:
         The model in the `.keras` format.
 
     Raises:
-        StudyFileError: The child reports a problem, or ends without an answer.
+        StudyFileError: The child reports a problem, ends without an answer, or takes too long.
     """
-    with _answered(request, place, "a model", StudyFileError) as archive:
+    with _answered(request, place, timeout_seconds, "a model", StudyFileError) as archive:
         model: bytes = archive["model"].tobytes()
         return model
 
 
 @contextlib.contextmanager
-def _answered(request: Mapping[str, Any], place: str, wanted: str, error: type[UsageError]) -> Iterator[Any]:
-    """The arrays with which a child process answers."""
+def _answered(
+    request: Mapping[str, Any], place: str, timeout_seconds: float, wanted: str, error: type[UsageError]
+) -> Iterator[Any]:
+    """The arrays with which a child process answers.
+
+    When `timeout_seconds` are over, or an exception (a signal's, too) ends the wait, the child is killed with every
+    process that it started, and nothing of theirs stays in the temporary folder.
+    """
     with tempfile.TemporaryDirectory(prefix="regsearch-") as name:
         folder = Path(name)
-        done = subprocess.run(
-            # -P: neither the script's folder nor the working directory may shadow the user's packages.
-            [sys.executable, "-P", str(Path(_child.__file__).resolve()), name],
-            input=pickle.dumps(dict(request)),
-            capture_output=True,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-            check=False,
-        )
+        (folder / _child.REQUEST).write_bytes(pickle.dumps(dict(request)))
+        try:
+            exit_code = _run_child(folder, timeout_seconds)
+        except subprocess.TimeoutExpired as expired:
+            message = f"expected an answer of {_named(request)} within {timeout_seconds:g} s, received none"
+            remedy = "Raise data.timeout_seconds if it needs more time."
+            raise error(Problem(place, message, remedy)) from expired
         if (folder / _child.PROBLEM).exists():
             answer = json.loads((folder / _child.PROBLEM).read_text(encoding="utf-8"))
             raise error(Problem(answer["place"] or place, answer["message"], answer["remedy"]))
         if not (folder / _child.ANSWER).exists():
-            raise error(_explain_end(done, place, wanted))
+            raise error(_explain_end(exit_code, (folder / _STDERR).read_bytes(), place, wanted))
         with np.load(folder / _child.ANSWER, allow_pickle=False) as archive:
             yield archive
 
 
-def _explain_end(done: subprocess.CompletedProcess[bytes], place: str, wanted: str) -> Problem:
-    if done.returncode < 0:
-        message = f"expected {wanted} from a child process, received its end by {signal.Signals(-done.returncode).name}"
+def _run_child(folder: Path, timeout_seconds: float) -> int:
+    """The exit code of a child process that answers the request in `folder`; negative when a signal ended it.
+
+    Raises:
+        subprocess.TimeoutExpired: It took too long, and was killed.
+    """
+    # Its messages go to a file: a pipe would be waited for as long as any process that it started holds it open.
+    with (
+        (folder / _STDERR).open("wb") as stderr,
+        subprocess.Popen(
+            # -P: neither the script's folder nor the working directory may shadow the user's packages.
+            [sys.executable, "-P", str(Path(_child.__file__).resolve()), str(folder)],
+            stdin=subprocess.PIPE,  # nothing is written to it: its end tells the child that this process is gone
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+            start_new_session=True,  # a process group of its own, which is killed as a whole
+        ) as child,
+    ):
+        try:
+            return child.wait(timeout_seconds)
+        finally:
+            # No such process: all have ended. Not permitted: so macOS speaks of a group that has ended.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()  # after an interrupt Popen itself would leave it behind as a zombie
+
+
+def _named(request: Mapping[str, Any]) -> str:
+    """What the child was asked for, as an error names it."""
+    return (
+        f"keras.datasets.{request['name']}"
+        if request["kind"] == "keras"
+        else f"{request['shown']}:{request['function']}"
+    )
+
+
+def _explain_end(exit_code: int, stderr: bytes, place: str, wanted: str) -> Problem:
+    if exit_code < 0:
+        message = f"expected {wanted} from a child process, received its end by {signal.Signals(-exit_code).name}"
         return Problem(place, message, f"Does the {wanted.removeprefix('a ')} fit into memory?")
-    lines = [line for line in done.stderr.decode(errors="replace").strip().splitlines() if not _LOGGED.match(line)]
+    lines = [line for line in stderr.decode(errors="replace").strip().splitlines() if not _LOGGED.match(line)]
     last = f": {lines[-1]}" if lines else ""
-    message = f"expected {wanted} from a child process, received exit code {done.returncode}{last}"
+    message = f"expected {wanted} from a child process, received exit code {exit_code}{last}"
     return Problem(place, message.rstrip("."))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 from collections.abc import Sequence
@@ -13,13 +14,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.rows import LARGEST, Rows, find_file, to_frame
+from search.data.sources.raw import LARGEST, RawData, find_file, hint_at_file, to_frame
 from search.data.targets import is_coded
 from search.data.wording import count, keep_first, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
+from search.spec import SourceForm
 from search.spec.sections import DataSection, TaskName
 
 Array = npt.NDArray[Any]
+
+FORM = SourceForm(
+    form="csv",
+    matches=lambda text: text == "csv",
+    needs=("path", "target"),
+    hint=functools.partial(hint_at_file, "csv"),
+)
 
 # The texts that pandas.read_csv takes for missing by default, as its documentation lists them.
 MISSING = frozenset(
@@ -51,7 +60,7 @@ class _Sheet:
         return quote(text if len(text) <= 40 else f"{text[:37]}...")
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Read a comma-separated UTF-8 file with a header line; blank lines are skipped.
 
     Raises:
@@ -72,7 +81,7 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
         raise DataError(keep_first(problems))
     target, notes = _read_target([columns[name] for name in targets], targets, section.task, place)
     features = {name: values for name, values in columns.items() if name not in targets}
-    return Rows(to_frame(features), target, tuple(targets), notes)
+    return RawData(to_frame(features), target, tuple(targets), notes)
 
 
 def _read_sheet(path: Path, shown: str, place: str) -> tuple[_Sheet, list[Problem]]:

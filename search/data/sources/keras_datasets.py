@@ -6,24 +6,29 @@ not know.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from search.data.sources import npz_file
 from search.data.sources.child import call_child
-from search.data.sources.rows import Rows, to_rows
+from search.data.sources.raw import RawData, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
+from search.spec import SourceForm
+from search.spec.catalogue import is_name_in
 from search.spec.sections import DataSection
+
+FORM = SourceForm(form="keras.NAME", matches=functools.partial(is_name_in, "keras"), takes=("path", "options"))
 
 NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "mnist")
 _RAGGED = ("imdb", "reuters")
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Load a data set; its train and test parts are put one after the other.
 
     Raises:
-        DataError: There is no such set, or it cannot be loaded (no network, for example).
+        DataError: There is no such set, or it cannot be loaded (no network, for example) in the time given.
     """
     name = section.source.removeprefix("keras.")
     if name in _RAGGED:
@@ -38,5 +43,5 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
     if section.path is not None:
         return npz_file.read_rows(section, folder, place)
     request = {"kind": "keras", "name": name, "options": section.options}
-    x, y = call_child(request, place)
+    x, y = call_child(request, place, section.timeout_seconds)
     return to_rows(x, y, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import zipfile
 import zlib
@@ -11,12 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.rows import Rows, find_file
+from search.data.sources.raw import RawData, find_file, hint_at_file
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
+from search.spec import SourceForm
 from search.spec.sections import DataSection
 
 Array = npt.NDArray[Any]
+
+FORM = SourceForm(
+    form="npz", matches=lambda text: text == "npz", needs=("path",), hint=functools.partial(hint_at_file, "npz")
+)
 
 _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
 _SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."
@@ -27,7 +33,7 @@ _DAMAGED = (
 )
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Read an archive; its train and test parts are put one after the other.
 
     Raises:
@@ -36,11 +42,11 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
     path = find_file(section.path, folder, place)
     arrays, notes = _load(path, str(section.path), place)
     if len(arrays) == 2:
-        return Rows(arrays["x"], arrays["y"], notes=notes)
+        return RawData(arrays["x"], arrays["y"], notes=notes)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
-    return Rows(x, y, notes=(*notes, pooled))
+    return RawData(x, y, notes=(*notes, pooled))
 
 
 def _load(path: Path, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:

@@ -5,24 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from search.data.sources.child import call_child
-from search.data.sources.rows import Rows, find_file, to_rows
-from search.errors import DataError, Problem
+from search.data.sources.raw import RawData, find_file, to_rows
+from search.spec import SourceForm
+from search.spec.catalogue import is_function
 from search.spec.sections import DataSection
+from search.spec.wording import show
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def _hint(text: str) -> str:
+    return f"Name its function, as in {show(text + ':load')}." if text.lower().endswith(".py") else ""
+
+
+FORM = SourceForm(form="FILE.py:function", matches=is_function, takes=("options",), options_of="a file", hint=_hint)
+
+
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Call `function(**options)`, which returns (x, y): arrays, lists, or a DataFrame and a Series.
 
     Modules beside the file can be imported by it; the working directory is the study file's folder.
 
     Raises:
-        DataError: File or function is missing, the function fails, or it returns something else.
+        DataError: File or function is missing, the function fails or takes too long, or it returns something else.
     """
     name, _, function = section.source.rpartition(":")
     path = find_file(name, folder, place, key="source")
-    if not function.isidentifier():
-        message = f'expected source to be "FILE.py:function", received "{section.source}"'
-        raise DataError(Problem(place, message))
     request = {
         "kind": "function",
         "file": str(path.resolve()),
@@ -31,5 +37,5 @@ def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
         "options": section.options,
         "folder": str(folder),
     }
-    x, y = call_child(request, place)
+    x, y = call_child(request, place, section.timeout_seconds)
     return to_rows(x, y, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import inspect
 import warnings
@@ -9,10 +10,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from search.data.sources.rows import PlainError, Rows, to_plain, to_rows
+from search.data.sources.raw import PlainError, RawData, to_plain, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
+from search.spec import SourceForm
+from search.spec.catalogue import is_name_in
 from search.spec.sections import DataSection
+from search.spec.wording import show
+
+
+def _hint(text: str) -> str:
+    is_without_package = text.isidentifier() and text.lower().startswith(("make_", "load_", "fetch_"))
+    return f"Did you mean {show('sklearn.' + text)}?" if is_without_package else ""
+
+
+FORM = SourceForm(
+    form="sklearn.NAME",
+    matches=functools.partial(is_name_in, "sklearn"),
+    takes=("options",),
+    options_of="scikit-learn",
+    hint=_hint,
+)
 
 # What scikit-learn raises on values that do not fit, and on downloads that fail.
 _FAILURES = (
@@ -21,7 +39,7 @@ _FAILURES = (
 )
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> Rows:
+def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     """Call a function of `sklearn.datasets`.
 
     A function that takes `random_state` gets 0 unless the options name one: a study must be repeatable.

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import tempfile
 import textwrap
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 
@@ -61,7 +69,7 @@ def test_a_failed_download_of_keras_is_explained(stub_keras, refusal):
 
 
 def test_keras_names_are_checked_before_anything_is_started(refusal, monkeypatch):
-    monkeypatch.setattr("subprocess.run", None)
+    monkeypatch.setattr("subprocess.Popen", None)
     assert refusal(source="keras.mnst") == [
         '[data]: expected a data set of keras.datasets, received "keras.mnst". Did you mean "keras.mnist"?'
     ]
@@ -72,7 +80,7 @@ def test_keras_names_are_checked_before_anything_is_started(refusal, monkeypatch
 
 
 def test_keras_never_meets_a_file_of_the_user(refusal, monkeypatch):
-    monkeypatch.setattr("subprocess.run", None)
+    monkeypatch.setattr("subprocess.Popen", None)
     assert refusal(source="keras.mnist", options={"path": "/home/me/mnist.npz"}) == [
         "[data]: expected no option path for keras.mnist, received '/home/me/mnist.npz'. "
         "For a file of your own write data.path."
@@ -81,7 +89,7 @@ def test_keras_never_meets_a_file_of_the_user(refusal, monkeypatch):
 
 @pytest.mark.parametrize("layout", [("x", "y"), ("x_train", "y_train", "x_test", "y_test")])
 def test_keras_set_is_read_from_a_local_file_without_keras(tmp_path, read, monkeypatch, layout):
-    monkeypatch.setattr("subprocess.run", None)
+    monkeypatch.setattr("subprocess.Popen", None)
     parts = {name: np.arange(4.0) % 2 if name[0] == "y" else np.full((4, 2, 2), 255, np.uint8) for name in layout}
     np.savez(tmp_path / "mine.npz", **parts)
     dataset = read(source="keras.mnist", path="mine.npz")
@@ -192,7 +200,8 @@ def test_missing_files_and_options_are_explained(module, refusal):
         '[data]: expected source to name a file, received "mini.py": no such file. Did you mean "mine.py"?'
     ]
     assert refusal(source="mine.py:load here") == [
-        '[data]: expected source to be "FILE.py:function", received "mine.py:load here".'
+        "[data]: expected source to be one of csv, npz, sklearn.NAME, keras.NAME, FILE.py:function, "
+        'received "mine.py:load here".'
     ]
     assert refusal(source="mine.py:load", options={"row": 1}) == [
         "mine.py: expected load to return (x, y), received TypeError: load() got an unexpected keyword argument 'row'."
@@ -231,3 +240,104 @@ def test_what_a_function_returns_cannot_run_code_here(module, refusal, tmp_path)
     """)
     assert refusal(source="mine.py:load") == ["[data]: expected x to hold numbers only or text only, received Trap."]
     assert not (tmp_path / "sprung").exists()
+
+
+SLEEPS = """
+    import os, pathlib, subprocess, sys, time
+
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1e6)"])
+    pathlib.Path("pids.part").write_text(f"{os.getpid()} {grandchild.pid}")
+    os.rename("pids.part", "pids")
+
+    def load():
+        time.sleep(1e6)
+
+    def load_at_once():
+        return [[1.0], [2.0]], [0.5, 1.5]
+"""
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"expected {what} within a minute"
+        time.sleep(0.01)
+
+
+def has_ended(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def expect_end_of(pids):
+    """Wait for the end of the function's process, and of the one that it started."""
+    child, grandchild = map(int, pids.read_text().split())
+    wait_until(lambda: has_ended(child) and has_ended(grandchild), "the end of the child and the grandchild")
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder in which temporary folders are made, empty at first."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_function_that_hangs_is_killed_with_all_that_it_started(module, refusal, tmp_path, temporary):
+    module(SLEEPS)
+    assert refusal(source="mine.py:load", timeout_seconds=4) == [
+        "[data]: expected an answer of mine.py:load within 4 s, received none. "
+        "Raise data.timeout_seconds if it needs more time."
+    ]
+    expect_end_of(tmp_path / "pids")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_keras_set_that_hangs_is_named(stub_keras, refusal):
+    stub_keras("""
+        def load_data():
+            import time
+            time.sleep(1e6)
+    """)
+    assert refusal(source="keras.mnist", timeout_seconds=1.5) == [
+        "[data]: expected an answer of keras.datasets.mnist within 1.5 s, received none. "
+        "Raise data.timeout_seconds if it needs more time."
+    ]
+
+
+def test_an_interrupt_kills_the_child_with_all_that_it_started(module, read, tmp_path, temporary):
+    module(SLEEPS)
+
+    def interrupt():
+        wait_until((tmp_path / "pids").exists, "a child that sleeps")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        read(source="mine.py:load")
+    expect_end_of(tmp_path / "pids")
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_child_ends_when_this_process_is_killed(module, tmp_path):
+    module(SLEEPS)
+    code = """
+        import pathlib, sys
+        from search.data import read_data
+        from search.spec import DataSection
+        read_data(DataSection(source="mine.py:load"), pathlib.Path(sys.argv[1]))
+    """
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), tmp_path], cwd=Path(__file__).parents[3])
+    wait_until((tmp_path / "pids").exists, "a child that sleeps")
+    parent.kill()
+    parent.wait()
+    expect_end_of(tmp_path / "pids")
+
+
+def test_what_a_function_leaves_running_is_not_waited_for(module, read, tmp_path):
+    module(SLEEPS)
+    assert read(source="mine.py:load_at_once").target.tolist() == [0.5, 1.5]
+    expect_end_of(tmp_path / "pids")

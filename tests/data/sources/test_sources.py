@@ -10,7 +10,7 @@ from search.data import SOURCES
     [
         ("cvs", ' Did you mean "csv"?'),
         ("sonar.csv", ' Write source = "csv" and path = "sonar.csv".'),
-        ("data.py", ' Name the function too: "data.py:FUNCTION".'),
+        ("data.py", ' Name its function, as in "data.py:load".'),
         ("sklearn", ""),
         ("csv.label", ""),
         ("", ""),
@@ -32,7 +32,7 @@ def test_keys_that_a_source_does_not_take_are_refused(refusal):
 
 
 def test_every_source_says_how_it_is_written():
-    assert {key: source.form for key, source in SOURCES.items()} == {
+    assert {key: source.form.form for key, source in SOURCES.items()} == {
         "csv": "csv",
         "npz": "npz",
         "sklearn": "sklearn.NAME",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
+from search.spec.wording import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class RawData:
     """Features and targets as a source found them, shaped but not yet checked value by value.
 
     Args:
@@ -99,7 +100,7 @@ def _plain_text(values: Array, name: str) -> Array:
     return values.astype(str)
 
 
-def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> Rows:
+def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawData:
     """Put plain features and targets together.
 
     Raises:
@@ -111,7 +112,7 @@ def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> Rows
         if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
             raise DataError(Problem(place, f"expected y to be one column, or several of numbers, received {list(y)}"))
         y = columns[0] if len(columns) == 1 else np.column_stack(columns)
-    return Rows(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
+    return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
 
 
 def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:
@@ -143,3 +144,9 @@ def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> 
     if not suggestion.startswith("Did") or path.name in near:
         suggestion = "A path is relative to the study file's folder."
     raise DataError(Problem(place, message, suggestion))
+
+
+def hint_at_file(suffix: str, text: str) -> str:
+    """What to write instead of a file's name, as a sentence; empty when it is no file of this source."""
+    is_file = text.lower().endswith(f".{suffix}")
+    return f'Write source = "{suffix}" and path = {show(text)}.' if is_file else ""

@@ -84,6 +84,7 @@ class Catalogue:
         families: Model family name to the keys of [model] that it takes.
         optimizers: Names of the optimizers.
         activations: Names of the activations.
+        metrics: Names of the metrics, in the order in which they are shown.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -95,5 +96,6 @@ class Catalogue:
     families: Mapping[str, frozenset[str]]
     optimizers: frozenset[str]
     activations: frozenset[str]
+    metrics: tuple[str, ...]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

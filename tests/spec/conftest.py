@@ -63,6 +63,7 @@ def catalogue() -> Catalogue:
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
+        metrics=("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"),
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         later=frozenset({"confirm.finalists"}),
     )

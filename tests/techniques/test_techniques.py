@@ -124,6 +124,7 @@ def problems_with(name: str, value: float | str) -> list[str]:
         families={"mlp": frozenset({"hidden"})},
         optimizers=frozenset({"adam"}),
         activations=frozenset({"relu"}),
+        metrics=("log_loss",),
     )
     written = f'"{value}"' if isinstance(value, str) else value
     text = (

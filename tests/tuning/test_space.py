@@ -29,6 +29,7 @@ CATALOGUE = Catalogue(
     families={"mlp": frozenset({"hidden", "activation"})},
     optimizers=frozenset({"adam"}),
     activations=frozenset({"relu", "tanh"}),
+    metrics=("log_loss",),
     requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
 )
 

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from search.cli._options import name_argument, opened, storage_option
+
+if TYPE_CHECKING:
+    from search.reporting.exports import Export
+
+
+class _Format(click.ParamType[str]):
+    """One of the formats that there are; they are looked up when a text is parsed or shown, not before."""
+
+    name = "format"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return _choice().get_metavar(param, ctx)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return _choice().convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return _choice().shell_complete(ctx, param, incomplete)
+
+
+class _FormatOption(click.Option):
+    """`--format`, whose help text is put together from what the formats say of themselves."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        told = [f"{export.name}: {export.help}" for export in _formats().values() if export.help]
+        self.help = f"{'; '.join(told)}."
+        return super().get_help_record(ctx)
+
+
+def _choice() -> click.Choice[str]:
+    return click.Choice(tuple(_formats()))
+
+
+def _formats() -> Mapping[str, Export]:
+    from search.reporting.exports import EXPORTS
+
+    return EXPORTS
 
 
 @click.command(epilog="Example: regsearch export moons --format keras -o best.keras")
 @name_argument
 @storage_option
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["toml", "json", "yaml", "python", "keras"]),
-    default="toml",
-    show_default=True,
-    help="python: a file that builds and compiles the model with Keras alone; keras: the model, trained once more on "
-    "all rows that are not sealed.",
-)
+@click.option("--format", "format_", cls=_FormatOption, type=_Format(), default="toml", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
 def export(name: str, url: str | None, format_: str, output: Path | None) -> None:
     """Write the best configuration to a file, or to stdout."""
-    if format_ == "keras":
-        _export_model(name, url, output)
-        return
-    from search.reporting.exports import export_best, write_export
-
+    chosen = _formats()[format_]
+    if output is None and chosen.suffix is not None:
+        raise click.UsageError(f"expected -o FILE{chosen.suffix} with --format {format_}, received none.")
+    chosen.check(output)
     with opened(url) as storage:
-        text = export_best(storage, name, format_)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    write_export(text, output)
-    click.echo(f"Wrote {output}", err=True)
-
-
-def _export_model(name: str, url: str | None, output: Path | None) -> None:
-    if output is None:
-        raise click.UsageError("expected -o FILE.keras with --format keras, received none.")
-    from search.followup.refit import check_model_path, train_best, write_model
-
-    check_model_path(output)
-    with opened(url) as storage:
-        model = train_best(storage, name)
-    write_model(model, output)
-    click.echo(f"Wrote {output}", err=True)
+        chosen.write(storage, name, output)
+    if output is not None:
+        click.echo(f"Wrote {output}", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,34 +61,6 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     model = train_model(dataclasses.replace(plan, folds=(fold,)), run)
     arrays = prepare(plan.dataset, fold, keep_stop="patience" in configuration)
     return with_inputs(model, _steps(prepared, fold, arrays, configuration), arrays.x_train.shape[1:])
-
-
-def check_model_path(path: Path) -> None:
-    """Refuse a path that Keras would not save to, before anything is trained for it.
-
-    Raises:
-        UsageError: It does not end in .keras.
-    """
-    if path.suffix != ".keras":
-        raise UsageError(Problem("--output", f"expected a path that ends in .keras, received {path}"))
-
-
-def write_model(model: KerasModel, path: Path) -> None:
-    """Save a model as a `.keras` file, whole or not at all.
-
-    Raises:
-        UsageError: The file cannot be written there.
-    """
-    check_model_path(path)
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            written = Path(folder) / path.name
-            model.save(written)
-            written.replace(path)
-    except OSError as error:
-        raise UsageError(
-            Problem("--output", f"expected a path that can be written, received {path}: {error.strerror}")
-        ) from error
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:

@@ -6,14 +6,15 @@ from search.data import SOURCES
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique
+from search.training import METRICS
 
 _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
 
 
 def default_catalogue() -> Catalogue:
-    """Techniques, families, optimizers, activations and sources that exist, and what is planned for later.
+    """Techniques, families, optimizers, activations, sources and metrics that exist, and what is planned for later.
 
-    It is assembled anew each time: a source that a program has just added to the map is in it.
+    Made anew each time: the maps may have grown since the last one.
     """
     return Catalogue(
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
@@ -22,6 +23,7 @@ def default_catalogue() -> Catalogue:
         optimizers=frozenset(OPTIMIZERS),
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),
+        metrics=tuple(METRICS),
         requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
         later=_LATER,
     )

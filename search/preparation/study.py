@@ -20,8 +20,7 @@ from search.preparation.catalogue import default_catalogue
 from search.preparation.library import find_study_file
 from search.records import Configuration, Direction, Purpose, Run
 from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
-from search.training import TrainingPlan
-from search.training.scoring import METRICS, Metric, default_metric
+from search.training import METRICS, Metric, TrainingPlan, default_metric
 from search.tuning.samplers import N_STARTUP_TRIALS, check_installed
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
@@ -302,13 +301,9 @@ def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedMod
 
 
 def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
-    """What it scores to predict the same for every validation row: the training rows' class shares, or their mean."""
+    """What it scores to predict the same for every validation row: what is best for the rows that train."""
     training = development.target[np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))]
-    if development.task == "regression":
-        constant = training.mean(axis=0, dtype=np.float64)
-    else:
-        shares = np.bincount(training, minlength=len(development.classes)) / len(training)
-        constant = shares[1:] if development.task == "binary" else shares
+    constant = metric.constant(training, len(development.classes))
     target = development.target[fold.validation]
     return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
 

@@ -3,7 +3,7 @@
 | module | what lives there |
 |---|---|
 | `summaries` | status, best, trials, comparison: storage in, plain records out |
-| `exports` | the chosen configuration as toml, json, yaml or a Python file: one format a module |
+| `exports` | the choice of a study as a file: one format a module |
 
 Choosing lives in `search.selection`; how a table looks on a terminal lives in `search.cli`.
 """

@@ -130,6 +130,7 @@ class Catalogue:
         optimizers: Names of the optimizers.
         activations: Names of the activations.
         sources: How each kind of data source is written, in the order in which errors list them.
+        metrics: Names of the metrics, in the order in which they are shown.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -142,5 +143,6 @@ class Catalogue:
     optimizers: frozenset[str]
     activations: frozenset[str]
     sources: tuple[SourceForm, ...]
+    metrics: tuple[str, ...]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.spec.catalogue import Catalogue, SourceForm, is_function
 from search.spec.findings import Findings
-from search.spec.sections import WALKS, DataSection, ModelSection, StudySection, TrainingSection
+from search.spec.sections import WALKS, DataSection, ModelSection, ObjectiveSection, StudySection, TrainingSection
 from search.spec.space import check_space, check_together
 from search.spec.tables import section_of
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
@@ -31,7 +31,9 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
     if isinstance(model := tables.get("model"), ModelSection):
         _check_model(model, catalogue, findings)
     if isinstance(training := tables.get("training"), TrainingSection):
-        _check_name(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
+        _check_name(("training", "optimizer"), training.optimizer, sorted(catalogue.optimizers), findings)
+    if isinstance(objective := tables.get("objective"), ObjectiveSection):
+        _check_name(("objective", "metric"), objective.metric, catalogue.metrics, findings)
     if "space" in tables:
         check_space(tables, catalogue, findings)
         check_together(tables, findings)
@@ -49,10 +51,10 @@ def check_later(document: Mapping[str, Any], catalogue: Catalogue, findings: Fin
             findings.add((table, key), message)
 
 
-def _check_name(path: tuple[str, str], name: str | None, known: Iterable[str], findings: Findings) -> None:
-    if name is not None and name not in (names := sorted(known)):
-        message = f"expected {quoted(names)}, received {show(name)}"
-        findings.add(path, message, did_you_mean(name, names))
+def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], findings: Findings) -> None:
+    if name is not None and name not in known:
+        message = f"expected {quoted(known)}, received {show(name)}"
+        findings.add(path, message, did_you_mean(name, known))
 
 
 def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
@@ -107,13 +109,13 @@ def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) 
     for form in given[1:]:
         message = f"expected only one of the keys {alternatives(MODEL_FORMS)}, received {' and '.join(given)}"
         findings.add(("model", form), message, "Leave out all but one of them.")
-    _check_name(("model", "activation"), model.activation, catalogue.activations, findings)
+    _check_name(("model", "activation"), model.activation, sorted(catalogue.activations), findings)
     if model.builder is not None and not is_function(model.builder):
         findings.add(("model", "builder"), f'expected "FILE.py:function", received {show(model.builder)}')
     if model.keras is not None and not model.keras.endswith(".keras"):
         findings.add(("model", "keras"), f'expected a file that ends in ".keras", received {show(model.keras)}')
     if model.family is not None and not findings.has(("model", "family")):
-        _check_name(("model", "family"), model.family, catalogue.families, findings)
+        _check_name(("model", "family"), model.family, sorted(catalogue.families), findings)
     if len(given) == 1 and not findings.touches(("model", given[0])):
         _check_model_keys(model, given[0], catalogue, findings)
 

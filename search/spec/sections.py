@@ -16,7 +16,6 @@ Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
 Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
 EngineName = Literal["auto", "compiled", "graph", "fit"]
 Precision = Literal["float32", "mixed_bfloat16"]
-MetricName = Literal["log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"]
 TaskName = Literal["classification", "regression"]
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -148,7 +147,7 @@ class TrainingSection(Section):
 class ObjectiveSection(Section):
     """[objective]: what a trial is judged by."""
 
-    metric: MetricName | None = Field(
+    metric: str | None = Field(
         default=None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
     )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")

@@ -8,7 +8,7 @@
 | `stages` | a path of rising coefficients, stage by stage |
 | `engines` | how the epochs are run: as one compiled program, or by Keras' own loop |
 | `stopping` | early stopping on the stop rows |
-| `scoring` | metrics, in NumPy, by scikit-learn's definitions |
+| `metrics` | the metrics, one file each: for the score in NumPy, for the curve in TensorFlow |
 | `recent` | what a worker keeps from run to run |
 | `session` | TensorFlow is set up, once a process |
 
@@ -16,8 +16,8 @@ What is trained is described in `search.models`; who trains which run is decided
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 
+from search.training.metrics import METRICS, Metric, default_metric
 from search.training.plan import TrainingPlan
-from search.training.scoring import METRICS, Metric, default_metric
 from search.training.session import start_tensorflow
 from search.training.worker import Report, WorkerSession, calibrate, train_model, train_run
 

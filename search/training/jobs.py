@@ -15,9 +15,9 @@ from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, DataTechnique
 from search.training.engines import Job
+from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan
 from search.training.recent import Recent
-from search.training.scoring import METRICS
 from search.training.stopping import Stopping
 
 Changes = tuple[tuple[DataTechnique, float], ...]

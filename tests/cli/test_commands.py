@@ -147,6 +147,14 @@ def test_long_table_of_techniques_is_cut_and_says_so(tiny, command):
     assert len(json.loads(command("compare", "wide", "--format", "json", cwd=tiny.folder).out)["techniques"]) == 64
 
 
+def test_export_in_a_format_that_there_is_not_is_bad_usage(tiny, command):
+    done = command("export", "tiny", "--format", "xml", cwd=tiny.folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(
+        "Error: Invalid value for '--format': 'xml' is not one of 'toml', 'json', 'yaml', 'python', 'keras'.\n"
+    )
+
+
 @pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])
 def test_export_holds_the_best_configuration(format_, read, tiny, command):
     best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["best"]

@@ -274,6 +274,16 @@ def test_constant_guess_of_quantities_is_their_mean(study_of, shape):
     np.testing.assert_allclose(prepared.facts["constant_scores"], [expected], rtol=1e-12)
 
 
+def test_constant_guess_of_quantities_is_their_median_for_absolute_errors(study_of):
+    y = np.exp(np.random.default_rng(1).normal(0, 2, 60))
+    prepared = prepare_study(study_of(np.arange(120.0).reshape(60, 2), y), ["objective.metric=mae"])
+    (fold,) = prepared.plan.folds
+    target = prepared.plan.dataset.target.astype(np.float64)
+    median = np.median(target[np.union1d(fold.train, fold.stop)])
+    expected = np.abs(target[fold.validation] - median).mean()
+    np.testing.assert_allclose(prepared.facts["constant_scores"], [expected], rtol=1e-12)
+
+
 def test_rows_that_stop_and_score_are_no_part_of_the_constant_guess(study_of):
     y = np.random.default_rng(1).normal(5, 2, 60)
     study = study_of(np.arange(120.0).reshape(60, 2), y)

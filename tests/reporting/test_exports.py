@@ -1,12 +1,13 @@
-"""Writing an export: whole or not at all, and never in the place of what is no ordinary file."""
+"""The map of formats; writing an export: whole or not at all, never in the place of what is no ordinary file."""
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from search.errors import UsageError
-from search.reporting.exports import write_export
+from search.reporting.exports import EXPORTS, write_export
 
 
 def test_file_is_replaced_whole_and_keeps_its_mode(tmp_path):
@@ -49,3 +50,19 @@ def test_path_that_cannot_be_written_is_bad_usage(tmp_path):
     )
     with pytest.raises(UsageError, match="Is a directory"):
         write_export("text", tmp_path)
+
+
+def test_every_format_stands_under_its_own_name_in_the_order_in_which_they_are_listed():
+    assert list(EXPORTS) == ["toml", "json", "yaml", "python", "keras"]
+    assert all(export.name == name for name, export in EXPORTS.items())
+    assert {name: export.suffix for name, export in EXPORTS.items() if export.suffix} == {"keras": ".keras"}
+
+
+@pytest.mark.parametrize(("output", "received"), [(None, "none"), (Path("best.h5"), "best.h5")])
+def test_format_that_is_a_file_refuses_any_other_place_before_it_reads_the_study(output, received):
+    for refuse in (EXPORTS["keras"].check, lambda path: EXPORTS["keras"].write(None, "moons", path)):
+        with pytest.raises(UsageError) as caught:
+            refuse(output)
+        assert str(caught.value) == f"--output: expected a path that ends in .keras, received {received}."
+    EXPORTS["keras"].check(Path("best.keras"))
+    EXPORTS["toml"].check(output)

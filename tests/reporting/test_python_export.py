@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from search.errors import UsageError
-from search.reporting.exports._python import export_python
+from search.reporting.exports import EXPORTS
 from search.spec import ModelSection
 
 
@@ -13,7 +13,7 @@ from search.spec import ModelSection
 def test_users_own_model_is_refused(own):
     chosen = SimpleNamespace(spec=SimpleNamespace(model=ModelSection(**own)))
     with pytest.raises(UsageError) as caught:
-        export_python(chosen)
+        EXPORTS["python"].render(chosen)
     (received,) = own.values()
     assert str(caught.value) == (
         f'--format: expected a model of a family for "python", received {received}. '

@@ -65,6 +65,7 @@ def catalogue() -> Catalogue:
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
         sources=default_catalogue().sources,
+        metrics=("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"),
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         later=frozenset({"confirm.finalists"}),
     )

@@ -21,6 +21,7 @@ OPEN = Catalogue(
     optimizers=frozenset({"adam", "sgd"}),
     activations=frozenset({"relu"}),
     sources=default_catalogue().sources,
+    metrics=("log_loss",),
 )
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)

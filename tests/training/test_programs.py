@@ -13,7 +13,7 @@ from search.training.engines import ENGINES, _tensors, choice, choose_engine, pr
 from search.training.engines._orders import EpochOrders
 from search.training.engines.loops import LoopEngine
 from search.training.jobs import make_job
-from search.training.scoring import METRICS
+from search.training.metrics import METRICS
 
 
 def train(engine, job, **arguments):

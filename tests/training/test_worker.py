@@ -20,8 +20,8 @@ from search.records import EngineChoice
 from search.training import worker
 from search.training.engines import ENGINES
 from search.training.jobs import make_job
+from search.training.metrics import METRICS
 from search.training.recent import Recent
-from search.training.scoring import METRICS
 from search.training.worker import calibrate, train_model, train_run
 
 

@@ -6,21 +6,32 @@ import textwrap
 
 from search.errors import Problem, UsageError
 from search.models import describe_model, regularize, render_source
+from search.reporting.exports._base import TextExport
 from search.reporting.exports.chosen import Chosen
 
 _MOST_LINES = 30
 
 
-def export_python(chosen: Chosen) -> str:
-    """The source of a module with the chosen model; running it needs Keras, not regsearch.
+class PythonExport(TextExport):
+    """The choice as the source of a module: running it needs Keras, not regsearch."""
 
-    Raises:
-        UsageError: The study's model is the user's own, which no source can tell.
-    """
-    own = chosen.spec.model.keras or chosen.spec.model.builder
-    if own is not None:
-        message = f'expected a model of a family for "python", received {own}'
-        raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
+    name = "python"
+    help = "a file that builds and compiles the model with Keras alone"
+
+    def render(self, chosen: Chosen) -> str:
+        """The source of a module with the chosen model.
+
+        Raises:
+            UsageError: The study's model is the user's own, which no source can tell.
+        """
+        own = chosen.spec.model.keras or chosen.spec.model.builder
+        if own is not None:
+            message = f'expected a model of a family for "{self.name}", received {own}'
+            raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
+        return _source(chosen)
+
+
+def _source(chosen: Chosen) -> str:
     facts = chosen.study.facts
     n_outputs = len(facts["classes"]) or facts["n_targets"]
     plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"]).at_precision(

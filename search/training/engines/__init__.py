@@ -12,7 +12,6 @@
 | `_optimizer_start` | the state that an optimizer begins with |
 | `_initial` | the model at its initial weights, the same for every configuration |
 | `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
-| `_metrics` | the metrics as TensorFlow operations, for curves |
 | `_zeros` | shares of activations that are zero |
 | `_evaluation` | for `fit`: stop and validation rows after each epoch |
 """

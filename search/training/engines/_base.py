@@ -13,8 +13,8 @@ from search.data import Arrays
 from search.models import Architecture
 from search.records import Curve
 from search.spec import TrainingSection
+from search.training.metrics import Metric
 from search.training.plan import Capacity
-from search.training.scoring import Metric
 from search.training.stopping import Stopping
 
 Watch = Callable[[int, npt.NDArray[np.float32]], bool]

@@ -23,7 +23,6 @@ from search.techniques import TECHNIQUES, OptimizerTechnique, noise
 from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
 from search.training.engines._initial import first_states, random_states
-from search.training.engines._metrics import weighted_metric
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
 from search.training.engines._step import TrainingStep, predictions, step_names, summed
@@ -71,7 +70,7 @@ class Program:
         self._step = TrainingStep(self._model, self._optimizer, job.plain, job.names)
         self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
         self._loss = keras.losses.get(job.plain.loss)
-        self._metric_name = job.metric.name
+        self._metric = job.metric
         self._weights = weights_by_path(self._model)
         self._first_weights = {path: tf.constant(weight.numpy()) for path, weight in self._weights.items()}
         self._random_states = random_states(self._model)
@@ -333,7 +332,7 @@ class Program:
             diverged=tf.where(finite, 0, epoch),
             predicted=tf.where(keeps, predicted, state.predicted),
         )
-        metric = weighted_metric(self._metric_name, rows.y_evaluated, predicted, rows.scores)
+        metric = self._metric.traced(rows.y_evaluated, predicted, rows.scores)
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
 
     def _evaluate(self, rows: _tensors.Rows) -> tuple[tf.Tensor, tf.Tensor]:

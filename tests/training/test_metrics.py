@@ -1,4 +1,4 @@
-"""Each metric against its namesake in scikit-learn."""
+"""Each metric against its namesake in scikit-learn, in NumPy and inside a program."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from search.training.scoring import METRICS, default_metric
+from search.training.metrics import METRICS, default_metric
 
 N_CLASSES = st.sampled_from([2, 3, 5])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -102,3 +102,65 @@ def test_default_metric_suits_the_task():
         "multiclass": "log_loss",
         "regression": "mse",
     }
+
+
+def draw_rows(metric, seed, n_rows, n_outputs):
+    """Targets as a dataset has them and as the loss takes them, and predictions, for one of the metric's tasks."""
+    if "regression" not in metric.tasks:
+        target, predicted = draw_classification(seed, n_rows, n_outputs, 3.0)
+        return target, target[:, None].astype(np.float32) if n_outputs == 2 else target.astype(np.int32), predicted
+    rng = np.random.default_rng(seed)
+    target, predicted = rng.normal(size=(2, n_rows, n_outputs)).astype(np.float32)
+    return target, target, predicted
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3])
+@pytest.mark.parametrize("name", METRICS)
+def test_metric_inside_a_program_is_that_of_the_rows_which_count(keras, name, n_outputs):
+    metric = METRICS[name]
+    target, as_loss_takes_it, predicted = draw_rows(metric, 7, 40, n_outputs)
+    for weight in (np.ones(40, np.float32), (np.arange(40) % 3 > 0).astype(np.float32)):
+        traced = float(metric.traced(as_loss_takes_it, predicted, weight))
+        assert traced == pytest.approx(metric.score(target[weight > 0], predicted[weight > 0]), rel=1e-5)
+    assert metric.score(target, predicted) != pytest.approx(traced)
+
+
+def score_constant(metric, target, constant):
+    return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        [1.0, 2.0, 30.0],
+        [0.0, 0.0, 0.0, 1.0, 100.0],
+        [3.0, 1.0, 1.0, 2.0, 9.0, 27.0, 81.0],
+        [[1.0, 5.0], [2.0, 0.0], [30.0, -70.0]],
+    ],
+)
+@pytest.mark.parametrize("name", ["mse", "mae", "r2"])
+def test_no_constant_scores_better_than_the_one_of_the_metric(name, target):
+    metric, target = METRICS[name], np.array(target, np.float32)
+    best = metric.constant(target, 0)
+    assert best.shape == target.shape[1:]
+    others = [best + shift for shift in (-1.0, -1e-3, 1e-3, 1.0)]
+    others += [target.mean(axis=0) + shift for shift in (-1e-3, 1e-3)] + list(target + 1e-3)
+    sign = 1 if metric.direction == "minimize" else -1
+    for other in others:
+        assert sign * score_constant(metric, target, best) < sign * score_constant(metric, target, other)
+
+
+@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=30))
+def test_constant_of_the_absolute_error_is_as_good_as_any_row(values):
+    target = np.array(values, np.float32)
+    best = score_constant(METRICS["mae"], target, METRICS["mae"].constant(target, 0))
+    assert all(best <= score_constant(METRICS["mae"], target, value) + 1e-9 for value in (*target, target.mean()))
+
+
+@pytest.mark.parametrize(("n_classes", "expected"), [(2, [0.25]), (3, [0.75, 0.25, 0.0])])
+@pytest.mark.parametrize("name", ["log_loss", "accuracy", "balanced_accuracy", "f1_macro"])
+def test_constant_of_a_classification_is_the_share_of_each_class(name, n_classes, expected):
+    target = np.array([0, 0, 1, 0])
+    constant = METRICS[name].constant(target, n_classes)
+    np.testing.assert_array_equal(constant, expected)
+    assert np.isfinite(score_constant(METRICS[name], target, constant))

@@ -1,0 +1,98 @@
+"""What an export format is: the choice of a study, written down."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from search.errors import Problem, UsageError
+from search.reporting.exports.chosen import Chosen, gather_chosen
+from search.reporting.exports.writing import write_export
+from search.storage import Storage
+
+
+class Export(ABC):
+    """A format in which the choice of a study is written down.
+
+    Attributes:
+        name: Its name in `--format`.
+        help: What it writes, for `--help`; empty where the name says it.
+        suffix: How the name of its file ends; None for text, which standard output takes as well.
+    """
+
+    name: ClassVar[str]
+    help: ClassVar[str] = ""
+    suffix: ClassVar[str | None] = None
+
+    def check(self, output: Path | None) -> None:
+        """Refuse a place that the format is not written to, before any work is done for it.
+
+        Raises:
+            UsageError: It is no file whose name ends as it has to.
+        """
+        if self.suffix is not None:
+            checked_file(output, self.suffix)
+
+    @abstractmethod
+    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+        """Write the choice of a study.
+
+        Args:
+            storage: An open database.
+            study: The study's name.
+            output: The file; None for standard output, where the format is text.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            StudyFailedError: No trial of the study has a score.
+            UsageError: The format does not suit the study, or cannot be written there.
+        """
+
+
+class TextExport(Export):
+    """A format that is text."""
+
+    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+        """Write the text to the file, or to standard output; arguments and errors as in `Export.write`."""
+        text = self.render(gather_chosen(storage, study))
+        if output is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            write_export(text, output)
+
+    @abstractmethod
+    def render(self, chosen: Chosen) -> str:
+        """The text, with a line break at its end.
+
+        Raises:
+            UsageError: The format does not suit the study.
+        """
+
+
+class FileExport(Export):
+    """A format that takes a file of its own."""
+
+    suffix: ClassVar[str]
+
+    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+        """Write the file; arguments and errors as in `Export.write`."""
+        self.write_file(storage, study, checked_file(output, self.suffix))
+
+    @abstractmethod
+    def write_file(self, storage: Storage, study: str, path: Path) -> None:
+        """Write the file, whose name ends as it has to; arguments and errors as in `Export.write`."""
+
+
+def checked_file(output: Path | None, suffix: str) -> Path:
+    """The file, if there is one and its name ends as it has to.
+
+    Raises:
+        UsageError: There is none, or it ends otherwise.
+    """
+    if output is None or output.suffix != suffix:
+        received = "none" if output is None else str(output)
+        raise UsageError(Problem("--output", f"expected a path that ends in {suffix}, received {received}"))
+    return output

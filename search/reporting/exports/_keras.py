@@ -1,0 +1,55 @@
+"""The model itself, trained on all rows that are not sealed, as a `.keras` file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.errors import Problem, UsageError
+from search.reporting.exports._base import FileExport
+from search.storage import Storage
+
+if TYPE_CHECKING:
+    from search.followup.refit import KerasModel
+
+
+class KerasExport(FileExport):
+    """The choice as a Keras model; other than the rest of the formats it trains."""
+
+    name = "keras"
+    help = "the model, trained once more on all rows that are not sealed"
+    suffix = ".keras"
+
+    def write_file(self, storage: Storage, study: str, path: Path) -> None:
+        """Train the model and save it.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            StudyFailedError: No trial of the study has a score, or this training failed.
+            UsageError: The data is not what it was, or the file cannot be written there.
+        """
+        from search.followup.refit import train_best
+
+        write_model(train_best(storage, study), path)
+
+
+def write_model(model: KerasModel, path: Path) -> None:
+    """Save a model as a `.keras` file, whole or not at all.
+
+    Args:
+        model: A Keras model.
+        path: A file whose name ends in `.keras`, which Keras wants.
+
+    Raises:
+        UsageError: The file cannot be written there.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            written = Path(folder) / path.name
+            model.save(written)
+            written.replace(path)
+    except OSError as error:
+        raise UsageError(
+            Problem("--output", f"expected a path that can be written, received {path}: {error.strerror}")
+        ) from error

@@ -1,0 +1,47 @@
+"""Metrics of predictions: each is one file, one line in `METRICS`, and nothing else.
+
+| module | what lives there |
+|---|---|
+| `_base` | `Metric`: what a metric tells and computes |
+| `_classes`, `_numbers` | what metrics of classifications share, and those of regressions |
+| `_weighted` | means over the rows of a program that count |
+| all others | one metric each |
+
+Workers score every epoch of every run, so these are a few array operations each; scikit-learn's own functions cost
+about a millisecond of argument checks a call, and an import. The tests hold each one against its namesake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from search.records import Task
+from search.training.metrics._base import Metric
+from search.training.metrics.accuracy import Accuracy
+from search.training.metrics.balanced_accuracy import BalancedAccuracy
+from search.training.metrics.f1_macro import F1Macro
+from search.training.metrics.log_loss import LogLoss
+from search.training.metrics.mae import Mae
+from search.training.metrics.mse import Mse
+from search.training.metrics.r2 import R2
+
+_ALL: tuple[Metric, ...] = (
+    LogLoss(),
+    Accuracy(),
+    BalancedAccuracy(),
+    F1Macro(),
+    Mse(),
+    Mae(),
+    R2(),
+)
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+"""Every metric by its name in [objective]."""
+
+
+def default_metric(task: Task) -> str:
+    """The metric of a study that names none."""
+    return "mse" if task == "regression" else "log_loss"
+
+
+__all__ = ["METRICS", "Metric", "default_metric"]

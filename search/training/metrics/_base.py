@@ -1,0 +1,69 @@
+"""What a metric is: one way to score predictions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy.typing as npt
+
+from search.records import Direction, Task
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Rows = npt.NDArray[Any]
+"""A value, or several, for each row."""
+
+
+class Metric(ABC):
+    """One way to score predictions, written twice: in NumPy for the score, in TensorFlow for the curve.
+
+    Attributes:
+        name: Its name in `[objective] metric`.
+        direction: Whether a low or a high score is good.
+        tasks: The tasks that it can score.
+    """
+
+    name: ClassVar[str]
+    direction: ClassVar[Direction]
+    tasks: ClassVar[frozenset[Task]]
+
+    @abstractmethod
+    def score(self, target: Rows, predicted: Rows) -> float:
+        """The score of some rows, by scikit-learn's definition.
+
+        Args:
+            target: For a classification class indices, shape (rows,), int64; for a regression numbers, shape (rows,)
+                or (rows, targets).
+            predicted: For a classification probabilities: of class 1, shape (rows, 1), or of every class, shape
+                (rows, classes). For a regression numbers, in a shape like the target's.
+        """
+
+    @abstractmethod
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """The same of some rows among others, inside a program.
+
+        A run's score is not taken from here: that is computed once, by `score`, at the weights kept. TensorFlow is
+        imported in here, nowhere else.
+
+        Args:
+            target: As the loss takes it: class indices, shape (rows,) or (rows, 1); or numbers, shape (rows, targets).
+            predicted: Probabilities or numbers, shape (rows, outputs), float32.
+            weight: 1 for rows that count and 0 for those that only fill a program's room up, shape (rows,), float32.
+
+        Returns:
+            A scalar, float32.
+        """
+
+    @abstractmethod
+    def constant(self, target: Rows, n_classes: int) -> Rows:
+        """The best prediction that is the same for every row, as far as these rows tell.
+
+        Args:
+            target: Of the rows that train, as `score` takes it.
+            n_classes: Number of classes; 0 for a regression.
+
+        Returns:
+            The prediction for one row: `score` takes it broadcast to all.
+        """

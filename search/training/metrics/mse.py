@@ -1,0 +1,31 @@
+"""Mean squared error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.training.metrics._base import Rows
+from search.training.metrics._numbers import NumberMetric, errors, traced_errors
+from search.training.metrics._weighted import weighted_mean
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Mse(NumberMetric):
+    """Mean squared error over rows and targets."""
+
+    name = "mse"
+    direction = "minimize"
+
+    def score(self, target: Rows, predicted: Rows) -> float:
+        """As `sklearn.metrics.mean_squared_error`."""
+        return float(np.square(errors(target, predicted)).mean())
+
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """The mean over the rows that count."""
+        import tensorflow as tf
+
+        return weighted_mean(tf.reduce_mean(tf.square(traced_errors(target, predicted)), axis=1), weight)

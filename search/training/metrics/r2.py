@@ -1,0 +1,44 @@
+"""Coefficient of determination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.training.metrics._base import Rows
+from search.training.metrics._numbers import NumberMetric, columns, errors, traced_errors
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class R2(NumberMetric):
+    """Share of the variance that is explained, the mean over targets.
+
+    A target that does not vary counts 1 when it is predicted exactly and 0 otherwise.
+    """
+
+    name = "r2"
+    direction = "maximize"
+
+    def score(self, target: Rows, predicted: Rows) -> float:
+        """As `sklearn.metrics.r2_score`."""
+        truth = columns(target)
+        unexplained = np.square(errors(target, predicted)).sum(axis=0)
+        total = np.square(truth - truth.mean(axis=0)).sum(axis=0)
+        varies = total > 0
+        ratio = np.divide(unexplained, total, out=np.zeros_like(total), where=varies)
+        return float(np.where(varies, 1 - ratio, unexplained == 0).mean())
+
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """The mean over targets, of the rows that count."""
+        import tensorflow as tf
+
+        truth, column = tf.cast(target, tf.float32), weight[:, None]
+        mean = tf.reduce_sum(truth * column, axis=0) / tf.reduce_sum(weight)
+        unexplained = tf.reduce_sum(tf.square(traced_errors(target, predicted)) * column, axis=0)
+        total = tf.reduce_sum(tf.square(truth - mean) * column, axis=0)
+        varies = total > 0
+        explained = 1 - unexplained / tf.where(varies, total, 1.0)
+        return tf.reduce_mean(tf.where(varies, explained, tf.cast(unexplained == 0, tf.float32)))

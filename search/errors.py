@@ -6,7 +6,10 @@ RegsearchError
 │   ├── DataError             the data, or how it is to be split
 │   └── UnknownStudyError     a study name that the storage does not hold
 ├── StorageError          exit code 3: the database cannot be reached, read or written
-│   └── StudyLockedError      another coordinator holds the study
+│   ├── TransientStorageError     the same may succeed in a moment: a server that restarts, a file that is locked
+│   ├── PermanentStorageError     it fails until somebody mends something: a wrong password, a full disk
+│   ├── LockLostError             the study's lock was lost: whoever held it must not write any more
+│   └── StudyLockedError          another coordinator holds the study
 ├── StudyFailedError      exit code 1: the study ran and there is no result to show
 └── RunFailedError        one run failed (its trial fails, the study goes on)
     └── DivergedError         loss or weights became NaN or infinite
@@ -72,9 +75,33 @@ class UnknownStudyError(UsageError):
 
 
 class StorageError(RegsearchError):
-    """The database cannot be reached, read or written. The message never holds a password."""
+    """The database cannot be reached, read or written. The message never holds a password.
+
+    What is raised is one of the subclasses, by what is to be done about it: `search.storage.engine` tells them apart.
+    """
 
     exit_code = 3
+
+
+class TransientStorageError(StorageError):
+    """It lies in the moment: the same call may succeed when it is made again.
+
+    A connection that was refused or cut, a server that starts or stops, too many connections, a deadlock, a SQLite
+    file that another program keeps locked. What was not committed is undone; only where a connection was cut in the
+    very moment of a commit, nobody can tell.
+    """
+
+
+class PermanentStorageError(StorageError):
+    """The same call fails until somebody mends something.
+
+    A wrong password, a missing database or right, a damaged file, a full disk, tables of an unknown version, a study
+    that was deleted or that another program wrote to.
+    """
+
+
+class LockLostError(StorageError):
+    """The study's lock was lost: another coordinator may hold the study now, and nothing may be written any more."""
 
 
 class StudyLockedError(StorageError):

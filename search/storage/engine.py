@@ -1,7 +1,8 @@
-"""An address becomes a SQLAlchemy engine; SQLAlchemy's errors become ours."""
+"""An address becomes a SQLAlchemy engine; SQLAlchemy's errors become ours, transient or permanent."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from search.errors import Problem, StorageError
+from search.errors import PermanentStorageError, Problem, StorageError, TransientStorageError
 from search.storage.address import Address
 
 _BUSY_SECONDS = 60.0
@@ -30,6 +31,46 @@ _REMEDIES = (
     ("permission denied", "Give this user the right to do so on the server."),
 )
 _UNREACHABLE = "Check that the server runs and can be reached, then run again: what was accepted is kept."
+
+# Which failures lie in the moment; every other one is permanent. By the code that the database gave, where it gave one.
+_TRANSIENT_SQLSTATES = (
+    "08",  # connection exceptions, all of the class: refused, cut, not there
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "53200",  # the server is out of memory
+    "53300",  # too many connections
+    "55P03",  # a lock is not available
+    "57014",  # the statement was cancelled: a time-out of the server, its administrator
+    "57P01",  # the server shuts down, or the administrator ended the session
+    "57P02",  # the server crashed, or another of its processes did
+    "57P03",  # the server starts up, shuts down or recovers
+    "57P05",  # the session was idle for too long
+    "25P03",  # a transaction was idle for too long
+)
+"""Beginnings of SQLSTATE, as in PostgreSQL's appendix A."""
+_TRANSIENT_SQLITE_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+"""Primary result codes; `SQLITE_PROTOCOL` is a race for the lock of a write-ahead log."""
+_TRANSIENT_WORDS = (
+    "Connection reset",
+    "Connection timed out",
+    "timeout expired",
+    "Network is unreachable",
+    "No route to host",
+    "Temporary failure in name resolution",
+    "Is the server running",  # libpq's hint where nothing listens, or no socket's file is there
+    "server closed the connection",
+    "the connection is closed",
+    "connection is lost",
+    "is starting up",
+    "is shutting down",
+    "in recovery mode",
+    "not yet accepting connections",
+    "not currently accepting connections",
+    "too many clients",
+    "too many connections",
+    "remaining connection slots",
+)
+"""For errors without a code: libpq has none for a connection that could not be opened, it passes on what was said."""
 
 
 def make_engine(address: Address) -> sa.Engine:
@@ -84,7 +125,7 @@ def _make_sqlite_engine(address: Address, uri: str) -> sa.Engine:
 
 @contextmanager
 def translated(address: Address) -> Iterator[None]:
-    """Turn what a database driver raises inside the block into a `StorageError`.
+    """Turn what a database driver raises inside the block into a `StorageError`, transient or permanent.
 
     Errors of a driver (its connection, the disk, the server's refusals) are translated; SQLAlchemy's
     complaints about a wrong use of its interface are bugs of ours and pass.
@@ -106,9 +147,32 @@ def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
     if not remedy and isinstance(error, sa.exc.OperationalError) and address.path is None:
         remedy = _UNREACHABLE
     received = line.rstrip(".") or type(error).__name__
-    return storage_error(address, f"expected the database to do its work, received: {received}", remedy)
+    kind = TransientStorageError if _is_transient(error) else PermanentStorageError
+    return storage_error(address, f"expected the database to do its work, received: {received}", remedy, kind)
 
 
-def storage_error(address: Address, message: str, remedy: str = "") -> StorageError:
-    """A `StorageError` whose place is the database."""
-    return StorageError(str(Problem(f"storage {address.shown}", message, remedy)))
+def _is_transient(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether the same may succeed at another time, by what the driver tells, the most exact first."""
+    if not isinstance(error, sa.exc.DBAPIError):
+        return isinstance(error, sa.exc.TimeoutError)  # of the pool: all connections are in use
+    sqlstate = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)  # psycopg, psycopg2
+    if sqlstate is not None:
+        return str(sqlstate).startswith(_TRANSIENT_SQLSTATES)
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return int(code) & 0xFF in _TRANSIENT_SQLITE_CODES
+    return error.connection_invalidated or any(words in str(error.orig) for words in _TRANSIENT_WORDS)
+
+
+def storage_error(
+    address: Address, message: str, remedy: str = "", kind: type[StorageError] = PermanentStorageError
+) -> StorageError:
+    """An error whose place is the database.
+
+    Args:
+        address: The database.
+        message: `expected ..., received ...` in one sentence without a full stop at its end.
+        remedy: What to do about it, in full sentences.
+        kind: Which `StorageError` it is.
+    """
+    return kind(str(Problem(f"storage {address.shown}", message, remedy)))

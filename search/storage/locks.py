@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from search.errors import StorageError
+from search.errors import LockLostError, StorageError
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated
 
@@ -50,7 +50,7 @@ class StudyLock(ABC):
         """Make sure that the lock is still held.
 
         Raises:
-            StorageError: It was lost (the server went away, the lock file or the database was replaced):
+            LockLostError: It was lost (the server went away, the lock file or the database was replaced):
                 another coordinator may hold the study now, so the caller must stop writing.
         """
 
@@ -209,4 +209,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _lost(address: Address, received: str) -> StorageError:
     remedy = "Another coordinator may hold the study now; run again to continue."
-    return storage_error(address, f"expected to hold the study's lock still, received {received}", remedy)
+    return storage_error(
+        address, f"expected to hold the study's lock still, received {received}", remedy, LockLostError
+    )

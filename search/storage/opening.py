@@ -17,8 +17,8 @@ def open_storage(url: str, *, create: bool = False) -> Storage:
             written, and a missing file is an error and stays missing.
     Raises:
         UsageError: The URL cannot be used.
-        StorageError: The database cannot be reached or read, or its tables are of a version that we do not
-            know.
+        TransientStorageError: The database cannot be reached now.
+        PermanentStorageError: It cannot be read, or its tables are of a version that we do not know.
     """
     address = parse_address(url)
     _check_path(address, create)

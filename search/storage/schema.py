@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 
 import sqlalchemy as sa
 
+from search.errors import TransientStorageError
 from search.storage import optuna_tables
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
@@ -104,7 +105,7 @@ def _creation_lock(address: Address, engine: sa.Engine) -> Iterator[None]:
     lock = make_lock(address, engine, None)
     if not lock.acquire(_CREATION_SECONDS):
         message = f"expected to create tables within {_CREATION_SECONDS:.0f} s, received another process doing so"
-        raise storage_error(address, message, "Try again when it is done.")
+        raise storage_error(address, message, "Try again when it is done.", TransientStorageError)
     try:
         yield
     finally:

@@ -21,8 +21,8 @@ from search.storage.writing import TrialRefusedError, write_entries
 
 
 class Storage:
-    """A database of studies. Every method is one transaction and raises `StorageError` when the database
-    fails.
+    """A database of studies. Every method is one transaction; when the database fails it raises a
+    `TransientStorageError` where the same call may succeed later, else a `PermanentStorageError`.
 
     Trials and studies that other programs made with Optuna in the same database are left alone.
     """
@@ -171,8 +171,8 @@ class Storage:
         """Write what happened to trials, in the order in which it happened: all of it in one transaction, or nothing.
 
         Raises:
-            StorageError: A trial that starts is not the next one, because another program wrote trials; or one that
-                progresses or ends is not RUNNING, so that telling twice does no harm.
+            PermanentStorageError: A trial that starts is not the next one, because another program wrote trials; or one
+                that progresses or ends is not RUNNING, so that telling twice does no harm.
         """
         if entries:
             with self._writing() as connection, self._refusals(study_id):
@@ -192,7 +192,7 @@ class Storage:
         """The curve of one run, in the precision of float32.
 
         Raises:
-            StorageError: There is no such run.
+            PermanentStorageError: There is no such run.
         """
         with self._reading() as connection:
             curve = reading.read_curve(connection, study_id, trial, fold, repeat)

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from search.errors import StorageError
+from search.errors import PermanentStorageError, StorageError, TransientStorageError
 from search.records import Configuration, StudyRecord, TrialState
 from search.storage import Ended, Started, open_storage
+from search.storage.address import parse_address
+from search.storage.engine import make_engine, translated
 
 _NOBODY = 65534
 
@@ -47,7 +50,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def test_a_missing_file_is_an_error_and_stays_missing(tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(f"sqlite:///{tmp_path}/no.db")
     assert str(caught.value) == (
         f"storage sqlite:///{tmp_path}/no.db: expected the file {tmp_path}/no.db to exist, received none. "
@@ -58,13 +61,13 @@ def test_a_missing_file_is_an_error_and_stays_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("create", [False, True])
 def test_a_missing_folder_or_a_folder_is_refused(create: bool, tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(f"sqlite:///{tmp_path}/no/study.db", create=create)
     assert str(caught.value) == (
         f"storage sqlite:///{tmp_path}/no/study.db: expected the folder {tmp_path}/no to exist, received none. "
         "Create the folder, or name another."
     )
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(f"sqlite:///{tmp_path}", create=create)
     assert str(caught.value) == (
         f"storage sqlite:///{tmp_path}: expected a file, received a folder. Name a file in it."
@@ -75,7 +78,7 @@ def test_a_missing_folder_or_a_folder_is_refused(create: bool, tmp_path: Path) -
 def test_a_file_that_is_no_database_is_refused_and_kept(create: bool, tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     path.write_text("Dear diary, " * 500)
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(f"sqlite:///{path}", create=create)
     assert str(caught.value) == (
         f"storage sqlite:///{path}: expected the database to do its work, received: file is not a database. "
@@ -91,7 +94,7 @@ def test_a_database_that_may_only_be_read_is_read(open_folder: Path, create_stud
     (open_folder / "study.db").chmod(0o444)
     open_folder.chmod(0o555)
     with _as_ordinary_user():
-        with pytest.raises(StorageError) as caught:
+        with pytest.raises(PermanentStorageError) as caught:
             open_storage(url)
         assert str(caught.value) == (
             f"storage {url}: expected the database to do its work, received: attempt to write a readonly "
@@ -100,7 +103,7 @@ def test_a_database_that_may_only_be_read_is_read(open_folder: Path, create_stud
         # SQLite's own way to read a database with a write-ahead log where nothing may be written.
         with open_storage(f"sqlite:///file:{open_folder}/study.db?immutable=1&mode=ro&uri=true") as storage:
             assert storage.studies() == [study]
-            with pytest.raises(StorageError) as caught:
+            with pytest.raises(PermanentStorageError) as caught:
                 storage.request_stop("moons")
             assert str(caught.value).endswith(
                 "expected the database to do its work, received: attempt to write a readonly database. "
@@ -110,7 +113,7 @@ def test_a_database_that_may_only_be_read_is_read(open_folder: Path, create_stud
 
 def test_creating_where_nothing_may_be_written_is_an_error(open_folder: Path) -> None:
     open_folder.chmod(0o555)
-    with _as_ordinary_user(), pytest.raises(StorageError) as caught:
+    with _as_ordinary_user(), pytest.raises(PermanentStorageError) as caught:
         open_storage(f"sqlite:///{open_folder}/study.db", create=True)
     assert str(caught.value) == (
         f"storage sqlite:///{open_folder}/study.db: expected to lock study.db.lock, received: Permission denied. "
@@ -122,7 +125,7 @@ def test_creating_where_nothing_may_be_written_is_an_error(open_folder: Path) ->
 _FILL = """
 import resource, sys
 from pathlib import Path
-from search.errors import StorageError
+from search.errors import PermanentStorageError
 from search.records import Configuration, TrialState
 from search.storage import Ended, Started, open_storage
 
@@ -134,7 +137,7 @@ with open_storage(sys.argv[1], create=True) as storage:
             storage.write(study.study_id, [Started(number, Configuration({"l2": number}))])
             storage.write(study.study_id, [Ended(number, TrialState.COMPLETE, 0.5)])
             print(number, flush=True)
-    except StorageError as error:
+    except PermanentStorageError as error:
         print(error)
 """
 
@@ -169,7 +172,7 @@ def test_a_file_that_vanishes_is_not_made_anew(
         storage.close()  # the next transaction opens a new connection
         for path in tmp_path.glob("studies.db*"):
             path.unlink()
-        with pytest.raises(StorageError, match="unable to open database file"):
+        with pytest.raises(PermanentStorageError, match="unable to open database file"):
             storage.studies()
         assert list(tmp_path.iterdir()) == []
 
@@ -183,7 +186,7 @@ def test_another_writer_is_waited_for_and_then_named(sqlite_url: str, create_stu
     ):
         other.execute("BEGIN IMMEDIATE")
         assert [study.name for study in storage.studies()] == ["moons"]
-        with pytest.raises(StorageError) as caught:
+        with pytest.raises(TransientStorageError) as caught:
             storage.request_stop("moons")
         assert str(caught.value) == (
             f"storage {sqlite_url}?timeout=0.1: expected the database to do its work, received: database is locked. "
@@ -204,7 +207,7 @@ def test_a_wrong_password_is_an_error_that_does_not_show_it(postgresql: Any) -> 
         assert "secret" not in storage.url_shown + repr(storage)
     wrong = postgresql.url(name, "guarded", "wrong-secret")
     for create in (False, True):
-        with pytest.raises(StorageError) as caught:
+        with pytest.raises(PermanentStorageError) as caught:
             open_storage(wrong, create=create)
         assert re.fullmatch(
             r"storage postgresql://guarded:\*\*\*@/\S+: expected the database to do its work, received: .*"
@@ -219,7 +222,7 @@ def test_a_server_that_is_not_there_is_an_error_that_does_not_show_the_password(
         unused.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
         url = f"postgresql://ann:my-secret@127.0.0.1:{unused.getsockname()[1]}/studies"
         for create in (False, True):
-            with pytest.raises(StorageError) as caught:
+            with pytest.raises(TransientStorageError) as caught:
                 open_storage(url, create=create)
             message = str(caught.value)
             assert message.startswith(f"storage {url.replace('my-secret', '***')}: expected the database to do its")
@@ -231,9 +234,9 @@ def test_a_server_that_is_not_there_is_an_error_that_does_not_show_the_password(
 
 
 def test_a_host_and_a_database_that_do_not_exist_are_errors(postgresql: Any) -> None:
-    with pytest.raises(StorageError, match=r"^storage postgresql://ann:\*\*\*@nowhere\.invalid/studies: "):
+    with pytest.raises(PermanentStorageError, match=r"^storage postgresql://ann:\*\*\*@nowhere\.invalid/studies: "):
         open_storage("postgresql://ann:my-secret@nowhere.invalid/studies")
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(postgresql.url("absent"), create=True)
     assert 'database "absent" does not exist. Create it on the server, or check its name.' in str(caught.value)
 
@@ -248,12 +251,114 @@ def test_a_server_lost_in_the_middle_is_an_error_and_may_come_back(
         postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         postgresql.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         for _ in range(2):
-            with pytest.raises(StorageError, match="is not currently accepting connections"):
+            with pytest.raises(TransientStorageError, match="is not currently accepting connections"):
                 storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5)])
         postgresql.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
         storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5)])
         assert storage.progress(study.study_id).best_score == 0.5
+
+
+def _receive(url: str, statement: str) -> StorageError:
+    """The error that a statement becomes."""
+    address = parse_address(url)
+    engine = make_engine(address)
+    with pytest.raises(StorageError) as caught, translated(address), engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "kind"),
+    [
+        ("08006", TransientStorageError),
+        ("40001", TransientStorageError),
+        ("40P01", TransientStorageError),
+        ("53300", TransientStorageError),
+        ("55P03", TransientStorageError),
+        ("57014", TransientStorageError),
+        ("57P01", TransientStorageError),
+        ("57P03", TransientStorageError),
+        ("23505", PermanentStorageError),
+        ("25006", PermanentStorageError),
+        ("28P01", PermanentStorageError),
+        ("3D000", PermanentStorageError),
+        ("42501", PermanentStorageError),
+        ("53100", PermanentStorageError),
+        ("57P04", PermanentStorageError),
+        ("58030", PermanentStorageError),
+        ("XX001", PermanentStorageError),
+    ],
+)
+def test_what_postgresql_says_is_transient_or_permanent(
+    sqlstate: str, kind: type[StorageError], postgresql: Any
+) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION 'so be it' USING ERRCODE = '{sqlstate}'; END $$"
+    assert type(_receive(postgresql.url("postgres"), raising)) is kind
+
+
+def test_a_session_that_is_ended_inside_a_transaction_is_transient(postgresql: Any) -> None:
+    address = parse_address(postgresql.url("postgres"))
+    engine = make_engine(address)
+    with engine.connect() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        postgresql.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+        with pytest.raises(TransientStorageError), translated(address):
+            connection.exec_driver_sql("SELECT 1")
+    engine.dispose()
+
+
+def test_a_server_that_was_stopped_is_transient(
+    postgresql: Any, tmp_path: Path, create_study: Callable[..., StudyRecord]
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = type(postgresql)(Path(folder))
+        with open_storage(server.url(server.new_database()), create=True) as storage:
+            study = create_study(storage)
+            server.stop()
+            with pytest.raises(TransientStorageError, match="Is the server running"):
+                storage.write(study.study_id, [Started(0, Configuration())])
+
+
+def test_a_user_without_rights_is_permanent(postgresql: Any) -> None:
+    name = postgresql.new_database()
+    open_storage(postgresql.url(name), create=True).close()
+    postgresql.execute("CREATE ROLE visitor LOGIN")
+    with pytest.raises(PermanentStorageError, match="permission denied for table"):
+        open_storage(postgresql.url(name, "visitor"))
+
+
+def test_a_damaged_file_is_permanent(tmp_path: Path, create_study: Callable[..., StudyRecord]) -> None:
+    path = tmp_path / "studies.db"
+    with open_storage(f"sqlite:///{path}", create=True) as storage:
+        create_study(storage)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'regsearch_studies'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek(size * (page - 1))
+        file.write(b"\xff" * size)
+    with open_storage(f"sqlite:///{path}") as storage, pytest.raises(PermanentStorageError) as caught:
+        storage.studies()
+    assert str(caught.value) == (
+        f"storage sqlite:///{path}: expected the database to do its work, received: database disk image is malformed. "
+        "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."
+    )
+
+
+def test_a_row_that_sqlite_refuses_is_permanent(sqlite_url: str) -> None:
+    open_storage(sqlite_url, create=True).close()
+    assert type(_receive(sqlite_url, "INSERT INTO regsearch_runs (run_id) VALUES (1)")) is PermanentStorageError
+
+
+def test_a_pool_without_a_free_connection_is_transient(sqlite_url: str) -> None:
+    open_storage(sqlite_url, create=True).close()
+    engine = sa.create_engine(sqlite_url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with engine.connect(), pytest.raises(TransientStorageError), translated(parse_address(sqlite_url)):
+        engine.connect()
+    engine.dispose()
 
 
 def test_importing_the_storage_imports_nothing_heavy() -> None:

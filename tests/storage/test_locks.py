@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from search.errors import StorageError, StudyLockedError
+from search.errors import LockLostError, PermanentStorageError, StudyLockedError
 from search.records import Coordinator, StudyRecord
 from search.storage import Storage, open_storage
 
@@ -60,7 +60,7 @@ def test_an_error_inside_frees_the_study(storage: Storage) -> None:
     assert storage.holder("moons") is None
     with storage.hold("moons") as lock:
         lock.check()
-    with pytest.raises(StorageError, match="expected to hold the study's lock still, received no lock"):
+    with pytest.raises(LockLostError, match="expected to hold the study's lock still, received no lock"):
         lock.check()
 
 
@@ -128,7 +128,7 @@ def test_a_removed_lock_file_or_a_replaced_database_is_noticed(tmp_path: Path, s
     with open_storage(sqlite_url, create=True) as storage:
         with storage.hold("moons") as lock:
             (tmp_path / "studies.db.moons.lock").unlink()
-            with pytest.raises(StorageError) as caught:
+            with pytest.raises(LockLostError) as caught:
                 lock.check()
         assert str(caught.value) == (
             f"storage {sqlite_url}: expected to hold the study's lock still, received that studies.db.moons.lock "
@@ -137,7 +137,7 @@ def test_a_removed_lock_file_or_a_replaced_database_is_noticed(tmp_path: Path, s
         with storage.hold("moons") as lock:
             shutil.copy(tmp_path / "studies.db", tmp_path / "copy.db")
             (tmp_path / "copy.db").replace(tmp_path / "studies.db")
-            with pytest.raises(StorageError, match=r"received that studies\.db was removed or replaced"):
+            with pytest.raises(LockLostError, match=r"received that studies\.db was removed or replaced"):
                 lock.check()
 
 
@@ -147,7 +147,7 @@ def test_a_lost_session_is_noticed(postgresql_url: str, study_in_postgresql: Stu
             lock.check()
             _end_sessions(postgresql_url)
             for _ in range(2):
-                with pytest.raises(StorageError, match="expected to hold the study's lock still"):
+                with pytest.raises(LockLostError, match="expected to hold the study's lock still"):
                     lock.check()
             with open_storage(postgresql_url) as other, other.hold("moons"):
                 assert storage.studies() == [study_in_postgresql]
@@ -157,7 +157,7 @@ def test_a_lost_session_is_noticed(postgresql_url: str, study_in_postgresql: Stu
 def test_an_unwritable_folder_cannot_be_locked(tmp_path: Path, sqlite_url: str) -> None:
     with open_storage(sqlite_url, create=True) as storage:
         (tmp_path / "studies.db.moons.lock").mkdir()
-        with pytest.raises(StorageError) as caught, storage.hold("moons"):
+        with pytest.raises(PermanentStorageError) as caught, storage.hold("moons"):
             pass
         assert str(caught.value) == (
             f"storage {sqlite_url}: expected to lock studies.db.moons.lock, received: Is a directory. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.data import SOURCES
+from search.data import SOURCES, SPLITTERS
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique
@@ -11,9 +11,9 @@ _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
 
 
 def default_catalogue() -> Catalogue:
-    """Techniques, families, optimizers, activations and sources that exist, and what is planned for later.
+    """Techniques, families, optimizers, activations, sources and splitters that exist, and what is planned for later.
 
-    It is assembled anew each time: a source that a program has just added to the map is in it.
+    It is assembled anew each time: what a program has just added to one of the maps is in it.
     """
     return Catalogue(
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
@@ -22,6 +22,7 @@ def default_catalogue() -> Catalogue:
         optimizers=frozenset(OPTIMIZERS),
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),
+        splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
         requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
         later=_LATER,
     )

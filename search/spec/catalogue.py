@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from search.spec.sections import Validation
 from search.spec.wording import quoted
 
 
@@ -130,6 +131,7 @@ class Catalogue:
         optimizers: Names of the optimizers.
         activations: Names of the activations.
         sources: How each kind of data source is written, in the order in which errors list them.
+        splitters: Method of `split.validation` to the class of its table, in the order in which errors list them.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -142,5 +144,6 @@ class Catalogue:
     optimizers: frozenset[str]
     activations: frozenset[str]
     sources: tuple[SourceForm, ...]
+    splitters: Mapping[str, type[Validation]]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

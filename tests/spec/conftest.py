@@ -65,6 +65,7 @@ def catalogue() -> Catalogue:
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
         sources=default_catalogue().sources,
+        splitters=default_catalogue().splitters,
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         later=frozenset({"confirm.finalists"}),
     )

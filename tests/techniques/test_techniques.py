@@ -126,6 +126,7 @@ def problems_with(name: str, value: float | str) -> list[str]:
         optimizers=frozenset({"adam"}),
         activations=frozenset({"relu"}),
         sources=default_catalogue().sources,
+        splitters=default_catalogue().splitters,
     )
     written = f'"{value}"' if isinstance(value, str) else value
     text = (

@@ -31,6 +31,7 @@ CATALOGUE = Catalogue(
     optimizers=frozenset({"adam"}),
     activations=frozenset({"relu", "tanh"}),
     sources=default_catalogue().sources,
+    splitters=default_catalogue().splitters,
     requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
 )
 

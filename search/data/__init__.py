@@ -9,11 +9,13 @@
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows |
 | `sealed` | `SealedRows`: the test rows, behind one door |
-| `draws` | one random, stratified draw, and the words for one that cannot be made |
+| `splitters` | how the rows that score are chosen, one file a method, and the map `SPLITTERS` |
+| `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
 | `wording` | phrases that the errors share |
 
-A source is one file in `sources` and one line in `SOURCES`. The keys of [data] and [split] are defined in
+A source is one file in `sources` and one line in `SOURCES`; a splitter one file in `splitters` and one line in
+`SPLITTERS`. The keys of [data] and [split] are defined in
 `search.spec.sections`; who may look at the test rows is decided in `search.selection`. scikit-learn and
 pandas are imported inside the functions that need them, and TensorFlow never: a source that needs it (Keras'
 own data sets, a user's function) runs in a child process.
@@ -26,13 +28,18 @@ from search.data.reading import read_data
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
+from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 
 __all__ = [
     "SOURCES",
+    "SPLITTERS",
     "Arrays",
     "Dataset",
     "Encoder",
     "Fold",
+    "HeadValidation",
+    "HoldoutValidation",
+    "KFoldValidation",
     "SealedRows",
     "Splits",
     "draw_stop_rows",

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,9 @@ class Dataset:
         sha256: Fingerprint, in hexadecimal, of the whole data as read: features, targets, names and labels,
             in their order. `take` leaves it unchanged.
         notes: What the user should know, one sentence each: constant columns, scaled bytes.
+        groups: What rows belong together, shape (n,): rows of equal value never stand on two sides of a division.
+        order: Where rows stand in an order, a time for example, shape (n,): what scores lies after what trains.
+        weight: How much each row counts, float32, shape (n,), finite and at least 0; None when all count alike.
     """
 
     features: Array | pd.DataFrame
@@ -46,10 +49,20 @@ class Dataset:
     standardize: bool
     sha256: str
     notes: tuple[str, ...] = ()
+    groups: Array | None = None
+    order: Array | None = None
+    weight: Array | None = None
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):
             raise ValueError(f"expected a target for each of {len(self.features)} rows, received {len(self.target)}")
+        for name, column in self.row_columns.items():
+            if column.shape != (len(self),):
+                raise ValueError(f"expected {name} of shape ({len(self)},), received shape {column.shape}")
+            if column.dtype == object or (column.dtype.kind in "fmM" and (column != column).any()):
+                raise ValueError(f"expected {name} of numbers, times or text without missing ones, received others")
+        if self.weight is not None and (self.weight.dtype != np.float32 or not _are_weights(self.weight)):
+            raise ValueError("expected weight of finite float32 numbers of at least 0, received others")
 
     def __len__(self) -> int:
         return len(self.target)
@@ -59,15 +72,22 @@ class Dataset:
         """Number of classes, or of targets for a regression."""
         return len(self.classes) or math.prod(self.target.shape[1:])
 
+    @property
+    def row_columns(self) -> dict[str, Array]:
+        """Those of `groups`, `order` and `weight` that the data has, by name."""
+        columns = {"groups": self.groups, "order": self.order, "weight": self.weight}
+        return {name: column for name, column in columns.items() if column is not None}
+
     def take(self, rows: npt.ArrayLike) -> Dataset:
         """The given rows in the given order; every other field is kept.
 
         Args:
             rows: Row positions, shape (m,), int.
         """
-        return dataclasses.replace(
-            self, features=take_rows(self.features, np.asarray(rows)), target=self.target[np.asarray(rows)]
-        )
+        positions = np.asarray(rows)
+        columns = {name: column[positions] for name, column in self.row_columns.items()}
+        features = take_rows(self.features, positions)
+        return dataclasses.replace(self, features=features, target=self.target[positions], **columns)
 
 
 def take_rows(features: Array | pd.DataFrame, rows: Array) -> Array | pd.DataFrame:
@@ -78,12 +98,23 @@ def take_rows(features: Array | pd.DataFrame, rows: Array) -> Array | pd.DataFra
 
 
 def fingerprint(
-    features: Array | pd.DataFrame, target: Array, target_names: Sequence[str], classes: Sequence[str]
+    features: Array | pd.DataFrame,
+    target: Array,
+    target_names: Sequence[str],
+    classes: Sequence[str],
+    row_columns: Mapping[str, Array] | None = None,
 ) -> str:
     """SHA-256 of data, in hexadecimal: equal for equal values in equal order, on every machine.
 
     Numbers count as little-endian float64, so that the fingerprint does not depend on dtype or byte order;
-    -0.0 counts as 0.0.
+    -0.0 counts as 0.0. Data without row columns has the fingerprint that it had before there were any.
+
+    Args:
+        features: As in `Dataset`.
+        target: As in `Dataset`.
+        target_names: Names of the target columns.
+        classes: Label of each class index.
+        row_columns: As `Dataset.row_columns` gives them.
     """
     columns = None if isinstance(features, np.ndarray) else [str(name) for name in features.columns]
     header = {
@@ -93,9 +124,15 @@ def fingerprint(
         "target_names": list(target_names),
         "classes": list(classes),
     }
+    columns_of_rows = sorted((row_columns or {}).items())
+    if columns_of_rows:
+        header["row_columns"] = [name for name, _ in columns_of_rows]
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for block in _blocks(features, target):
         digest.update(block)
+    for _, column in columns_of_rows:
+        for block in _column_blocks(column):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -131,6 +168,18 @@ def _blocks(features: Array | pd.DataFrame, target: Array) -> Iterator[bytes]:
             else:
                 yield from _number_blocks(column.to_numpy())
     yield from _number_blocks(target)
+
+
+def _column_blocks(column: Array) -> Iterator[bytes]:
+    """Text, and times in their ISO form, as JSON; numbers as numbers."""
+    if column.dtype.kind in "biuf":
+        yield from _number_blocks(column)
+    else:
+        yield json.dumps(column.astype(str).tolist()).encode()
+
+
+def _are_weights(values: Array) -> bool:
+    return bool(np.isfinite(values).all() and (values >= 0).all())
 
 
 def _number_blocks(values: Array) -> Iterator[bytes]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.data.dataset import Dataset, row_keys
-from search.data.draws import Draw, Positions, Strata, check_classes
+from search.data.draws import Columns, Draw, Positions, check_classes, derive_seed
+from search.data.splitters import Development, find_splitter
 from search.data.wording import count, keep_first
 from search.errors import DataError, Problem
-from search.spec.sections import HeadValidation, HoldoutValidation, KFoldValidation, SplitSection
+from search.spec.sections import SplitSection
 
 _TEST, _VALIDATION, _STOP = range(3)  # what a seed is for: two draws never share random numbers
 
@@ -53,7 +53,9 @@ class Splits:
 def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = "[split]") -> Splits:
     """Seal the test rows, then divide the others into folds; the same arguments give the same rows.
 
-    Draws are stratified for classification. A share of n rows is rounded to the nearest count, 1 at least.
+    Draws are stratified for classification. A share of n rows is rounded to the nearest count, 1 at least. No group
+    of the data set stands in two parts; where it has an order, training rows come first, then stop rows, then those
+    that score, then those that are sealed.
 
     Args:
         dataset: The whole data set.
@@ -62,15 +64,16 @@ def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = 
         place: Where the table stands, for errors.
 
     Raises:
-        DataError: A part would be empty or would lack a class, or there are fewer rows than folds.
+        DataError: A part would be empty or would lack a class, there are fewer rows than folds, or groups and order
+            allow no such division.
     """
     development = np.arange(len(dataset), dtype=np.int64)
     test = development[:0]
     if section.test:
-        draw = Draw(f"{place} test", "test", "development", "Change split.test.", dataset.classes)
-        strata = dataset.target if dataset.classes else None
-        development, test = draw.divide(development, strata, section.test, _derive_seed(seed, _TEST))
-    folds = _Splitter(dataset.take(development), section, seed, place).make_folds()
+        draw = Draw(f"{place} test", "test", "development", "Change split.test.")
+        seed_of_test = derive_seed(seed, _TEST)
+        development, test = draw.divide(development, Columns.of(dataset), section.test, seed_of_test)
+    folds = _Folds(Columns.of(dataset.take(development)), section, seed, place).make()
     keys = row_keys(dataset)
     notes = (*_note_sealed(keys[test], keys[development]), *_note_duplicates(keys[development], folds))
     return Splits(development, test, folds, notes)
@@ -88,25 +91,28 @@ def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[
         DataError: A part would be empty or would lack a class.
     """
     share = SplitSection().stop if section.stop == "validation" else section.stop
-    draw = Draw("[split] stop", "stop", "other training", "Change split.stop.", dataset.classes)
+    draw = Draw("[split] stop", "stop", "other training", "Change split.stop.")
     rows = np.arange(len(dataset), dtype=np.int64)
-    return draw.divide(rows, dataset.target if dataset.classes else None, float(share), _derive_seed(seed, _STOP))
+    return draw.divide(rows, Columns.of(dataset), float(share), derive_seed(seed, _STOP))
 
 
-@dataclass(frozen=True)
-class _Splitter:
+@dataclass(frozen=True, eq=False)
+class _Folds:
     """Divides development rows into folds as the [split] table says."""
 
-    development: Dataset
+    columns: Columns
     section: SplitSection
     seed: int
     place: str
 
-    def make_folds(self) -> tuple[Fold, ...]:
+    def make(self) -> tuple[Fold, ...]:
         """The folds, each with its stop rows; the problems of all folds are reported together."""
+        place = f"{self.place} validation"
+        splitter, options = find_splitter(self.section.validation, place)
+        development = Development(self.columns, derive_seed(self.seed, _VALIDATION), place)
         folds: list[Fold] = []
         problems: list[Problem] = []
-        for number, (train, validation) in enumerate(self._divide()):
+        for number, (train, validation) in enumerate(splitter.divide(options, development)):
             try:
                 folds.append(self._make_fold(number, train, validation))
             except DataError as error:
@@ -115,68 +121,15 @@ class _Splitter:
             raise DataError(keep_first(list(dict.fromkeys(problems)), 5))
         return tuple(folds)
 
-    @property
-    def _strata(self) -> Strata:
-        return self.development.target if self.development.classes else None
-
-    def _divide(self) -> Iterator[tuple[Positions, Positions]]:
-        """Training rows, the later stop rows among them, and validation rows of each fold."""
-        method = self.section.validation
-        rows = np.arange(len(self.development), dtype=np.int64)
-        if isinstance(method, HoldoutValidation):
-            yield self._divide_holdout(rows, method)
-        elif isinstance(method, KFoldValidation):
-            yield from self._divide_kfold(rows, method)
-        else:
-            yield self._divide_head(rows, method)
-
-    def _divide_holdout(self, rows: Positions, method: HoldoutValidation) -> tuple[Positions, Positions]:
-        remedy = "Change split.validation.fraction."
-        draw = Draw(f"{self.place} validation", "validation", "training", remedy, self.development.classes)
-        return draw.divide(rows, self._strata, method.fraction, _derive_seed(self.seed, _VALIDATION))
-
-    def _divide_kfold(self, rows: Positions, method: KFoldValidation) -> Iterator[tuple[Positions, Positions]]:
-        from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
-
-        self._check_kfold(rows, method.folds)
-        kind = RepeatedKFold if self._strata is None else RepeatedStratifiedKFold
-        random_state = _derive_seed(self.seed, _VALIDATION)
-        splitter = kind(n_splits=method.folds, n_repeats=method.repeats, random_state=random_state)
-        for train, validation in splitter.split(rows, self._strata):
-            yield rows[train], rows[validation]
-
-    def _check_kfold(self, rows: Positions, folds: int) -> None:
-        place, remedy = f"{self.place} validation", "Lower split.validation.folds."
-        if len(rows) < folds:
-            message = f"expected at least {folds} rows for {folds} folds, received {len(rows)}"
-            raise DataError(Problem(place, message, remedy))
-        if self._strata is None:
-            return
-        members = np.bincount(self._strata, minlength=len(self.development.classes))
-        rarest = int(members.argmin())
-        if members[rarest] < folds:
-            received = f'{members[rarest]} of class "{self.development.classes[rarest]}"'
-            message = f"expected at least {folds} rows of every class for {folds} folds, received {received}"
-            raise DataError(Problem(place, message, remedy))
-
-    def _divide_head(self, rows: Positions, method: HeadValidation) -> tuple[Positions, Positions]:
-        if method.train >= len(rows):
-            outside = f"the {count(len(rows), 'row')} outside the test rows"
-            message = f"expected train to be less than {outside}, received {method.train}"
-            raise DataError(Problem(f"{self.place} validation", message))
-        return rows[: method.train], rows[method.train :]
-
     def _make_fold(self, number: int, train: Positions, validation: Positions) -> Fold:
-        classes = self.development.classes
         parts = ((f"the training rows of fold {number}", train), (f"the validation rows of fold {number}", validation))
         remedy = "Change split.validation, or shuffle the rows of the file."
-        check_classes(f"{self.place} validation", parts, self._strata, classes, remedy)
+        check_classes(f"{self.place} validation", parts, self.columns, remedy)
         if self.section.stop == "validation":
             return Fold(number, train, validation, validation)
         remedy = 'Change split.stop to another share of the training rows, or set it to "validation".'
-        draw = Draw(f"{self.place} stop", "stop", "other training", remedy, classes)
-        seed = _derive_seed(self.seed, _STOP, number)
-        train, stop = draw.divide(train, self._strata, self.section.stop, seed)
+        draw = Draw(f"{self.place} stop", "stop", "other training", remedy)
+        train, stop = draw.divide(train, self.columns, self.section.stop, derive_seed(self.seed, _STOP, number))
         return Fold(number, train, stop, validation)
 
 
@@ -198,7 +151,3 @@ def _note_duplicates(keys: Positions, folds: tuple[Fold, ...]) -> tuple[str, ...
     if len(folds) > 1:
         most = f"up to {most} of a fold ({sum(shared):,} over {len(folds)} folds)"
     return (f"Equal in features and target: {most} and a training row.",)
-
-
-def _derive_seed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.data import SOURCES
+from search.data import SOURCES, SPLITTERS
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique
@@ -12,9 +12,9 @@ _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
 
 
 def default_catalogue() -> Catalogue:
-    """Techniques, families, optimizers, activations, sources and metrics that exist, and what is planned for later.
+    """All that exists in the maps of the house, and what is planned for later.
 
-    Made anew each time: the maps may have grown since the last one.
+    It is assembled anew each time: what a program has just added to one of the maps is in it.
     """
     return Catalogue(
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
@@ -24,6 +24,7 @@ def default_catalogue() -> Catalogue:
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),
         metrics=tuple(METRICS),
+        splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
         requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
         later=_LATER,
     )

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from search.data import Dataset, encoded_shape, read_data
+from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data
 from search.errors import DataError, Problem, UsageError
 from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, describe_model, read_model
 from search.preparation.study import PreparedStudy, prepare_data
 from search.spec import (
     DataSection,
-    HoldoutValidation,
-    KFoldValidation,
     ModelSection,
     Range,
     SplitSection,

@@ -3,7 +3,7 @@
 | module | what lives there |
 |---|---|
 | `sections` | one class per table of the file |
-| `catalogue` | what a file may name: techniques, families, optimizers, sources (handed in, not looked up) |
+| `catalogue` | what a file may name: techniques, families, optimizers, sources, splitters (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
 | `tables` | each table by itself: names, types and bounds of its keys |
 | `checks`, `space` | what must hold between keys, and for the entries of [space] |
@@ -12,8 +12,8 @@
 | `findings`, `wording` | problems with their places; `expected ..., received ...` |
 | `writer` | a `StudySpec` as a study file, and as JSON for the database |
 
-What a name *does* lives elsewhere: techniques in `search.techniques`, families in `search.models`, sources in
-`search.data`. Optuna's distributions for a space are made in `search.tuning`.
+What a name *does* lives elsewhere: techniques in `search.techniques`, families in `search.models`, sources and
+splitters in `search.data`. Optuna's distributions for a space are made in `search.tuning`.
 """
 
 from search.spec.catalogue import Catalogue, Domain, SourceForm
@@ -23,9 +23,7 @@ from search.spec.sections import (
     Choices,
     ConfirmSection,
     DataSection,
-    HeadValidation,
-    HoldoutValidation,
-    KFoldValidation,
+    Fraction,
     ModelSection,
     ObjectiveSection,
     Range,
@@ -33,6 +31,7 @@ from search.spec.sections import (
     StudySection,
     StudySpec,
     TrainingSection,
+    Validation,
 )
 from search.spec.space import technique_of
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
@@ -44,9 +43,7 @@ __all__ = [
     "ConfirmSection",
     "DataSection",
     "Domain",
-    "HeadValidation",
-    "HoldoutValidation",
-    "KFoldValidation",
+    "Fraction",
     "ModelSection",
     "ObjectiveSection",
     "Range",
@@ -55,6 +52,7 @@ __all__ = [
     "StudySection",
     "StudySpec",
     "TrainingSection",
+    "Validation",
     "describe_keys",
     "parse_study",
     "place_in_study",

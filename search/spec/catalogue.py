@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from search.spec.sections import Validation
 from search.spec.wording import quoted
 
 
@@ -131,6 +132,7 @@ class Catalogue:
         activations: Names of the activations.
         sources: How each kind of data source is written, in the order in which errors list them.
         metrics: Names of the metrics, in the order in which they are shown.
+        splitters: Method of `split.validation` to the class of its table, in the order in which errors list them.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -144,5 +146,6 @@ class Catalogue:
     activations: frozenset[str]
     sources: tuple[SourceForm, ...]
     metrics: tuple[str, ...]
+    splitters: Mapping[str, type[Validation]]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

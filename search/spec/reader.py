@@ -93,7 +93,7 @@ def _read(document: dict[str, Any], catalogue: Catalogue, findings: Findings) ->
         findings.add(deep, f"expected at most {_DEEPEST} levels of nesting, received more")
         return {}
     check_later(document, catalogue, findings)
-    tables = read_tables(document, findings)
+    tables = read_tables(document, findings, catalogue.splitters)
     check_study(tables, catalogue, findings)
     if not findings.problems():
         tables["space"] = normalized_space(tables["space"], catalogue)

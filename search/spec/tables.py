@@ -15,15 +15,7 @@ from pydantic import ValidationError
 
 from search.spec.findings import Findings
 from search.spec.locations import Path
-from search.spec.sections import (
-    Choices,
-    HeadValidation,
-    HoldoutValidation,
-    KFoldValidation,
-    Range,
-    Section,
-    StudySpec,
-)
+from search.spec.sections import Choices, Range, Section, SplitSection, StudySpec, Validation
 from search.spec.wording import (
     alternatives,
     did_you_mean,
@@ -38,19 +30,16 @@ from search.spec.wording import (
 
 SectionT = TypeVar("SectionT", bound=Section)
 
-_VALIDATIONS: dict[str, type[Section]] = {
-    "holdout": HoldoutValidation,
-    "kfold": KFoldValidation,
-    "head": HeadValidation,
-}
 
-
-def read_tables(document: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
+def read_tables(
+    document: Mapping[str, Any], findings: Findings, splitters: Mapping[str, type[Validation]] | None = None
+) -> dict[str, Any]:
     """Read every table of a study but the cross-references between them.
 
     Args:
         document: The tables as `tomllib` gives them, overrides in place.
         findings: Where problems are noted.
+        splitters: Method of `split.validation` to the class of its table; None takes any method with any options.
 
     Returns:
         Table name to its section, [space] as a dictionary of entries. After a problem a section holds what
@@ -74,6 +63,9 @@ def read_tables(document: Mapping[str, Any], findings: Findings) -> dict[str, An
             findings.add((table,), f"expected a table, received {show(raw)}")
         elif table == "space":
             tables[table] = _read_space(raw, findings)
+        elif table == "split" and "validation" in raw:
+            validation = _read_validation(raw["validation"], ("split", "validation"), findings, splitters)
+            tables[table] = read_section(SplitSection, raw | {"validation": validation}, (table,), findings)
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             tables[table] = read_section(field.annotation, raw, (table,), findings)
     return tables
@@ -90,8 +82,6 @@ def read_section(kind: type[SectionT], raw: Mapping[str, Any], path: Path, findi
     for key in raw:
         if key not in known:
             _refuse_key(kind, (*path, key), findings)
-    if "validation" in known and path == ("split",):
-        known["validation"] = _read_validation(known["validation"], (*path, "validation"), findings)
     try:
         section = kind.model_validate(known)
     except ValidationError as error:
@@ -170,18 +160,19 @@ def _freeze(value: Any, path: Path, key: str) -> Any:
     return tuple(_freeze(entry, (), "") for entry in value) if isinstance(value, list) else value
 
 
-def _read_validation(raw: Any, path: Path, findings: Findings) -> Any:
-    methods = f"method = {quoted(_VALIDATIONS)}"
+def _read_validation(raw: Any, path: Path, findings: Findings, splitters: Mapping[str, type[Validation]] | None) -> Any:
+    methods = "a method" if splitters is None else f"method = {quoted(splitters)}"
     if not isinstance(raw, dict):
         remedy = "" if not isinstance(raw, str) else f'Write {{ method = "{raw}" }}.'
         findings.add(path, f"expected a table with {methods}, received {show(raw)}", remedy)
         return raw
     method = raw.get("method")
-    if isinstance(method, str) and method in _VALIDATIONS:
-        return read_section(_VALIDATIONS[method], raw, path, findings)
+    if isinstance(method, str) and splitters is None:
+        return Validation.model_validate({key: _freeze(value, path, key) for key, value in raw.items()})
+    if isinstance(method, str) and splitters is not None and method in splitters:
+        return read_section(splitters[method], raw, path, findings)
     received = show(method) if "method" in raw else "no method"
-    remedy = did_you_mean(method, _VALIDATIONS)
-    findings.add((*path, "method"), f"expected {methods}, received {received}", remedy)
+    findings.add((*path, "method"), f"expected {methods}, received {received}", did_you_mean(method, splitters or ()))
     return None
 
 

@@ -1,15 +1,23 @@
 """A source or a splitter that stands in none of our files, added to its map from outside, runs through a study."""
 
+import json
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
 import pytest
+from pydantic import Field
 
 from search import Launch, open_storage, prepare_study, run_study
-from search.data import SOURCES
+from search.data import SOURCES, SPLITTERS
 from search.data.sources import Source
 from search.data.sources.raw import RawData
-from search.errors import StudyFileError
+from search.data.splitters import Splitter
+from search.errors import DataError, StudyFileError
+from search.preparation.catalogue import default_catalogue
+from search.preparation.study import prepare_spec
 from search.records import TrialState
-from search.spec import SourceForm
+from search.spec import SourceForm, Validation, parse_study, spec_from_json, spec_to_json, spec_to_toml
 
 STUDY = """
 [study]
@@ -95,4 +103,71 @@ def test_added_source_stands_in_the_errors(study, monkeypatch):
     assert str(caught.value) == (
         f'{path}:7 [data.options]: expected no options, since source = "csv", received {{rows = 40}}. '
         "Only the functions of scikit-learn and of a file and of stripes take options."
+    )
+
+
+class EveryNth(Validation, extra="forbid"):
+    """Every nth row scores."""
+
+    method: Literal["every_nth"]
+    nth: int = Field(default=3, ge=2)
+
+
+def divide_every_nth(section, development):
+    scores = development.rows % section.nth == 0
+    yield development.rows[~scores], development.rows[scores]
+
+
+MOONS = (
+    ('"stripes.NAME"', '"sklearn.make_moons"'),
+    ("rows = 40", "n_samples = 100"),
+    ("test = 0.2", 'validation = { method = "every_nth", nth = 4 }'),
+)
+
+
+@pytest.fixture
+def every_nth(monkeypatch):
+    monkeypatch.setitem(SPLITTERS, "every_nth", Splitter(EveryNth, divide_every_nth))
+
+
+@pytest.mark.usefixtures("every_nth")
+def test_added_splitter_runs_through_a_study_that_is_resumed_and_stored(study, sqlite_url):
+    prepared = prepare_study(study(*MOONS))
+    (fold,) = prepared.plan.folds
+    assert fold.validation.tolist() == list(range(0, 100, 4))
+    expect_that_it_runs(prepared, sqlite_url)
+    expect_that_it_runs(prepared, sqlite_url)
+    stored = spec_from_json(json.loads(json.dumps(spec_to_json(prepared.spec))))
+    assert stored == prepared.spec
+    assert prepare_spec(stored, Path()).plan.folds[0].train.tolist() == fold.train.tolist()
+    assert parse_study(spec_to_toml(stored), "s.toml", default_catalogue()) == stored
+
+
+@pytest.mark.usefixtures("every_nth")
+def test_options_of_an_added_splitter_are_checked(study):
+    path = study(*MOONS)
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study(path, ["split.validation.nth=1"])
+    assert str(caught.value) == ("--set split.validation.nth=1: expected a whole number of at least 2, received 1.")
+
+
+def test_splitter_that_is_no_longer_there_is_named(study, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(SPLITTERS, "every_nth", Splitter(EveryNth, divide_every_nth))
+        stored = spec_from_json(spec_to_json(prepare_study(study(*MOONS)).spec))
+    with pytest.raises(DataError) as caught:
+        prepare_spec(stored, Path())
+    assert str(caught.value) == (
+        '[split] validation: expected method = "holdout", "kfold" or "head", received "every_nth".'
+    )
+
+
+@pytest.mark.usefixtures("every_nth")
+def test_stored_options_that_a_splitter_does_not_take_are_named(study):
+    stored = spec_to_json(prepare_study(study(*MOONS)).spec)
+    stored["split"]["validation"] = {"method": "every_nth", "nth": 1}
+    with pytest.raises(DataError) as caught:
+        prepare_spec(spec_from_json(stored), Path())
+    assert str(caught.value) == (
+        '[split] validation: expected options that every_nth takes, received {method = "every_nth", nth = 1}.'
     )

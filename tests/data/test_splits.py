@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from search.data import Dataset, draw_stop_rows, split_rows
+from search.data import Dataset, HeadValidation, HoldoutValidation, KFoldValidation, draw_stop_rows, split_rows
 from search.errors import DataError
-from search.spec import HeadValidation, HoldoutValidation, KFoldValidation, SplitSection
+from search.spec import SplitSection
 
 STORED_DRAWS = Path(__file__).with_name("stored_draws.json")
 HOLDOUT = HoldoutValidation(method="holdout", fraction=0.25)
@@ -301,3 +301,7 @@ def test_draws_are_those_that_stored_studies_began_with():
         for name, method, test, stop in cases
     }
     assert drawn == json.loads(STORED_DRAWS.read_text())
+
+
+def test_rows_score_by_the_default_of_a_holdout():
+    assert SplitSection().validation == HoldoutValidation(method="holdout")

@@ -66,6 +66,7 @@ def catalogue() -> Catalogue:
         activations=frozenset({"relu", "tanh"}),
         sources=default_catalogue().sources,
         metrics=("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"),
+        splitters=default_catalogue().splitters,
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         later=frozenset({"confirm.finalists"}),
     )

@@ -22,6 +22,7 @@ OPEN = Catalogue(
     activations=frozenset({"relu"}),
     sources=default_catalogue().sources,
     metrics=("log_loss",),
+    splitters=default_catalogue().splitters,
 )
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 _number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)
@@ -136,6 +137,7 @@ def test_every_key_has_a_description():
 def test_stored_values_that_are_no_study_are_refused(catalogue, valid):
     data = spec_to_json(parse_study(valid, "s.toml", catalogue))
     data["study"]["sampler"] = "annealing"
+    data["split"]["validation"] = {"folds": 5}
     del data["data"]
     with pytest.raises(StudyFileError) as caught:
         spec_from_json(data)
@@ -143,4 +145,5 @@ def test_stored_values_that_are_no_study_are_refused(catalogue, valid):
         'the stored study [study.sampler]: expected "tpe", "random", "grid", "ablation", "qmc", "gp" or "cmaes", '
         'received "annealing".',
         "the stored study [data]: expected the table [data], received none. Add [data].",
+        "the stored study [split.validation.method]: expected a method, received no method.",
     ]

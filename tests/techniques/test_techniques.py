@@ -127,6 +127,7 @@ def problems_with(name: str, value: float | str) -> list[str]:
         activations=frozenset({"relu"}),
         sources=default_catalogue().sources,
         metrics=("log_loss",),
+        splitters=default_catalogue().splitters,
     )
     written = f'"{value}"' if isinstance(value, str) else value
     text = (

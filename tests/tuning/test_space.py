@@ -32,6 +32,7 @@ CATALOGUE = Catalogue(
     activations=frozenset({"relu", "tanh"}),
     sources=default_catalogue().sources,
     metrics=("log_loss",),
+    splitters=default_catalogue().splitters,
     requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
 )
 

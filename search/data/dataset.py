@@ -37,6 +37,7 @@ class Dataset:
         sha256: Fingerprint, in hexadecimal, of the whole data as read: features, targets, names and labels,
             in their order. `take` leaves it unchanged.
         notes: What the user should know, one sentence each: constant columns, scaled bytes.
+        scaled_bytes: Whether the features were bytes and were divided by 255.
     """
 
     features: Array | pd.DataFrame
@@ -46,6 +47,7 @@ class Dataset:
     standardize: bool
     sha256: str
     notes: tuple[str, ...] = ()
+    scaled_bytes: bool = False
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.coordination import trial_buffer as buffer_module
 from search.coordination.trial_buffer import TrialBuffer, intermediate_values, shown_epochs
 from search.errors import StorageError
-from search.records import Configuration, Curve, Parameter, Run, RunResult, Trial, TrialState
+from search.records import Configuration, Curve, Parameter, Run, RunResult, StudyFacts, Trial, TrialState
 from search.storage import Ended, Progressed, Started, open_storage
 
 UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "high": 1.0, "log": false}}'
@@ -24,7 +24,7 @@ def storage(tmp_path):
 
 @pytest.fixture
 def record(storage):
-    return storage.create_study("moons", "minimize", "log_loss", {}, "ab" * 32, {}, 10)
+    return storage.create_study("moons", "minimize", "log_loss", {}, "ab" * 32, StudyFacts("binary"), 10)
 
 
 @pytest.fixture

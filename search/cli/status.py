@@ -36,6 +36,8 @@ def status(name: str, url: str | None, format_: str) -> None:
             click.echo(
                 f"{label:<12} {study.metric} {cell(trial.score)}, trial {trial.number}: {settings(trial.configuration)}"
             )
+    for note in study.notes:
+        click.echo(f"note         {note}")
     if found.interrupted:
         numbers = ", ".join(map(str, found.interrupted))
         click.echo(f"interrupted  trials {numbers}; `regsearch run` with the same study file trains them again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from search.errors import Problem, UsageError
@@ -39,10 +40,13 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
             prepared.data_sha256,
             prepared.facts,
             prepared.n_trials,
+            prepared.notes,
         )
     if known.n_trials != prepared.n_trials:
         storage.set_n_trials(known.study_id, prepared.n_trials)
-    return known
+    if known.notes != prepared.notes:
+        storage.set_notes(known.study_id, prepared.notes)
+    return replace(known, n_trials=prepared.n_trials, notes=prepared.notes)
 
 
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
@@ -59,7 +63,7 @@ def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
     ]
     held = (
         ("data", known.data_sha256, prepared.data_sha256),
-        ("model", known.facts.get("model_sha256"), prepared.facts["model_sha256"]),
+        ("model", known.facts.model_sha256, prepared.facts.model_sha256),
     )
     for thing, before, after in held:
         if before is not None and after is not None and before != after:

@@ -96,7 +96,7 @@ class TrialBuffer:
         user_attrs: Mapping[str, int],
     ) -> Trial:
         state, score, error = outcome.state, outcome.score, outcome.error
-        entry = Ended(number, state, score, error, results, intermediate, user_attrs)
+        entry = Ended(number, state, score, error, results, intermediate, user_attrs, cause=outcome.cause)
         self._unwritten.append(entry)
         self._unwritten_progress.pop(number, None)
         self._note_time()

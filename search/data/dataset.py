@@ -40,6 +40,7 @@ class Dataset:
         groups: What rows belong together, shape (n,): rows of equal value never stand on two sides of a division.
         order: Where rows stand in an order, a time for example, shape (n,): what scores lies after what trains.
         weight: How much each row counts, float32, shape (n,), finite and at least 0; None when all count alike.
+        scaled_bytes: Whether the features were bytes and were divided by 255.
     """
 
     features: Array | pd.DataFrame
@@ -52,6 +53,7 @@ class Dataset:
     groups: Array | None = None
     order: Array | None = None
     weight: Array | None = None
+    scaled_bytes: bool = False
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):

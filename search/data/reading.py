@@ -53,6 +53,7 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scal
         standardize=is_table if section.standardize is None else section.standardize,
         sha256=fingerprint(features, target.values, rows.target_names, target.classes),
         notes=(*rows.notes, *target.notes, *notes, *_note_constant(features)),
+        scaled_bytes=_are_scaled_bytes(rows.features),
     )
 
 
@@ -145,10 +146,15 @@ def _check_array(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
                 "Drop or fill it.",
             )
         )
-    if features.dtype == np.uint8 and features.max() > 1:
+    if _are_scaled_bytes(features):
         note = "The features are bytes (uint8) and were scaled from 0 ... 255 to 0 ... 1."
         return numbers / np.float32(255), (note,)
     return numbers, ()
+
+
+def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
+    """Whether features are bytes that become numbers from 0 to 1; bytes that are such numbers already stay."""
+    return isinstance(features, np.ndarray) and features.dtype == np.uint8 and bool(features.max() > 1)
 
 
 def _check_table(features: pd.DataFrame, place: str) -> tuple[str, ...]:

@@ -64,14 +64,14 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:
-    folder = Path(record.facts.get("folder", "."))
+    folder = Path(record.facts.folder or ".")
     prepared = prepare_spec(spec_from_json(record.spec), folder)
     held = (
         ("data", record.data_sha256, prepared.data_sha256),
-        ("model", record.facts.get("model_sha256"), prepared.facts["model_sha256"]),
+        ("model", record.facts.model_sha256, prepared.facts.model_sha256),
     )
     for thing, before, now in held:
-        if before is not None and before != now:
+        if before is not None and now is not None and before != now:
             message = f"expected the {thing} that the study was run with (SHA-256 {before[:12]}...), received another"
             remedy = f"Put the study's {thing} back where it was."
             raise UsageError(Problem(f"{record.name} [{thing}]", f"{message} ({now[:12]}...) in {folder}", remedy))
@@ -93,7 +93,7 @@ def _steps(
     """What was done to rows before the model saw them."""
     plan, steps = prepared.plan, list[Scaling | Rotation]()
     shape = arrays.x_train.shape[1:]
-    if prepared.facts["scaled_bytes"]:
+    if prepared.facts.scaled_bytes:
         steps.append(Scaling(np.zeros(shape), np.full(shape, 255.0)))
     if (scaling := fit_encoder(plan.dataset, fold.train).scaling()) is not None:
         steps.append(Scaling(*scaling))

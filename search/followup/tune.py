@@ -104,7 +104,8 @@ def tune(
             (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
             overrides = ["split.test=0", *settings, f"study.n_trials={n_trials}"]
             prepared = prepare_study(str(fresh / _STUDY), overrides)
-            prepared = dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})
+            facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
+            prepared = dataclasses.replace(prepared, facts=facts)
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
             find_same_study(prepared, storage)  # before files take the place of those that another study needs
             for file in (_MODEL, _DATA, _STUDY):

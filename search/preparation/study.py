@@ -9,16 +9,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from search.data import Dataset, Fold, SealedRows, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.preparation.catalogue import default_catalogue
 from search.preparation.library import find_study_file
-from search.records import Configuration, Direction, Purpose, Run
+from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
 from search.training import METRICS, Metric, TrainingPlan, default_metric
 from search.tuning.samplers import N_STARTUP_TRIALS, check_installed
@@ -48,7 +48,7 @@ class PreparedStudy:
         metric: Name of the score.
         direction: Whether a low or a high score is good.
         data_sha256: Fingerprint of all rows.
-        facts: What the data is like; see `StudyRecord.facts`.
+        facts: What the data is like.
         n_trials: Trials in all.
         notes: What the user should know about the data and the split, one line each.
         sealed: The rows that no trial sees; looked at once, when the choice is made.
@@ -60,7 +60,7 @@ class PreparedStudy:
     metric: str
     direction: Direction
     data_sha256: str
-    facts: dict[str, Any]
+    facts: StudyFacts
     n_trials: int
     notes: tuple[str, ...]
     sealed: SealedRows
@@ -68,7 +68,7 @@ class PreparedStudy:
     @property
     def n_rows(self) -> dict[str, int]:
         """Rows by use: `train`, `stop`, `validation` of the first fold, and `test`."""
-        return dict(self.facts["rows"])
+        return dataclasses.asdict(self.facts.rows)
 
     @property
     def runs_per_trial(self) -> int:
@@ -147,7 +147,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             timeout_seconds=spec.data.timeout_seconds,
         )
     prepared = prepare_data(spec, dataset, place, saved)
-    return dataclasses.replace(prepared, facts=prepared.facts | {"folder": str(folder.resolve())})
+    return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
 
 
 def prepare_data(
@@ -283,39 +283,40 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
     return min(size, spec.study.n_trials or size)
 
 
-def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None) -> dict[str, Any]:
+def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None) -> StudyFacts:
     """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
     encoder = fit_encoder(development, np.arange(len(development)))
     encoded = encoder.transform(development.take([0]))
-    return {
-        "task": development.task,
-        "classes": list(development.classes),
-        "input_shape": list(encoded.shape[1:]),
-        "inputs": encoder.input_names(),
-        "scaled_bytes": any("(uint8) and were scaled" in note for note in development.notes),
-        "n_targets": math.prod(development.target.shape[1:]),
-        "rows": _count_rows(splits),
-        "model_sha256": None if saved is None else saved.sha256,
-        "constant_scores": [_score_constant(development, fold, metric) for fold in splits.folds],
-    }
+    return StudyFacts(
+        task=development.task,
+        classes=tuple(development.classes),
+        input_shape=tuple(encoded.shape[1:]),
+        inputs=tuple(encoder.input_names()),
+        n_targets=math.prod(development.target.shape[1:]),
+        rows=_count_rows(splits),
+        scaled_bytes=development.scaled_bytes,
+        constant_scores=tuple(_score_constant(development, fold, metric) for fold in splits.folds),
+        training_rows=tuple(len(_training_rows(fold)) for fold in splits.folds),
+        validation_rows=tuple(len(fold.validation) for fold in splits.folds),
+        model_sha256=None if saved is None else saved.sha256,
+    )
+
+
+def _training_rows(fold: Fold) -> npt.NDArray[np.int64]:
+    """The rows that a run without early stopping trains on, in ascending order."""
+    return np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))
 
 
 def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
     """What it scores to predict the same for every validation row: what is best for the rows that train."""
-    training = development.target[np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))]
-    constant = metric.constant(training, len(development.classes))
+    constant = metric.constant(development.target[_training_rows(fold)], len(development.classes))
     target = development.target[fold.validation]
     return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
 
 
-def _count_rows(splits: Splits) -> dict[str, int]:
+def _count_rows(splits: Splits) -> RowCounts:
     first = splits.folds[0]
-    return {
-        "train": len(first.train),
-        "stop": len(first.stop),
-        "validation": len(first.validation),
-        "test": len(splits.test),
-    }
+    return RowCounts(len(first.train), len(first.stop), len(first.validation), len(splits.test))
 
 
 def _stop_notes(spec: StudySpec) -> tuple[str, ...]:

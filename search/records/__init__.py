@@ -6,6 +6,7 @@
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `trial` | `Trial`, its state and its parameters |
+| `facts` | `StudyFacts`: what a study's data is like |
 | `study` | `StudyRecord`, and who coordinates a study |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
@@ -14,12 +15,14 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 
 from search.records.configuration import Configuration, Setting
 from search.records.curve import Curve
+from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
-from search.records.study import Coordinator, Direction, StudyRecord, Task
+from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 
 __all__ = [
     "BASELINE_TRIAL",
+    "FACTS_VERSION",
     "Configuration",
     "Coordinator",
     "Curve",
@@ -28,11 +31,13 @@ __all__ = [
     "FailureCause",
     "Parameter",
     "Purpose",
+    "RowCounts",
     "Run",
     "RunReport",
     "RunResult",
     "RunSummary",
     "Setting",
+    "StudyFacts",
     "StudyRecord",
     "Task",
     "Trial",

@@ -143,7 +143,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What the storage tells of one finished run, without its curve."""
+    """What the storage tells of one finished run, without its curve; the fields are those of `Run` and `RunResult`.
+
+    `cause` is None also for runs that an earlier version wrote down.
+    """
 
     trial: int
     fold: int
@@ -159,3 +162,5 @@ class RunSummary:
     seconds: float
     engine: str
     worker: str
+    purpose: Purpose = Purpose.SEARCH
+    cause: FailureCause | None = None

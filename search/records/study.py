@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from search.records.facts import StudyFacts
+
 Direction = Literal["minimize", "maximize"]
-Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class StudyRecord:
         metric: Name of the score.
         spec: The resolved study file, as JSON-ready values.
         data_sha256: Fingerprint of the data, in hexadecimal.
-        facts: What the data is like, JSON-ready: `task`, `classes`, `input_shape` (of one encoded row), `n_targets`,
-            `inputs` (what each input of an encoded table is), `scaled_bytes` and `rows` by use.
+        facts: What the data is like.
         created: UTC, naive.
         n_trials: The total that the latest `run` asked for.
         stop_requested: Whether `regsearch stop` asked the coordinator to drain.
+        notes: What the user should know about data, split and settings, one sentence or two each, as the latest
+            session found; empty also for a study that an earlier version began.
     """
 
     name: str
@@ -44,7 +46,8 @@ class StudyRecord:
     metric: str
     spec: Mapping[str, Any]
     data_sha256: str
-    facts: Mapping[str, Any]
+    facts: StudyFacts
     created: dt.datetime
     n_trials: int
     stop_requested: bool = False
+    notes: tuple[str, ...] = ()

@@ -68,6 +68,7 @@ class Status:
             "best": trial_json(self.best),
             "workers": self.workers,
             "last_completed": _utc(self.last_completed),
+            "notes": list(self.study.notes),
         }
 
 
@@ -145,6 +146,7 @@ class Best:
         }
         if self.constant is not None:
             document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}
+        document["notes"] = list(self.study.notes)
         if self.zero_shares:
             shown = (("baseline", self.choice.baseline), ("best", self.choice.best))
             document["zero_activations"] = {name: self.zero_shares.get(t.number) for name, t in shown if t is not None}
@@ -175,8 +177,8 @@ def _zero_shares(storage: Storage, study: StudyRecord, choice: Choice) -> dict[i
 
 
 def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, n_trials: int) -> ConstantGuess | None:
-    scores = study.facts.get("constant_scores")
-    if best is None or scores is None:
+    scores = study.facts.constant_scores
+    if best is None or not scores:
         return None
     return compare_with_constant(storage.runs(study.study_id, best.number), scores, study.direction, n_trials)
 

@@ -9,6 +9,7 @@
 | `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
 | `tables` | our tables, prefix `regsearch_` |
 | `schema`, `migrations/` | creating, upgrading and checking both sets of tables |
+| `cascades` | SQLite's triggers in the place of ON DELETE CASCADE |
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
 | `studies`, `writing`, `reading` | statements, each on a connection that the caller opened |

@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.records import Configuration, Parameter, RunResult, TrialState
+from search.records import Configuration, FailureCause, Parameter, RunResult, TrialState
 from search.storage import optuna_tables
 from search.storage.studies import utc_now
 
 MAX_INTERMEDIATE_VALUES = 50
 """Intermediate values a trial may have: readers of Optuna's tables slow down with each one."""
 
-CONFIGURATION, BASELINE, ERROR = "configuration", "baseline", "error"
+CONFIGURATION, BASELINE, ERROR, CAUSE = "configuration", "baseline", "error", "cause"
 """Names of the attributes of a trial that are ours."""
 
-_RESERVED = frozenset({CONFIGURATION, BASELINE, ERROR})
+_RESERVED = frozenset({CONFIGURATION, BASELINE, ERROR, CAUSE})
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Ended:
         intermediate: Step to value for Optuna's dashboard, at most 50; they take the place of those before.
         user_attrs: Further attributes that Optuna shows, JSON-ready.
         at: When it ended, UTC, naive.
+        cause: Why the trial failed, for programs; None where that is not known.
     Raises:
         ValueError: The outcome contradicts itself, or Optuna could not read it back: an attribute's name is taken
             or too long, there are more than 50 intermediate values, or a result is of another trial.
@@ -84,6 +85,7 @@ class Ended:
     intermediate: Mapping[int, float] = field(default_factory=dict)
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     at: dt.datetime = field(default_factory=utc_now)
+    cause: FailureCause | None = None
 
     def __post_init__(self) -> None:
         state, score, error = self.state, self.score, self.error
@@ -95,6 +97,8 @@ class Ended:
             raise ValueError(f"expected a finite score, received {score!r}")
         if (state is TrialState.FAIL) != (error is not None):
             raise ValueError(f"expected an error if and only if the trial failed, received {state.name}, {error!r}")
+        if error is None and self.cause is not None:
+            raise ValueError(f"expected a cause only with an error, received {self.cause!r}")
         _check_intermediate(self.intermediate)
         for key in self.user_attrs:
             if key in _RESERVED or len(key) > optuna_tables.MAX_KEY_LENGTH:

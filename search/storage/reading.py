@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from search.records import Configuration, Curve, Parameter, RunSummary, Trial, TrialState
+from search.records import Configuration, Curve, FailureCause, Parameter, Purpose, RunSummary, Trial, TrialState
 from search.storage import optuna_tables, tables
-from search.storage.entries import CONFIGURATION, ERROR
+from search.storage.entries import CAUSE, CONFIGURATION, ERROR
 
+_WORKER_DIED = "its worker died each time"
 _NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
@@ -48,6 +49,7 @@ def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
     trials, values = optuna_tables.trials, optuna_tables.trial_values
     configuration = optuna_tables.trial_user_attributes.alias("configuration")
     error = optuna_tables.trial_user_attributes.alias("error")
+    cause = optuna_tables.trial_user_attributes.alias("cause")
     query = (
         sa.select(
             trials.c.trial_id,
@@ -58,10 +60,12 @@ def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
             values.c.value,
             configuration.c.value_json,
             error.c.value_json,
+            cause.c.value_json,
         )
         .outerjoin(values, (values.c.trial_id == trials.c.trial_id) & (values.c.objective == 0))
         .outerjoin(configuration, _attribute(configuration, CONFIGURATION))
         .outerjoin(error, _attribute(error, ERROR))
+        .outerjoin(cause, _attribute(cause, CAUSE))
         .where(trials.c.study_id == study_id)
         .order_by(trials.c.number)
     )
@@ -75,8 +79,9 @@ def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
             parameters=tuple(parameters.get(trial_id, ())),
             started=started,
             completed=completed,
+            cause=_tell_cause_of_trial(stored, reason),
         )
-        for trial_id, number, state, started, completed, score, settings, reason in connection.execute(query)
+        for trial_id, number, state, started, completed, score, settings, reason, stored in connection.execute(query)
     ]
 
 
@@ -135,7 +140,7 @@ def read_progress(connection: sa.Connection, study_id: int) -> Progress:
 
 
 def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
-    """Worker to the number of its runs."""
+    """Worker to the number of its runs, of whatever purpose."""
     worker = tables.runs.c.worker
     query = (
         sa.select(worker, sa.func.count().label("n_runs"))
@@ -146,10 +151,10 @@ def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
     return {row.worker: row.n_runs for row in connection.execute(query)}
 
 
-def read_runs(connection: sa.Connection, study_id: int, trial: int | None = None) -> list[RunSummary]:
-    """The runs of the search, of one trial or of all, by trial, fold and repeat."""
+def read_runs(connection: sa.Connection, study_id: int, trial: int | None, purpose: Purpose) -> list[RunSummary]:
+    """The runs of one purpose, of one trial or of all, by trial, fold and repeat."""
     runs = tables.runs
-    query = sa.select(runs).where(runs.c.study_id == study_id, runs.c.purpose == tables.SEARCH)
+    query = sa.select(runs).where(runs.c.study_id == study_id, runs.c.purpose == purpose.value)
     if trial is not None:
         query = query.where(runs.c.trial_number == trial)
     rows = connection.execute(query.order_by(runs.c.trial_number, runs.c.fold, runs.c.repeat))
@@ -169,13 +174,17 @@ def read_runs(connection: sa.Connection, study_id: int, trial: int | None = None
             seconds=row.seconds,
             engine=row.engine,
             worker=row.worker,
+            purpose=purpose,
+            cause=_tell_cause(row.cause),
         )
         for row in rows
     ]
 
 
-def read_curve(connection: sa.Connection, study_id: int, trial: int, fold: int, repeat: int) -> Curve | None:
-    """The curve of one run of the search; None when there is no such run."""
+def read_curve(
+    connection: sa.Connection, study_id: int, trial: int, fold: int, repeat: int, purpose: Purpose
+) -> Curve | None:
+    """The curve of one run; None when there is no such run."""
     runs, curves = tables.runs, tables.curves
     packed = connection.scalar(
         sa.select(curves.c.curve)
@@ -183,12 +192,26 @@ def read_curve(connection: sa.Connection, study_id: int, trial: int, fold: int, 
         .where(
             runs.c.study_id == study_id,
             runs.c.trial_number == trial,
-            runs.c.purpose == tables.SEARCH,
+            runs.c.purpose == purpose.value,
             runs.c.fold == fold,
             runs.c.repeat == repeat,
         )
     )
     return None if packed is None else Curve.from_bytes(bytes(packed))
+
+
+def _tell_cause(stored: object) -> FailureCause | None:
+    """The cause that was stored; None where none was, or one that we do not know."""
+    return next((cause for cause in FailureCause if cause.value == stored), None)
+
+
+def _tell_cause_of_trial(stored: str | None, reason: str | None) -> FailureCause | None:
+    """The cause by its attribute, JSON; versions that stored none told one of them by the beginning of the error."""
+    if stored is not None:
+        return _tell_cause(json.loads(stored))
+    if reason is not None and str(json.loads(reason)).startswith(_WORKER_DIED):
+        return FailureCause.WORKER_DIED
+    return None
 
 
 def _read_parameters(connection: sa.Connection, study_id: int) -> dict[int, list[Parameter]]:

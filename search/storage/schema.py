@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from search.errors import TransientStorageError
 from search.storage import optuna_tables
 from search.storage.address import Address
+from search.storage.cascades import renew_cascades
 from search.storage.engine import storage_error, translated, writing
 from search.storage.locks import make_lock
 
-REVISION = "r0002"
+REVISION = "r0003"
 """The newest version of our tables; a test compares it with the newest migration."""
 
 VERSION_TABLE = sa.Table("regsearch_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))
@@ -98,6 +99,7 @@ def _upgrade_our_tables(address: Address, engine: sa.Engine) -> None:
         with translated(address), writing(engine).begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            renew_cascades(connection)  # here, so that a migration which adds a table need not think of it
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from search.errors import Problem, StorageError, StudyLockedError, UnknownStudyError, UsageError
-from search.records import Coordinator, Curve, Direction, RunSummary, StudyRecord, Trial
+from search.records import Coordinator, Curve, Direction, Purpose, RunSummary, StudyFacts, StudyRecord, Trial
 from search.storage import reading, studies
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
@@ -59,7 +60,11 @@ class Storage:
         if not self._has_our_tables:
             return []
         with self._reading() as connection:
-            return studies.read_studies(connection)
+            try:
+                return studies.read_studies(connection)
+            except studies.UnreadableStudyError as error:
+                remedy = "It was made by a newer regsearch; install that one, or name another database."
+                raise storage_error(self._address, str(error), remedy) from error
 
     def study(self, name: str) -> StudyRecord:
         """The study of that name.
@@ -95,8 +100,9 @@ class Storage:
         metric: str,
         spec: Mapping[str, Any],
         data_sha256: str,
-        facts: Mapping[str, Any],
+        facts: StudyFacts,
         n_trials: int,
+        notes: Sequence[str] = (),
     ) -> StudyRecord:
         """Write a new study, Optuna's part and ours; the arguments are those of `StudyRecord`.
 
@@ -117,12 +123,17 @@ class Storage:
                 data_sha256=data_sha256,
                 facts=facts,
                 n_trials=n_trials,
+                notes=notes,
             )
         return self.study(name)
 
     def set_n_trials(self, study_id: int, n_trials: int) -> None:
         """Write down a new total."""
         self._update_study(study_id, n_trials=n_trials)
+
+    def set_notes(self, study_id: int, notes: Sequence[str]) -> None:
+        """Write down what the user should know, in the place of what was noted before."""
+        self._update_study(study_id, notes=json.dumps(list(notes)))
 
     def request_stop(self, name: str) -> None:
         """Ask the study's coordinator to drain."""
@@ -178,27 +189,28 @@ class Storage:
             with self._writing() as connection, self._refusals(study_id):
                 write_entries(connection, study_id, entries)
 
-    def runs(self, study_id: int, trial: int | None = None) -> list[RunSummary]:
-        """The runs of one trial, or of all, by trial, fold and repeat."""
+    def runs(self, study_id: int, trial: int | None = None, purpose: Purpose = Purpose.SEARCH) -> list[RunSummary]:
+        """The runs of one purpose, of one trial or of all, by trial, fold and repeat."""
         with self._reading() as connection:
-            return reading.read_runs(connection, study_id, trial)
+            return reading.read_runs(connection, study_id, trial, purpose)
 
     def workers(self, study_id: int) -> dict[str, int]:
-        """Worker (`host:pid`) to the number of runs that it finished."""
+        """Worker (`host:pid`) to the number of runs that it finished, of whatever purpose."""
         with self._reading() as connection:
             return reading.read_workers(connection, study_id)
 
-    def curve(self, study_id: int, trial: int, fold: int, repeat: int) -> Curve:
+    def curve(self, study_id: int, trial: int, fold: int, repeat: int, purpose: Purpose = Purpose.SEARCH) -> Curve:
         """The curve of one run, in the precision of float32.
 
         Raises:
             PermanentStorageError: There is no such run.
         """
         with self._reading() as connection:
-            curve = reading.read_curve(connection, study_id, trial, fold, repeat)
+            curve = reading.read_curve(connection, study_id, trial, fold, repeat, purpose)
         if curve is None:
             run = f"trial {trial}, fold {fold}, repeat {repeat} of study {study_id}"
-            raise storage_error(self._address, f"expected a run of {run}, received none")
+            what = "a run" if purpose is Purpose.SEARCH else f"a {purpose.value} run"
+            raise storage_error(self._address, f"expected {what} of {run}, received none")
         return curve
 
     # The lock
@@ -245,7 +257,7 @@ class Storage:
     def _writing(self) -> AbstractContextManager[sa.Connection]:
         return _transaction(self._address, writing(self._engine))
 
-    def _update_study(self, study_id: int, **values: int | bool) -> None:
+    def _update_study(self, study_id: int, **values: int | bool | str) -> None:
         with self._writing() as connection:
             found = studies.update_study(connection, study_id, **values)
         if not found:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.records import Coordinator, Direction, StudyRecord
+from search.records import Coordinator, Direction, StudyFacts, StudyRecord
 from search.storage import optuna_tables, tables
 
 _VERSIONS_OF = ("regsearch", "optuna", "keras", "tensorflow", "numpy", "scikit-learn")
@@ -21,13 +21,21 @@ _PREFIX = "regsearch:"  # of the attributes of a study that Optuna shows
 _DIRECTIONS: Mapping[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
 
 
+class UnreadableStudyError(Exception):
+    """A row of ours is not as we write it: `expected ..., received ...`."""
+
+
 def utc_now() -> dt.datetime:
     """Now, in UTC without a time zone, as Optuna's tables hold it."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 def read_studies(connection: sa.Connection) -> list[StudyRecord]:
-    """Our studies, in order of creation."""
+    """Our studies, in order of creation.
+
+    Raises:
+        UnreadableStudyError: What is stored of one is of a version that we do not know.
+    """
     theirs, ours, directions = optuna_tables.studies, tables.studies, optuna_tables.study_directions
     query = (
         sa.select(theirs.c.study_name, directions.c.direction, ours)
@@ -44,13 +52,21 @@ def read_studies(connection: sa.Connection) -> list[StudyRecord]:
             metric=row.metric,
             spec=json.loads(row.spec),
             data_sha256=row.data_sha256,
-            facts=json.loads(row.facts),
+            facts=_read_facts(row.study_name, row.facts),
             created=row.created,
             n_trials=row.n_trials,
             stop_requested=row.stop_requested,
+            notes=tuple(json.loads(row.notes)),
         )
         for row in connection.execute(query)
     ]
+
+
+def _read_facts(name: str, stored: str) -> StudyFacts:
+    try:
+        return StudyFacts.from_json(json.loads(stored))
+    except ValueError as error:
+        raise UnreadableStudyError(f"study {name}: {error}") from error
 
 
 def read_names(connection: sa.Connection) -> list[str]:
@@ -67,8 +83,9 @@ def insert_study(
     metric: str,
     spec: Mapping[str, Any],
     data_sha256: str,
-    facts: Mapping[str, Any],
+    facts: StudyFacts,
     n_trials: int,
+    notes: Sequence[str],
 ) -> None:
     """Write a new study: Optuna's rows, with attributes that its dashboard shows, and ours."""
     insert = sa.insert(optuna_tables.studies).values(study_name=name)
@@ -87,16 +104,17 @@ def insert_study(
             spec=json.dumps(spec, allow_nan=False),
             metric=metric,
             data_sha256=data_sha256,
-            facts=json.dumps(facts, allow_nan=False),
+            facts=json.dumps(facts.to_json(), allow_nan=False),
             created=utc_now(),
             n_trials=n_trials,
             stop_requested=False,
             versions=json.dumps(_installed_versions(_VERSIONS_OF)),
+            notes=json.dumps(list(notes)),
         )
     )
 
 
-def update_study(connection: sa.Connection, study_id: int, **values: int | bool) -> bool:
+def update_study(connection: sa.Connection, study_id: int, **values: int | bool | str) -> bool:
     """Set columns of our row; False when the study is gone."""
     result = connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == study_id).values(**values))
     return result.rowcount == 1

@@ -1,9 +1,8 @@
 """Our tables, beside Optuna's. What creates them is in `migrations/`; a test holds the two together.
 
 A study of ours has one row in Optuna's `studies` and one in `regsearch_studies`; a study without the latter
-was made by another program and is left alone. Deleting a study with Optuna deletes our rows too: by foreign
-keys on PostgreSQL, by a trigger on SQLite, where Optuna leaves foreign keys off and where the key of a
-deleted study is given out again.
+was made by another program and is left alone. Deleting a study with Optuna deletes our rows too, by foreign keys
+with ON DELETE CASCADE, for which triggers stand in on SQLite (`search.storage.cascades`).
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ studies = sa.Table(
     sa.Column("n_trials", sa.Integer, nullable=False, comment="the total that the latest run asked for"),
     sa.Column("stop_requested", sa.Boolean, nullable=False),
     sa.Column("versions", sa.Text, nullable=False, comment="package to version at creation, JSON"),
+    sa.Column("notes", sa.Text, nullable=False, server_default="[]", comment="what the user should know, JSON"),
 )
 
 coordinators = sa.Table(
@@ -65,6 +65,7 @@ runs = sa.Table(
     sa.Column("seconds", _DOUBLE, nullable=False),
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("cause", sa.String(32), comment="why it failed, for programs; null when it did not, or is not known"),
     sa.UniqueConstraint("study_id", "trial_number", "purpose", "fold", "repeat"),
 )
 
@@ -80,6 +81,3 @@ curves = sa.Table(
     ),
     sa.Column("curve", sa.LargeBinary, nullable=False, comment="packed by Curve.to_bytes"),
 )
-
-SEARCH = "search"
-"""The purpose of a run that scores a trial of the search."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from search.records import RunResult, TrialState
 from search.storage import optuna_tables, tables
-from search.storage.entries import BASELINE, CONFIGURATION, ERROR, Ended, Entry, Progressed, Started
+from search.storage.entries import BASELINE, CAUSE, CONFIGURATION, ERROR, Ended, Entry, Progressed, Started
 
 Row = dict[str, Any]
 
@@ -51,20 +51,23 @@ def write_entries(connection: sa.Connection, study_id: int, entries: Sequence[En
     ):
         _insert(connection, table, [row for trial_id, change in written for row in rows_of(trial_id, change)])
     results = [result for change in changes.values() if change.ended is not None for result in change.ended.results]
-    insert_runs(connection, study_id, tables.SEARCH, results)
+    insert_runs(connection, study_id, results)
 
 
-def insert_runs(connection: sa.Connection, study_id: int, purpose: str, results: Sequence[RunResult]) -> None:
-    """Write runs and their curves, as the bytes in which they came."""
+def insert_runs(connection: sa.Connection, study_id: int, results: Sequence[RunResult]) -> None:
+    """Write runs, each under its purpose, and their curves, as the bytes in which they came."""
     if not results:
         return
     runs = tables.runs
-    statement = sa.insert(runs).returning(runs.c.run_id, runs.c.trial_number, runs.c.fold, runs.c.repeat)
-    rows = connection.execute(statement, [_run_row(study_id, purpose, result) for result in results])
-    ids = {(trial, fold, repeat): run_id for run_id, trial, fold, repeat in rows}
+    statement = sa.insert(runs).returning(
+        runs.c.run_id, runs.c.trial_number, runs.c.purpose, runs.c.fold, runs.c.repeat
+    )
+    rows = connection.execute(statement, [_run_row(study_id, result) for result in results])
+    ids = {tuple(key): run_id for run_id, *key in rows}
     curves = [
-        {"run_id": ids[result.run.trial, result.run.fold, result.run.repeat], "curve": result.curve.to_bytes()}
+        {"run_id": ids[run.trial, run.purpose.value, run.fold, run.repeat], "curve": result.curve.to_bytes()}
         for result in results
+        for run in (result.run,)
     ]
     _insert(connection, tables.curves, curves)
 
@@ -188,6 +191,8 @@ def _attribute_rows(trial_id: int, change: _Change) -> Iterator[Row]:
         attributes |= change.ended.user_attrs
         if change.ended.error is not None:
             attributes[ERROR] = change.ended.error
+        if change.ended.cause is not None:
+            attributes[CAUSE] = change.ended.cause.value
     for key, value in attributes.items():
         yield {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
 
@@ -227,11 +232,11 @@ def _stored_number(value: float) -> tuple[str, float | None]:
     return ("INF_POS" if value > 0 else "INF_NEG"), None
 
 
-def _run_row(study_id: int, purpose: str, result: RunResult) -> Row:
+def _run_row(study_id: int, result: RunResult) -> Row:
     return {
         "study_id": study_id,
         "trial_number": result.run.trial,
-        "purpose": purpose,
+        "purpose": result.run.purpose.value,
         "fold": result.run.fold,
         "repeat": result.run.repeat,
         "seed": result.run.seed,
@@ -246,6 +251,7 @@ def _run_row(study_id: int, purpose: str, result: RunResult) -> Row:
         "seconds": result.seconds,
         "engine": _storable(result.engine),
         "worker": _storable(result.worker),
+        "cause": None if result.cause is None else result.cause.value,
     }
 
 

@@ -263,6 +263,18 @@ def test_stop_request_drains_and_the_next_run_goes_on(study_file, storage, launc
     assert len(outcome(storage)) == stopped + 2
 
 
+def test_notes_are_stored_and_renewed_when_the_study_goes_on(study_file, storage, launch):
+    few = prepare_study(str(study_file), ["study.n_trials=2"])
+    begun = run_study(few, storage, launch, train=train)
+    assert any("a study of 2 trials is a random search" in note for note in few.notes)
+    assert begun.notes == storage.study("quick").notes == few.notes
+    more = prepare_study(str(study_file), ["study.n_trials=3"])
+    assert more.notes != few.notes
+    gone_on = run_study(more, storage, launch, train=train)
+    assert gone_on == storage.study("quick")
+    assert (gone_on.notes, gone_on.n_trials) == (more.notes, 3)
+
+
 def test_second_coordinator_is_refused_and_told_who_holds_the_study(study_file, storage, launch):
     prepared = prepare_study(str(study_file))
     with storage.hold("quick"), pytest.raises(StudyLockedError, match=r"process \d+ on .* coordinates it"):

@@ -17,6 +17,7 @@ from search.records import (
     Parameter,
     Run,
     RunResult,
+    StudyFacts,
     Trial,
     TrialOutcome,
     TrialState,
@@ -34,7 +35,7 @@ def storage(tmp_path):
 
 @pytest.fixture
 def record(storage):
-    return storage.create_study("moons", "minimize", "log_loss", {}, "ab" * 32, {}, 10)
+    return storage.create_study("moons", "minimize", "log_loss", {}, "ab" * 32, StudyFacts("binary"), 10)
 
 
 @pytest.fixture

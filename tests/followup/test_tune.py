@@ -161,13 +161,13 @@ def test_ranges_that_suit_the_layers_are_the_default(model):
 )
 def test_classes_may_be_told_as_keras_takes_them(model, kind):
     found = search.tune(model, X, kind(Y), 1, space=SPACE, settings=QUICK)
-    assert found.study.facts["classes"] == ["0", "1"]
+    assert found.study.facts.classes == ("0", "1")
 
 
 def test_one_hot_targets_of_a_softmax_are_classes(keras):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, "softmax")])
     found = search.tune(model, X, np.eye(2)[Y], 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
-    assert found.study.facts["classes"] == ["0", "1"]
+    assert found.study.facts.classes == ("0", "1")
 
 
 def test_generators_of_the_caller_stay_as_they_are(model):
@@ -182,7 +182,7 @@ def test_bytes_are_given_to_the_model_as_they_are(keras):
     layers = [keras.layers.Rescaling(1 / 255), keras.layers.Dense(1, "sigmoid", name="answer")]
     model = keras.Sequential([keras.Input((4,)), *layers])
     found = search.tune(model, rows, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
-    assert found.study.facts["scaled_bytes"] is False
+    assert found.study.facts.scaled_bytes is False
     assert isinstance(found.model.layers[0], keras.layers.Rescaling)
 
 

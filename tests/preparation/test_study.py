@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_workers_never_receive_sealed_rows():
     kept = {row.tobytes() for row in sealed.plan.dataset.features}
     everything = [row.tobytes() for row in whole.plan.dataset.features]
     assert len(everything) == 100
-    assert sealed.facts["rows"]["test"] == 30
+    assert sealed.facts.rows.test == 30
     assert len(kept) == len(sealed.plan.dataset) == 70
     assert len(set(everything) - kept) == 30
     rows = np.concatenate([np.concatenate([f.train, f.stop, f.validation]) for f in sealed.plan.folds])
@@ -131,12 +132,36 @@ def test_what_happens_to_rows_is_kept_for_exports(tmp_path):
         '[model]\nfamily = "mlp"\nhidden = [4]\n[space]\nl2 = { choices = [0.1] }\n'
     )
     prepared = prepare_study(str(study))
-    assert prepared.facts["inputs"] == ["size", "colour = blue", "colour = red"]
-    assert prepared.facts["input_shape"] == [3]
+    assert prepared.facts.inputs == ("size", "colour = blue", "colour = red")
+    assert prepared.facts.input_shape == (3,)
     assert prepared.spec.model.activation == "relu"
     np.savez(tmp_path / "d.npz", x=np.arange(120, dtype=np.uint8).reshape(60, 2), y=np.arange(60) % 2)
     study.write_text(study.read_text().replace('"csv"', '"npz"').replace("c.csv", "d.npz").replace('target = "y"', ""))
-    assert prepare_study(str(study)).facts["scaled_bytes"]
+    assert prepare_study(str(study)).facts.scaled_bytes
+    np.savez(tmp_path / "d.npz", x=np.arange(120, dtype=np.uint8).reshape(60, 2) % 2, y=np.arange(60) % 2)
+    assert not prepare_study(str(study)).facts.scaled_bytes
+
+
+def test_note_of_a_source_that_speaks_of_bytes_scales_none(tmp_path):
+    (tmp_path / "notes.py").write_text(
+        "import warnings\nimport numpy as np\ndef data():\n"
+        "    x = np.arange(120.0).reshape(60, 2)\n"
+        "    warnings.warn('columns (uint8) and were scaled elsewhere')\n"
+        "    return x, np.arange(60) % 2\n"
+    )
+    study = tmp_path / "s.toml"
+    study.write_text(TABLE.replace('source = "npz"', 'source = "notes.py:data"').replace('path = "d.npz"', ""))
+    assert not prepare_study(str(study)).facts.scaled_bytes
+
+
+def test_facts_count_the_rows_of_every_fold_as_a_run_without_early_stopping_uses_them():
+    prepared = prepare_study("moons", ['split.validation={method="kfold", folds=4}'])
+    folds = prepared.plan.folds
+    assert prepared.facts.training_rows == tuple(len(fold.train) + len(fold.stop) for fold in folds)
+    assert prepared.facts.validation_rows == (18, 18, 17, 17)
+    assert prepared.facts.rows.train < prepared.facts.training_rows[0] == 70 - 18
+    biased = prepare_study("moons", ["split.stop=validation"])
+    assert biased.facts.training_rows == tuple(len(fold.train) for fold in biased.plan.folds)
 
 
 def test_short_tpe_study_is_told_that_it_is_a_random_search():
@@ -230,7 +255,7 @@ def test_data_in_memory_is_prepared_like_a_file(study_of):
     again = prepare_spec(read.spec, folder)
     held = prepare_data(read.spec, read_data(read.spec.data, folder))
     assert read.spec == again.spec == held.spec
-    assert read.facts == again.facts == held.facts | {"folder": str(folder)}
+    assert read.facts == again.facts == replace(held.facts, folder=str(folder))
     assert read.plan.identity == again.plan.identity == held.plan.identity
 
 
@@ -253,14 +278,14 @@ def test_constant_guess_of_two_classes_is_their_shares(study_of):
         study_of(np.arange(120.0).reshape(60, 2), y), ['split.validation={method="kfold", folds=3}']
     )
     entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-    np.testing.assert_allclose(prepared.facts["constant_scores"], [entropy] * 3, rtol=1e-12)
+    np.testing.assert_allclose(prepared.facts.constant_scores, [entropy] * 3, rtol=1e-12)
     accuracy = prepare_study(study_of(np.arange(120.0).reshape(60, 2), y), ["objective.metric=accuracy"])
-    np.testing.assert_allclose(accuracy.facts["constant_scores"], [0.75], atol=0.02)
+    np.testing.assert_allclose(accuracy.facts.constant_scores, [0.75], atol=0.02)
 
 
 def test_constant_guess_of_many_classes_is_their_shares(study_of):
     prepared = prepare_study(study_of(np.arange(120.0).reshape(60, 2), np.repeat([0, 1, 2], 20)))
-    np.testing.assert_allclose(prepared.facts["constant_scores"], [np.log(3)], rtol=1e-12)
+    np.testing.assert_allclose(prepared.facts.constant_scores, [np.log(3)], rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(60,), (60, 2)])
@@ -271,7 +296,7 @@ def test_constant_guess_of_quantities_is_their_mean(study_of, shape):
     target = prepared.plan.dataset.target.astype(np.float64)
     mean = target[np.union1d(fold.train, fold.stop)].mean(axis=0)
     expected = np.square(target[fold.validation] - mean).mean()
-    np.testing.assert_allclose(prepared.facts["constant_scores"], [expected], rtol=1e-12)
+    np.testing.assert_allclose(prepared.facts.constant_scores, [expected], rtol=1e-12)
 
 
 def test_constant_guess_of_quantities_is_their_median_for_absolute_errors(study_of):
@@ -288,13 +313,13 @@ def test_rows_that_stop_and_score_are_no_part_of_the_constant_guess(study_of):
     y = np.random.default_rng(1).normal(5, 2, 60)
     study = study_of(np.arange(120.0).reshape(60, 2), y)
     biased = prepare_study(study, ["split.stop=validation"])
-    assert biased.facts["constant_scores"] == prepare_study(study).facts["constant_scores"]
+    assert biased.facts.constant_scores == prepare_study(study).facts.constant_scores
 
 
 def test_rows_are_given_the_shape_that_the_study_says(study_of):
     x = np.arange(60 * 12, dtype=np.float32).reshape(60, 12)
     prepared = prepare_study(study_of(x, np.arange(60) % 2), ["data.shape=[2, 3, 2]"])
-    assert prepared.facts["input_shape"] == [2, 3, 2]
+    assert prepared.facts.input_shape == (2, 3, 2)
     assert prepared.spec.data.standardize is False
     np.testing.assert_array_equal(prepared.plan.dataset.features, x.reshape(60, 2, 3, 2))
 
@@ -320,7 +345,7 @@ def test_numeric_table_with_a_shape_becomes_an_array(tmp_path):
     np.testing.assert_array_equal(features[3], [[3, 6], [3.5, -3]])
     assert (features.shape, features.dtype) == ((60, 2, 2), np.float32)
     assert prepared.spec.data.standardize is False
-    assert prepare_study(str(study), ["data.standardize=true"]).facts["input_shape"] == [2, 2]
+    assert prepare_study(str(study), ["data.standardize=true"]).facts.input_shape == (2, 2)
 
 
 def test_text_column_has_no_place_in_a_shape(tmp_path):

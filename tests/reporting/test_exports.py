@@ -1,13 +1,22 @@
 """The map of formats; writing an export: whole or not at all, never in the place of what is no ordinary file."""
 
+import datetime as dt
+import json
 import os
 import threading
+import tomllib
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from search.errors import UsageError
+from search.records import Configuration, RowCounts, StudyFacts, StudyRecord, Trial, TrialState
 from search.reporting.exports import EXPORTS, write_export
+from search.reporting.exports.chosen import Chosen
+from search.spec import ModelSection, TrainingSection
 
 
 def test_file_is_replaced_whole_and_keeps_its_mode(tmp_path):
@@ -66,3 +75,48 @@ def test_format_that_is_a_file_refuses_any_other_place_before_it_reads_the_study
         assert str(caught.value) == f"--output: expected a path that ends in .keras, received {received}."
     EXPORTS["keras"].check(Path("best.keras"))
     EXPORTS["toml"].check(output)
+
+
+@pytest.fixture
+def make_chosen():
+    """`make_chosen(facts)`: the choice of a study of such data."""
+
+    def make_chosen(facts):
+        record = StudyRecord("s", 1, "minimize", "log_loss", {}, "ab" * 32, facts, dt.datetime(2026, 1, 2), 1)
+        spec = SimpleNamespace(model=ModelSection(family="mlp", hidden=(4,)), training=TrainingSection())
+        return Chosen(record, spec, Trial(0, TrialState.COMPLETE, Configuration(), 0.5), None, 1)
+
+    return make_chosen
+
+
+@pytest.mark.parametrize(("format_", "read"), [("json", json.loads), ("toml", tomllib.loads), ("yaml", yaml.safe_load)])
+def test_export_tells_of_the_data_what_it_always_told(make_chosen, format_, read):
+    facts = StudyFacts(
+        "multiclass",
+        classes=("a", "b", "c"),
+        input_shape=(2,),
+        inputs=("size", "colour = red"),
+        rows=RowCounts(19, 5, 24, 12),
+        scaled_bytes=True,
+        constant_scores=(0.5, 0.75),
+        training_rows=(24, 24),
+        validation_rows=(24, 24),
+        folder="studies",
+    )
+    told = {
+        "sha256": "ab" * 32,
+        "task": "multiclass",
+        "classes": ["a", "b", "c"],
+        "input_shape": [2],
+        "inputs": ["size", "colour = red"],
+        "scaled_bytes": True,
+        "n_targets": 1,
+        "rows": {"train": 19, "stop": 5, "validation": 24, "test": 12},
+        "constant_scores": [0.5, 0.75],
+    }
+    found = read(EXPORTS[format_].render(make_chosen(facts)))["data"]
+    assert found == told
+    tables_last = [key for key in told if key != "rows"] + ["rows"]
+    assert list(found) == (tables_last if format_ == "toml" else list(told))
+    own = replace(facts, model_sha256="cd" * 32)
+    assert read(EXPORTS[format_].render(make_chosen(own)))["data"] == {**told, "model_sha256": "cd" * 32}

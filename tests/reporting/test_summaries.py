@@ -2,10 +2,11 @@
 
 import pytest
 
-from search.records import Configuration, Run, RunResult, TrialState
-from search.reporting.summaries import compare_techniques, summarize_best
+from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
+from search.reporting.summaries import compare_techniques, summarize_best, summarize_status
 from search.storage import Ended, Started, open_storage
 
+NOTES = ("Equal in features and target: 10 validation rows and a training row.",)
 SPACE = {"l2": {"choices": [0.1]}, "dropout": {"choices": [0.2]}, "training.epochs": {"choices": [5, 9]}}
 
 
@@ -20,7 +21,9 @@ def make_study(storage):
     """`make_study(trials)`: a study of (configuration, scores of its runs or None) in the storage."""
 
     def make_study(trials, direction="minimize", **facts):
-        study = storage.create_study("s", direction, "log_loss", {"space": SPACE}, "ab" * 32, facts, len(trials))
+        study = storage.create_study(
+            "s", direction, "log_loss", {"space": SPACE}, "ab" * 32, StudyFacts("binary", **facts), len(trials), NOTES
+        )
         for number, (settings, scores) in enumerate(trials):
             configuration = Configuration(settings)
             results = [
@@ -38,11 +41,17 @@ def make_study(storage):
 
 
 def test_best_is_held_against_the_constant_guess(storage, make_study):
-    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=[0.7, 0.5])
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=(0.7, 0.5))
     found = summarize_best(storage, "s")
     assert found.constant is not None
     assert found.constant.difference == pytest.approx(0.3)
     assert found.to_json()["constant"] == {"score": pytest.approx(0.6), "learned": True}
+
+
+def test_notes_of_the_study_are_told(storage, make_study):
+    make_study([({}, [0.8])])
+    assert summarize_status(storage, "s").to_json()["notes"] == list(NOTES)
+    assert summarize_best(storage, "s").to_json()["notes"] == list(NOTES)
 
 
 def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_study):
@@ -53,12 +62,12 @@ def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_
 
 
 def test_study_without_a_score_says_nothing_of_a_constant_guess(storage, make_study):
-    make_study([({}, None)], constant_scores=[0.7])
+    make_study([({}, None)], constant_scores=(0.7,))
     assert summarize_best(storage, "s").constant is None
 
 
 def test_share_of_zero_activations_is_the_mean_over_layers_and_runs(storage):
-    study = storage.create_study("s", "minimize", "log_loss", {"space": SPACE}, "ab" * 32, {}, 2)
+    study = storage.create_study("s", "minimize", "log_loss", {"space": SPACE}, "ab" * 32, StudyFacts("binary"), 2)
     for number, shares in enumerate([[{"a": 0.1, "b": 0.3}, {"a": 0.2, "b": 0.4}], [{"a": 0.5, "b": 0.7}]]):
         configuration = Configuration({"l2": 0.1} if number else {})
         results = [

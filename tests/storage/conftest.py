@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from search.records import Configuration, Curve, Parameter, Run, RunResult, StudyRecord
+from search.records import Configuration, Curve, Parameter, RowCounts, Run, RunResult, StudyFacts, StudyRecord
 from search.storage import Storage, open_storage
 
 CHECKOUT = Path(__file__).parents[2]
@@ -53,8 +53,9 @@ def create_study() -> Callable[..., StudyRecord]:
             "metric": "log_loss",
             "spec": {"study": {"name": name, "window": 8}, "space": {"l2": {"low": 1e-6, "log": True}}},
             "data_sha256": "ab" * 32,
-            "facts": {"task": "binary", "input_shape": [2]},
+            "facts": StudyFacts("binary", classes=("0", "1"), input_shape=(2,), rows=RowCounts(40, 10, 25, 25)),
             "n_trials": 60,
+            "notes": ("3 of 4 features never change: é.",),
         }
         return storage.create_study(name, **{**given, **changes})
 

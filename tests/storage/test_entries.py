@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.records import RunResult, TrialState
+from search.records import FailureCause, RunResult, TrialState
 from search.storage import Ended, Progressed
 
 
@@ -32,6 +32,14 @@ from search.storage import Ended, Progressed
         (
             {"state": TrialState.COMPLETE, "score": 1.0, "error": "no"},
             "expected an error if and only if the trial failed, received COMPLETE, 'no'",
+        ),
+        (
+            {"state": TrialState.COMPLETE, "score": 1.0, "cause": FailureCause.RAISED},
+            "expected a cause only with an error, received <FailureCause.RAISED: 'raised'>",
+        ),
+        (
+            {"state": TrialState.PRUNED, "user_attrs": {"cause": "raised"}},
+            "expected a free attribute name of at most 512 characters, received 'cause'",
         ),
         (
             {"state": TrialState.PRUNED, "intermediate": dict.fromkeys(range(51), 0.5)},

@@ -126,11 +126,11 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 from search.errors import PermanentStorageError
-from search.records import Configuration, TrialState
+from search.records import Configuration, StudyFacts, TrialState
 from search.storage import Ended, Started, open_storage
 
 with open_storage(sys.argv[1], create=True) as storage:
-    study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, {}, 10)
+    study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, StudyFacts("regression"), 10)
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
     try:
         for number in range(10_000):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -20,9 +20,10 @@ from optuna.storages._rdb.models import BaseModel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from search.errors import StorageError, UnknownStudyError, UsageError
-from search.records import Configuration, RunResult, StudyRecord, TrialState
+from search.errors import PermanentStorageError, UnknownStudyError, UsageError
+from search.records import Configuration, FailureCause, Purpose, RunResult, StudyFacts, StudyRecord, TrialState
 from search.storage import Ended, Started, open_storage, optuna_tables, schema, tables
+from search.storage.cascades import renew_cascades
 
 
 def _set_version(connection: sa.Connection, table: str, version: str) -> None:
@@ -56,7 +57,7 @@ def test_the_newest_migration_is_the_version_that_is_checked() -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISION]
-    assert [revision.revision for revision in script.walk_revisions()] == ["r0002", "r0001"]
+    assert [revision.revision for revision in script.walk_revisions()] == ["r0003", "r0002", "r0001"]
 
 
 def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
@@ -98,7 +99,7 @@ def test_creating_in_three_processes_at_once_works(
 def test_a_creation_that_was_cut_short_is_completed(storage_url: str, connection: sa.Connection) -> None:
     BaseModel.metadata.create_all(connection)  # what a kill leaves: tables, and no version of them
     connection.commit()
-    with pytest.raises(StorageError, match=r"expected Optuna's tables of version v3\.2\.0\.a, received none"):
+    with pytest.raises(PermanentStorageError, match=r"expected Optuna's tables of version v3\.2\.0\.a, received none"):
         open_storage(storage_url)
     with open_storage(storage_url, create=True) as storage:
         assert storage.studies() == []
@@ -106,7 +107,7 @@ def test_a_creation_that_was_cut_short_is_completed(storage_url: str, connection
 
 def test_an_empty_database_is_refused_unless_created(storage_url: str, connection: sa.Connection) -> None:
     connection.execute(sa.text("SELECT 1"))
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url)
     shown = sa.make_url(storage_url).render_as_string()
     if storage_url.startswith("sqlite"):
@@ -189,7 +190,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         (
             "regsearch_version",
             "r0999",
-            "expected regsearch's tables of version r0002, received version r0999. "
+            "expected regsearch's tables of version r0003, received version r0999. "
             "They were made by a newer regsearch; install that one, or name another database.",
         ),
     ],
@@ -199,29 +200,110 @@ def test_tables_of_another_version_are_refused(
 ) -> None:
     open_storage(storage_url, create=True).close()
     _set_version(connection, table, version)
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url, create=create)
     assert str(caught.value).partition(": ")[2] == message
     assert connection.scalar(sa.text(f"SELECT version_num FROM {table}")) == version
 
 
+def _migrate(connection: sa.Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+    connection.commit()
+
+
+_ROWS = (
+    "INSERT INTO studies (study_id, study_name) VALUES (1, 'moons')",
+    "INSERT INTO study_directions (direction, study_id, objective) VALUES ('MINIMIZE', 1, 0)",
+    "INSERT INTO trials (trial_id, number, study_id, state) VALUES (1, 0, 1, 'FAIL')",
+    """INSERT INTO trial_user_attributes (trial_id, key, value_json)
+       VALUES (1, 'error', '"its worker died each time, 3 times (fold 0, seed 0)"')""",
+    """INSERT INTO regsearch_studies
+       (study_id, spec, metric, data_sha256, facts, created, n_trials, stop_requested, versions)
+       VALUES (1, '{}', 'mse', '00', '{"task": "binary", "folder": "studies"}', '2026-01-02 03:04:05', 9, '0', '{}')""",
+    """INSERT INTO regsearch_runs (run_id, study_id, trial_number, purpose, fold, repeat, seed, error, epochs_trained,
+       best_epoch, weight_norms, seconds, engine, worker)
+       VALUES (1, 1, 0, 'search', 0, 0, 7, 'it failed', 0, 0, '{}', 0.5, 'fit', 'host:42')""",
+)
+
+
+@pytest.mark.parametrize("revision", ["r0001", "r0002"])
 def test_older_tables_of_ours_are_upgraded_by_creating_only(
+    revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
+) -> None:
+    _migrate(connection, revision)
+    for statement in _ROWS:
+        connection.execute(sa.text(statement))
+    connection.commit()
+    with pytest.raises(PermanentStorageError) as caught:
+        open_storage(storage_url)
+    assert str(caught.value).partition(": ")[2] == (
+        f"expected regsearch's tables of version r0003, received version {revision}. `regsearch run` upgrades them."
+    )
+    with open_storage(storage_url, create=True) as storage:
+        (study,) = storage.studies()
+        assert (study.name, study.n_trials, study.notes) == ("moons", 9, ())
+        assert study.facts == StudyFacts("binary", folder="studies", version=1)
+        assert [trial.cause for trial in storage.trials(1)] == [FailureCause.WORKER_DIED]
+        (run,) = storage.runs(1)
+        assert (run.error, run.cause, run.purpose, run.zero_shares) == ("it failed", None, Purpose.SEARCH, {})
+        optuna.delete_study(study_name="moons", storage=plain_optuna)
+        assert storage.studies() == []
+    for table in tables.runs, tables.studies:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0
+
+
+def test_an_upgrade_replaces_the_trigger_of_before(sqlite_url: str) -> None:
+    RDBStorage(sqlite_url).engine.dispose()
+    engine = sa.create_engine(sqlite_url, poolclass=sa.NullPool)
+    triggers = sa.text("SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name")
+    with engine.connect() as connection:
+        _migrate(connection, "r0002")
+        assert connection.scalars(triggers).all() == ["regsearch_study_deleted"]
+    open_storage(sqlite_url, create=True).close()
+    with engine.connect() as connection:
+        assert connection.scalars(triggers).all() == [
+            "regsearch_curves_cascade_0",
+            "regsearch_runs_cascade_0",
+            "regsearch_studies_cascade_0",
+        ]
+
+
+def test_a_table_that_a_migration_adds_is_emptied_with_its_study(
     storage_url: str,
     connection: sa.Connection,
+    plain_optuna: RDBStorage,
     create_study: Callable[..., StudyRecord],
     make_result: Callable[..., RunResult],
 ) -> None:
     with open_storage(storage_url, create=True) as storage:
-        study_id = create_study(storage).study_id
-        storage.write(study_id, [Started(0, Configuration())])
-        storage.write(study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=[make_result(0)])])
-        (newer,) = storage.runs(study_id)
-    connection.execute(sa.text("ALTER TABLE regsearch_runs DROP COLUMN zero_shares"))  # what r0002 adds
-    _set_version(connection, "regsearch_version", "r0001")
-    with pytest.raises(StorageError) as caught:
-        open_storage(storage_url)
-    assert str(caught.value).partition(": ")[2] == (
-        "expected regsearch's tables of version r0002, received version r0001. `regsearch run` upgrades them."
-    )
-    with open_storage(storage_url, create=True) as storage:
-        assert storage.runs(study_id) == [replace(newer, zero_shares={})]
+        for name in ("kept", "gone"):
+            study_id = create_study(storage, name).study_id
+            results = [make_result(0, fold) for fold in range(2)]
+            storage.write(study_id, [Started(0, Configuration())])
+            storage.write(study_id, [Ended(0, TrialState.COMPLETE, 0.5, results=results)])
+        connection.execute(
+            sa.text(
+                'CREATE TABLE "regsearch_new one" (new_id INTEGER PRIMARY KEY, "a run" INTEGER NOT NULL'
+                " REFERENCES regsearch_runs (run_id) ON DELETE CASCADE)"
+            )
+        )
+        connection.execute(
+            sa.text(
+                "CREATE TABLE regsearch_newer (newer_id INTEGER PRIMARY KEY, new_id INTEGER NOT NULL"
+                ' REFERENCES "regsearch_new one" ON DELETE CASCADE)'
+            )
+        )
+        connection.execute(sa.text('INSERT INTO "regsearch_new one" SELECT run_id, run_id FROM regsearch_runs'))
+        connection.execute(sa.text("INSERT INTO regsearch_newer SELECT run_id, run_id FROM regsearch_runs"))
+        renew_cascades(connection)
+        connection.commit()
+        optuna.delete_study(study_name="gone", storage=plain_optuna)
+        (kept,) = storage.studies()
+        runs = connection.scalars(sa.select(tables.runs.c.run_id).where(tables.runs.c.study_id == kept.study_id)).all()
+    assert len(runs) == 2
+    for column in ('"a run" FROM "regsearch_new one"', "new_id FROM regsearch_newer", "run_id FROM regsearch_curves"):
+        assert connection.scalars(sa.text(f"SELECT {column}")).all() == runs

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
-from search.errors import StorageError, UnknownStudyError, UsageError
-from search.records import Configuration, Curve, Parameter, RunResult, RunSummary, StudyRecord, Trial, TrialState
-from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progress, Started, Storage, open_storage
+from search.errors import PermanentStorageError, UnknownStudyError, UsageError
+from search.records import (
+    Configuration,
+    Curve,
+    FailureCause,
+    Parameter,
+    Purpose,
+    RowCounts,
+    RunResult,
+    RunSummary,
+    StudyFacts,
+    StudyRecord,
+    Trial,
+    TrialState,
+)
+from search.storage import (
+    MAX_INTERMEDIATE_VALUES,
+    Ended,
+    Progress,
+    Started,
+    Storage,
+    open_storage,
+    optuna_tables,
+    tables,
+)
 
 MakeResult = Callable[..., RunResult]
 CreateStudy = Callable[..., StudyRecord]
@@ -25,7 +49,8 @@ def test_a_study_is_read_as_it_was_created(storage: Storage, create_study: Creat
     assert created.spec == {"a": [1, 2.5, None, {"b": "é"}]}
     assert (created.name, created.direction, created.metric) == ("moons", "maximize", "log_loss")
     assert (created.n_trials, created.data_sha256, created.stop_requested) == (60, "ab" * 32, False)
-    assert created.facts == {"task": "binary", "input_shape": [2]}
+    assert created.facts == StudyFacts("binary", classes=("0", "1"), input_shape=(2,), rows=RowCounts(40, 10, 25, 25))
+    assert created.notes == ("3 of 4 features never change: é.",)
     assert before <= created.created <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
@@ -74,13 +99,32 @@ def test_total_and_stop_request_are_updated(storage: Storage, study: StudyRecord
     assert not storage.stop_requested(study.study_id)
 
 
+def test_notes_take_the_place_of_those_before(storage: Storage, study: StudyRecord) -> None:
+    assert study.notes
+    for notes in (("one, é", 'two "quoted"'), ()):
+        storage.set_notes(study.study_id, notes)
+        assert storage.study("moons") == replace(study, notes=notes)
+
+
+def test_facts_of_a_newer_version_are_refused(storage: Storage, study: StudyRecord, connection: sa.Connection) -> None:
+    document = json.dumps(study.facts.to_json() | {"version": 3})
+    connection.execute(sa.update(tables.studies).values(facts=document))
+    connection.commit()
+    with pytest.raises(PermanentStorageError) as caught:
+        storage.studies()
+    assert str(caught.value) == (
+        f"storage {storage.url_shown}: study moons: expected facts of version 1 to 2, received version 3. "
+        "It was made by a newer regsearch; install that one, or name another database."
+    )
+
+
 def test_a_deleted_study_is_noticed(storage: Storage) -> None:
     expected = f"storage {storage.url_shown}: expected study 99 to exist, received that it was deleted."
     for ask in (storage.stop_requested, storage.clear_stop, lambda key: storage.set_n_trials(key, 1)):
-        with pytest.raises(StorageError) as caught:
+        with pytest.raises(PermanentStorageError) as caught:
             ask(99)
         assert str(caught.value) == expected
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         storage.write(99, [Started(0, Configuration())])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study 99: expected the study to exist, received that it was deleted. "
@@ -139,7 +183,7 @@ def test_a_number_that_is_not_the_next_is_refused(
     number: int, next_number: int, storage: Storage, study: StudyRecord
 ) -> None:
     storage.write(study.study_id, [Started(0, Configuration())])
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         storage.write(study.study_id, [Started(number, Configuration())])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study {study.study_id}: expected {next_number} to be the next trial, "
@@ -152,13 +196,13 @@ def test_a_trial_ends_once(storage: Storage, study: StudyRecord, make_result: Ma
     storage.write(study.study_id, [Started(0, Configuration())])
     storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=[make_result(0)])])
     before = storage.trials(study.study_id), storage.runs(study.study_id)
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         storage.write(study.study_id, [Ended(0, TrialState.FAIL, error="again", results=[make_result(0, repeat=1)])])
     assert str(caught.value) == (
         f"storage {storage.url_shown}: study {study.study_id}: expected trial 0 to be RUNNING, received COMPLETE. "
         "Another program wrote to this study; only its coordinator may."
     )
-    with pytest.raises(StorageError, match="expected trial 7 to exist, received that it does not"):
+    with pytest.raises(PermanentStorageError, match="expected trial 7 to exist, received that it does not"):
         storage.write(study.study_id, [Ended(7, TrialState.COMPLETE, 0.5)])
     assert (storage.trials(study.study_id), storage.runs(study.study_id)) == before
 
@@ -168,7 +212,7 @@ def test_an_end_that_fails_half_way_writes_nothing(
 ) -> None:
     storage.write(study.study_id, [Started(0, Configuration())])
     twice = [make_result(0, fold=1), make_result(0, fold=1)]
-    with pytest.raises(StorageError):
+    with pytest.raises(PermanentStorageError):
         storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=twice, intermediate={1: 0.5})])
     assert storage.trials(study.study_id)[0].state is TrialState.RUNNING
     assert storage.runs(study.study_id) == []
@@ -208,6 +252,69 @@ def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
     )
 
 
+def test_runs_of_one_trial_and_several_purposes_live_side_by_side(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    scores = dict(zip(Purpose, (0.25, 0.5, 0.75), strict=True))
+
+    def result(purpose: Purpose, fold: int) -> RunResult:
+        made = make_result(
+            0, fold, score=scores[purpose] + fold, curve=Curve((scores[purpose],), (1.0,), (fold + 1.0,))
+        )
+        return replace(made, run=replace(made.run, purpose=purpose))
+
+    results = [result(purpose, fold) for purpose in Purpose for fold in (1, 0)]
+    storage.write(study.study_id, [Started(0, Configuration())])
+    storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=results)])
+    for purpose, score in scores.items():
+        runs = storage.runs(study.study_id, purpose=purpose)
+        assert [(run.purpose, run.fold, run.score) for run in runs] == [(purpose, 0, score), (purpose, 1, score + 1)]
+        assert storage.runs(study.study_id, 0, purpose) == runs
+        curve = storage.curve(study.study_id, 0, 1, 0, purpose)
+        assert (curve.train_loss.tolist(), curve.validation_metric.tolist()) == ([score], [2.0])
+    assert storage.runs(study.study_id) == storage.runs(study.study_id, purpose=Purpose.SEARCH)
+    assert storage.workers(study.study_id) == {"host:42": 6}
+    with pytest.raises(PermanentStorageError) as caught:
+        storage.curve(study.study_id, 0, 2, 0, Purpose.CONFIRMATION)
+    assert str(caught.value).endswith(
+        f"expected a confirmation run of trial 0, fold 2, repeat 0 of study {study.study_id}, received none."
+    )
+
+
+@pytest.mark.parametrize("cause", FailureCause)
+def test_the_cause_of_a_failure_is_read_as_it_was_written(
+    cause: FailureCause, storage: Storage, study: StudyRecord, make_result: MakeResult, connection: sa.Connection
+) -> None:
+    storage.write(study.study_id, [Started(number, Configuration()) for number in range(2)])
+    failed = make_result(0, score=None, error="why", cause=cause)
+    storage.write(
+        study.study_id,
+        [
+            Ended(0, TrialState.FAIL, error="why", results=[failed], cause=cause),
+            Ended(1, TrialState.COMPLETE, 0.25, results=[make_result(1)]),
+        ],
+    )
+    assert [trial.cause for trial in storage.trials(study.study_id)] == [cause, None]
+    assert [run.cause for run in storage.runs(study.study_id)] == [cause, None]
+    attributes = optuna_tables.trial_user_attributes
+    shown = connection.scalars(sa.select(attributes.c.value_json).where(attributes.c.key == "cause")).all()
+    assert [json.loads(value) for value in shown] == [cause.value]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("its worker died each time, 3 times (fold 0, seed 0)", FailureCause.WORKER_DIED),
+        ("ValueError: its worker died each time", None),
+    ],
+)
+def test_a_failure_without_a_cause_is_told_by_its_error_where_that_is_sure(
+    error: str, cause: FailureCause | None, storage: Storage, study: StudyRecord
+) -> None:
+    storage.write(study.study_id, [Started(0, Configuration()), Ended(0, TrialState.FAIL, error=error)])
+    assert storage.trials(study.study_id)[0].cause is cause
+
+
 def test_each_run_has_its_own_curve(storage: Storage, study: StudyRecord, make_result: MakeResult) -> None:
     curves = {
         (fold, repeat): Curve((fold + 0.5,), (repeat + 0.25,), (math.nan if fold else 1.0,))
@@ -219,7 +326,7 @@ def test_each_run_has_its_own_curve(storage: Storage, study: StudyRecord, make_r
     storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.25, results=results)])
     for key, curve in curves.items():
         assert storage.curve(study.study_id, 0, *key) == curve
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(PermanentStorageError) as caught:
         storage.curve(study.study_id, 0, 3, 0)
     assert str(caught.value) == (
         f"storage {storage.url_shown}: expected a run of trial 0, fold 3, repeat 0 of study {study.study_id}, "

@@ -33,7 +33,7 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         ended = storage.trials(study.study_id)
         trials = [trial for trial in ended if trial.state is TrialState.COMPLETE]
         runs = {trial.number: storage.runs(study.study_id, trial.number) for trial in trials}
-    constants = prepared.facts["constant_scores"]
+    constants = prepared.facts.constant_scores
     return {
         "metric": prepared.metric,
         "direction": prepared.direction,

@@ -33,8 +33,7 @@ class PythonExport(TextExport):
 
 def _source(chosen: Chosen) -> str:
     facts = chosen.study.facts
-    n_outputs = len(facts["classes"]) or facts["n_targets"]
-    plain = describe_model(chosen.spec.model, tuple(facts["input_shape"]), n_outputs, facts["task"]).at_precision(
+    plain = describe_model(chosen.spec.model, facts.input_shape, facts.n_outputs, facts.task).at_precision(
         chosen.spec.training.precision
     )
     names = tuple(chosen.spec.space)
@@ -50,7 +49,7 @@ def _comment(chosen: Chosen) -> str:
         f"{study.metric} on validation rows: {best.score:.6g}"
         + (f"; without regularization: {baseline.score:.6g}." if baseline and baseline.score is not None else "."),
     ]
-    classes = study.facts.get("classes")
+    classes = study.facts.classes
     if classes:
         pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes[:20]))
         lines += ["", f"Class indices: {pairs}{', ...' if len(classes) > 20 else ''}."]
@@ -61,16 +60,16 @@ def _comment(chosen: Chosen) -> str:
 def _preparation(chosen: Chosen) -> list[str]:
     """What happened to rows before they reached the model: whoever feeds it must do the same."""
     facts, lines = chosen.study.facts, list[str]()
-    if facts["inputs"]:
-        wrapped = textwrap.wrap(", ".join(facts["inputs"]), 100)[:_MOST_LINES]
+    if facts.inputs:
+        wrapped = textwrap.wrap(", ".join(facts.inputs), 100)[:_MOST_LINES]
         lines += [
             "",
             "Inputs, in this order; `column = category` is 1 for rows of that category, 0 for others:",
             *wrapped,
         ]
-        if len(", ".join(facts["inputs"])) > sum(map(len, wrapped)) + len(wrapped):
+        if len(", ".join(facts.inputs)) > sum(map(len, wrapped)) + len(wrapped):
             lines.append("...")
-    if facts["scaled_bytes"]:
+    if facts.scaled_bytes:
         lines += ["", "Inputs were bytes and were divided by 255."]
     if chosen.spec.data.standardize:
         lines += ["", "Numeric inputs were standardized: mean 0, deviation 1, fitted on the training rows."]

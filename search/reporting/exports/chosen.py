@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from search.errors import StudyFailedError
-from search.records import StudyRecord, Trial
+from search.records import StudyFacts, StudyRecord, Trial
 from search.reporting.summaries import summarize_best
 from search.spec import StudySpec, spec_from_json
 from search.storage import Storage
@@ -45,8 +46,7 @@ class Chosen:
         document["configuration"] = _plain(dict(self.best.configuration))
         document["model"] = _plain(self.spec.model.model_dump(exclude_none=True))
         document["training"] = _plain(self.spec.training.model_dump(exclude_none=True))
-        facts = {name: fact for name, fact in self.study.facts.items() if fact is not None and name != "folder"}
-        document["data"] = {"sha256": self.study.data_sha256, **_plain(facts)}
+        document["data"] = {"sha256": self.study.data_sha256, **_exported(self.study.facts)}
         return document
 
 
@@ -63,6 +63,24 @@ def gather_chosen(storage: Storage, name: str) -> Chosen:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
     spec = spec_from_json(found.study.spec).configured(best.configuration)
     return Chosen(found.study, spec, best, found.choice.baseline, found.n_trials)
+
+
+def _exported(facts: StudyFacts) -> dict[str, Any]:
+    """What an export says of the data."""
+    document: dict[str, Any] = {
+        "task": facts.task,
+        "classes": list(facts.classes),
+        "input_shape": list(facts.input_shape),
+        "inputs": list(facts.inputs),
+        "scaled_bytes": facts.scaled_bytes,
+        "n_targets": facts.n_targets,
+        "rows": dataclasses.asdict(facts.rows),
+    }
+    if facts.model_sha256 is not None:
+        document["model_sha256"] = facts.model_sha256
+    if facts.constant_scores:
+        document["constant_scores"] = list(facts.constant_scores)
+    return document
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,109 @@
+"""What a study's data is like, as the storage keeps it: a document with a version."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Task = Literal["binary", "multiclass", "regression"]
+
+FACTS_VERSION = 2
+"""The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Rows by use, of the first fold.
+
+    Args:
+        train: Rows that train and are not watched by early stopping.
+        stop: Rows that early stopping watches; a run without it trains on them too.
+        validation: Rows that score.
+        test: Rows that are sealed.
+    """
+
+    train: int = 0
+    stop: int = 0
+    validation: int = 0
+    test: int = 0
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What a study's data is like.
+
+    Args:
+        task: What is to be predicted.
+        classes: The label of each class index; empty for a regression.
+        input_shape: Shape of one encoded row.
+        inputs: What each input of an encoded table is, in their order; empty for arrays.
+        n_targets: Targets of a row: 1 for a classification.
+        rows: Rows by use, of the first fold.
+        scaled_bytes: Whether the features were bytes and were divided by 255.
+        constant_scores: What it scores to predict the same for every validation row, fold by fold; empty where that
+            was not stored.
+        training_rows: Rows that train, fold by fold, the stop rows that do not score among them: a run without early
+            stopping trains on all of these. Empty in version 1.
+        validation_rows: Rows that score, fold by fold. Empty in version 1.
+        model_sha256: Fingerprint of the user's own model, in hexadecimal; None for a model of a family.
+        folder: The folder to which the study's paths are relative; None where that was not stored.
+        version: The version of the document that this was read from.
+    Raises:
+        ValueError: The version is not one that we know.
+    """
+
+    task: Task
+    classes: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] = ()
+    inputs: tuple[str, ...] = ()
+    n_targets: int = 1
+    rows: RowCounts = RowCounts()
+    scaled_bytes: bool = False
+    constant_scores: tuple[float, ...] = ()
+    training_rows: tuple[int, ...] = ()
+    validation_rows: tuple[int, ...] = ()
+    model_sha256: str | None = None
+    folder: str | None = None
+    version: int = FACTS_VERSION
+
+    def __post_init__(self) -> None:
+        if self.version not in range(1, FACTS_VERSION + 1):
+            raise ValueError(f"expected facts of version 1 to {FACTS_VERSION}, received version {self.version!r}")
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of classes, or of targets for a regression."""
+        return len(self.classes) or self.n_targets
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON-ready values; `from_json` gives the same facts back."""
+        document = dataclasses.asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in document.items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> StudyFacts:
+        """The facts that `to_json` wrote, in this version of the document or an earlier one.
+
+        Raises:
+            ValueError: The document is of a version that we do not know, or is not as its version says.
+        """
+        version, names = document.get("version", 1), {field.name for field in dataclasses.fields(cls)}
+        if version == 1:
+            # It had no version, so that programs of its time added and left out what they liked.
+            document = {name: value for name, value in document.items() if name in names} | {"version": 1}
+            if "task" not in document:
+                raise ValueError("expected facts with a task, received none")
+        elif version != FACTS_VERSION:
+            raise ValueError(f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}")
+        elif other := sorted(names ^ set(document)):
+            raise ValueError(f"expected facts as of version {version}, received others in {', '.join(other)}")
+        return cls(**{name: _typed(name, value) for name, value in document.items()})
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A value of a document as the record holds it."""
+    if name == "rows":
+        return RowCounts(**{field.name: value.get(field.name, 0) for field in dataclasses.fields(RowCounts)})
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,99 @@
+"""A database that an earlier version wrote opens, and the study begun there goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search.coordination.coordinator import Launch, run_study
+from search.errors import PermanentStorageError
+from search.preparation.study import prepare_study
+from search.records import Purpose, RowCounts, RunSummary, StudyFacts, Trial, TrialState
+from search.reporting.summaries import summarize_best, summarize_status
+from search.storage import Storage, open_storage
+
+_DATA = Path(__file__).parent / "data"
+_N_COMPLETE = 6
+
+
+@pytest.fixture
+def begun_url(tmp_path: Path) -> str:
+    path = tmp_path / "begun.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((_DATA / "begun_r0002.sql").read_text(encoding="utf-8"))
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def begun(begun_url: str) -> Iterator[Storage]:
+    with open_storage(begun_url, create=True) as storage:
+        yield storage
+
+
+def test_it_is_upgraded_by_creating_only(begun_url: str) -> None:
+    with pytest.raises(
+        PermanentStorageError, match="expected regsearch's tables of version r0003, received version r0002"
+    ):
+        open_storage(begun_url)
+    for create in (True, False):
+        with open_storage(begun_url, create=create) as storage:
+            assert [study.name for study in storage.studies()] == ["begun"]
+
+
+def test_what_it_holds_is_read(begun: Storage) -> None:
+    study = begun.study("begun")
+    assert study.facts == StudyFacts(
+        "binary",
+        classes=("0", "1"),
+        input_shape=(2,),
+        rows=RowCounts(train=19, stop=5, validation=24, test=12),
+        constant_scores=(0.6931471805599453, 0.6931471805599453),
+        folder="studies",
+        version=1,
+    )
+    assert (study.n_trials, study.notes, study.spec["training"]["engine"]) == (12, (), "graph")
+    trials = begun.trials(study.study_id)
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * _N_COMPLETE + [TrialState.RUNNING] * 4
+    assert all(trial.cause is None for trial in trials)
+    runs = begun.runs(study.study_id)
+    assert [(run.trial, run.fold) for run in runs] == [(trial, fold) for trial in range(_N_COMPLETE) for fold in (0, 1)]
+    assert all((run.purpose, run.cause, run.error) == (Purpose.SEARCH, None, None) for run in runs)
+    assert len(begun.curve(study.study_id, 5, 1, 0).validation_loss) == 3
+    assert summarize_status(begun, "begun").interrupted == (6, 7, 8, 9)
+    assert summarize_best(begun, "begun").n_trials == _N_COMPLETE
+
+
+def test_its_study_goes_on_as_if_it_had_never_been_cut_off(begun: Storage, sqlite_url: str) -> None:
+    prepared = prepare_study(str(_DATA / "begun.toml"))
+    study_id = begun.study("begun").study_id
+    before = begun.trials(study_id)
+    record = run_study(prepared, begun, Launch(n_jobs=0))
+    assert (record.study_id, record.facts.version, record.notes) == (study_id, 1, prepared.notes)
+    trials = begun.trials(study_id)
+    assert trials[:_N_COMPLETE] == before[:_N_COMPLETE]
+    with open_storage(sqlite_url, create=True) as storage:
+        unbroken = run_study(prepared, storage, Launch(n_jobs=0))
+        expected = storage.trials(unbroken.study_id)
+        assert len(trials) == len(expected) == 12
+        assert [trial.configuration for trial in trials] == [trial.configuration for trial in expected]
+        assert _timeless(trials[_N_COMPLETE:]) == _timeless(expected[_N_COMPLETE:])
+        for trial in expected[_N_COMPLETE:]:
+            assert _placeless(begun.runs(study_id, trial.number)) == _placeless(
+                storage.runs(unbroken.study_id, trial.number)
+            )
+
+
+def _timeless(trials: list[Trial]) -> list[Trial]:
+    then = dt.datetime(2026, 1, 1)
+    return [replace(trial, started=then, completed=then) for trial in trials]
+
+
+def _placeless(runs: list[RunSummary]) -> list[RunSummary]:
+    assert len(runs) == 2
+    return [replace(run, seconds=0.0, worker="") for run in runs]

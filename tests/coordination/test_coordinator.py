@@ -482,12 +482,13 @@ def test_failure_of_a_dead_worker_is_nobody_elses_in_later_sessions(study_file, 
     assert [trial.number for trial in trials if not trial.configuration][:1] == [0]
 
 
-def test_lack_of_memory_is_the_runs_and_not_the_sessions(study_file, storage, launch):
-    tried = []
+def test_lack_of_memory_is_the_runs_and_not_the_sessions(study_file, storage, launch, tmp_path):
+    tried = tmp_path / "tried"
 
     def greedy(plan, run, report):
         if run.trial == 4:
-            tried.append(run)
+            with tried.open("a") as file:
+                file.write(f"{run.fold}")
             return RunResult(run, None, error="MemoryError", cause=FailureCause.OUT_OF_MEMORY)
         return train(plan, run, report)
 
@@ -496,7 +497,7 @@ def test_lack_of_memory_is_the_runs_and_not_the_sessions(study_file, storage, la
     assert [(trial.number, trial.cause) for trial in trials if trial.state is TrialState.FAIL] == [
         (4, FailureCause.OUT_OF_MEMORY)
     ]
-    assert len(tried) == 4  # each of two runs was tried again, once
+    assert sorted(tried.read_text()) == ["0", "0", "1", "1"]  # each of two runs was tried again, once
 
 
 def test_workers_that_cannot_start_end_the_session_and_cost_no_trial(study_file, storage, launch, monkeypatch):

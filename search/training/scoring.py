@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from search.records import Direction, Task
 
-Rows = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Metric:
     name: str
     direction: Direction
     tasks: frozenset[Task]
-    score: Callable[[Rows, Rows], float]
+    score: Callable[[Array, Array], float]
 
 
 def default_metric(task: Task) -> str:
@@ -44,7 +44,7 @@ def default_metric(task: Task) -> str:
     return "mse" if task == "regression" else "log_loss"
 
 
-def log_loss(target: Rows, predicted: Rows) -> float:
+def log_loss(target: Array, predicted: Array) -> float:
     """Mean of -log(probability of the true class), probabilities clipped at the machine epsilon of their type."""
     probabilities = _class_probabilities(predicted)
     epsilon = np.finfo(probabilities.dtype).eps
@@ -52,35 +52,35 @@ def log_loss(target: Rows, predicted: Rows) -> float:
     return -float(np.log(np.clip(of_truth, epsilon, 1 - epsilon)).mean(dtype=np.float64))
 
 
-def accuracy(target: Rows, predicted: Rows) -> float:
+def accuracy(target: Array, predicted: Array) -> float:
     """Share of rows whose most probable class is the true one; a tie of two classes counts as class 0."""
     return float((_classes(predicted) == target).mean())
 
 
-def balanced_accuracy(target: Rows, predicted: Rows) -> float:
+def balanced_accuracy(target: Array, predicted: Array) -> float:
     """Mean over the classes that occur in `target` of the share of their rows that is recognized."""
     hits, actual, _ = _counts(target, predicted)
     return float((hits[actual > 0] / actual[actual > 0]).mean())
 
 
-def f1_macro(target: Rows, predicted: Rows) -> float:
+def f1_macro(target: Array, predicted: Array) -> float:
     """Mean over the classes that occur, in `target` or among the predictions, of their F1."""
     hits, actual, claimed = _counts(target, predicted)
     occurring = actual + claimed > 0
     return float((2 * hits[occurring] / (actual + claimed)[occurring]).mean())
 
 
-def mse(target: Rows, predicted: Rows) -> float:
+def mse(target: Array, predicted: Array) -> float:
     """Mean squared error over rows and targets."""
     return float(np.square(_errors(target, predicted)).mean())
 
 
-def mae(target: Rows, predicted: Rows) -> float:
+def mae(target: Array, predicted: Array) -> float:
     """Mean absolute error over rows and targets."""
     return float(np.abs(_errors(target, predicted)).mean())
 
 
-def r2(target: Rows, predicted: Rows) -> float:
+def r2(target: Array, predicted: Array) -> float:
     """Coefficient of determination, the mean over targets.
 
     A target that does not vary counts 1 when it is predicted exactly and 0 otherwise.
@@ -111,17 +111,17 @@ METRICS: Mapping[str, Metric] = {
 """Every metric by its name in [objective]."""
 
 
-def _class_probabilities(predicted: Rows) -> Rows:
+def _class_probabilities(predicted: Array) -> Array:
     """Probabilities of every class, shape (rows, classes)."""
     return np.hstack([1 - predicted, predicted]) if predicted.shape[1] == 1 else predicted
 
 
-def _classes(predicted: Rows) -> Rows:
+def _classes(predicted: Array) -> Array:
     """Index of the most probable class, shape (rows,)."""
     return predicted[:, 0] > 0.5 if predicted.shape[1] == 1 else predicted.argmax(axis=1)
 
 
-def _counts(target: Rows, predicted: Rows) -> tuple[Rows, Rows, Rows]:
+def _counts(target: Array, predicted: Array) -> tuple[Array, Array, Array]:
     """Rows recognized, rows present and rows claimed, for each class."""
     classes = _classes(predicted).astype(np.int64)
     n_classes = max(2, predicted.shape[1])
@@ -129,10 +129,10 @@ def _counts(target: Rows, predicted: Rows) -> tuple[Rows, Rows, Rows]:
     return hits, np.bincount(target, minlength=n_classes), np.bincount(classes, minlength=n_classes)
 
 
-def _columns(values: Rows) -> Rows:
+def _columns(values: Array) -> Array:
     """One column a target, in double precision, shape (rows, targets)."""
     return values.reshape(len(values), -1).astype(np.float64)
 
 
-def _errors(target: Rows, predicted: Rows) -> Rows:
+def _errors(target: Array, predicted: Array) -> Array:
     return _columns(predicted) - _columns(target)

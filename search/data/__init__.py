@@ -22,7 +22,7 @@ own data sets, a user's function) runs in a child process.
 """
 
 from search.data.dataset import Dataset
-from search.data.encoding import Arrays, Encoder, encoded_shape, fit_encoder, prepare
+from search.data.encoding import Arrays, Encoder, encoded_shape, fit_encoder, import_encoders, prepare
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
@@ -45,6 +45,7 @@ __all__ = [
     "draw_stop_rows",
     "encoded_shape",
     "fit_encoder",
+    "import_encoders",
     "prepare",
     "read_data",
     "split_rows",

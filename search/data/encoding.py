@@ -27,6 +27,7 @@ class Arrays:
         y_stop: Their targets.
         x_validation: Features of the rows that score.
         y_validation: Their targets.
+        encoder: What made the features numbers; None for rows that were made otherwise.
     """
 
     x_train: FloatArray
@@ -35,6 +36,7 @@ class Arrays:
     y_stop: Array
     x_validation: FloatArray
     y_validation: Array
+    encoder: Encoder | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,7 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
         x_stop, y_stop = x_validation, y_validation
     else:
         x_stop, y_stop = _encode(encoder, development, stop)
-    return Arrays(x_train, y_train, x_stop, y_stop, x_validation, y_validation)
+    return Arrays(x_train, y_train, x_stop, y_stop, x_validation, y_validation, encoder)
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
@@ -142,6 +144,13 @@ def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
     seen = [np.isin(known, list(set(features[name]))) for name, known in zip(text, categories, strict=True)]
     known = np.concatenate([np.ones(len(numeric)), *seen]).astype(np.float32)
     return Encoder(columns.fit(features), known)
+
+
+def import_encoders() -> None:
+    """Import the packages that `prepare` imports on its way, so that one that is missing is found before."""
+    import pandas  # noqa: F401
+    import sklearn.compose
+    import sklearn.preprocessing  # noqa: F401
 
 
 def encoded_shape(dataset: Dataset) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from search.data.draws import Columns, Draw, Positions, check_classes, derive_se
 from search.data.splitters import Development, find_splitter
 from search.data.wording import count, keep_first
 from search.errors import DataError, Problem
+from search.records import Purpose
 from search.spec.sections import SplitSection
 
 _TEST, _VALIDATION, _STOP = range(3)  # what a seed is for: two draws never share random numbers
@@ -21,16 +22,18 @@ class Fold:
     """One way to divide the development rows; positions count from 0 within them and ascend.
 
     Args:
-        number: Index of the fold, from 0; it counts through the repeats of k-fold.
+        number: Index of the fold among those of its purpose, from 0; it counts through the repeats of k-fold.
         train: Rows that train, int64, shape (n,); the stop rows are not among them.
         stop: Rows that early stopping watches; equal to `validation` when the study says so.
         validation: Rows that score.
+        purpose: What its runs are trained for.
     """
 
     number: int
     train: Positions
     stop: Positions
     validation: Positions
+    purpose: Purpose = Purpose.SEARCH
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from search.data import Arrays, Fold, draw_stop_rows, fit_encoder, prepare
+from search.data import Fold, draw_stop_rows, encoded_shape
 from search.errors import Problem, StudyFailedError, UsageError
-from search.models import Rotation, Scaling, with_inputs
-from search.preparation.study import PreparedStudy, prepare_spec, run_seed
-from search.records import Configuration, Run, StudyRecord
+from search.models import with_inputs
+from search.preparation.study import PreparedStudy, prepare_spec
+from search.records import Configuration, Purpose, StudyRecord
 from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
-from search.techniques import TECHNIQUES, DataTechnique
-from search.training import TrainingPlan, start_tensorflow, train_model
+from search.techniques import Scaling
+from search.training import TrainingPlan, WorkerSession
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""
@@ -54,13 +54,16 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
         A compiled model of Keras' own classes. It takes rows as the study's source gives them (text as one-hot inputs):
         scaling and whitening are layers of it.
     """
-    start_tensorflow()
-    plan = prepared.plan
-    fold = _whole_fold(plan, stops="patience" in configuration)
-    run = Run(0, 0, 0, run_seed(plan.spec.study.seed, 0, 0), configuration)
-    model = train_model(dataclasses.replace(plan, folds=(fold,)), run)
-    arrays = prepare(plan.dataset, fold, keep_stop="patience" in configuration)
-    return with_inputs(model, _steps(prepared, fold, arrays, configuration), arrays.x_train.shape[1:])
+    fold = _whole_fold(prepared.plan, stops="patience" in configuration)
+    plan = dataclasses.replace(prepared.plan, folds=(fold,))
+    run = prepared.run(0, 0, 0, configuration, Purpose.REFIT)
+    session = WorkerSession()
+    model = session.train_model(plan, run)
+    shape = encoded_shape(plan.dataset)
+    steps = session.row_steps(plan, run)
+    if prepared.facts.scaled_bytes:
+        steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
+    return with_inputs(model, steps, shape)
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:
@@ -82,24 +85,6 @@ def _whole_fold(plan: TrainingPlan, *, stops: bool) -> Fold:
     """A fold that trains on everything; some rows are evaluated, for an engine evaluates some."""
     if stops:
         train, stop = draw_stop_rows(plan.dataset, plan.spec.split, plan.spec.study.seed)
-        return Fold(0, train, stop, stop)
+        return Fold(0, train, stop, stop, Purpose.REFIT)
     rows = np.arange(len(plan.dataset), dtype=np.int64)
-    return Fold(0, rows, rows[:0], rows[:_ROWS_FOR_THE_CURVE])
-
-
-def _steps(
-    prepared: PreparedStudy, fold: Fold, arrays: Arrays, configuration: Configuration
-) -> list[Scaling | Rotation]:
-    """What was done to rows before the model saw them."""
-    plan, steps = prepared.plan, list[Scaling | Rotation]()
-    shape = arrays.x_train.shape[1:]
-    if prepared.facts.scaled_bytes:
-        steps.append(Scaling(np.zeros(shape), np.full(shape, 255.0)))
-    if (scaling := fit_encoder(plan.dataset, fold.train).scaling()) is not None:
-        steps.append(Scaling(*scaling))
-    for name, value in configuration.items():
-        technique = TECHNIQUES.get(name)
-        if isinstance(technique, DataTechnique):
-            whitening = technique.fit(arrays.x_train, technique.domain.number(cast(float, value)))
-            steps.append(Rotation(whitening.mean, whitening.matrix))
-    return steps
+    return Fold(0, rows, rows[:0], rows[:_ROWS_FOR_THE_CURVE], Purpose.REFIT)

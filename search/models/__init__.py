@@ -26,7 +26,7 @@ from search.models.building import OpenModel, build_model, build_open_model, des
 from search.models.checks import check_patterns
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
-from search.models.inputs import Rotation, Scaling, with_inputs
+from search.models.inputs import with_inputs
 from search.models.names import ACTIVATIONS, OPTIMIZERS, SCALING_LAYERS
 from search.models.reading import read_saved
 from search.models.rebuilding import replaced_classes
@@ -44,9 +44,7 @@ __all__ = [
     "Family",
     "Head",
     "OpenModel",
-    "Rotation",
     "SavedModel",
-    "Scaling",
     "build_model",
     "build_open_model",
     "check_patterns",

@@ -15,6 +15,7 @@ from search.models.archive import INPUT, Config, is_model, layer_path, ports, re
 from search.models.names import ACTIVATIONS, OPTIMIZERS
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
+from search.techniques.private import OPERATION_MODULES
 
 _REMEDY = (
     "What works: Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
@@ -298,7 +299,7 @@ def _is_weightless(entry: Config) -> bool:
 
 def _is_operation(entry: Config) -> bool:
     """Whether it is what Keras makes of `x * 2`, or of a function of `keras.ops`."""
-    return str(entry["module"]).startswith(("keras.ops", "keras.src.ops"))
+    return str(entry["module"]).startswith(OPERATION_MODULES)
 
 
 _KEEPING_NAMES = (

@@ -15,6 +15,7 @@ from search.models.archive import read_config
 from search.models.rewriting import PACKAGE, class_paths, rewritten
 from search.models.saved import SavedModel
 from search.models.walking import layers_by_path
+from search.techniques.private import call_in_fixed_order
 from search.techniques.traced import general_paths
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     config = rewritten(read_config(saved.archive), architecture, stand_ins, general_paths() & stand_ins.keys())
     model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if stand_ins:
-        _call_in_fixed_order(model)
+        call_in_fixed_order(model)
     layers = layers_by_path(model)
     plain = [(part.name, layers[part.name]) for part in saved.layers if part.name in layers]
     kept = [(path, layer) for path, layer in plain if saved.keeps_weights or not layer.trainable_weights]
@@ -56,21 +57,6 @@ def replaced_classes(architecture: Architecture) -> frozenset[str]:
     if architecture.saved is None:
         return frozenset()
     return general_paths() & {path for part in architecture.layers for path in class_paths(part)}
-
-
-def _call_in_fixed_order(model: keras.Model) -> None:
-    """Let Functional models call their layers in an order that does not change with what techniques put between them.
-
-    Keras calls those first that are furthest from the output, and a layer more, on or off, makes that further. But the
-    noise of a shared layer, and averages that it moves, depend on which of its uses comes first.
-    """
-    import keras
-    from keras.src.ops.function import _build_map
-
-    for each in model._flatten_layers():
-        if isinstance(each, keras.Function):
-            nodes, _ = _build_map(each.inputs, each.outputs)  # branch by branch, in the order of what takes from them
-            each._nodes_by_depth = {-place: [node] for place, node in enumerate(nodes)}
 
 
 @functools.lru_cache(maxsize=2)

@@ -4,6 +4,8 @@
 |---|---|
 | `parts` | `Part`: a Keras object yet to be made, as its path below `keras` and its arguments; `Slot`: an open one |
 | `_base` | what every technique tells, and the kinds of techniques by what they act on |
+| `row_steps` | what happens to every row before a run, in NumPy and as Keras layers |
+| `private` | what we lean on of Keras and TensorFlow that they do not call public |
 | `noise` | random numbers that cost next to nothing inside a compiled program |
 | `traced` | Keras objects whose arguments may be tensors, as the techniques bring them |
 | `_penalty`, `_activity` | penalties on weights, of which several become one regularizer; on activations |
@@ -66,6 +68,7 @@ from search.techniques.recurrent_dropout import RecurrentDropout
 from search.techniques.recurrent_l1 import RecurrentL1
 from search.techniques.recurrent_l2 import RecurrentL2
 from search.techniques.rotation import Rotation
+from search.techniques.row_steps import Masking, RowStep, Scaling
 from search.techniques.shift import Shift
 from search.techniques.spatial_dropout import SpatialDropout
 from search.techniques.start_epoch import StartEpoch
@@ -136,8 +139,11 @@ __all__ = [
     "DataTechnique",
     "InputTechnique",
     "LayerTechnique",
+    "Masking",
     "OptimizerTechnique",
     "Part",
+    "RowStep",
+    "Scaling",
     "Slot",
     "Technique",
     "WeightTechnique",

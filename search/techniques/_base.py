@@ -16,11 +16,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from search.records import Task
 from search.spec.catalogue import Domain
 from search.techniques.parts import Part, Slot
+from search.techniques.row_steps import RowStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,5 +178,5 @@ class DataTechnique(Technique):
     """A technique that changes all rows of a fold before a run, and is fitted on those that train."""
 
     @abstractmethod
-    def fit(self, x_train: npt.NDArray[np.float32], value: float) -> Any:
-        """A function from rows to rows, both float32, shape (rows, ...), fitted on the rows that train."""
+    def fit(self, x_train: npt.NDArray[np.float32], value: float) -> RowStep:
+        """What it does to rows, as fitted on those that train, shape (rows, ...), as the steps before left them."""

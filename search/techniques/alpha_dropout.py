@@ -11,6 +11,7 @@ from search.techniques._base import LayerTechnique, Value
 from search.techniques._domains import rate
 from search.techniques._following import following_layer
 from search.techniques.parts import Part
+from search.techniques.private import alpha_noise_shape
 
 _SATURATION = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
 """The value that SELU goes to for very negative inputs."""
@@ -50,7 +51,7 @@ def _traced_layer() -> type:
                 return inputs
 
             rate = tf.convert_to_tensor(self.rate, tf.float32)
-            shape = self._get_concrete_noise_shape(inputs, self.noise_shape)
+            shape = alpha_noise_shape(self, inputs)
             kept = noise.uniform(noise.layer_noise(self.name), tf.stack(shape)) >= rate
             scale = ((1 - rate) * (1 + rate * _SATURATION**2)) ** -0.5
             shift = -scale * rate * _SATURATION

@@ -12,6 +12,7 @@ from search.techniques._domains import rate
 from search.techniques._following import following_layer
 from search.techniques._switch import only_if
 from search.techniques.parts import Part
+from search.techniques.private import with_moments
 
 
 class BatchNorm(LayerTechnique):
@@ -45,16 +46,17 @@ def _traced_layer() -> type:
     import keras
     import tensorflow as tf
 
+    def one_axis(moments: Any) -> Any:
+        """Keras' own gives masked moments of a single unit without their axis."""
+        return tuple(tf.reshape(moment, (-1,)) for moment in moments)
+
+    @with_moments(one_axis)
     class BatchNormalization(keras.layers.BatchNormalization):
         def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
             def normalized() -> Any:
                 return super(BatchNormalization, self).call(inputs, training=training, mask=_counting(inputs, mask))
 
             return only_if(self.momentum >= 0, normalized, lambda: inputs)
-
-        def _moments(self, inputs: Any, mask: Any) -> Any:
-            """Keras' own gives masked moments of a single unit without their axis."""
-            return tuple(tf.reshape(moment, (-1,)) for moment in super()._moments(inputs, mask))
 
     return BatchNormalization
 

@@ -12,6 +12,7 @@ from search.techniques._domains import rate
 from search.techniques._following import following_layer
 from search.techniques.dropout import masked
 from search.techniques.parts import Part
+from search.techniques.private import dropped_channels_shape
 
 _N_AXES = {
     "layers.Conv1D": 1,
@@ -58,7 +59,7 @@ def _traced_layers() -> Mapping[str, type]:
         if not training:
             return inputs
         key = noise.layer_noise(self.name)
-        return masked(inputs, noise.drop(tf.ones(self._get_noise_shape(inputs), inputs.dtype), self.rate, key))
+        return masked(inputs, noise.drop(tf.ones(dropped_channels_shape(self, inputs), inputs.dtype), self.rate, key))
 
     names = [f"SpatialDropout{n}D" for n in sorted(set(_N_AXES.values()))]
     return {f"layers.{name}": type(name, (getattr(keras.layers, name),), {"call": call}) for name in names}

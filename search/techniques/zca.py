@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from search.techniques._base import DataTechnique
 from search.techniques._domains import positive
+from search.techniques.row_steps import Whitening
 
 _Decomposition = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """A map of rows to rows.
-
-    Args:
-        mean: Of each feature over the rows that train, shape (features,), float64.
-        matrix: Symmetric, shape (features, features), float64.
-    """
-
-    mean: npt.NDArray[np.float64]
-    matrix: npt.NDArray[np.float64]
-
-    def __call__(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The rows `(row - mean) @ matrix`: same shape, float32."""
-        flat = rows.reshape(len(rows), -1)
-        return ((flat - self.mean) @ self.matrix).astype(np.float32).reshape(rows.shape)
 
 
 class Zca(DataTechnique):
@@ -59,9 +41,14 @@ class Zca(DataTechnique):
             value: Epsilon, in the units of a feature's variance.
         """
         if self._last is None or self._last[0]() is not x_train:
-            self._last = weakref.ref(x_train), _decompose(x_train)
+            self._last = weakref.ref(x_train, self._forget), _decompose(x_train)
         mean, variances, axes = self._last[1]
         return Whitening(mean, (axes / np.sqrt(variances + value)) @ axes.T)
+
+    def _forget(self, gone: weakref.ref[npt.NDArray[np.float32]]) -> None:
+        """The rows have gone, and nobody will ask for their decomposition again."""
+        if self._last is not None and self._last[0] is gone:
+            self._last = None
 
 
 def _decompose(rows: npt.NDArray[np.float32]) -> _Decomposition:

@@ -3,13 +3,15 @@
 | module | what lives there |
 |---|---|
 | `plan` | `TrainingPlan`: what a worker is given, once a study; never a sealed row |
-| `worker` | `train_run`: run in, result out; `train_model`: run in, Keras model out |
+| `worker_session` | `WorkerSession`: run in, result out, or Keras model out; owns all that is kept from run to run |
 | `jobs` | a run becomes a job: rows prepared, model described |
+| `rows` | the rows of a fold as they are trained on, and the steps that an exported model repeats |
 | `stages` | a path of rising coefficients, stage by stage |
 | `engines` | how the epochs are run: as one compiled program, or by Keras' own loop |
 | `stopping` | early stopping on the stop rows |
 | `metrics` | the metrics, one file each: for the score in NumPy, for the curve in TensorFlow |
-| `recent` | what a worker keeps from run to run |
+| `failures` | what a failed run died of |
+| `recent`, `bounds` | values that are kept up to a bound; the bounds |
 | `session` | TensorFlow is set up, once a process |
 
 What is trained is described in `search.models`; who trains which run is decided in `search.dispatch`, where in
@@ -19,7 +21,7 @@ What is trained is described in `search.models`; who trains which run is decided
 from search.training.metrics import METRICS, Metric, default_metric
 from search.training.plan import TrainingPlan
 from search.training.session import start_tensorflow
-from search.training.worker import Report, WorkerSession, calibrate, train_model, train_run
+from search.training.worker_session import Report, WorkerSession
 
 __all__ = [
     "METRICS",
@@ -27,9 +29,6 @@ __all__ = [
     "Report",
     "TrainingPlan",
     "WorkerSession",
-    "calibrate",
     "default_metric",
     "start_tensorflow",
-    "train_model",
-    "train_run",
 ]

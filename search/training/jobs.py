@@ -6,39 +6,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
-from search.data import Arrays, prepare
 from search.models import Architecture, describe_model, open_slots, regularize
 from search.records import Run
 from search.spec import StudySpec, technique_of
-from search.techniques import TECHNIQUES, DataTechnique
-from search.training.engines import Job
+from search.techniques import TECHNIQUES
+from search.training.engines import Job, Stores
 from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan
-from search.training.recent import Recent
+from search.training.rows import PreparedRows, data_changes, prepare_rows
 from search.training.stopping import Stopping
 
-Changes = tuple[tuple[DataTechnique, float], ...]
-"""Techniques that change all rows of a fold, in the order in which they do, and their values."""
 
-
-def make_job(plan: TrainingPlan, run: Run, start: Mapping[str, npt.NDArray[Any]] | None = None) -> Job:
-    """What an engine needs to train a run.
+def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
+    """What an engine needs to train a run, from initial weights.
 
     Args:
-        plan: The study's plan; what is prepared for it is kept for the runs to come.
+        plan: The study's plan.
         run: What to train. Its configuration has no `path`: that is several runs, one after the other.
-        start: Weights to begin with, by path; None for the initial ones.
+        stores: Prepared rows are kept there for the runs to come.
     """
     configuration, names = run.configuration, tuple(plan.spec.space)
     spec = plan.spec.configured(configuration)
-    values = {name: _number(name, value) for name, value in configuration.items() if technique_of(name) is not None}
-    stopping = _stopping(values)
-    changes = _changes(values)
-    arrays = _arrays(plan, run.fold, stopping is not None, changes)
-    plain = _plain_model(plan, spec, arrays)
+    values = _values(run)
+    arrays = rows_of(plan, run, stores).arrays
+    plain = _plain_model(plan, spec, arrays.x_train.shape[1:])
     regularized = regularize(plain, configuration, names)
     return Job(
         arrays=arrays,
@@ -49,14 +40,26 @@ def make_job(plan: TrainingPlan, run: Run, start: Mapping[str, npt.NDArray[Any]]
         names=names,
         values=values,
         training=spec.training,
-        stopping=stopping,
+        stopping=_stopping(values),
         seed=run.seed,
         metric=METRICS[plan.metric],
-        start=start,
     )
 
 
-_ARRAYS: Recent[tuple[str, int, bool, Changes], Arrays] = Recent(256 * 2**20, lambda arrays: _n_bytes(arrays))
+def rows_of(plan: TrainingPlan, run: Run, stores: Stores) -> PreparedRows:
+    """The rows that a run trains on, and what was done to them."""
+    values = _values(run)
+    fold, stops, changes = plan.fold(run), _stopping(values) is not None, data_changes(values)
+    key = (plan.identity, fold.purpose, fold.number, stops)
+    prepared = stores.rows.get((*key, ()), lambda: prepare_rows(plan, fold, keep_stop=stops))
+    if not changes:
+        return prepared
+    return stores.rows.get((*key, changes), lambda: prepared.changed(changes))
+
+
+def _values(run: Run) -> dict[str, float]:
+    """Techniques' names, perhaps with a layer pattern, and their values as numbers."""
+    return {name: _number(name, value) for name, value in run.configuration.items() if technique_of(name) is not None}
 
 
 def _number(name: str, value: Any) -> float:
@@ -73,41 +76,9 @@ def _stopping(values: Mapping[str, float]) -> Stopping | None:
     )
 
 
-def _changes(values: Mapping[str, float]) -> Changes:
-    known = (technique for technique in TECHNIQUES.values() if isinstance(technique, DataTechnique))
-    return tuple((technique, values[technique.name]) for technique in known if technique.name in values)
-
-
-def _plain_model(plan: TrainingPlan, spec: StudySpec, arrays: Arrays) -> Architecture:
+def _plain_model(plan: TrainingPlan, spec: StudySpec, input_shape: tuple[int, ...]) -> Architecture:
     dataset = plan.dataset
-    plain = describe_model(spec.model, arrays.x_train.shape[1:], dataset.n_outputs, dataset.task, plan.saved)
+    plain = describe_model(spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved)
     if "auxiliary_weight" not in plan.spec.space:
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)
-
-
-def _arrays(plan: TrainingPlan, fold: int, stops: bool, changes: Changes) -> Arrays:
-    def make() -> Arrays:
-        return prepare(plan.dataset, plan.fold(fold), keep_stop=stops)
-
-    prepared = _ARRAYS.get((plan.identity, fold, stops, ()), make)
-    if not changes:
-        return prepared
-    return _ARRAYS.get((plan.identity, fold, stops, changes), lambda: _changed(prepared, changes))
-
-
-def _changed(arrays: Arrays, changes: Changes) -> Arrays:
-    """The rows as techniques that are fitted on those that train leave them."""
-    for technique, value in changes:
-        change = technique.fit(arrays.x_train, value)
-        x_train, x_validation = change(arrays.x_train), change(arrays.x_validation)
-        if arrays.x_stop is arrays.x_validation:
-            x_stop = x_validation
-        else:
-            x_stop = change(arrays.x_stop) if len(arrays.x_stop) else x_train[:0]
-        arrays = replace(arrays, x_train=x_train, x_stop=x_stop, x_validation=x_validation)
-    return arrays
-
-
-def _n_bytes(arrays: Arrays) -> int:
-    return sum(rows.nbytes for rows in vars(arrays).values() if isinstance(rows, np.ndarray))

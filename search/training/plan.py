@@ -11,6 +11,7 @@ import numpy as np
 
 from search.data import Dataset, Fold
 from search.models.saved import SavedModel
+from search.records import Run
 from search.spec import StudySpec
 
 
@@ -33,7 +34,7 @@ class TrainingPlan:
 
     Args:
         dataset: The development rows: those that train, stop and score. Sealed rows are not in it.
-        folds: Row positions in `dataset`; the fold of a run is found by its `number`.
+        folds: Row positions in `dataset`; the fold of a run is found by `purpose` and `number`.
         spec: The study.
         metric: Name of the score, one of `METRICS`.
         saved: The user's own model; None for a family's.
@@ -62,6 +63,6 @@ class TrainingPlan:
             evaluated=max(len(f.validation) + len(w) for f, w in zip(self.folds, watched, strict=True)),
         )
 
-    def fold(self, number: int) -> Fold:
-        """The fold with that number."""
-        return next(fold for fold in self.folds if fold.number == number)
+    def fold(self, run: Run) -> Fold:
+        """The fold of a run: that of its purpose with its number."""
+        return next(fold for fold in self.folds if (fold.purpose, fold.number) == (run.purpose, run.fold))

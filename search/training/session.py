@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from search.techniques.private import registered_gradients
+
 
 def start_tensorflow() -> None:
     """Import TensorFlow, quiet, repeatable and on one thread. Does nothing when it was called before.
@@ -79,9 +81,7 @@ def traced_gradients_forgotten() -> Iterator[None]:
     each time it is traced, and stays for ever; with it stay all graphs of its model. Measured without this: 4 to 5
     MB a model, whatever `clear_session` and the garbage collector do; with it: none over 40 models.
     """
-    from tensorflow.python.framework import ops
-
-    registered = ops.gradient_registry._registry  # TensorFlow has no public way
+    registered = registered_gradients()
     before = set(registered)
     try:
         yield

@@ -15,14 +15,25 @@ import numpy.typing as npt
 
 from search.records import Configuration, Curve, Run
 from search.techniques import path_stages
-from search.training.engines import ENGINES, Job, Outcome, Watch
+from search.training.engines import Engine, Job, Outcome, Stores, Watch
 from search.training.jobs import make_job
 from search.training.plan import TrainingPlan
-from search.training.recent import Recent
 
 
-def train_stages(plan: TrainingPlan, run: Run, engine: str, watch: Watch) -> Outcome:
-    """Train a run with its stages; most runs have but one.
+def stage_runs(run: Run) -> tuple[Run, ...]:
+    """The runs, without a path, that a run is made of; most runs have but one."""
+    return tuple(replace(run, configuration=Configuration(stage)) for stage in path_stages(run.configuration))
+
+
+def stage_jobs(plan: TrainingPlan, run: Run, stores: Stores) -> tuple[Job, ...]:
+    """The job of each stage of a run, from initial weights."""
+    return tuple(make_job(plan, stage, stores) for stage in stage_runs(run))
+
+
+def train_stages(
+    plan: TrainingPlan, run: Run, jobs: Sequence[Job], engine: Engine, stores: Stores, watch: Watch
+) -> Outcome:
+    """Train a run stage by stage.
 
     Stages are kept: a grid along a path trains each of its stages once. A worker that does not have them trains them
     anew, to the same end.
@@ -30,29 +41,26 @@ def train_stages(plan: TrainingPlan, run: Run, engine: str, watch: Watch) -> Out
     Args:
         plan: The study's plan.
         run: What to train.
-        engine: Name of the engine.
+        jobs: Its `stage_jobs`.
+        engine: What trains them.
+        stores: Where stages are kept.
         watch: Told of the epochs of all stages, counted from the first one's; a stage that was kept tells of itself
             together with the next.
     """
-    stages = tuple(map(Configuration, path_stages(run.configuration)))
+    if len(jobs) == 1:
+        return engine.train(jobs[0], watch)
+    stages = tuple(stage.configuration for stage in stage_runs(run))
     told, outcomes = _Told(watch), list[Outcome]()
-    for number, configuration in enumerate(stages, start=1):
-        start = outcomes[-1].weights if outcomes else None
-        job = make_job(plan, replace(run, configuration=configuration), start)
-        train = functools.partial(_train, engine, job, told.watch)
-        if len(stages) == 1:
-            return train()
-        key = (*_study_key(plan), run.fold, run.seed, engine, stages[:number])
-        outcomes.append(_STAGES.get(key, train))
+    for number, job in enumerate(jobs, start=1):
+        begun = replace(job, start=outcomes[-1].weights) if outcomes else job
+        key = (*_study_key(plan), run.purpose, run.fold, run.seed, engine.name, stages[:number])
+        outcomes.append(stores.stages.get(key, functools.partial(engine.train, begun, told.watch)))
         if outcomes[-1].withdrawn:
-            _STAGES.drop(key)
+            stores.stages.drop(key)
         if outcomes[-1].withdrawn or outcomes[-1].diverged_epoch is not None:
             break
         told.end(outcomes[-1])
     return _joined(outcomes)
-
-
-_STAGES: Recent[tuple[object, ...], Outcome] = Recent(64 * 2**20, lambda outcome: _n_bytes(outcome))
 
 
 class _Told:
@@ -81,10 +89,6 @@ class _Told:
         self._n_ended += outcome.curve.n_epochs
 
 
-def _train(engine: str, job: Job, watch: Watch) -> Outcome:
-    return ENGINES[engine].train([job], watch)[0]
-
-
 def _study_key(plan: TrainingPlan) -> tuple[object, ...]:
     return plan.identity, plan.spec.model_dump_json(), plan.metric, repr(plan.saved)
 
@@ -104,7 +108,3 @@ def _joined(stages: Sequence[Outcome]) -> Outcome:
         best_epoch=n_before + last.best_epoch,
         diverged_epoch=None if last.diverged_epoch is None else n_before + last.diverged_epoch,
     )
-
-
-def _n_bytes(outcome: Outcome) -> int:
-    return sum(values.nbytes for values in outcome.weights.values()) + 4 * 4 * outcome.curve.n_epochs

@@ -13,7 +13,7 @@ from search.models import Architecture, build_model, make_optimizer, open_slots,
 from search.spec import TrainingSection
 from search.techniques import Part
 from search.training import METRICS
-from search.training.engines import ENGINES, Job, choose_engine
+from search.training.engines import Job, Stores, choose_engine, make_engines
 from search.training.plan import Capacity
 
 Fit = Callable[[int], float]
@@ -88,8 +88,9 @@ def make_job(
 
 def by_regsearch(job: Job) -> tuple[Callable[[], object], str]:
     """Training of the whole job with the engine that `auto` takes, and that engine's name."""
-    name = choose_engine(job).name
-    return lambda: ENGINES[name].train([job]), name
+    engines = make_engines(Stores())
+    name = choose_engine(job, engines).name
+    return lambda: engines[name].train(job), name
 
 
 def by_fit(job: Job, **options: object) -> Fit:

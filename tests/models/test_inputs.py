@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from search.models.inputs import Rotation, Scaling, with_inputs
+from search.models import with_inputs
+from search.techniques.row_steps import Scaling, Whitening
 
 RNG = np.random.default_rng(0)
 LOAD_AND_PREDICT = """
@@ -30,7 +31,7 @@ def compiled(keras, shape):
 def test_rows_pass_every_step_before_the_model(keras, shape):
     model = compiled(keras, shape)
     scaling = Scaling(RNG.normal(size=6), RNG.uniform(1, 2, 6))
-    rotation = Rotation(RNG.normal(size=6), RNG.normal(size=(6, 6)))
+    rotation = Whitening(RNG.normal(size=6), RNG.normal(size=(6, 6)))
     rows = RNG.normal(size=(5, *shape)).astype(np.float32)
     scaled = (rows.reshape(5, 6) - scaling.mean) / scaling.deviation
     rotated = (scaled - rotation.mean) @ rotation.matrix
@@ -42,7 +43,9 @@ def test_rows_pass_every_step_before_the_model(keras, shape):
 
 
 def test_steps_do_not_train(keras):
-    whole = with_inputs(compiled(keras, (3,)), [Scaling(np.ones(3), np.ones(3)), Rotation(np.ones(3), np.eye(3))], (3,))
+    whole = with_inputs(
+        compiled(keras, (3,)), [Scaling(np.ones(3), np.ones(3)), Whitening(np.ones(3), np.eye(3))], (3,)
+    )
     assert [weight.name for weight in whole.trainable_weights] == ["kernel", "bias"]
 
 
@@ -53,7 +56,7 @@ def test_model_without_steps_is_the_model_itself(keras):
 
 def test_saved_model_needs_keras_alone(keras, tmp_path):
     whole = with_inputs(
-        compiled(keras, (3,)), [Scaling(np.ones(3), np.full(3, 2.0)), Rotation(np.ones(3), np.eye(3))], (3,)
+        compiled(keras, (3,)), [Scaling(np.ones(3), np.full(3, 2.0)), Whitening(np.ones(3), np.eye(3))], (3,)
     )
     whole.save(tmp_path / "whole.keras")
     rows = RNG.normal(size=(4, 3)).astype(np.float32)
@@ -70,7 +73,7 @@ def test_small_differences_of_large_inputs_survive(keras):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Activation("linear")])
     model.compile("sgd", "mean_squared_error")
     whole = with_inputs(
-        model, [Rotation(mean.astype(np.float32), matrix), Scaling(np.zeros(3), np.full(3, 1e-9))], (3,)
+        model, [Whitening(mean.astype(np.float32), matrix), Scaling(np.zeros(3), np.full(3, 1e-9))], (3,)
     )
     expected = (rows - mean.astype(np.float32)) @ matrix / 1e-9
     np.testing.assert_allclose(whole(rows).numpy(), expected, rtol=1e-4)

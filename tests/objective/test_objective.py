@@ -9,10 +9,10 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import noise
 from search.training import TrainingPlan
-from search.training.engines import ENGINES
-from search.training.engines._orders import epoch_orders, epochs_in_block
+from search.training.engines import ENGINES, Stores
+from search.training.engines._orders import EpochOrders, epochs_in_block
+from search.training.jobs import make_job
 from search.training.session import start_tensorflow
-from search.training.worker import make_job
 from tests.objective.network import Objective, in_float64
 
 N_TRAIN = 700
@@ -62,7 +62,9 @@ def make_net(rows):
         fold = Fold(0, positions[:N_TRAIN], positions[:0], positions[N_TRAIN:])
         dataset = Dataset(x, y, "binary", ("0", "1"), standardize=False, sha256="0")
         plan = TrainingPlan(dataset=dataset, folds=(fold,), spec=spec, metric="log_loss")
-        return make_job(plan, Run(trial=0, fold=0, repeat=0, seed=SEED, configuration=Configuration(settings)))
+        return make_job(
+            plan, Run(trial=0, fold=0, repeat=0, seed=SEED, configuration=Configuration(settings)), Stores()
+        )
 
     return make
 
@@ -135,10 +137,10 @@ def test_loss_and_gradients_of_the_keras_objective_are_those_of_numpy(keras, mak
 @of_every_configuration
 def test_steps_of_every_engine_are_those_of_numpy(keras, make_net, settings, engine):
     job = make_net(settings, optimizer="sgd", learning_rate=0.5, epochs=3)
-    outcome = ENGINES[engine].train([job])[0]
+    outcome = ENGINES[engine](Stores()).train(job)
 
     net, weights = objective(settings), in_float64(initial_weights(keras))
-    orders = epoch_orders(SEED, N_TRAIN, epochs_in_block(N_TRAIN)).block(0)
+    orders = EpochOrders(SEED, N_TRAIN, epochs_in_block(N_TRAIN)).block(0)
     losses = []
     for step in range(3):
         x, y = job.arrays.x_train[orders[step]], job.arrays.y_train[orders[step]]

@@ -334,7 +334,9 @@ def test_part_is_a_value():
 
 
 def test_coordinator_imports_without_keras_tensorflow_or_scikit_learn():
-    modules = "search.techniques, search.models, search.training, search.training.worker, search.training.engines"
+    modules = (
+        "search.techniques, search.models, search.training, search.training.worker_session, search.training.engines"
+    )
     program = (
         f"import sys, {modules}; "
         "heavy = {'keras', 'tensorflow', 'sklearn', 'pandas', 'scipy', 'optuna'}; "

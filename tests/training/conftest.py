@@ -11,7 +11,10 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import Part
 from search.training import TrainingPlan
-from search.training.jobs import make_job
+from search.training.engines import Stores, make_engines
+from search.training.jobs import make_job as make_job_with
+from search.training.stages import stage_jobs
+from search.training.stages import train_stages as train_stages_with
 
 N_CLASSES = {"binary": 2, "multiclass": 3, "regression": 0}
 SPACE = ("l1", "l2", "dropout", "output.l2", "patience")
@@ -71,6 +74,42 @@ def make_run():
     return make
 
 
+@pytest.fixture(scope="session")
+def session(keras):
+    """One worker's session."""
+    from search.training import WorkerSession
+
+    return WorkerSession()
+
+
+@pytest.fixture(scope="session")
+def stores():
+    """What is kept for `engines`, `make_job` and `train_stages`."""
+    return Stores()
+
+
+@pytest.fixture(scope="session")
+def engines(keras, stores):
+    """Every engine by its name."""
+    return make_engines(stores)
+
+
+@pytest.fixture(scope="session")
+def make_job(stores):
+    """A function that makes the job of a run."""
+    return lambda plan, run: make_job_with(plan, run, stores)
+
+
+@pytest.fixture(scope="session")
+def train_stages(engines, stores):
+    """A function that trains a run, all of its stages, with the engine of a name."""
+
+    def train(plan, run, engine, watch):
+        return train_stages_with(plan, run, stage_jobs(plan, run, stores), engines[engine], stores, watch)
+
+    return train
+
+
 SOFTMAX = Part("layers.Dense", {"units": 3, "activation": "softmax", "name": "output"})
 NETS = {
     "mlp": (
@@ -94,7 +133,7 @@ NETS = {
 
 
 @pytest.fixture
-def make_net_job(make_plan, make_run):
+def make_net_job(make_plan, make_run, make_job):
     """A function that makes a job for one of NETS, on rows of 36 features and three classes."""
 
     def make(net, run=None, **training):

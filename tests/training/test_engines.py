@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from search.training.engines import ENGINES
-from search.training.engines._orders import epoch_orders, epochs_in_block
-from search.training.jobs import make_job
+from search.training.engines._orders import EpochOrders, epochs_in_block
 
 CONFIGURATIONS = [
     {},
@@ -19,19 +18,19 @@ CONFIGURATIONS = [
 ]
 
 
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, keras):
-    return request.param
+@pytest.fixture(params=ENGINES)
+def engine(request, engines):
+    return engines[request.param]
 
 
 def train(engine, job):
-    return engine.train([job])[0]
+    return engine.train(job)
 
 
 def orders(job):
     """The order of the rows in each epoch."""
     n_rows = len(job.arrays.x_train)
-    return epoch_orders(job.seed, n_rows, epochs_in_block(n_rows)).block(0)[: job.training.epochs]
+    return EpochOrders(job.seed, n_rows, epochs_in_block(n_rows)).block(0)[: job.training.epochs]
 
 
 def assert_same_weights(weights, others):
@@ -70,9 +69,11 @@ def plain_program(keras, job):
         (6, {"task": "regression", "n_targets": 2}),
     ],
 )
-def test_everything_off_is_the_plain_keras_program_bit_for_bit(keras, make_plan, make_run, seed, arguments):
+def test_everything_off_is_the_plain_keras_program_bit_for_bit(
+    keras, make_plan, make_run, seed, arguments, engines, make_job
+):
     job = make_job(make_plan(**arguments), make_run(seed))
-    assert_same_weights(train(ENGINES["fit"], job).weights, plain_program(keras, job))
+    assert_same_weights(train(engines["fit"], job).weights, plain_program(keras, job))
 
 
 PLAIN_PROGRAM = """
@@ -93,7 +94,9 @@ np.savez(sys.argv[2], *model.get_weights())
 """
 
 
-def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us(keras, make_plan, make_run, tmp_path):
+def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us(
+    keras, make_plan, make_run, tmp_path, engines, make_job
+):
     """Neither threads nor switches of TensorFlow that a worker sets may be seen in the weights."""
     plan = make_plan("multiclass", shape=(12,), hidden=(120, 40), epochs=6, learning_rate=0.001)
     job = make_job(plan, make_run(11))
@@ -101,12 +104,12 @@ def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us
     paths = [str(tmp_path / name) for name in ("data.npz", "weights.npz")]
     subprocess.run([sys.executable, "-c", PLAIN_PROGRAM, *paths], check=True, capture_output=True)
     theirs = np.load(tmp_path / "weights.npz")
-    for ours, name in zip(train(ENGINES["fit"], job).weights.values(), theirs.files, strict=True):
+    for ours, name in zip(train(engines["fit"], job).weights.values(), theirs.files, strict=True):
         np.testing.assert_array_equal(ours, theirs[name])
 
 
 @pytest.mark.parametrize("settings", [CONFIGURATIONS[0], CONFIGURATIONS[-1]])
-def test_same_job_gives_the_same_outcome(engine, make_plan, make_run, settings):
+def test_same_job_gives_the_same_outcome(engine, make_plan, make_run, settings, make_job):
     plan = make_plan()
     first = train(engine, make_job(plan, make_run(**settings)))
     train(engine, make_job(plan, make_run(8, dropout=0.5)))
@@ -115,24 +118,25 @@ def test_same_job_gives_the_same_outcome(engine, make_plan, make_run, settings):
     assert (first.curve, first.penalty) == (second.curve, second.penalty)
 
 
-def test_seed_changes_the_outcome(engine, make_plan, make_run):
+def test_seed_changes_the_outcome(engine, make_plan, make_run, make_job):
     first, second = (train(engine, make_job(make_plan(), make_run(seed))) for seed in (1, 2))
     assert first.curve != second.curve
 
 
 @pytest.mark.parametrize("settings", CONFIGURATIONS)
-def test_initial_weights_depend_on_the_seed_alone(keras, make_plan, make_run, settings):
-    from search.training.engines._initial import initial_model
+def test_initial_weights_depend_on_the_seed_alone(keras, make_plan, make_run, settings, make_job):
+    from search.training.engines._initial import draw_initial_weights, initial_model
 
     def initial(run):
-        model = initial_model(make_job(make_plan(hidden=(6, 5)), run))
+        job = make_job(make_plan(hidden=(6, 5)), run)
+        model = initial_model(job, draw_initial_weights(job))
         return {f"{x.name}/{v.name}": v.numpy() for x in model.layers for v in x.trainable_weights}
 
     assert_same_weights(initial(make_run(**settings)), initial(make_run()))
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_plan, make_run, task):
+def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_plan, make_run, task, make_job):
     from search.models import build_model
 
     job = make_job(make_plan(task), make_run(l1=0.01, l2=0.02, output_l2=0.03, dropout=0.2))
@@ -146,7 +150,7 @@ def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_
     assert theirs - outcome.curve.validation_loss[-1] == pytest.approx(outcome.penalty, abs=1e-5)
 
 
-def test_train_loss_is_that_of_keras_without_the_penalty(engine, make_plan, make_run):
+def test_train_loss_is_that_of_keras_without_the_penalty(engine, make_plan, make_run, make_job):
     """With a learning rate of almost nothing the weights stay, so that the loss can be worked out."""
     plan = make_plan("regression", learning_rate=1e-12, batch_size=30, epochs=1)
     plain, penalized = (train(engine, make_job(plan, make_run(**s))) for s in ({}, {"l2": 10.0}))
@@ -155,13 +159,13 @@ def test_train_loss_is_that_of_keras_without_the_penalty(engine, make_plan, make
 
 
 @pytest.mark.parametrize("settings", [{}, {"l2": 0.1}])
-def test_without_patience_all_epochs_train_and_the_last_one_is_kept(engine, make_plan, make_run, settings):
+def test_without_patience_all_epochs_train_and_the_last_one_is_kept(engine, make_plan, make_run, settings, make_job):
     outcome = train(engine, make_job(make_plan(epochs=5), make_run(**settings)))
     assert outcome.best_epoch == len(outcome.curve.train_loss) == 5
     assert len(outcome.curve.stop_loss) == 0
 
 
-def test_patience_stops_on_the_stop_rows_and_keeps_the_best_epoch(engine, make_plan, make_run):
+def test_patience_stops_on_the_stop_rows_and_keeps_the_best_epoch(engine, make_plan, make_run, make_job):
     plan = make_plan(epochs=60, learning_rate=0.3, hidden=(20,))
     outcome = train(engine, make_job(plan, make_run(patience=3)))
     losses = outcome.curve.stop_loss
@@ -172,7 +176,7 @@ def test_patience_stops_on_the_stop_rows_and_keeps_the_best_epoch(engine, make_p
     assert_same_weights(outcome.weights, shorter.weights)
 
 
-def test_penalty_does_not_enter_the_loss_that_stops(engine, make_plan, make_run):
+def test_penalty_does_not_enter_the_loss_that_stops(engine, make_plan, make_run, make_job):
     """With a learning rate of almost nothing the weights stay, so that only the penalty could tell them apart."""
     plan = make_plan(learning_rate=1e-12)
     plain, penalized = (train(engine, make_job(plan, make_run(patience=9, **s))) for s in ({}, {"l2": 10.0}))
@@ -181,7 +185,7 @@ def test_penalty_does_not_enter_the_loss_that_stops(engine, make_plan, make_run)
 
 
 @pytest.mark.parametrize("settings", [{}, {"patience": 5}, {"l2": 1e3}])
-def test_divergence_ends_a_run_at_its_epoch(engine, make_plan, make_run, settings):
+def test_divergence_ends_a_run_at_its_epoch(engine, make_plan, make_run, settings, make_job):
     plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
     outcome = train(engine, make_job(plan, make_run(**settings)))
     assert outcome.diverged_epoch is not None
@@ -190,12 +194,12 @@ def test_divergence_ends_a_run_at_its_epoch(engine, make_plan, make_run, setting
     assert outcome.weights == {}
 
 
-def test_large_validation_sets_are_evaluated_piece_by_piece(keras, make_plan, make_run, monkeypatch):
+def test_large_validation_sets_are_evaluated_piece_by_piece(keras, make_plan, make_run, monkeypatch, engines, make_job):
     from search.training.engines import _evaluation
 
-    whole = train(ENGINES["fit"], make_job(make_plan(), make_run(patience=9)))
+    whole = train(engines["fit"], make_job(make_plan(), make_run(patience=9)))
     monkeypatch.setattr(_evaluation, "_ROWS_AT_ONCE", 7)
-    pieces = train(ENGINES["fit"], make_job(make_plan(), make_run(patience=9)))
+    pieces = train(engines["fit"], make_job(make_plan(), make_run(patience=9)))
     assert_same_weights(whole.weights, pieces.weights)
     assert pieces.curve.stop_loss == pytest.approx(whole.curve.stop_loss, rel=1e-6)
     assert pieces.curve.validation_metric == pytest.approx(whole.curve.validation_metric, rel=1e-6)

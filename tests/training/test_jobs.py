@@ -7,11 +7,10 @@ import pytest
 
 from search.data import Fold
 from search.records import Configuration
-from search.training.jobs import make_job
 from search.training.stopping import Stopping
 
 
-def test_technique_values_become_numbers_and_settings_do_not(make_plan, make_run):
+def test_technique_values_become_numbers_and_settings_do_not(make_plan, make_run, make_job):
     chosen = Configuration({"unit_norm": "on", "dense_1.dropout": 0.25, "training.epochs": 3})
     job = make_job(make_plan(space=tuple(chosen)), replace(make_run(), configuration=chosen))
     assert job.values == {"unit_norm": 1.0, "dense_1.dropout": 0.25}
@@ -27,12 +26,12 @@ def test_technique_values_become_numbers_and_settings_do_not(make_plan, make_run
         ({"patience": 3, "minimum_delta": 0.25, "start_epoch": 7}, Stopping(3, 0.25, 7)),
     ],
 )
-def test_stopping_is_what_its_techniques_say(make_plan, make_run, settings, expected):
+def test_stopping_is_what_its_techniques_say(make_plan, make_run, settings, expected, make_job):
     plan = make_plan(space=("patience", "minimum_delta", "start_epoch"))
     assert make_job(plan, make_run(**settings)).stopping == expected
 
 
-def test_whitening_is_fitted_on_the_rows_that_train(make_plan, make_run):
+def test_whitening_is_fitted_on_the_rows_that_train(make_plan, make_run, make_job):
     plan = make_plan(space=("zca", "patience"))
     plain, job = (make_job(plan, make_run(patience=3, **chosen)).arrays for chosen in ({}, {"zca": 1e-6}))
     covariance = np.cov(job.x_train.T, bias=True)
@@ -44,7 +43,7 @@ def test_whitening_is_fitted_on_the_rows_that_train(make_plan, make_run):
     np.testing.assert_array_equal(job.y_train, plain.y_train)
 
 
-def test_whitened_rows_are_kept_for_their_value(make_plan, make_run):
+def test_whitened_rows_are_kept_for_their_value(make_plan, make_run, make_job):
     plan = make_plan(space=("zca", "patience", "l2"))
     kept = make_job(plan, make_run(zca=0.5)).arrays
     assert len(kept.x_stop) == 0
@@ -53,7 +52,7 @@ def test_whitened_rows_are_kept_for_their_value(make_plan, make_run):
     assert make_job(plan, make_run(zca=0.5, patience=3)).arrays is not kept
 
 
-def test_rows_that_stop_and_score_stay_one(make_plan, make_run):
+def test_rows_that_stop_and_score_stay_one(make_plan, make_run, make_job):
     plan = make_plan(space=("zca", "patience"))
     fold = plan.folds[0]
     plan = type(plan)(plan.dataset, (Fold(0, fold.train, fold.validation, fold.validation),), plan.spec, plan.metric)
@@ -64,7 +63,7 @@ def test_rows_that_stop_and_score_stay_one(make_plan, make_run):
 MULTITASK = {"family": "multitask", "hidden": (5,)}
 
 
-def test_head_is_there_where_its_loss_is_searched_and_used_where_it_is_on(make_plan, make_run):
+def test_head_is_there_where_its_loss_is_searched_and_used_where_it_is_on(make_plan, make_run, make_job):
     without = make_job(make_plan(model=MULTITASK, space=("l2",)), make_run())
     assert without.plain.auxiliary is without.open.auxiliary is without.regularized.auxiliary is None
     plan = make_plan(model=MULTITASK, space=("l2", "auxiliary_weight"))

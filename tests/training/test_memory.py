@@ -10,7 +10,7 @@ import numpy as np, psutil
 from search.data import Dataset, Fold
 from search.records import Configuration, Run
 from search.spec import Range, StudySpec
-from search.training import TrainingPlan, train_run
+from search.training import TrainingPlan, WorkerSession
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=(60, 4)).astype(np.float32)
@@ -22,11 +22,11 @@ spec = StudySpec(
 )
 dataset = Dataset(x, (x[:, 0] > 0).astype(np.int64), "binary", ("0", "1"), standardize=False, sha256="0")
 plan = TrainingPlan(dataset, (Fold(0, rows[:30], rows[30:40], rows[40:]),), spec, "log_loss")
-taken = []
+session, taken = WorkerSession(), []
 for number in range(int(sys.argv[2])):
     values = {"l2": 10.0 ** -(1 + number % 6), "dropout": 0.1 * (1 + number % 8), "patience": 1 + number % 20}
     on = {name: value for place, (name, value) in enumerate(values.items()) if number >> place & 1}
-    result = train_run(plan, Run(number, 0, 0, number % 5, Configuration(on)))
+    result = session.train(plan, Run(number, 0, 0, number % 5, Configuration(on)))
     assert result.error is None, result.error
     taken.append(psutil.Process().memory_info().rss)
 print(json.dumps([taken[50], max(taken[-50:])]))

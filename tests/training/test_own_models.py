@@ -10,8 +10,6 @@ from search.data import Fold
 from search.models import layers_by_path, read_saved
 from search.records import Configuration
 from search.training.engines import ENGINES, keep_going
-from search.training.stages import train_stages
-from search.training.worker import train_model, train_run
 
 INNER = "encoder/inner"
 SPACE = ("l2", f"{INNER}.l2", f"{INNER}.dropout", "shared.batch_norm", "activity_l1", "max_norm", "weight_noise")
@@ -53,12 +51,14 @@ def plan_of(saved, make_plan):
     return make
 
 
-def outcome_of(plan, run, engine):
-    return train_stages(plan, run, engine, keep_going)
+@pytest.fixture(scope="module")
+def outcome_of(train_stages):
+    """A function that trains a run with the engine of a name."""
+    return lambda plan, run, engine: train_stages(plan, run, engine, keep_going)
 
 
 @pytest.mark.parametrize("settings", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
-def test_engines_agree(plan_of, make_run, settings):
+def test_engines_agree(plan_of, make_run, outcome_of, settings):
     run = replace(make_run(), configuration=Configuration(settings))
     by_fit = outcome_of(plan_of(), run, "fit")
     for engine in ("compiled", "graph"):
@@ -75,13 +75,13 @@ def test_engines_agree(plan_of, make_run, settings):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_run_repeats_itself(plan_of, make_run, engine):
+def test_run_repeats_itself(plan_of, make_run, outcome_of, engine):
     first, other, again = (outcome_of(plan_of(), make_run(seed), engine) for seed in (1, 2, 1))
     assert first.curve == again.curve != other.curve
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_training_goes_on_from_saved_weights(keras, saved, plan_of, make_run, engine, tmp_path):
+def test_training_goes_on_from_saved_weights(keras, saved, plan_of, make_run, outcome_of, engine, tmp_path):
     """With a learning rate of almost nothing they stay as they were saved."""
     (tmp_path / "mine.keras").write_bytes(saved)
     original = keras.models.load_model(tmp_path / "mine.keras")
@@ -92,10 +92,10 @@ def test_training_goes_on_from_saved_weights(keras, saved, plan_of, make_run, en
     assert np.abs(fresh.weights[f"{INNER}/kernel"] - kernel).max() > 0.01
 
 
-def test_trained_model_is_theirs_with_the_techniques_in_it(keras, plan_of, make_run):
+def test_trained_model_is_theirs_with_the_techniques_in_it(keras, plan_of, make_run, session):
     run = replace(make_run(), configuration=Configuration(CONFIGURATIONS["all"]))
     plan = plan_of(engine="graph")
-    model, result = train_model(plan, run), train_run(plan, run)
+    model, result = session.train_model(plan, run), session.train(plan, run)
     layers = layers_by_path(model)
     assert type(layers["encoder/drop"]) is keras.layers.Dropout
     assert layers["left"].kernel_regularizer.l2 == pytest.approx(0.01)
@@ -132,7 +132,7 @@ def _shared(keras, layers, rows):
 
 
 @pytest.fixture
-def outcomes_of(keras, make_plan, make_run, tmp_path):
+def outcomes_of(keras, make_plan, make_run, outcome_of, tmp_path):
     """A function that trains layers with each engine, all off, on 34 rows: the last of 5 batches of 8 holds 2."""
 
     def train(make, space):

@@ -8,21 +8,19 @@ import pytest
 from search.models import weights_by_path
 from search.records import Configuration
 from search.techniques import Part, noise
-from search.training.engines import ENGINES
-from search.training.engines._initial import first_states, initial_model
+from search.training.engines import ENGINES, Stores
+from search.training.engines._initial import draw_initial_weights, first_states, initial_model
 from search.training.engines._step import TrainingStep, step_names
-from search.training.engines.loops import LoopEngine
-from search.training.jobs import make_job
 
 
 @pytest.fixture
-def make_step(keras, make_plan, make_run):
+def make_step(keras, make_plan, make_run, make_job):
     """A function that makes the step of a job, with its model, rows and a key."""
 
     def make(optimizer="adam", space=("l2", "weight_noise", "swa"), **settings):
         plan = make_plan("multiclass", space=space, learning_rate=0.05)
         job = make_job(plan, make_run(**settings))
-        model = initial_model(job, traced=True)
+        model = initial_model(job, draw_initial_weights(job), traced=True)
         optimizer = keras.optimizers.get(optimizer)
         optimizer.build(model.trainable_variables)
         return job, model, TrainingStep(model, optimizer, job.plain, job.values)
@@ -45,7 +43,7 @@ def values(model):
 def test_averages_are_those_of_keras(keras, make_step):
     """With a learning rate that makes them differ from the weights, and one of the weights constrained by nobody."""
     job, model, step = make_step(swa=0.75)
-    theirs = initial_model(job)
+    theirs = initial_model(job, draw_initial_weights(job))
     theirs.compile(keras.optimizers.Adam(0.001, use_ema=True, ema_momentum=0.75), loss=job.plain.loss)
     for number in range(5):
         take(job, step, number)
@@ -89,7 +87,7 @@ def test_names_of_the_step_come_in_the_order_in_which_they_act():
     assert step_names(names) == ("mixup", "label_smoothing", "weight_noise", "swa")
 
 
-def test_random_layers_of_keras_itself_repeat_themselves_with_the_seed(keras, make_net_job, make_run):
+def test_random_layers_of_keras_itself_repeat_themselves_with_the_seed(keras, make_net_job, make_run, engines):
     """No technique stands in for this layer: it draws from a generator of its own, which is no weight."""
     bright = Part("layers.RandomBrightness", {"factor": 0.5, "value_range": (-9.0, 9.0), "name": "bright"})
     image = Part("layers.Reshape", {"target_shape": (6, 6, 1), "name": "image"})
@@ -101,7 +99,7 @@ def test_random_layers_of_keras_itself_repeat_themselves_with_the_seed(keras, ma
             job = make_net_job("mlp", make_run(seed))
             plain = replace(job.plain, layers=(image, bright, flat, output))
             job = replace(job, plain=plain, open=plain, regularized=plain)
-            outcomes.append(ENGINES[name].train([job])[0])
+            outcomes.append(engines[name].train(job))
         assert outcomes[0].curve == outcomes[2].curve != outcomes[1].curve
 
 
@@ -113,7 +111,7 @@ def test_states_of_random_layers_depend_on_the_seed_and_differ_from_layer_to_lay
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_zeros_are_counted_in_the_outputs_of_hidden_layers(keras, make_plan, make_run, name, monkeypatch):
+def test_zeros_are_counted_in_the_outputs_of_hidden_layers(keras, make_plan, make_run, name, monkeypatch, make_job):
     from search.training.engines import _tensors, fit
 
     for module in (_tensors, fit):
@@ -121,7 +119,7 @@ def test_zeros_are_counted_in_the_outputs_of_hidden_layers(keras, make_plan, mak
     plan = make_plan("multiclass", hidden=(12, 5), space=("dense_1.activity_l1", "dropout"), epochs=8)
     run = replace(make_run(), configuration=Configuration({"dense_1.activity_l1": 0.01, "dropout": 0.3}))
     job = make_job(plan, run)
-    outcome = LoopEngine(name, compiled=False).train([job])[0] if name != "fit" else ENGINES["fit"].train([job])[0]
+    outcome = ENGINES[name](Stores()).train(job)
     first = np.maximum(job.arrays.x_validation @ outcome.weights["dense_1/kernel"] + outcome.weights["dense_1/bias"], 0)
     second = np.maximum(first @ outcome.weights["dense_2/kernel"] + outcome.weights["dense_2/bias"], 0)
     expected = {"dense_1": (first == 0).mean(), "dense_2": (second == 0).mean()}
@@ -129,6 +127,6 @@ def test_zeros_are_counted_in_the_outputs_of_hidden_layers(keras, make_plan, mak
     assert 0 < expected["dense_1"] < 1
 
 
-def test_zeros_are_counted_where_activations_are_penalized_alone(keras, make_plan, make_run):
-    outcome = ENGINES["graph"].train([make_job(make_plan(space=("l2",), epochs=1), make_run())])[0]
+def test_zeros_are_counted_where_activations_are_penalized_alone(keras, make_plan, make_run, engines, make_job):
+    outcome = engines["graph"].train(make_job(make_plan(space=("l2",), epochs=1), make_run()))
     assert outcome.zero_shares == {}

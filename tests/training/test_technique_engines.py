@@ -8,9 +8,7 @@ import pytest
 
 from search.records import Configuration, Run
 from search.techniques import TECHNIQUES
-from search.training.engines import ENGINES, keep_going
-from search.training.jobs import make_job
-from search.training.stages import train_stages
+from search.training.engines import keep_going
 
 IMAGES = {"task": "multiclass", "shape": (6, 6)}
 NETS = {
@@ -88,7 +86,7 @@ SPACES = {
 
 
 @pytest.fixture(scope="module")
-def outcome_of(keras, make_plan):
+def outcome_of(keras, make_plan, train_stages):
     """A function that trains settings on a net. Its programs hold every technique of the space, on or off."""
 
     @functools.cache
@@ -149,16 +147,16 @@ class Listened:
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_one_compilation_serves_all_values_and_seeds(keras, make_plan, monkeypatch, net):
+def test_one_compilation_serves_all_values_and_seeds(keras, make_plan, monkeypatch, net, engines, make_job):
     """XLA silently compiles anew, with other code, for each value of an argument that a place or a size hangs on."""
     plan = make_plan(**NETS[net], space=SPACES[net], **TRAINING | {"epochs": 1})
     settings = {name: value for place, chosen in CASES.values() if place == net for name, value in chosen.items()}
     on = {name: value for name, value in settings.items() if name not in ("path", "patience")}
     jobs = [make_job(plan, Run(0, 0, 0, seed, Configuration(chosen))) for seed, chosen in ((1, {}), (2, on))]
-    program = ENGINES["compiled"]._program(jobs[0])
+    program = engines["compiled"]._program(jobs[0])
     listened = Listened(program._run)
     monkeypatch.setattr(program, "_run", listened)
-    assert all(outcome.diverged_epoch is None for outcome in ENGINES["compiled"].train(jobs))
+    assert all(engines["compiled"].train(job).diverged_epoch is None for job in jobs)
     assert listened.codes[0] == listened.codes[1]
 
 

@@ -8,7 +8,8 @@
 | `program` | `Program`: a whole run as one TensorFlow function |
 | `fit` | `keras.Model.fit` |
 | `_step` | a training step with the techniques that act on it |
-| `_tensors` | what goes into programs: rows, their orders, initial weights |
+| `_tensors` | the rows of a fold as programs take them |
+| `_stores` | `Stores`: what a worker keeps from run to run |
 | `_optimizer_start` | the state that an optimizer begins with |
 | `_initial` | the model at its initial weights, the same for every configuration |
 | `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
@@ -18,13 +19,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 from search.training.engines._base import Engine, Job, Outcome, Watch, keep_going
-from search.training.engines.choice import COMPILED, FIT, GRAPH, choose_engine
+from search.training.engines._stores import Stores
+from search.training.engines.choice import choose_engine
+from search.training.engines.fit import FitEngine
+from search.training.engines.loops import LoopEngine
 from search.training.engines.program import program_key
 
-ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (COMPILED, GRAPH, FIT)}
-"""Every engine by its name in [training]."""
+ENGINES: Mapping[str, Callable[[Stores], Engine]] = {
+    "compiled": functools.partial(LoopEngine, "compiled", compiled=True),
+    "graph": functools.partial(LoopEngine, "graph", compiled=False),
+    "fit": FitEngine,
+}
+"""How each engine is made, by its name in [training]."""
 
-__all__ = ["ENGINES", "Engine", "Job", "Outcome", "Watch", "choose_engine", "keep_going", "program_key"]
+
+def make_engines(stores: Stores) -> Mapping[str, Engine]:
+    """Every engine by its name, for one worker."""
+    return {name: make(stores) for name, make in ENGINES.items()}
+
+
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Job",
+    "Outcome",
+    "Stores",
+    "Watch",
+    "choose_engine",
+    "keep_going",
+    "make_engines",
+    "program_key",
+]

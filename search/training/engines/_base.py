@@ -1,8 +1,8 @@
-"""What an engine is: training jobs in, their outcomes out."""
+"""What an engine is: a training job in, its outcome out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -99,19 +99,15 @@ class Engine(Protocol):
         """Its name in `[training] engine`."""
         ...
 
-    def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
-        """Train jobs to their ends; TensorFlow is set up already.
+    def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
+        """Train a job to its end; TensorFlow is set up already.
 
-        The jobs are *lanes*: they differ in values, seed, stopping, start and rows, not in what `Program` is keyed by.
-        On a CPU an engine trains one after the other, which was measured to be best: one lane fills a core. An engine
-        for a GPU would give weights, optimizer state and loop state a leading axis of lanes (`tf.vectorized_map` over
-        one step), mask the lanes that have stopped, and end when all have.
+        One job, for on a CPU one after the other was measured to be best: a job fills a core. An engine that has use
+        for a batch of jobs, as on a GPU, gets a method of its own for it: the jobs are alike in what `Program` is
+        keyed by, and weights, optimizer state and loop state have a leading axis (`tf.vectorized_map` over one step).
 
         Args:
-            jobs: What to train.
-            watch: Told how it goes, job by job.
-
-        Returns:
-            One outcome a job, in order.
+            job: What to train.
+            watch: Told how it goes.
         """
         ...

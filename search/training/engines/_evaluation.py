@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-Rows = npt.NDArray[Any]
+Array = npt.NDArray[Any]
 
 _ROWS_AT_ONCE = 4096  # bounds the memory that activations take
 
 
-def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Rows, Rows, bool]]:
+def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, bool]]:
     """A function that evaluates the model as it is when called.
 
     Returns:
@@ -48,13 +48,13 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Rows, Rows, bo
     # Compiled once, for any number of rows.
     compiled = tf.function(evaluate, autograph=False, reduce_retracing=True)
 
-    def evaluate_all() -> tuple[Rows, Rows, bool]:
+    def evaluate_all() -> tuple[Array, Array, bool]:
         predicted, losses, finite = zip(*(compiled(*chunk) for chunk in chunks), strict=True)
         return np.concatenate(predicted), np.concatenate(losses), all(map(bool, finite))
 
     return evaluate_all
 
 
-def loss_targets(job: Job, y: Rows) -> Rows:
+def loss_targets(job: Job, y: Array) -> Array:
     """Targets in the shape that the loss takes: a column for each output, or class indices."""
     return y if job.plain.loss == "sparse_categorical_crossentropy" else y.reshape(len(y), math.prod(y.shape[1:]))

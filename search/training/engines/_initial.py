@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from search.models import build_model, weights_by_path
+from search.techniques.private import seeds_drawn_from
 from search.training.engines._base import Job
-from search.training.recent import Recent
 
 if TYPE_CHECKING:
     import keras
@@ -23,18 +23,14 @@ Weights = Mapping[str, npt.NDArray[Any]]
 _RANDOM_LAYERS = 107  # a purpose of its own among the numbers drawn from a run's seed
 
 
-def initial_weights(job: Job) -> Weights:
-    """The weights that the plain model of a job is made with; those of seeds used lately are kept."""
-
-    def draw() -> Weights:
-        with _seeded(job.seed):
-            model = build_model(job.plain, heads=True)
-        return {path: weight.numpy() for path, weight in weights_by_path(model).items()}
-
-    return _KEPT.get((repr(job.plain), job.seed), draw)
+def draw_initial_weights(job: Job) -> Weights:
+    """The weights that the plain model of a job is made with."""
+    with _seeded(job.seed):
+        model = build_model(job.plain, heads=True)
+    return {path: weight.numpy() for path, weight in weights_by_path(model).items()}
 
 
-def initial_model(job: Job, *, traced: bool = False) -> keras.Model:
+def initial_model(job: Job, initial: Weights, *, traced: bool = False) -> keras.Model:
     """Build the model of a job; global random state is left as a plain program with the same seed leaves it.
 
     Initial weights depend on the seed alone. Keras draws the seed of each initializer and of each Dropout from
@@ -44,9 +40,10 @@ def initial_model(job: Job, *, traced: bool = False) -> keras.Model:
 
     Args:
         job: The job.
+        initial: What `draw_initial_weights` returns for it.
         traced: Whether stand-ins take the place of Keras' own objects, and the head comes too.
     """
-    weights = {**initial_weights(job), **(job.start or {})}
+    weights = {**initial, **(job.start or {})}
     with _seeded(job.seed):
         model = build_model(job.regularized, traced=traced, heads=traced)
     for path, variable in weights_by_path(model).items():
@@ -69,28 +66,16 @@ def first_states(seed: int, n_layers: int) -> npt.NDArray[np.uint32]:
     return np.stack([keys, np.zeros_like(keys)], axis=1)
 
 
-def _n_bytes(weights: Weights) -> int:
-    return sum(values.nbytes for values in weights.values())
-
-
-_KEPT: Recent[tuple[str, int], Weights] = Recent(64 * 2**20, _n_bytes)
-
-
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """What `keras.utils.set_random_seed(seed)` does, out of reach of the process's other threads.
 
     Keras 3.15 draws seeds from Python's global generator, from which every thread may draw: on a Dask worker the
     event loop does, and about one run in fifty got other weights than its seed says. Inside this block Keras draws
-    the very same numbers from a generator of its own; Keras has no public way to be given one.
+    the very same numbers from a generator of its own.
     """
     import keras
-    from keras.src.random import seed_generator
 
     keras.utils.set_random_seed(seed)
-    shared = seed_generator.python_random
-    seed_generator.python_random = random.Random(seed)
-    try:
+    with seeds_drawn_from(random.Random(seed)):
         yield
-    finally:
-        seed_generator.python_random = shared

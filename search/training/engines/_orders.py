@@ -10,12 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from search.training.recent import Recent
+from search.training.bounds import ORDERS_BYTES
 
 Orders = npt.NDArray[np.int32]
 
 _SHUFFLING = 103  # a purpose of its own among the numbers drawn from a run's seed
-_MOST_BYTES = 64 * 2**20
 
 
 class EpochOrders:
@@ -25,9 +24,11 @@ class EpochOrders:
         seed: The run's seed.
         n_rows: Rows that train.
         n_epochs: Epochs in a block.
+        most_bytes: Blocks are let go, the earliest first, while they take more; the one asked for last stays.
     """
 
-    def __init__(self, seed: int, n_rows: int, n_epochs: int) -> None:
+    def __init__(self, seed: int, n_rows: int, n_epochs: int, most_bytes: int = ORDERS_BYTES // 4) -> None:
+        self._most_bytes = most_bytes
         self._n_rows = n_rows
         self._n_epochs = n_epochs
         self._seed = seed
@@ -41,7 +42,7 @@ class EpochOrders:
             rows = np.broadcast_to(np.arange(self._n_rows, dtype=np.int32), (self._n_epochs, self._n_rows))
             self._blocks.append(self._generator.permuted(rows, axis=1))
             self._n_drawn += 1
-            if len(self._blocks) > 1 and self.n_bytes > _MOST_BYTES // 4:
+            if len(self._blocks) > 1 and self.n_bytes > self._most_bytes:
                 del self._blocks[0]
         return self._blocks[index - self._n_drawn]
 
@@ -54,14 +55,6 @@ class EpochOrders:
         self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence((self._seed, _SHUFFLING))))
         self._blocks: list[Orders] = []
         self._n_drawn = 0
-
-
-_KEPT: Recent[tuple[int, int, int], EpochOrders] = Recent(_MOST_BYTES, lambda orders: orders.n_bytes)
-
-
-def epoch_orders(seed: int, n_rows: int, n_epochs: int) -> EpochOrders:
-    """The orders of a run; those of seeds used lately are kept, for every configuration takes them again."""
-    return _KEPT.get((seed, n_rows, n_epochs), lambda: EpochOrders(seed, n_rows, n_epochs))
 
 
 def epochs_in_block(n_rows: int) -> int:

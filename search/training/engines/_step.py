@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.models import Architecture, weights_by_path
 from search.techniques import TECHNIQUES, Batch, BatchTechnique, Technique, WeightTechnique, noise
+from search.techniques.private import flattened_layers
 
 if TYPE_CHECKING:
     import keras
@@ -224,7 +225,7 @@ def _penalize_counting_rows(model: keras.Model) -> None:
     import keras
 
     sums = (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2)
-    for layer in model._flatten_layers():  # `layers` does not reach into wrappers
+    for layer in flattened_layers(model):  # `layers` does not reach into wrappers
         if isinstance(layer.activity_regularizer, sums):
             layer.activity_regularizer = _of_counting_rows(layer.activity_regularizer)
 

@@ -1,13 +1,7 @@
-"""What goes into programs as tensors (rows, their orders, initial weights), kept from run to run.
-
-Whatever their program, runs of one study take the same folds and seeds. What is kept is bounded in bytes: a worker that
-grows much is started anew.
-"""
+"""The rows of a fold as programs take them: tensors, filled up to the program's capacity."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,9 +10,6 @@ import numpy.typing as npt
 from search.data import Arrays
 from search.training.engines._base import Job
 from search.training.engines._evaluation import loss_targets
-from search.training.engines._initial import initial_weights
-from search.training.engines._orders import epoch_orders
-from search.training.recent import Recent
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,7 +18,7 @@ ROWS_AT_ONCE = 2048
 """Rows evaluated in one piece: bounds the memory that activations take."""
 
 
-class Rows(NamedTuple):
+class FoldTensors(NamedTuple):
     """The rows of a fold, filled up to the program's capacity.
 
     Args:
@@ -49,57 +40,8 @@ class Rows(NamedTuple):
     scores: tf.Tensor
 
 
-def rows_of(job: Job, n_positions: int) -> Rows:
+def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
     """The rows of a job, filled up to `n_positions` that train and to its capacity of those evaluated."""
-    key = (id(job.arrays), n_positions, padded(job.capacity.evaluated))
-    return _ROWS.get(key, lambda: (job.arrays, _make_rows(job, n_positions)))[1]
-
-
-def orders_of(job: Job, block: int, n_epochs: int, n_positions: int) -> tf.Tensor:
-    """The row of each position in each epoch of a block, shape (n_epochs, n_positions), int32."""
-    import tensorflow as tf
-
-    n_train = len(job.arrays.x_train)
-
-    def draw() -> tf.Tensor:
-        orders = epoch_orders(job.seed, n_train, n_epochs).block(block)
-        return tf.constant(np.pad(orders, ((0, 0), (0, n_positions - n_train))))
-
-    return _ORDERS.get((job.seed, n_train, n_positions, n_epochs, block), draw)
-
-
-def start_of(job: Job) -> dict[str, tf.Tensor]:
-    """The weights that a job begins with, by path; those of techniques' own layers only if it has a `start`."""
-    import tensorflow as tf
-
-    def draw() -> dict[str, tf.Tensor]:
-        return {path: tf.constant(value) for path, value in initial_weights(job).items()}
-
-    initial = _STARTS.get((repr(job.plain), job.seed), draw)
-    return {**initial, **{path: tf.constant(value) for path, value in (job.start or {}).items()}}
-
-
-def n_stop_apart(arrays: Arrays) -> int:
-    """Stop rows that are not the validation rows themselves."""
-    return 0 if arrays.x_stop is arrays.x_validation else len(arrays.x_stop)
-
-
-def padded(n_rows: int) -> int:
-    """Rows with the filling that whole pieces need."""
-    return n_rows if n_rows <= ROWS_AT_ONCE else -(-n_rows // ROWS_AT_ONCE) * ROWS_AT_ONCE
-
-
-def _n_bytes(tensors: Iterable[tf.Tensor]) -> int:
-    return sum(tensor.dtype.size * math.prod(tensor.shape) for tensor in tensors)
-
-
-# The arrays are kept beside their tensors so that no others can come under their identity.
-_ROWS: Recent[tuple[int, ...], tuple[Arrays, Rows]] = Recent(256 * 2**20, lambda kept: _n_bytes(kept[1]))
-_ORDERS: Recent[tuple[int, ...], tf.Tensor] = Recent(32 * 2**20, lambda orders: _n_bytes([orders]))
-_STARTS: Recent[tuple[str, int], dict[str, tf.Tensor]] = Recent(64 * 2**20, lambda kept: _n_bytes(kept.values()))
-
-
-def _make_rows(job: Job, n_positions: int) -> Rows:
     import tensorflow as tf
 
     arrays, n_evaluated = job.arrays, padded(job.capacity.evaluated)
@@ -110,7 +52,7 @@ def _make_rows(job: Job, n_positions: int) -> Rows:
     y_train, y_stop, y_validation = (
         _loss_typed(loss_targets(job, y)) for y in (arrays.y_train, arrays.y_stop, arrays.y_validation)
     )
-    return Rows(
+    return FoldTensors(
         x=tf.constant(_filled(arrays.x_train, n_positions)),
         y=tf.constant(_filled(y_train, n_positions)),
         n_train=tf.constant(len(arrays.x_train)),
@@ -119,6 +61,16 @@ def _make_rows(job: Job, n_positions: int) -> Rows:
         stops=tf.constant(stops),
         scores=tf.constant(scores),
     )
+
+
+def n_stop_apart(arrays: Arrays) -> int:
+    """Stop rows that are not the validation rows themselves."""
+    return 0 if arrays.x_stop is arrays.x_validation else len(arrays.x_stop)
+
+
+def padded(n_rows: int) -> int:
+    """Rows with the filling that whole pieces need."""
+    return n_rows if n_rows <= ROWS_AT_ONCE else -(-n_rows // ROWS_AT_ONCE) * ROWS_AT_ONCE
 
 
 def _loss_typed(targets: npt.NDArray[Any]) -> npt.NDArray[Any]:

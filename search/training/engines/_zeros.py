@@ -41,10 +41,10 @@ def zero_shares(model: keras.Model, layers: tuple[str, ...], x: tf.Tensor, weigh
 
     known = layers_by_path(model)
     with contextlib.ExitStack() as stack:
-        heard = [stack.enter_context(_heard(known[name])) for name in layers]
+        recorded = [stack.enter_context(_recorded_outputs(known[name])) for name in layers]
         model(x, training=False)
     sums = []
-    for outputs in heard:
+    for outputs in recorded:
         flat = tf.concat([tf.reshape(output, (tf.shape(output)[0], -1)) for output in outputs], axis=1)
         of_rows = tf.reduce_mean(tf.cast(tf.equal(flat, 0), tf.float32), axis=1)
         sums.append(tf.tensordot(of_rows, weight, 1))
@@ -52,7 +52,7 @@ def zero_shares(model: keras.Model, layers: tuple[str, ...], x: tf.Tensor, weigh
 
 
 @contextlib.contextmanager
-def _heard(layer: keras.Layer) -> Iterator[list[tf.Tensor]]:
+def _recorded_outputs(layer: keras.Layer) -> Iterator[list[tf.Tensor]]:
     """A list that takes what the layer returns, call by call: a layer of a nested or a shared model has no output."""
     import tensorflow as tf
 
@@ -60,12 +60,12 @@ def _heard(layer: keras.Layer) -> Iterator[list[tf.Tensor]]:
     call: Callable[..., Any] = layer.call
 
     @functools.wraps(call)
-    def listening(*arguments: Any, **named: Any) -> Any:
+    def recording(*arguments: Any, **named: Any) -> Any:
         output = call(*arguments, **named)
         outputs.extend(tf.nest.flatten(output))
         return output
 
-    layer.call = listening
+    layer.call = recording
     try:
         yield outputs
     finally:

@@ -8,15 +8,12 @@ a study and architecture: engines round differently, and a study whose workers c
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from search.records import EngineChoice
-from search.training.engines._base import Job
-from search.training.engines.fit import FitEngine
+from search.training.engines._base import Engine, Job
 from search.training.engines.loops import LoopEngine
-
-COMPILED = LoopEngine("compiled", compiled=True)
-GRAPH = LoopEngine("graph", compiled=False)
-FIT = FitEngine()
+from search.training.failures import is_out_of_memory
 
 _MARGIN = 1.3
 """How many times faster `graph` has to be: a clear answer is the same answer the next time."""
@@ -25,33 +22,45 @@ _ROUNDS = 2
 """In turns, and the shortest counts: the machine may be busy with something else for a moment."""
 
 
-def choose_engine(job: Job) -> EngineChoice:
+def choose_engine(job: Job, engines: Mapping[str, Engine]) -> EngineChoice:
     """The engine for a job and all jobs of its architecture, and why.
 
-    An engine that fails on the job, whatever the failure, is no candidate; `fit`, Keras' own loop, always is.
+    An engine that fails on the job is no candidate, whatever the failure; `fit`, Keras' own loop, always is.
+
+    Args:
+        job: One of these jobs.
+        engines: Engine by name. The programs of those that lose are let go.
+
+    Raises:
+        MemoryError: There was not enough memory, which at another time there may be.
     """
+    candidates = {name: engine for name, engine in engines.items() if isinstance(engine, LoopEngine)}
     seconds: dict[str, float] = {}
     failures: dict[str, str] = {}
     for _ in range(_ROUNDS):
-        for engine in (COMPILED, GRAPH):
+        for engine in candidates.values():
             if engine.name not in failures:
                 _measure(engine, job, seconds, failures)
         if len(seconds) < 2 or max(seconds.values()) > 2 * _MARGIN * min(seconds.values()):
             break
     if not seconds:
-        return EngineChoice(FIT.name, "; ".join(failures.values()))
-    best = COMPILED if seconds.get(COMPILED.name, math.inf) < _MARGIN * seconds.get(GRAPH.name, math.inf) else GRAPH
-    (GRAPH if best is COMPILED else COMPILED).forget(job)
+        return EngineChoice("fit", "; ".join(failures.values()))
+    is_compiled_best = seconds.get("compiled", math.inf) < _MARGIN * seconds.get("graph", math.inf)
+    best = "compiled" if is_compiled_best else "graph"
+    for name, engine in candidates.items():
+        if name != best:
+            engine.forget(job)
     measured = [f"{name} {_in_words(value)} an epoch" for name, value in seconds.items()]
-    return EngineChoice(best.name, "; ".join([*measured, *failures.values()]))
+    return EngineChoice(best, "; ".join([*measured, *failures.values()]))
 
 
 def _measure(engine: LoopEngine, job: Job, seconds: dict[str, float], failures: dict[str, str]) -> None:
     try:
         seconds[engine.name] = min(seconds.get(engine.name, math.inf), engine.seconds_per_epoch(job))
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001  # TensorFlow's compilers fail in many ways
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(_first_line(error)) from error
+        # TensorFlow's compilers fail in many ways.
         failures[engine.name] = f"{engine.name} failed ({_first_line(error)})"
         seconds.pop(engine.name, None)
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,13 @@ from search.models import make_optimizer, replaced_classes, weights_by_path
 from search.records import Curve
 from search.spec import technique_of
 from search.techniques import TECHNIQUES, noise
+from search.techniques.private import flattened_layers
 from search.training.engines._base import Job, Outcome, Watch, keep_going
 from search.training.engines._evaluation import evaluator, loss_targets
 from search.training.engines._initial import initial_model
-from search.training.engines._orders import Orders, epoch_orders, epochs_in_block
+from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
 from search.training.engines._step import TrainingStep, step_names
+from search.training.engines._stores import Stores
 from search.training.engines._tensors import ROWS_AT_ONCE
 from search.training.engines._zeros import watched_layers, zero_shares
 from search.training.stopping import BestEpoch
@@ -45,24 +48,29 @@ _REPORT_SECONDS = 1.0
 
 
 class FitEngine:
-    """Trains with `keras.Model.fit`."""
+    """Trains with `keras.Model.fit`.
+
+    Args:
+        stores: Where orders of rows and initial weights are kept.
+    """
 
     name = "fit"
 
-    def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
-        """Train jobs to their ends, one after the other."""
-        return [self._train(job, watch) for job in jobs]
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
 
-    def _train(self, job: Job, watch: Watch) -> Outcome:
+    def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
+        """Train a job to its end."""
         import keras
 
         keras.backend.clear_session()
         own = _needs_own_steps(job)
-        model = initial_model(job, traced=own)
+        model = initial_model(job, self._stores.initial_weights(job), traced=own)
         optimizer = make_optimizer(job.training, job.values, job.names, model)
         # Else its variables are made while the training step is traced, and Keras traces that twice.
         optimizer.build(model.trainable_variables)
         step = TrainingStep(model, optimizer, job.plain, job.values) if own else None
+        orders = self._orders(job)
         steps = -(-len(job.arrays.x_train) // job.training.batch_size)
         model.compile(
             optimizer=optimizer,
@@ -77,7 +85,7 @@ class FitEngine:
             model.train_step = _train_step(job, step, optimizer, losses)
             callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=losses.on_epoch_begin))
         model.fit(
-            _shuffled_batches(job, filled=own),
+            _shuffled_batches(job, orders, filled=own),
             epochs=job.training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the batches come shuffled
@@ -85,6 +93,10 @@ class FitEngine:
             callbacks=callbacks,
         )
         return follower.outcome()
+
+    def _orders(self, job: Job) -> EpochOrders:
+        n_rows = len(job.arrays.x_train)
+        return self._stores.epoch_orders(job.seed, n_rows, epochs_in_block(n_rows))
 
 
 def _needs_own_steps(job: Job) -> bool:
@@ -97,7 +109,7 @@ def _needs_own_steps(job: Job) -> bool:
 
 def _is_penalized(model: keras.Model) -> bool:
     """Whether Keras' loss is more than that of the data; penalties on activations show only once it is called."""
-    return bool(model.losses) or any(x.activity_regularizer is not None for x in model._flatten_layers())
+    return bool(model.losses) or any(x.activity_regularizer is not None for x in flattened_layers(model))
 
 
 class _Losses:
@@ -213,11 +225,12 @@ class _Follower:
         return dict(zip(layers, (np.sum(sums, axis=0) / len(x)).tolist(), strict=True))
 
 
-def _shuffled_batches(job: Job, *, filled: bool) -> tf.data.Dataset:
+def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data.Dataset:
     """The training rows batch by batch, epoch after epoch, each epoch in its own order.
 
     Args:
         job: Whose rows.
+        orders: Their orders, which the caller holds as long as batches are drawn.
         filled: Whether the last batch of an epoch is filled up with rows that do not count, as in programs: steps of
             our own have one size. Batches are then rows, targets and weights.
     """
@@ -225,13 +238,17 @@ def _shuffled_batches(job: Job, *, filled: bool) -> tf.data.Dataset:
 
     x, y = tf.constant(job.arrays.x_train), tf.constant(loss_targets(job, job.arrays.y_train))
     n_rows, n_epochs = len(job.arrays.x_train), epochs_in_block(len(job.arrays.x_train))
-    orders = epoch_orders(job.seed, n_rows, n_epochs)
     size = min(job.training.batch_size, n_rows)
     n_filling = -n_rows % size
 
+    n_blocks = -(-job.training.epochs // n_epochs)
+    # TensorFlow's default graph holds on to the generator until Keras' session is cleared: it must not own a thing.
+    drawn_from = weakref.ref(orders)
+
     def blocks() -> Iterator[Orders]:
-        for index in range(-(-job.training.epochs // n_epochs)):
-            yield orders.block(index)
+        for index in range(n_blocks):
+            if (kept := drawn_from()) is not None:
+                yield kept.block(index)
 
     def batches(order: tf.Tensor) -> tf.data.Dataset:
         if not filled:

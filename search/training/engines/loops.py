@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
+from search.training.bounds import PROGRAMS
 from search.training.engines._base import Job, Outcome, Watch, keep_going
+from search.training.engines._stores import Stores
 from search.training.engines.program import Program, program_key
 from search.training.recent import Recent
 
 _CALIBRATION_SECONDS = 0.05
 _MOST_CALIBRATION_EPOCHS = 4096
-_PROGRAMS_KEPT = 8
 
 
 class LoopEngine:
@@ -19,22 +19,24 @@ class LoopEngine:
 
     Args:
         name: Its name in `[training] engine`.
+        stores: What else is kept.
         compiled: Whether XLA compiles whole programs.
     """
 
-    def __init__(self, name: str, *, compiled: bool) -> None:
+    def __init__(self, name: str, stores: Stores, *, compiled: bool) -> None:
         self.name = name
+        self._stores = stores
         self._compiled = compiled
-        self._programs: Recent[tuple[object, ...], Program] = Recent(_PROGRAMS_KEPT)
+        self._programs: Recent[tuple[object, ...], Program] = Recent(PROGRAMS)
 
     @property
     def n_compilations(self) -> int:
         """Compilations, or tracings, of the programs that are kept."""
         return sum(program.n_compilations for program in self._programs.values())
 
-    def train(self, jobs: Sequence[Job], watch: Watch = keep_going) -> list[Outcome]:
-        """Train jobs to their ends, one after the other."""
-        return [self._program(job).train(job, watch) for job in jobs]
+    def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
+        """Train a job to its end."""
+        return self._program(job).train(job, watch)
 
     def seconds_per_epoch(self, job: Job) -> float:
         """Wall time of one epoch, measured on a few of them; the program made for it is kept."""
@@ -54,7 +56,7 @@ class LoopEngine:
         self._programs.drop(program_key(job))
 
     def _program(self, job: Job) -> Program:
-        return self._programs.get(program_key(job), lambda: Program(job, compiled=self._compiled))
+        return self._programs.get(program_key(job), lambda: Program(job, self._stores, compiled=self._compiled))
 
 
 def _shortened(job: Job, n_epochs: int) -> Job:

@@ -20,12 +20,14 @@ import numpy.typing as npt
 from search.models import Architecture, build_open_model, weights_by_path
 from search.records import Curve
 from search.techniques import TECHNIQUES, OptimizerTechnique, noise
+from search.techniques.private import tracing_count
 from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
 from search.training.engines._initial import first_states, random_states
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
 from search.training.engines._step import TrainingStep, predictions, step_names, summed
+from search.training.engines._stores import Stores
 from search.training.engines._zeros import watched_layers, zero_shares
 from search.training.session import sums_left_alone
 from search.training.stopping import Stopping
@@ -56,13 +58,15 @@ class Program:
 
     Args:
         job: One of the jobs that it will serve; see `program_key`.
+        stores: Where rows, orders and initial weights are kept as tensors.
         compiled: Whether XLA compiles all of it, or only the step from gradients to weights.
     """
 
-    def __init__(self, job: Job, *, compiled: bool) -> None:
+    def __init__(self, job: Job, stores: Stores, *, compiled: bool) -> None:
         import keras
         import tensorflow as tf
 
+        self._stores = stores
         self._opened = build_open_model(job.open, job.training, job.names)
         self._model, self._optimizer = self._opened.model, self._opened.optimizer
         self._optimizer.build(self._model.trainable_variables)
@@ -92,7 +96,7 @@ class Program:
     @property
     def n_compilations(self) -> int:
         """How often the training was traced, and so compiled."""
-        return int(self._run.experimental_get_tracing_count())
+        return tracing_count(self._run)
 
     def train(self, job: Job, watch: Watch) -> Outcome:
         """Train one job to its end."""
@@ -100,7 +104,7 @@ class Program:
             return self._train(job, watch)
 
     def _train(self, job: Job, watch: Watch) -> Outcome:
-        rows, values, state = _tensors.rows_of(job, self._n_positions), self._values_of(job), self._begin(job)
+        rows, values, state = self._stores.fold_tensors(job, self._n_positions), self._values_of(job), self._begin(job)
         pieces: list[npt.NDArray[np.float32]] = []
         n_done = n_reported = 0
         going, reported = True, time.perf_counter()
@@ -123,7 +127,7 @@ class Program:
         return max(1, min(wanted, self._n_epochs - n_done % self._n_epochs))
 
     def _continue(
-        self, job: Job, rows: _tensors.Rows, values: tf.Tensor, state: _State, n_done: int, n_asked: int
+        self, job: Job, rows: _tensors.FoldTensors, values: tf.Tensor, state: _State, n_done: int, n_asked: int
     ) -> tuple[_State, npt.NDArray[np.float32]]:
         """Train `n_asked` epochs more, or fewer when patience or divergence ends them.
 
@@ -135,7 +139,7 @@ class Program:
         before, started = self.n_compilations, time.perf_counter()
         state, curve = self._run(
             rows,
-            _tensors.orders_of(job, n_done // self._n_epochs, self._n_epochs, self._n_positions),
+            self._stores.order_tensor(job, n_done // self._n_epochs, self._n_epochs, self._n_positions),
             values,
             _stop_of(job),
             tf.constant(job.seed, tf.uint32),
@@ -153,7 +157,7 @@ class Program:
         """Initial weights, optimizer state and learning rate are put in place."""
         import tensorflow as tf
 
-        given = _tensors.start_of(job)
+        given = self._stores.start_tensors(job)
         weights = [given.get(path, first) for path, first in self._first_weights.items()]
         states = tf.constant(first_states(job.seed, len(self._random_states)))
         self._start(weights, states, tf.constant(job.training.learning_rate, tf.float32))
@@ -201,7 +205,7 @@ class Program:
         """Each watched layer's share of zeros on the validation rows; the model is at the weights kept."""
         if not self._watched_layers:
             return {}
-        rows = _tensors.rows_of(job, self._n_positions)
+        rows = self._stores.fold_tensors(job, self._n_positions)
         size = _tensors.ROWS_AT_ONCE
         pieces = [slice(start, start + size) for start in range(0, len(rows.scores), size)]
         sums = [self._sum_zero_shares(rows.x_evaluated[piece], rows.scores[piece], values) for piece in pieces]
@@ -235,7 +239,7 @@ class Program:
 
     def _run_epochs(
         self,
-        rows: _tensors.Rows,
+        rows: _tensors.FoldTensors,
         orders: tf.Tensor,
         values: tf.Tensor,
         stop: _Stop,
@@ -246,7 +250,7 @@ class Program:
         """Epochs from `state.epoch` to `until`, or fewer.
 
         Args:
-            rows: See `_tensors.Rows`.
+            rows: See `_tensors.FoldTensors`.
             orders: Row of each position in each epoch of the block, shape (epochs, positions), int32.
             values: A value for each name, shape (names,), float32.
             stop: When the stop rows end the run.
@@ -275,7 +279,7 @@ class Program:
         return state, curve
 
     def _train_epoch(
-        self, rows: _tensors.Rows, order: tf.Tensor, values: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
+        self, rows: _tensors.FoldTensors, order: tf.Tensor, values: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """One pass over the rows; the mean data loss, and a number that is finite if every step's loss is."""
         import tensorflow as tf
@@ -305,7 +309,7 @@ class Program:
             self._step.apply(gradients, by_name)
 
     def _judge(
-        self, rows: _tensors.Rows, state: _State, stop: _Stop, train_loss: tf.Tensor, total: tf.Tensor
+        self, rows: _tensors.FoldTensors, state: _State, stop: _Stop, train_loss: tf.Tensor, total: tf.Tensor
     ) -> tuple[_State, tf.Tensor]:
         """Evaluate, keep the weights if they are the best so far, and take the epoch down.
 
@@ -335,7 +339,7 @@ class Program:
         metric = self._metric.traced(rows.y_evaluated, predicted, rows.scores)
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
 
-    def _evaluate(self, rows: _tensors.Rows) -> tuple[tf.Tensor, tf.Tensor]:
+    def _evaluate(self, rows: _tensors.FoldTensors) -> tuple[tf.Tensor, tf.Tensor]:
         """Predictions, shape (rows, outputs), and data losses, shape (rows,), of stop and validation rows."""
         import tensorflow as tf
 

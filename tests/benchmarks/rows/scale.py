@@ -4,7 +4,6 @@ import time
 
 from search.dispatch import Train
 from search.records import RunResult
-from search.training import train_run
 from tests.benchmarks.comparison import Line, side_by_side
 from tests.benchmarks.studies import run_here, study_text
 
@@ -21,7 +20,7 @@ def measure(
     n_epochs: int = 4000,
     n_sleepers: int = 16,
     n_sleeps: int = 640,
-    train: Train = train_run,
+    train: Train | None = None,
 ) -> list[Line]:
     text = study_text(n_trials, n_epochs, engine="compiled")
     peers = {f"{n} workers": lambda n=n: run_here(text, n_jobs=n, train=train).seconds_a_trial() for n in (2, 1)}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -16,18 +17,20 @@ import pytest
 from sklearn import metrics as reference
 
 from search.errors import DivergedError
-from search.records import EngineChoice
-from search.training import worker
+from search.records import EngineChoice, FailureCause
+from search.techniques import TECHNIQUES
+from search.training import WorkerSession, stages, worker_session
 from search.training.engines import ENGINES
-from search.training.jobs import make_job
+from search.training.engines.fit import FitEngine
+from search.training.engines.loops import LoopEngine
+from search.training.engines.program import Program
 from search.training.metrics import METRICS
 from search.training.recent import Recent
-from search.training.worker import calibrate, train_model, train_run
 
 
-def test_result_tells_all_of_a_run(keras, make_plan, make_run):
+def test_result_tells_all_of_a_run(keras, make_plan, make_run, session):
     run = make_run(l2=0.01, dropout=0.2, patience=50)
-    result = train_run(make_plan(), run)
+    result = session.train(make_plan(), run)
     assert result.run == run
     assert result.error is None
     assert result.score == pytest.approx(result.curve.validation_metric[result.best_epoch - 1], rel=1e-6)
@@ -50,14 +53,14 @@ def test_result_tells_all_of_a_run(keras, make_plan, make_run):
     ],
 )
 def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
-    keras, make_plan, make_run, task, metric, shape
+    keras, make_plan, make_run, task, metric, shape, engines, make_job, session
 ):
     from search.models import build_model
 
     plan, run = make_plan(task, metric, shape), make_run(patience=2)
-    result = train_run(plan, run)
+    result = session.train(plan, run)
     job = make_job(plan, run)
-    weights = ENGINES["fit"].train([job])[0].weights
+    weights = engines["fit"].train(job).weights
     model = build_model(job.regularized)
     model.set_weights(list(weights.values()))
     predicted = model.predict(job.arrays.x_validation, verbose=0)
@@ -70,17 +73,17 @@ def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
     assert result.score == pytest.approx(expected, abs=1e-6)
 
 
-def test_stop_rows_train_when_nothing_stops(make_plan, make_run):
+def test_stop_rows_train_when_nothing_stops(make_plan, make_run, make_job):
     assert len(make_job(make_plan(), make_run()).arrays.x_train) == 40
     job = make_job(make_plan(), make_run(patience=3))
     assert (len(job.arrays.x_train), len(job.arrays.x_stop)) == (30, 10)
 
 
-def test_rows_that_score_have_no_say_in_training(keras, make_plan, make_run):
+def test_rows_that_score_have_no_say_in_training(keras, make_plan, make_run, session):
     """Not even in when it ends: other validation rows leave weights and epochs as they are."""
     plan, other = make_plan(epochs=15, learning_rate=0.2), make_plan(epochs=15, learning_rate=0.2)
     other.dataset.features[40:] = 0
-    first, second = (train_run(p, make_run(patience=2)) for p in (plan, rebuilt(other)))
+    first, second = (session.train(p, make_run(patience=2)) for p in (plan, rebuilt(other)))
     assert first.score != second.score
     assert first.weight_norms == second.weight_norms
     np.testing.assert_array_equal(first.curve.stop_loss, second.curve.stop_loss)
@@ -91,7 +94,7 @@ def rebuilt(plan):
     return type(plan)(plan.dataset, plan.folds, plan.spec, plan.metric)
 
 
-def test_searched_settings_of_model_and_training_are_used(make_plan, make_run):
+def test_searched_settings_of_model_and_training_are_used(make_plan, make_run, make_job):
     run = make_run()
     settings = {"model.hidden": (3, 2), "training.learning_rate": 0.5, "training.batch_size": 5}
     run = type(run)(0, 0, 0, 1, type(run.configuration)(settings))
@@ -101,59 +104,178 @@ def test_searched_settings_of_model_and_training_are_used(make_plan, make_run):
 
 
 @pytest.mark.parametrize("settings", [{}, {"patience": 3, "l2": 0.1}])
-def test_diverged_run_is_a_result_with_its_epoch(keras, make_plan, make_run, settings):
+def test_diverged_run_is_a_result_with_its_epoch(keras, make_plan, make_run, settings, session):
     plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
-    result = train_run(plan, make_run(**settings))
+    result = session.train(plan, make_run(**settings))
     assert result.score is None
     assert result.error == f"diverged at epoch {result.epochs_trained}"
+    assert result.cause is FailureCause.DIVERGED
     assert result.epochs_trained == len(result.curve.train_loss) + 1
 
 
-def test_infinite_targets_diverge_at_once(keras, make_plan, make_run):
+def test_infinite_targets_diverge_at_once(keras, make_plan, make_run, session):
     plan = make_plan("regression")
     plan.dataset.target[:] = math.inf
-    assert train_run(rebuilt(plan), make_run()).error == "diverged at epoch 1"
+    assert session.train(rebuilt(plan), make_run()).error == "diverged at epoch 1"
 
 
-def test_whatever_a_run_dies_of_is_told_in_one_line(keras, make_plan, make_run, monkeypatch):
-    def explode(job):
-        raise ValueError("expected\n   peace")
+@pytest.fixture
+def failing(monkeypatch):
+    """A function that lets every engine fail from now on."""
 
-    monkeypatch.setattr(worker, "_calibrated", explode)
-    result = train_run(make_plan(), make_run())
-    assert (result.score, result.error) == (None, "ValueError: expected peace")
+    def fail(error):
+        def explode(self, job, watch=None):
+            raise error
+
+        for engine in (LoopEngine, FitEngine):
+            monkeypatch.setattr(engine, "train", explode)
+        monkeypatch.setattr(LoopEngine, "seconds_per_epoch", explode)
+
+    return fail
+
+
+def exhausted():
+    import tensorflow as tf
+
+    return tf.errors.ResourceExhaustedError(None, None, "out of memory\nwhen allocating")
+
+
+@pytest.mark.parametrize(
+    ("make", "message", "cause"),
+    [
+        (lambda: ValueError("expected\n   peace"), "ValueError: expected peace", FailureCause.RAISED),
+        (lambda: ImportError("no module of mine"), "ImportError: no module of mine", FailureCause.RAISED),
+        (lambda: MemoryError(), "MemoryError", FailureCause.OUT_OF_MEMORY),
+        (exhausted, "ResourceExhaustedError: out of memory when allocating", FailureCause.OUT_OF_MEMORY),
+    ],
+)
+def test_whatever_a_run_dies_of_is_its_own_told_in_one_line(
+    session, make_plan, make_run, failing, make, message, cause
+):
+    failing(make())
+    result = session.train(make_plan(engine="graph"), make_run())
+    assert (result.score, result.error, result.cause) == (None, message, cause)
     assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
 
 
-@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
-def test_what_concerns_the_process_is_not_a_result(keras, make_plan, make_run, monkeypatch, error):
-    def explode(job):
-        raise error
+def test_memory_that_runs_out_while_a_run_chooses_its_engine_is_told_as_such(make_plan, make_run, failing):
+    failing(MemoryError("no room"))
+    result = WorkerSession().train(make_plan(), make_run())
+    assert (result.error, result.cause) == ("MemoryError: MemoryError: no room", FailureCause.OUT_OF_MEMORY)
 
-    monkeypatch.setattr(worker, "_calibrated", explode)
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_is_not_a_result(session, make_plan, make_run, failing, error):
+    failing(error)
     with pytest.raises(error):
-        train_run(make_plan(), make_run())
+        session.train(make_plan(engine="graph"), make_run())
+
+
+def test_what_is_wrong_with_the_installation_is_raised_when_the_session_begins(monkeypatch):
+    def missing():
+        raise ModuleNotFoundError("No module named 'sklearn'")
+
+    monkeypatch.setattr(worker_session, "import_encoders", missing)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'sklearn'"):
+        WorkerSession()
+
+
+@pytest.mark.parametrize("make", [lambda: MemoryError("no room"), exhausted])
+def test_calibration_that_runs_out_of_memory_says_so(make_plan, make_run, failing, make):
+    failing(make())
+    with pytest.raises(MemoryError):
+        WorkerSession().calibrate(make_plan(), make_run())
+
+
+def test_calibration_that_fails_otherwise_leaves_fit(make_plan, make_run, monkeypatch):
+    def explode(job):
+        raise ImportError("no module of mine")
+
+    monkeypatch.setattr(worker_session, "program_key", explode)
+    choice = WorkerSession().calibrate(make_plan(), make_run())
+    assert choice == EngineChoice("fit", "calibration failed (ImportError: no module of mine)")
+
+
+def test_job_is_built_once_a_stage(session, make_plan, make_run, monkeypatch):
+    built, make = [], stages.make_job
+
+    def counted(plan, run, stores):
+        built.append(run.configuration)
+        return make(plan, run, stores)
+
+    monkeypatch.setattr(stages, "make_job", counted)
+    monkeypatch.setattr(worker_session, "make_job", counted)
+    plan = make_plan(space=("l2", "path"), epochs=1, engine="graph")
+    for run, n_stages in ((make_run(l2=0.1), 1), (make_run(l2=0.1, path=0.01), 2)):
+        for train in (session.train, session.train_model):
+            del built[:]
+            train(plan, run)
+            assert len(built) == n_stages
+    del built[:]
+    session.train(make_plan(space=("l2", "path"), epochs=1), make_run(l2=0.1))
+    assert len(built) == 1
+
+
+def test_studies_of_one_architecture_share_one_program(make_plan, make_run, monkeypatch):
+    made, init = [], Program.__init__
+
+    def noted(program, *arguments, **named):
+        made.append(program)
+        init(program, *arguments, **named)
+
+    monkeypatch.setattr(Program, "__init__", noted)
+    session, plan = WorkerSession(), make_plan(engine="graph")
+    other = make_plan(engine="graph", epochs=7, learning_rate=0.5)
+    other.dataset.features[:] = 1
+    first, second = session.train(plan, make_run(l2=0.1)), session.train(rebuilt(other), make_run(dropout=0.2))
+    assert (first.error, second.error) == (None, None)
+    assert first.score != second.score
+    assert [program.n_compilations for program in made] == [1]
+
+
+def test_with_the_session_goes_all_that_it_kept(make_plan, make_run, monkeypatch):
+    kept, init = [], Program.__init__
+
+    def noted(program, *arguments, **named):
+        kept.append(weakref.ref(program))
+        init(program, *arguments, **named)
+
+    monkeypatch.setattr(Program, "__init__", noted)
+    session = WorkerSession()
+    plan = make_plan(space=("zca", "l2", "path", "patience"))
+    for engine in ENGINES:
+        run = replace(make_run(zca=0.5, l2=0.1, path=0.01, patience=3), engine=EngineChoice(engine))
+        assert session.train(plan, run).error is None
+    session.calibrate(plan, make_run())
+    kept += [weakref.ref(value.arrays.x_train) for value in session._stores.rows.values()]
+    kept += [weakref.ref(orders) for orders in session._stores._orders.values()]
+    assert len(kept) == 2 + 3 + 2
+    assert all(reference() is not None for reference in kept)
+    del session
+    gc.collect()
+    assert all(reference() is None for reference in kept)
+    assert TECHNIQUES["zca"]._last is None
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("activation", ["relu", "swish"])  # the gradient of swish is registered by hand
-def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation, engine):
+def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, activation, engine, session):
     plan = make_plan(epochs=1, engine=engine)
     model = plan.spec.model.model_copy(update={"activation": activation})
     plan = type(plan)(plan.dataset, plan.folds, plan.spec.model_copy(update={"model": model}), plan.metric)
     counts = []
     for seed in range(3):
-        assert train_run(plan, make_run(seed, l2=0.1, dropout=0.2)).error is None
+        assert session.train(plan, make_run(seed, l2=0.1, dropout=0.2)).error is None
         gc.collect()
         kinds = [type(kept).__name__ for kept in gc.get_objects()]
         counts.append([kinds.count(kind) for kind in ("FuncGraph", "AtomicFunction", "Sequential")])
     assert counts[1] == counts[2]
 
 
-def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run):
+def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run, session):
     counts = []
     for width in range(2, 13):
-        assert train_run(make_plan(epochs=1, hidden=(width,), engine="graph"), make_run()).error is None
+        assert session.train(make_plan(epochs=1, hidden=(width,), engine="graph"), make_run()).error is None
         gc.collect()
         counts.append(sum(type(kept).__name__ == "Program" for kept in gc.get_objects()))
     assert counts[-1] == counts[-2]
@@ -167,7 +289,7 @@ def test_plan_pickles_with_its_identity(make_plan):
     assert make_plan("regression").identity != plan.identity
 
 
-def test_prepared_rows_are_kept_for_the_runs_to_come(make_plan, make_run):
+def test_prepared_rows_are_kept_for_the_runs_to_come(make_plan, make_run, make_job):
     plan = make_plan()
     kept = make_job(plan, make_run(patience=3)).arrays
     assert make_job(pickle.loads(pickle.dumps(plan)), make_run(patience=5, l2=0.1)).arrays is kept
@@ -188,15 +310,15 @@ def test_what_was_used_last_is_kept_up_to_the_bound():
     assert kept.values() == ["larger than all"]
 
 
-def test_study_names_the_engine_or_the_run_does(keras, make_plan, make_run):
+def test_study_names_the_engine_or_the_run_does(keras, make_plan, make_run, session):
     plan = make_plan(epochs=1, engine="graph")
-    assert train_run(plan, make_run()).engine == "graph: as asked"
+    assert session.train(plan, make_run()).engine == "graph: as asked"
     run = replace(make_run(), engine=EngineChoice("fit", "as the study chose"))
-    assert train_run(plan, run).engine == "fit: as the study chose"
-    assert calibrate(make_plan(), make_run()).name in ("compiled", "graph")
+    assert session.train(plan, run).engine == "fit: as the study chose"
+    assert session.calibrate(make_plan(), make_run()).name in ("compiled", "graph")
 
 
-def test_run_reports_as_it_goes_and_ends_when_it_is_withdrawn(keras, make_plan, make_run, monkeypatch):
+def test_run_reports_as_it_goes_and_ends_when_it_is_withdrawn(keras, make_plan, make_run, monkeypatch, session):
     monkeypatch.setattr("search.training.engines.program._REPORT_SECONDS", 0.0)
     told = []
 
@@ -205,18 +327,19 @@ def test_run_reports_as_it_goes_and_ends_when_it_is_withdrawn(keras, make_plan, 
         return len(told) < 3
 
     run = make_run()
-    result = train_run(make_plan(epochs=40, engine="graph"), run, report)
+    result = session.train(make_plan(epochs=40, engine="graph"), run, report)
     assert (result.score, result.error) == (None, "withdrawn at epoch 3")
+    assert result.cause is FailureCause.WITHDRAWN
     assert [(message.run, message.first_epoch, message.epoch) for message in told] == [(run, n, n) for n in (1, 2, 3)]
     metric = [value for message in told for value in message.validation_metric]
     np.testing.assert_array_equal(np.float32(metric), result.curve.validation_metric)
 
 
-def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan, make_run):
+def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan, make_run, session):
     """As the event loop of a Dask worker does, beside the thread that trains."""
     plan = make_plan(epochs=1)
     run = make_run(dropout=0.3)
-    expected = train_run(plan, run).score
+    expected = session.train(plan, run).score
     done = threading.Event()
 
     def draw():
@@ -227,7 +350,7 @@ def test_other_threads_that_draw_random_numbers_change_nothing(keras, make_plan,
     drawing = threading.Thread(target=draw)
     drawing.start()
     try:
-        scores = [train_run(plan, run).score for _ in range(5)]
+        scores = [session.train(plan, run).score for _ in range(5)]
     finally:
         done.set()
         drawing.join()
@@ -245,12 +368,14 @@ print(loss, penalty, type(model.optimizer).__name__, "search" in sys.modules)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_trained_model_is_plain_keras_at_the_weights_kept(keras, make_plan, make_run, engine, tmp_path):
+def test_trained_model_is_plain_keras_at_the_weights_kept(
+    keras, make_plan, make_run, engine, tmp_path, make_job, session
+):
     """It is saved, and used by a process that has never heard of us."""
     space = ("l2", "batch_norm", "dropout", "max_norm", "swa", "path", "patience", "mixup", "weight_decay")
     plan = make_plan("multiclass", space=space, epochs=5, engine=engine, optimizer="sgd")
     run = make_run(l2=0.01, path=0.001, batch_norm=0.5, dropout=0.2, swa=0.9, patience=3, mixup=0.2, weight_decay=0.1)
-    result, model = train_run(plan, run), train_model(plan, run)
+    result, model = session.train(plan, run), session.train_model(plan, run)
     arrays = make_job(plan, run).arrays
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "rows.npz", x=arrays.x_validation, y=arrays.y_validation)
@@ -264,19 +389,19 @@ def test_trained_model_is_plain_keras_at_the_weights_kept(keras, make_plan, make
     assert (optimizer, knows) == ("SGD", "False")
 
 
-def test_model_that_diverges_is_an_error(keras, make_plan, make_run):
+def test_model_that_diverges_is_an_error(keras, make_plan, make_run, session):
     plan = make_plan("regression", optimizer="sgd", learning_rate=1e6, epochs=50)
     with pytest.raises(DivergedError, match=r"^diverged at epoch \d+$"):
-        train_model(plan, make_run())
+        session.train_model(plan, make_run())
 
 
-def test_trained_model_has_no_head_of_a_second_task(keras, make_plan, make_run):
+def test_trained_model_has_no_head_of_a_second_task(keras, make_plan, make_run, make_job, session):
     plan = make_plan(model={"family": "multitask", "hidden": (5,)}, space=("auxiliary_weight",), engine="graph")
     run = make_run(auxiliary_weight=0.5)
-    model = train_model(plan, run)
+    model = session.train_model(plan, run)
     assert [layer.name for layer in model.layers] == ["dense_1", "output"]
     scored = METRICS[plan.metric].score
     arrays = make_job(plan, run).arrays
     assert scored(arrays.y_validation, model.predict(arrays.x_validation, verbose=0)) == pytest.approx(
-        train_run(plan, run).score, rel=1e-5
+        session.train(plan, run).score, rel=1e-5
     )

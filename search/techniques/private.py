@@ -1,0 +1,107 @@
+"""Names of Keras and TensorFlow that are not public and that we lean on all the same: each is used here alone.
+
+Read in Keras 3.15 and TensorFlow 2.21; `tests/techniques/test_private.py` says so when one of them goes or changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+LayerClass = TypeVar("LayerClass", bound=type)
+
+OPERATION_MODULES = ("keras.ops", "keras.src.ops")
+"""Where a model's file says that an operation comes from: Keras 3.15 writes the private module of some."""
+
+
+def flattened_layers(model: keras.Model) -> list[keras.Layer]:
+    """The model and all layers below it, those that wrappers hold too.
+
+    `Layer._flatten_layers` of Keras 3.15. The public `Model.layers` does not reach into wrappers.
+    """
+    return list(model._flatten_layers())
+
+
+@contextlib.contextmanager
+def seeds_drawn_from(generator: random.Random) -> Iterator[None]:
+    """Let Keras draw the seeds of initializers and random layers from a generator of ours.
+
+    `keras.src.random.seed_generator.python_random` of Keras 3.15, which is Python's `random` module: its global
+    generator, from which every thread may draw. Keras has no public way to be given another.
+    """
+    from keras.src.random import seed_generator
+
+    shared = seed_generator.python_random
+    seed_generator.python_random = generator
+    try:
+        yield
+    finally:
+        seed_generator.python_random = shared
+
+
+def call_in_fixed_order(model: keras.Model) -> None:
+    """Let Functional models call their layers in an order that does not change with what techniques put between them.
+
+    Keras calls those first that are furthest from the output, and a layer more, on or off, makes that further. But the
+    noise of a shared layer, and averages that it moves, depend on which of its uses comes first.
+
+    `keras.src.ops.function._build_map` and `Function._nodes_by_depth` of Keras 3.15, by which a Function runs.
+    """
+    import keras
+    from keras.src.ops.function import _build_map
+
+    for each in flattened_layers(model):
+        if isinstance(each, keras.Function):
+            nodes, _ = _build_map(each.inputs, each.outputs)  # branch by branch, in the order of what takes from them
+            each._nodes_by_depth = {-place: [node] for place, node in enumerate(nodes)}
+
+
+def dropped_channels_shape(layer: keras.layers.Layer, inputs: tf.Tensor) -> Any:
+    """The shape of a SpatialDropout's mask: `_get_noise_shape` of Keras 3.15, which knows where the channels are."""
+    return layer._get_noise_shape(inputs)
+
+
+def alpha_noise_shape(layer: keras.layers.AlphaDropout, inputs: tf.Tensor) -> Any:
+    """The shape of an AlphaDropout's mask, sizes known where they can be: `_get_concrete_noise_shape` of Keras 3.15."""
+    return layer._get_concrete_noise_shape(inputs, layer.noise_shape)
+
+
+def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerClass]:
+    """Decorates a subclass of `keras.layers.BatchNormalization`, whose mean and variance then go through a function.
+
+    `BatchNormalization._moments(inputs, mask)` of Keras 3.15, which its `call` asks for them.
+    """
+
+    def decorate(layer_class: LayerClass) -> LayerClass:
+        taken: Any = layer_class._moments  # type: ignore[attr-defined]
+
+        def _moments(self: Any, inputs: Any, mask: Any) -> Any:
+            return change(taken(self, inputs, mask))
+
+        layer_class._moments = _moments  # type: ignore[attr-defined]
+        return layer_class
+
+    return decorate
+
+
+def tracing_count(function: Any) -> int:
+    """How often a `tf.function` was traced: `experimental_get_tracing_count` of TensorFlow 2.21."""
+    return int(function.experimental_get_tracing_count())
+
+
+def registered_gradients() -> MutableMapping[str, Any]:
+    """The gradients that TensorFlow knows by name, which can be taken out.
+
+    `tensorflow.python.framework.ops.gradient_registry._registry` of TensorFlow 2.21: each traced function with a
+    custom gradient leaves one, `CustomGradient-<number>`, and nothing public takes it out again.
+    """
+    from tensorflow.python.framework import ops
+
+    registered: MutableMapping[str, Any] = ops.gradient_registry._registry
+    return registered

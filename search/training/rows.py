@@ -1,0 +1,81 @@
+"""The rows of a fold become what a model is trained on, by steps that an exported model repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data import Arrays, Encoder, Fold, prepare
+from search.techniques import TECHNIQUES, DataTechnique, Masking, RowStep, Scaling
+from search.training.plan import TrainingPlan
+
+Changes = tuple[tuple[DataTechnique, float], ...]
+"""Techniques that change all rows of a fold, in the order in which they do, and their values."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedRows:
+    """The rows of a fold as they are trained on, and all that was done to them.
+
+    Args:
+        arrays: The rows.
+        steps: What made them of rows as the source gives them, text as one-hot inputs, in order. All were fitted on
+            the rows that train, each as the steps before left them.
+    """
+
+    arrays: Arrays
+    steps: tuple[RowStep, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the rows take."""
+        return sum(rows.nbytes for rows in vars(self.arrays).values() if isinstance(rows, np.ndarray))
+
+    def changed(self, changes: Changes) -> PreparedRows:
+        """The rows as techniques leave them."""
+        arrays, steps = self.arrays, self.steps
+        for technique, value in changes:
+            step = technique.fit(arrays.x_train, value)
+            arrays, steps = _stepped(arrays, step), (*steps, step)
+        return PreparedRows(arrays, steps)
+
+
+def data_changes(values: Mapping[str, float]) -> Changes:
+    """The techniques of a configuration that change all rows of a fold, in the order of `TECHNIQUES`."""
+    known = (technique for technique in TECHNIQUES.values() if isinstance(technique, DataTechnique))
+    return tuple((technique, values[technique.name]) for technique in known if technique.name in values)
+
+
+def prepare_rows(plan: TrainingPlan, fold: Fold, *, keep_stop: bool) -> PreparedRows:
+    """The rows of a fold, encoded; no technique has changed them.
+
+    Args:
+        plan: Whose rows.
+        fold: Which of them train, stop and score.
+        keep_stop: Whether the stop rows stay apart; when not, they train too.
+    """
+    arrays = prepare(plan.dataset, fold, keep_stop=keep_stop)
+    return PreparedRows(arrays, () if arrays.encoder is None else tuple(_encoder_steps(arrays.encoder)))
+
+
+def _encoder_steps(encoder: Encoder) -> Iterator[RowStep]:
+    """What an encoder does to rows whose text is one-hot inputs already."""
+    if (scaling := encoder.scaling()) is not None:
+        yield Scaling(*scaling)
+    if encoder.known is not None and not encoder.known.all():
+        yield Masking(encoder.known)
+
+
+def _stepped(arrays: Arrays, step: RowStep) -> Arrays:
+    """Arrays whose rows have taken one step more; the stop rows stay the validation rows where they are."""
+    x_train, x_validation = step(arrays.x_train), step(arrays.x_validation)
+    x_stop: npt.NDArray[Any]
+    if arrays.x_stop is arrays.x_validation:
+        x_stop = x_validation
+    else:
+        x_stop = step(arrays.x_stop) if len(arrays.x_stop) else x_train[:0]
+    return replace(arrays, x_train=x_train, x_stop=x_stop, x_validation=x_validation)

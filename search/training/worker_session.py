@@ -1,0 +1,182 @@
+"""One worker's session: run in, result out, for as many studies as come."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data import import_encoders
+from search.errors import DivergedError
+from search.models import build_model, make_optimizer, weights_by_path
+from search.records import EngineChoice, FailureCause, Run, RunReport, RunResult
+from search.techniques import RowStep
+from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
+from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
+from search.training.jobs import make_job, rows_of
+from search.training.plan import TrainingPlan
+from search.training.session import start_tensorflow, traced_gradients_forgotten
+from search.training.stages import stage_jobs, stage_runs, train_stages
+
+if TYPE_CHECKING:
+    import keras
+
+Report = Callable[[RunReport], bool]
+"""Told how a run goes; returns whether it is to go on."""
+
+# Not a session's: Keras' random state belongs to the process, and two runs at once, in threads, would mix theirs.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class WorkerSession:
+    """What one worker keeps while it trains: prepared rows, programs, calibrations, each bounded.
+
+    It serves the plans of any number of studies, and those that train alike share what is compiled. With the session
+    goes all that it keeps.
+
+    Raises:
+        ImportError, RuntimeError: TensorFlow or another package is missing or set up wrongly: nothing can be trained
+            here. What fails later is a run's own.
+    """
+
+    def __init__(self) -> None:
+        start_tensorflow()
+        import_encoders()
+        self._stores = Stores()
+        self._engines = make_engines(self._stores)
+
+    def train(self, plan: TrainingPlan, run: Run, report: Report = lambda _: True) -> RunResult:
+        """Train one configuration on one fold with one seed, and score it.
+
+        Args:
+            plan: The study's plan; what is prepared and compiled for it is kept for the runs to come.
+            run: What to train.
+            report: Told about once a second; a run that takes less is not told of.
+
+        Returns:
+            The result. A run that diverges, or cannot be trained for whatever reason, is a result with an error and
+            its cause, not an exception.
+        """
+        with _ONE_AT_A_TIME:
+            started = time.perf_counter()
+            try:
+                fields = self._result(plan, run, report)
+            except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
+                fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error)}
+            seconds = time.perf_counter() - started
+        return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **fields)
+
+    def train_model(self, plan: TrainingPlan, run: Run) -> keras.Model:
+        """Train a run as `train` does, for the model that comes of it.
+
+        Returns:
+            The model at the weights kept, compiled with the optimizer and the loss, made of Keras' own classes alone:
+            it is saved, loaded and used without regsearch. It takes rows as they are trained on, see `row_steps`. It
+            has no head of a second task, and no layers that change its input while training: Keras' augmentation
+            layers act unless they are told that nothing trains.
+
+        Raises:
+            DivergedError: Its loss or its weights are not finite.
+        """
+        with _ONE_AT_A_TIME:
+            jobs = stage_jobs(plan, run, self._stores)
+            outcome, _ = self._train(plan, run, jobs, keep_going)
+            if outcome.diverged_epoch is not None:
+                raise DivergedError(outcome.diverged_epoch)
+            return _trained_model(jobs[-1], outcome)
+
+    def row_steps(self, plan: TrainingPlan, run: Run) -> tuple[RowStep, ...]:
+        """What was done to rows, with text as one-hot inputs, before a run's model saw them."""
+        return rows_of(plan, run, self._stores).steps
+
+    def calibrate(self, plan: TrainingPlan, run: Run) -> EngineChoice:
+        """Find the engine for a run and all runs of its architecture, by training a few epochs with each candidate.
+
+        Returns:
+            The engine; `fit` where this fails on the run, which will meet the failure and tell it as its own.
+
+        Raises:
+            MemoryError: There was not enough memory, which at another time there may be.
+        """
+        with _ONE_AT_A_TIME:
+            try:
+                return self._calibrated(make_job(plan, stage_runs(run)[0], self._stores))
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise MemoryError(error_in_one_line(error)) from error
+                return EngineChoice("fit", f"calibration failed ({error_in_one_line(error)})")
+
+    def _result(self, plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
+        """The fields of a result that training decides."""
+
+        def watch(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
+            return report(RunReport(run, first_epoch, tuple(validation_metric.tolist())))
+
+        outcome, chosen = self._train(plan, run, stage_jobs(plan, run, self._stores), watch)
+        diverged, epochs = outcome.diverged_epoch, len(outcome.curve.train_loss)
+        error, cause = _failure(outcome)
+        return {
+            "score": None if error else outcome.score,
+            "error": error,
+            "cause": cause,
+            "penalty": outcome.penalty if diverged is None else 0.0,
+            "epochs_trained": epochs if diverged is None else diverged,
+            "best_epoch": outcome.best_epoch,
+            "curve": outcome.curve,
+            "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
+            "zero_shares": outcome.zero_shares,
+            "engine": f"{chosen.name}: {chosen.reason}",
+        }
+
+    def _train(self, plan: TrainingPlan, run: Run, jobs: Sequence[Job], watch: Watch) -> tuple[Outcome, EngineChoice]:
+        """What came of a run, and the engine that trained it."""
+        chosen = self._chosen(jobs[0], run)
+        with traced_gradients_forgotten():
+            return train_stages(plan, run, jobs, self._engines[chosen.name], self._stores, watch), chosen
+
+    def _chosen(self, job: Job, run: Run) -> EngineChoice:
+        """The engine that the run or the study names, or else this worker's own choice for the architecture."""
+        if run.engine is not None:
+            return run.engine
+        return self._calibrated(job) if job.training.engine == "auto" else EngineChoice(job.training.engine)
+
+    def _calibrated(self, job: Job) -> EngineChoice:
+        def choose() -> EngineChoice:
+            with traced_gradients_forgotten():
+                return choose_engine(job, self._engines)
+
+        return self._stores.choices.get(program_key(job), choose)
+
+
+def _failure(outcome: Outcome) -> tuple[str | None, FailureCause | None]:
+    """Why there is no score, in words and for programs."""
+    if outcome.diverged_epoch is not None:
+        return str(DivergedError(outcome.diverged_epoch)), FailureCause.DIVERGED
+    if outcome.withdrawn:
+        return f"withdrawn at epoch {outcome.curve.n_epochs}", FailureCause.WITHDRAWN
+    return None, None
+
+
+def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
+    model = build_model(replace(job.regularized, entering=()))
+    for path, variable in weights_by_path(model).items():
+        variable.assign(outcome.weights[path])
+    model.compile(make_optimizer(job.training, job.values, job.names, model), loss=job.plain.loss)
+    model.optimizer.build(model.trainable_variables)  # else Keras warns each time that the saved model is loaded
+    return model
+
+
+def _kernel_norms(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
+    """Layer name to the L2 norm of its kernel."""
+    return {
+        path.removesuffix("/kernel"): float(np.linalg.norm(values))
+        for path, values in weights.items()
+        if path.endswith("/kernel")
+    }

@@ -43,22 +43,22 @@ def head(train):
 
 
 def sides_of(data, section, seed):
-    """For each fold the parts that no group may share, from the first in order to the last, as positions in the data.
+    """For each division the parts that no group may share, from the first in order to the last, as positions.
 
     Rows that stop are left out where they are those that score. Few rows may lack a class: such a case is passed over.
     """
     try:
         splits = split_rows(data, section, seed)
+        divisions = [list(draw_stop_rows(data, section, seed))]
     except DataError as error:
         if "expected every class in" in str(error):
             reject()
         raise
     for fold in splits.folds:
-        parts = [fold.train, fold.stop, fold.validation]
-        if section.stop == "validation":
-            del parts[1]
-        yield [*(splits.development[part] for part in parts), *([splits.test] if len(splits.test) else [])]
-    yield list(draw_stop_rows(data, section, seed))
+        stop = [] if section.stop == "validation" else [fold.stop]
+        parts = [splits.development[part] for part in (fold.train, *stop, fold.validation)]
+        divisions.append([*parts, splits.test] if section.test else parts)
+    return divisions
 
 
 def lies_before(values, earlier, later):

@@ -70,7 +70,6 @@ STRIPES = Source(
     SourceForm(
         form="stripes.NAME",
         matches=lambda text: text == "stripes.vertical",
-        takes=("options",),
         options_of="stripes",
         hint=lambda text: 'Write source = "stripes.vertical".' if "stripes" in text else "",
     ),

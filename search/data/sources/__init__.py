@@ -70,7 +70,7 @@ def find_source(section: DataSection, place: str) -> Source:
     unused = [
         Problem(place, f'expected no {name} with source = "{section.source}", received {name} = {value!r}')
         for name, value in (("path", section.path), ("target", section.target), ("options", section.options))
-        if name not in (*source.form.needs, *source.form.takes) and value not in (None, {})
+        if name not in source.form.keys and value not in (None, {})
     ]
     if unused:
         raise DataError(unused)

@@ -18,6 +18,7 @@ from search.spec import SourceForm
 from search.spec.catalogue import is_name_in
 from search.spec.sections import DataSection
 
+# Options of load_data are taken from Python alone; a study file may give none.
 FORM = SourceForm(form="keras.NAME", matches=functools.partial(is_name_in, "keras"), takes=("path", "options"))
 
 NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "mnist")

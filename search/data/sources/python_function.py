@@ -16,7 +16,7 @@ def _hint(text: str) -> str:
     return f"Name its function, as in {show(text + ':load')}." if text.lower().endswith(".py") else ""
 
 
-FORM = SourceForm(form="FILE.py:function", matches=is_function, takes=("options",), options_of="a file", hint=_hint)
+FORM = SourceForm(form="FILE.py:function", matches=is_function, options_of="a file", hint=_hint)
 
 
 def read_rows(section: DataSection, folder: Path, place: str) -> RawData:

@@ -27,7 +27,6 @@ def _hint(text: str) -> str:
 FORM = SourceForm(
     form="sklearn.NAME",
     matches=functools.partial(is_name_in, "sklearn"),
-    takes=("options",),
     options_of="scikit-learn",
     hint=_hint,
 )

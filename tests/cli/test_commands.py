@@ -80,6 +80,14 @@ def test_status_and_studies_say_finished(tiny, command):
     assert "tiny" in command("studies", cwd=tiny.folder).out
 
 
+def test_status_and_best_tell_the_notes_of_the_study(tiny, command):
+    found = json.loads(command("status", "tiny", "--format", "json", cwd=tiny.folder).out)
+    assert any("is a random search" in note for note in found["notes"])
+    assert json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["notes"] == found["notes"]
+    lines = command("status", "tiny", cwd=tiny.folder).out.splitlines()
+    assert [line for line in lines if line.startswith("note ")] == [f"note         {note}" for note in found["notes"]]
+
+
 def test_best_tells_what_a_constant_guess_scores(tiny, command):
     found = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["constant"]
     assert 0.69 < found["score"] < 0.7

@@ -142,16 +142,15 @@ def test_what_happens_to_rows_is_kept_for_exports(tmp_path):
     assert not prepare_study(str(study)).facts.scaled_bytes
 
 
-def test_note_of_a_source_that_speaks_of_bytes_scales_none(tmp_path):
-    (tmp_path / "notes.py").write_text(
-        "import warnings\nimport numpy as np\ndef data():\n"
-        "    x = np.arange(120.0).reshape(60, 2)\n"
-        "    warnings.warn('columns (uint8) and were scaled elsewhere')\n"
-        "    return x, np.arange(60) % 2\n"
-    )
+def test_note_that_speaks_of_bytes_makes_none_of_a_table(tmp_path):
+    name = "columns (uint8) and were scaled"
+    rows = "\n".join(f"{i},7,{i % 2}" for i in range(60))
+    (tmp_path / "t.csv").write_text(f"a,{name},y\n{rows}\n")
     study = tmp_path / "s.toml"
-    study.write_text(TABLE.replace('source = "npz"', 'source = "notes.py:data"').replace('path = "d.npz"', ""))
-    assert not prepare_study(str(study)).facts.scaled_bytes
+    study.write_text(TABLE.replace('"npz"', '"csv"').replace('"d.npz"', '"t.csv"\ntarget = "y"'))
+    prepared = prepare_study(str(study))
+    assert f'1 of 2 features never change: "{name}".' in prepared.notes
+    assert not prepared.facts.scaled_bytes
 
 
 def test_facts_count_the_rows_of_every_fold_as_a_run_without_early_stopping_uses_them():

@@ -80,7 +80,7 @@ STRIPES = Source(
 def test_added_source_runs_through_a_study(study, sqlite_url, monkeypatch):
     monkeypatch.setitem(SOURCES, "stripes", STRIPES)
     prepared = prepare_study(study(("stripes.NAME", "stripes.vertical")))
-    assert prepared.facts["classes"] == ["dark", "light"]
+    assert prepared.facts.classes == ("dark", "light")
     expect_that_it_runs(prepared, sqlite_url)
 
 

@@ -124,7 +124,7 @@ def raw_rows(prepared):
     """Rows as the source gives them, text as one-hot inputs."""
     dataset = dataclasses.replace(prepared.plan.dataset, standardize=False)
     rows = fit_encoder(dataset, np.arange(len(dataset))).transform(dataset)
-    return rows * np.float32(255) if prepared.facts["scaled_bytes"] else rows
+    return rows * np.float32(255) if prepared.facts.scaled_bytes else rows
 
 
 @pytest.mark.parametrize("standardize", ["true", "false"])
@@ -136,7 +136,7 @@ def test_exported_model_predicts_from_raw_rows_what_the_trained_one_does_from_pr
     monkeypatch.setitem(TECHNIQUES, "before", Before())
     (tmp_path / "study.toml").write_text(STUDY.format(data=SOURCES[source](tmp_path)))
     prepared = prepare_study(str(tmp_path / "study.toml"), [f"data.standardize={standardize}"])
-    assert prepared.facts["scaled_bytes"] == ("bytes" in source)
+    assert prepared.facts.scaled_bytes == ("bytes" in source)
     on = {"patience": 5} if stops else {}
     changes = {name: 0.1 for name, known in TECHNIQUES.items() if isinstance(known, DataTechnique)}
     assert list(changes) == ["zca", "before"]

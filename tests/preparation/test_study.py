@@ -305,7 +305,7 @@ def test_constant_guess_of_quantities_is_their_median_for_absolute_errors(study_
     target = prepared.plan.dataset.target.astype(np.float64)
     median = np.median(target[np.union1d(fold.train, fold.stop)])
     expected = np.abs(target[fold.validation] - median).mean()
-    np.testing.assert_allclose(prepared.facts["constant_scores"], [expected], rtol=1e-12)
+    np.testing.assert_allclose(prepared.facts.constant_scores, [expected], rtol=1e-12)
 
 
 def test_rows_that_stop_and_score_are_no_part_of_the_constant_guess(study_of):

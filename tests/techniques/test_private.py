@@ -1,0 +1,126 @@
+"""The private names of Keras and TensorFlow that we lean on are there, and do what we take them for."""
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.techniques import private
+
+SEARCH = Path(private.__file__).parents[1]
+PRIVATE = re.compile(r"keras\.src|tensorflow\.python|tracing_count\(\)|(?<!self)(?<!cls)(?<!super\(\))\._[a-z]\w*\(")
+
+
+def test_layers_that_wrappers_hold_are_among_all_layers(keras):
+    cell = keras.layers.Dense(2, name="inside")
+    model = keras.Sequential([keras.Input((3, 4)), keras.layers.TimeDistributed(cell)])
+    assert cell not in model.layers
+    assert cell in private.flattened_layers(model)
+
+
+def test_keras_draws_seeds_from_the_generator_it_is_given_and_then_from_its_own_again(keras):
+    def drawn():
+        return keras.initializers.GlorotUniform().seed, keras.random.SeedGenerator().state.numpy().tolist()
+
+    keras.utils.set_random_seed(3)
+    expected = drawn()
+    random.seed(99)
+    before = random.getstate()
+    with private.seeds_drawn_from(random.Random(3)):
+        assert drawn() == expected
+    assert random.getstate() == before
+    keras.utils.set_random_seed(3)
+    assert drawn() == expected
+
+
+@pytest.mark.parametrize("longer", ["left", "right"])
+def test_order_of_calls_does_not_change_with_the_length_of_a_branch(keras, longer):
+    called = []
+
+    class Noting(keras.layers.Layer):
+        def call(self, x):
+            called.append(self.name)
+            return x
+
+    rows = keras.Input((2,))
+    branches = []
+    for side in ("left", "right"):
+        branch = Noting(name=side)(rows)
+        branches.append(Noting(name=f"{side} again")(branch) if side == longer else branch)
+    model = keras.Model(rows, keras.layers.Add()(branches))
+    private.call_in_fixed_order(model)
+    del called[:]
+    model(np.ones((1, 2), np.float32))
+    assert [name for name in called if "again" not in name] == ["left", "right"]
+
+
+def test_masks_of_dropouts_have_the_shape_of_their_channels_and_rows(keras):
+    rows = np.ones((3, 4, 5, 2), np.float32)
+    shape = private.dropped_channels_shape(keras.layers.SpatialDropout2D(0.5), rows)
+    assert [int(size) for size in shape] == [3, 1, 1, 2]
+    shape = private.alpha_noise_shape(keras.layers.AlphaDropout(0.5, noise_shape=(None, 1, 5, 2)), rows)
+    assert [int(size) for size in shape] == [3, 1, 5, 2]
+
+
+def test_normalization_takes_its_moments_through_the_function(keras):
+    @private.with_moments(lambda moments: (moments[0] + 1, moments[1]))
+    class Shifted(keras.layers.BatchNormalization):
+        pass
+
+    rows = np.array([[1.0], [3.0]], np.float32)
+    plain = keras.layers.BatchNormalization(epsilon=1e-12)(rows, training=True).numpy()
+    np.testing.assert_allclose(plain, [[-1], [1]], atol=1e-5)
+    np.testing.assert_allclose(Shifted(epsilon=1e-12)(rows, training=True).numpy(), [[-2], [0]], atol=1e-5)
+    np.testing.assert_allclose(
+        keras.layers.BatchNormalization(epsilon=1e-12)(rows, training=True).numpy(), plain, atol=1e-6
+    )
+
+
+def test_tracings_of_a_function_are_counted(keras):
+    import tensorflow as tf
+
+    function = tf.function(lambda x: x + 1, autograph=False)
+    assert private.tracing_count(function) == 0
+    for rows in (1, 1, 2):
+        function(tf.ones(rows))
+    assert private.tracing_count(function) == 2
+
+
+def test_traced_function_with_a_gradient_of_its_own_leaves_it_in_the_registry(keras):
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def doubled(x):
+        return 2 * x, lambda upstream: 2 * upstream
+
+    registered = private.registered_gradients()
+    before = set(registered)
+    tf.function(doubled, autograph=False)(tf.ones(3))
+    left = registered.keys() - before
+    assert left
+    assert all(name.startswith("CustomGradient-") for name in left)
+    for name in left:
+        del registered[name]
+    assert set(private.registered_gradients()) == before
+
+
+def test_operations_of_a_saved_model_come_from_the_modules_that_we_know(keras):
+    rows = keras.Input((2,))
+    for made in (rows * 2, keras.ops.maximum(rows, 0)):
+        (entry,) = [x for x in keras.Model(rows, made).get_config()["layers"] if x["class_name"] != "InputLayer"]
+        assert entry["module"].startswith(private.OPERATION_MODULES)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(SEARCH.rglob("*.py")) if {"models", "techniques", "training"} & set(path.parts)],
+    ids=lambda path: str(path.relative_to(SEARCH)),
+)
+def test_no_other_module_leans_on_a_private_name(path):
+    found = PRIVATE.findall(path.read_text())
+    if path.name == "private.py":
+        assert "._flatten_layers(" in found
+    else:
+        assert found == []

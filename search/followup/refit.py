@@ -16,7 +16,7 @@ from search.records import Configuration, Run, StudyRecord
 from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
-from search.techniques import TECHNIQUES, DataTechnique
+from search.techniques import TECHNIQUES, DataTechnique, watches_stop_rows
 from search.training import TrainingPlan, start_tensorflow, train_model
 
 KerasModel = Any
@@ -56,10 +56,11 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     """
     start_tensorflow()
     plan = prepared.plan
-    fold = _whole_fold(plan, stops="patience" in configuration)
+    stops = watches_stop_rows(configuration)
+    fold = _whole_fold(plan, stops=stops)
     run = Run(0, 0, 0, run_seed(plan.spec.study.seed, 0, 0), configuration)
     model = train_model(dataclasses.replace(plan, folds=(fold,)), run)
-    arrays = prepare(plan.dataset, fold, keep_stop="patience" in configuration)
+    arrays = prepare(plan.dataset, fold, keep_stop=stops)
     return with_inputs(model, _steps(prepared, fold, arrays, configuration), arrays.x_train.shape[1:])
 
 

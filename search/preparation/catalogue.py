@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
-from search.techniques import TECHNIQUES, LayerTechnique
+from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
 
 _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
@@ -22,6 +22,6 @@ def default_catalogue() -> Catalogue:
         optimizers=frozenset(OPTIMIZERS),
         activations=frozenset(ACTIVATIONS),
         metrics=tuple(METRICS),
-        requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
+        requires={n: names for n, technique in TECHNIQUES.items() if (names := required_names(technique))},
         later=_LATER,
     )

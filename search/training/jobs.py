@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -13,12 +13,11 @@ from search.data import Arrays, prepare
 from search.models import Architecture, describe_model, open_slots, regularize
 from search.records import Run
 from search.spec import StudySpec, technique_of
-from search.techniques import TECHNIQUES, DataTechnique
+from search.techniques import TECHNIQUES, DataTechnique, HeadTechnique, stopping_rule, techniques_of
 from search.training.engines import Job
 from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan
 from search.training.recent import Recent
-from search.training.stopping import Stopping
 
 Changes = tuple[tuple[DataTechnique, float], ...]
 """Techniques that change all rows of a fold, in the order in which they do, and their values."""
@@ -35,7 +34,7 @@ def make_job(plan: TrainingPlan, run: Run, start: Mapping[str, npt.NDArray[Any]]
     configuration, names = run.configuration, tuple(plan.spec.space)
     spec = plan.spec.configured(configuration)
     values = {name: _number(name, value) for name, value in configuration.items() if technique_of(name) is not None}
-    stopping = _stopping(values)
+    stopping = stopping_rule(values)
     changes = _changes(values)
     arrays = _arrays(plan, run.fold, stopping is not None, changes)
     plain = _plain_model(plan, spec, arrays)
@@ -45,7 +44,7 @@ def make_job(plan: TrainingPlan, run: Run, start: Mapping[str, npt.NDArray[Any]]
         capacity=plan.capacity,
         plain=plain,
         open=open_slots(plain, names),
-        regularized=regularized if "auxiliary_weight" in values else replace(regularized, auxiliary=None),
+        regularized=regularized if _trains_head(values) else replace(regularized, auxiliary=None),
         names=names,
         values=values,
         training=spec.training,
@@ -63,14 +62,9 @@ def _number(name: str, value: Any) -> float:
     return TECHNIQUES[cast(str, technique_of(name))].domain.number(value)
 
 
-def _stopping(values: Mapping[str, float]) -> Stopping | None:
-    if "patience" not in values:
-        return None
-    return Stopping(
-        patience=int(values["patience"]),
-        minimum_delta=values.get("minimum_delta", 0.0),
-        start_epoch=int(values.get("start_epoch", 0)),
-    )
+def _trains_head(names: Iterable[str]) -> bool:
+    """Whether one of the techniques that names mean trains the head of a second task."""
+    return any(isinstance(known, HeadTechnique) for known in techniques_of(names))
 
 
 def _changes(values: Mapping[str, float]) -> Changes:
@@ -81,7 +75,7 @@ def _changes(values: Mapping[str, float]) -> Changes:
 def _plain_model(plan: TrainingPlan, spec: StudySpec, arrays: Arrays) -> Architecture:
     dataset = plan.dataset
     plain = describe_model(spec.model, arrays.x_train.shape[1:], dataset.n_outputs, dataset.task, plan.saved)
-    if "auxiliary_weight" not in plan.spec.space:
+    if not _trains_head(plan.spec.space):
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)
 

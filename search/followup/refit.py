@@ -16,7 +16,7 @@ from search.records import Configuration, Purpose, StudyRecord
 from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
-from search.techniques import Scaling
+from search.techniques import Scaling, watches_stop_rows
 from search.training import TrainingPlan, WorkerSession
 
 KerasModel = Any
@@ -54,7 +54,7 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
         A compiled model of Keras' own classes. It takes rows as the study's source gives them (text as one-hot inputs):
         scaling and whitening are layers of it.
     """
-    fold = _whole_fold(prepared.plan, stops="patience" in configuration)
+    fold = _whole_fold(prepared.plan, stops=watches_stop_rows(configuration))
     plan = dataclasses.replace(prepared.plan, folds=(fold,))
     run = prepared.run(0, 0, 0, configuration, Purpose.REFIT)
     session = WorkerSession()

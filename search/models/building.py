@@ -112,11 +112,12 @@ def make_optimizer(
         training: Optimizer and learning rate.
         configuration: Names to values, or to slots for them; a technique that is off is absent.
         names: Every name in [space].
-        model: The model whose biases and normalizations are to be left out when weights decay.
+        model: The model that it is to train, for what a technique has to tell of it: which weights decay.
     """
     optimizer = make_part(describe_optimizer(training, configuration, names))
-    if model is not None and "weight_decay" in {*names, *configuration}:
-        optimizer.exclude_from_weight_decay([weight for weight in model.trainable_variables if not _decays(weight)])
+    for technique in _optimizer_techniques():
+        if model is not None and technique.name in {*names, *configuration}:
+            technique.finish(optimizer, model)
     return optimizer
 
 
@@ -182,11 +183,6 @@ def _value_or_off(value: Any, off: float) -> Any:
 
 def _optimizer_techniques() -> list[OptimizerTechnique]:
     return [technique for technique in TECHNIQUES.values() if isinstance(technique, OptimizerTechnique)]
-
-
-def _decays(weight: keras.Variable) -> bool:
-    """Whether weight decay acts on it: on what inputs are multiplied with, not on biases and normalizations."""
-    return "kernel" in weight.name or weight.name == "embeddings"
 
 
 def _parts_by_path(architecture: Architecture) -> dict[str, Part]:

@@ -9,7 +9,7 @@ from itertools import combinations
 from search.models.architecture import Architecture
 from search.models.reach import candidates, governing_names, layer_techniques, matches, names_of, pattern_of
 from search.records import Task
-from search.techniques import TECHNIQUES, BatchTechnique, InputTechnique, LayerTechnique, Technique
+from search.techniques import TECHNIQUES, BatchTechnique, HeadTechnique, InputTechnique, LayerTechnique, Technique
 
 Finding = tuple[str, str, str]
 """A name in [space], what is wrong with it (`expected ..., received ...`), and the remedy."""
@@ -58,11 +58,11 @@ def _unsuited_to_task(technique: Technique, task: Task) -> tuple[str, str] | Non
 
 
 def _unsuited_to_models(technique: Technique, architectures: Sequence[Architecture]) -> tuple[str, str] | None:
-    if technique.name == "auxiliary_weight":
+    if isinstance(technique, HeadTechnique):
         if any(architecture.auxiliary is not None for architecture in architectures):
             return None
         received = architectures[0].name
-        message = f"expected a model with an auxiliary head for auxiliary_weight, received {received}, which has none"
+        message = f"expected a model with an auxiliary head for {technique.name}, received {received}, which has none"
         return message, 'Choose family = "multitask", or leave it out.'
     shapes = dict.fromkeys(architecture.input_shape for architecture in architectures)
     for shape in shapes:

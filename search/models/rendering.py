@@ -10,7 +10,16 @@ from search.models.architecture import Architecture
 from search.models.building import describe_optimizer
 from search.records import Setting
 from search.spec import TrainingSection
-from search.techniques import TECHNIQUES, InputTechnique, LayerTechnique, OptimizerTechnique
+from search.techniques import (
+    TECHNIQUES,
+    InputTechnique,
+    LayerTechnique,
+    LoopTechnique,
+    OptimizerTechnique,
+    Technique,
+    techniques_of,
+    watches_stop_rows,
+)
 from search.techniques.parts import Part
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -30,7 +39,7 @@ def build_model():
         ],
         name="{name}",
     )
-    {weight_decay}model.compile({compile_arguments})
+    {optimizer}model.compile({compile_arguments})
     return model
 
 
@@ -45,15 +54,6 @@ EARLY_STOPPING = keras.callbacks.EarlyStopping(
     monitor="val_{loss}", mode="min", {settings}, restore_best_weights=True
 )
 """
-
-_WEIGHT_DECAY = """\
-optimizer = {optimizer}
-    # Biases and normalizations do not decay.
-    optimizer.exclude_from_weight_decay([w for w in model.trainable_variables if "kernel" not in w.name])
-    """
-
-_STOPPING = {"patience": "patience", "minimum_delta": "min_delta", "start_epoch": "start_from_epoch"}
-"""Techniques of early stopping, and what Keras' callback calls them."""
 
 
 def render_source(
@@ -72,10 +72,10 @@ def render_source(
         comment: What the file should say at its top, one or more lines without `#`.
         names: Every name in [space].
     """
-    stops = "patience" in configuration
+    stops = watches_stop_rows(configuration)
     optimizer = _render_part(describe_optimizer(training, configuration, names))
-    decays = "weight_decay" in configuration
-    compiled = f'optimizer={"optimizer" if decays else optimizer}, loss="{architecture.loss}"'
+    finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
+    compiled = f'optimizer={"optimizer" if finishing else optimizer}, loss="{architecture.loss}"'
     # As a metric, Keras takes the loss only of targets that have the predictions' rank.
     column = stops and architecture.loss != "sparse_categorical_crossentropy"
     fitted = f"x, {'y.reshape(len(y), -1)' if column else 'y'}, epochs=EPOCHS, batch_size=BATCH_SIZE"
@@ -91,7 +91,7 @@ def render_source(
         layers=",\n            ".join(layers),
         name=architecture.name,
         early_stopping=_early_stopping(architecture.loss, configuration) if stops else "",
-        weight_decay=_WEIGHT_DECAY.format(optimizer=optimizer) if decays else "",
+        optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
         compile_arguments=compiled,
         fit_arguments=fitted,
     )
@@ -99,19 +99,29 @@ def render_source(
 
 def _left_out(configuration: Mapping[str, Setting]) -> list[str]:
     """Techniques that act on rows, steps or runs: with Keras alone they take code of their own."""
-    held = LayerTechnique | InputTechnique | OptimizerTechnique
     missing = [
         f"{name} = {value}"
         for name, value in configuration.items()
-        if name in TECHNIQUES and name not in _STOPPING and not isinstance(TECHNIQUES[name], held)
+        if name in TECHNIQUES and not _is_held(TECHNIQUES[name])
     ]
     return (
         ["", f"Not in this file, for training needs code of its own for it: {', '.join(missing)}."] if missing else []
     )
 
 
+def _is_held(technique: Technique) -> bool:
+    """Whether model, optimizer or Keras' own early stopping holds it."""
+    if isinstance(technique, LoopTechnique):
+        return technique.keras_argument is not None
+    return isinstance(technique, LayerTechnique | InputTechnique | OptimizerTechnique)
+
+
 def _early_stopping(loss: str, configuration: Mapping[str, Setting]) -> str:
-    given = {argument: configuration[name] for name, argument in _STOPPING.items() if name in configuration}
+    given = {
+        technique.keras_argument: configuration[technique.name]
+        for technique in techniques_of(configuration)
+        if isinstance(technique, LoopTechnique) and technique.keras_argument is not None
+    }
     return _EARLY_STOPPING.format(loss=loss, settings=", ".join(f"{name}={value!r}" for name, value in given.items()))
 
 

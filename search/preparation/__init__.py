@@ -5,6 +5,7 @@
 | `library` | finding a study file by its name |
 | `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
 | `study` | a study file becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
+| `notes` | what the user should know about a study before it runs |
 | `drafting` | the other way round: a study file is written for a model and its data |
 
 Files are read by `search.spec`, rows by `search.data`, models by `search.models`; what is prepared is run by

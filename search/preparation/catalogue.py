@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.data import SOURCES, SPLITTERS
 from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
-from search.techniques import TECHNIQUES, LayerTechnique
+from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
 
 _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
@@ -25,6 +25,6 @@ def default_catalogue() -> Catalogue:
         sources=tuple(source.form for source in SOURCES.values()),
         metrics=tuple(METRICS),
         splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
-        requires={name: technique.requires for name, technique in TECHNIQUES.items() if technique.requires},
+        requires={n: names for n, technique in TECHNIQUES.items() if (names := required_names(technique))},
         later=_LATER,
     )

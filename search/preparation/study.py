@@ -15,19 +15,16 @@ import numpy.typing as npt
 
 from search.data import Dataset, Fold, SealedRows, Splits, encoded_shape, fit_encoder, read_data, split_rows
 from search.errors import Problem, StudyFileError
-from search.models import FAMILIES, SCALING_LAYERS, Architecture, SavedModel, check_patterns, describe_model, read_model
+from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.preparation.catalogue import default_catalogue
 from search.preparation.library import find_study_file
+from search.preparation.notes import study_notes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import Choices, StudySpec, place_in_study, read_study, technique_of
+from search.spec import Choices, StudySpec, place_in_study, read_study
+from search.techniques import staging_techniques
 from search.training import METRICS, Metric, TrainingPlan, default_metric
-from search.tuning.samplers import N_STARTUP_TRIALS, check_installed
+from search.tuning.samplers import check_installed
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
-
-# Four judge; a trial that has no fifth run has nothing left to be saved.
-_LEAST_RUNS_FOR_WILCOXON = 5
-
-_L2_PENALTIES = ("l2", "kernel_l2", "l1l2")
 
 Place = Callable[..., str]
 """Table and key to where they stand in the study file."""
@@ -183,16 +180,7 @@ def prepare_data(
         data_sha256=dataset.sha256,
         facts=_facts(development, splits, METRICS[metric], saved),
         n_trials=n_trials,
-        notes=(
-            *dataset.notes,
-            *splits.notes,
-            *_stop_notes(spec),
-            *_penalty_notes(spec),
-            *_path_notes(spec),
-            *_model_notes(spec, saved),
-            *_sampler_notes(spec, n_trials),
-            *_pruner_notes(spec, splits),
-        ),
+        notes=(*dataset.notes, *splits.notes, *study_notes(spec, splits, saved, n_trials)),
         sealed=SealedRows(dataset, splits.test),
     )
 
@@ -245,10 +233,11 @@ def _check_patterns(spec: StudySpec, dataset: Dataset, saved: SavedModel | None,
 
 
 def _check_pruner(spec: StudySpec, place: Place) -> None:
-    if spec.study.pruner != "none" and "path" in spec.space:
+    staging = [technique.name for technique in staging_techniques(spec.space)]
+    if spec.study.pruner != "none" and staging:
         message = (
-            f'expected pruner = "none" with path in [space], received "{spec.study.pruner}": '
-            "runs along a path are longer than others, so that their epochs tell nothing of one another"
+            f'expected pruner = "none" with {staging[0]} in [space], received "{spec.study.pruner}": '
+            f"runs along a {staging[0]} are longer than others, so that their epochs tell nothing of one another"
         )
         raise StudyFileError(Problem(place("study", "pruner"), message, "Leave out one of the two."))
 
@@ -317,70 +306,3 @@ def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
 def _count_rows(splits: Splits) -> RowCounts:
     first = splits.folds[0]
     return RowCounts(len(first.train), len(first.stop), len(first.validation), len(splits.test))
-
-
-def _stop_notes(spec: StudySpec) -> tuple[str, ...]:
-    if spec.split.stop == "validation" and "patience" in spec.space:
-        return (
-            'Early stopping watches the very rows that score (split.stop = "validation"), as many tutorials do: '
-            "scores of configurations with patience are too good by as much as it chose its epoch on them.",
-        )
-    return ()
-
-
-def _penalty_notes(spec: StudySpec) -> tuple[str, ...]:
-    searched = {technique_of(name) for name in spec.space}
-    penalty = next((name for name in _L2_PENALTIES if name in searched), None)
-    if penalty is not None and "weight_decay" in searched:
-        return (
-            f"weight_decay and {penalty} both shrink weights, but not alike: {penalty} is part of the loss, whose "
-            "gradients an adaptive optimizer rescales; weight_decay takes its share off the weights themselves. With "
-            "both on, neither coefficient tells its own effect.",
-        )
-    return ()
-
-
-def _path_notes(spec: StudySpec) -> tuple[str, ...]:
-    if "path" in spec.space:
-        return (
-            f"A run along a path trains up to {spec.training.epochs} epochs at each of its stages: part of what it "
-            "gains over the baseline may be longer training. `regsearch compare` with a study of more epochs tells.",
-        )
-    return ()
-
-
-def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
-    if saved is None:
-        return ()
-    notes = []
-    if spec.data.standardize and saved.layers and saved.layers[0].path in SCALING_LAYERS:
-        notes.append(
-            f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "
-            "data.standardize = false is what you want."
-        )
-    if saved.left_out:
-        notes.append(
-            f"The model was compiled with {', '.join(saved.left_out)}, which a study does not take over: it trains "
-            f"with {spec.training.optimizer} as Keras has it and the loss of the task."
-        )
-    return tuple(notes)
-
-
-def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
-    first = N_STARTUP_TRIALS + spec.study.window - 1
-    if spec.study.sampler == "tpe" and n_trials <= first:
-        return (
-            f"TPE proposes at random until {N_STARTUP_TRIALS} trials have been told, here up to trial {first - 1}: "
-            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
-        )
-    return ()
-
-
-def _pruner_notes(spec: StudySpec, splits: Splits) -> tuple[str, ...]:
-    n_runs = len(splits.folds) * spec.objective.seeds
-    if spec.study.pruner == "wilcoxon" and n_runs < _LEAST_RUNS_FOR_WILCOXON:
-        return (
-            f"The Wilcoxon test can tell nothing from fewer than four runs: a study of {n_runs} runs a trial prunes "
-            'none. Raise objective.seeds or the folds, or choose pruner = "median".',
-        )
-    return ()

@@ -16,21 +16,30 @@
 | all others | one technique each |
 
 A technique says what its parameter means and how a layer, an optimizer, a batch or a kernel is changed; *which* layers,
-and the making of the Keras model, is `search.models`. When they act is up to `search.training`, where early stopping,
-averages and warm starts live too. Keras and TensorFlow are imported inside functions alone.
+and the making of the Keras model, is `search.models`. When they act is up to `search.training`. Keras
+and TensorFlow are imported inside functions alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
+from search.records import Setting
+from search.spec import technique_of
 from search.techniques._base import (
+    AveragingTechnique,
     Batch,
     BatchTechnique,
     DataTechnique,
+    HeadTechnique,
     InputTechnique,
     LayerTechnique,
+    LoopTechnique,
     OptimizerTechnique,
+    StagesTechnique,
+    StepTechnique,
+    Stopping,
     Technique,
     WeightTechnique,
 )
@@ -62,7 +71,7 @@ from search.techniques.minimum_delta import MinimumDelta
 from search.techniques.mixup import Mixup
 from search.techniques.orthogonal import Orthogonal
 from search.techniques.parts import Part, Slot
-from search.techniques.path import Path, path_stages
+from search.techniques.path import Path
 from search.techniques.patience import Patience
 from search.techniques.recurrent_dropout import RecurrentDropout
 from search.techniques.recurrent_l1 import RecurrentL1
@@ -132,20 +141,99 @@ _ALL: tuple[Technique, ...] = (
 TECHNIQUES: Mapping[str, Technique] = {technique.name: technique for technique in _ALL}
 """Every technique by its name in [space], in the order in which they enter a layer or act."""
 
+
+def techniques_of(names: Iterable[str]) -> list[Technique]:
+    """The techniques that names of a space or a configuration mean, each once, in the order of `TECHNIQUES`."""
+    meant = {technique_of(name) for name in names}
+    return [technique for name, technique in TECHNIQUES.items() if name in meant]
+
+
+def required_names(technique: Technique) -> tuple[str, ...]:
+    """Techniques of which one at least must be on for this one to mean anything; empty when it stands by itself."""
+    return tuple(name for name, other in TECHNIQUES.items() if technique.needs(other))
+
+
+def watches_stop_rows(names: Collection[str]) -> bool:
+    """Whether one of the techniques that names mean has stop rows watched, which then do not train."""
+    return any(isinstance(known, LoopTechnique) and known.watches_stop_rows for known in techniques_of(names))
+
+
+def stopping_rule(values: Mapping[str, float]) -> Stopping | None:
+    """When the stop rows end a run.
+
+    Args:
+        values: Technique name to its number; a technique that is off is absent.
+
+    Returns:
+        None when nothing watches them.
+    """
+    if not watches_stop_rows(values):
+        return None
+    stopping = Stopping()
+    for technique in techniques_of(values):
+        if isinstance(technique, LoopTechnique):
+            stopping = technique.apply(stopping, values[technique.name])
+    return stopping
+
+
+def staging_techniques(names: Iterable[str]) -> list[StagesTechnique]:
+    """Those of the techniques that names mean by which runs are trained in stages."""
+    return [known for known in techniques_of(names) if isinstance(known, StagesTechnique)]
+
+
+def path_stages(configuration: Mapping[str, Setting]) -> list[dict[str, Setting]]:
+    """The configurations that are trained one after the other, each from the weights of the one before.
+
+    None of them has a technique of stages in it, such as `path`. The last one is the configuration without these.
+
+    Args:
+        configuration: Technique or setting name to value; without a technique of stages it is the only stage.
+    """
+    staging = staging_techniques(configuration)
+    plain = {
+        name: value for name, value in configuration.items() if technique_of(name) not in {x.name for x in staging}
+    }
+    stages = [plain]
+    for technique in staging:
+        value = technique.domain.number(cast(float, configuration[technique.name]))
+        stages = [later for stage in stages for later in technique.stages(stage, value, _penalties(stage))]
+    return stages
+
+
+def _penalties(configuration: Mapping[str, Setting]) -> dict[str, float]:
+    """The names of penalties, whatever their layers, and their coefficients."""
+    return {
+        name: float(cast(float, value))
+        for name, value in configuration.items()
+        if (known := TECHNIQUES.get(technique_of(name) or "")) is not None and known.is_penalty
+    }
+
+
 __all__ = [
     "TECHNIQUES",
+    "AveragingTechnique",
     "Batch",
     "BatchTechnique",
     "DataTechnique",
+    "HeadTechnique",
     "InputTechnique",
     "LayerTechnique",
+    "LoopTechnique",
     "Masking",
     "OptimizerTechnique",
     "Part",
     "RowStep",
     "Scaling",
     "Slot",
+    "StagesTechnique",
+    "StepTechnique",
+    "Stopping",
     "Technique",
     "WeightTechnique",
     "path_stages",
+    "required_names",
+    "staging_techniques",
+    "stopping_rule",
+    "techniques_of",
+    "watches_stop_rows",
 ]

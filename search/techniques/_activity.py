@@ -23,6 +23,8 @@ class ActivityPenalty(LayerTechnique):
     argument: ClassVar[str]
     on_output = False
     off = 0.0
+    is_penalty = True
+    penalizes_activations = True
 
     def apply(self, layer: Part, value: Value) -> tuple[Part, ...]:
         """The layer, followed by one that penalizes what it sees: `dense_2` by `activity_l1_2`."""

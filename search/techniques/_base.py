@@ -7,8 +7,13 @@
 | `OptimizerTechnique` | the optimizer | it is made |
 | `BatchTechnique` | rows and targets of a training batch | each training step |
 | `WeightTechnique` | the weights that a training step computes its gradients at | each training step |
+| `HeadTechnique` | the loss of a second task | each training step |
+| `AveragingTechnique` | averages of the weights, which are judged and kept | after each training step |
+| `LoopTechnique` | the rule by which the stop rows end a run | after each epoch |
+| `StagesTechnique` | a run, which becomes several, one after the other | before a run |
 | `DataTechnique` | all rows of a fold | before a run, in NumPy |
-| `Technique` itself | the loop (early stopping, averaging, warm starts): engines ask for it by name | |
+
+No other room knows a technique by its name: what the house has to know of one, its kind and its attributes tell.
 """
 
 from __future__ import annotations
@@ -18,12 +23,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from search.records import Task
+from search.records import Setting, Task
 from search.spec.catalogue import Domain
 from search.techniques.parts import Part, Slot
 from search.techniques.row_steps import RowStep
 
 if TYPE_CHECKING:
+    import keras
     import numpy as np
     import numpy.typing as npt
     import tensorflow as tf
@@ -36,6 +42,9 @@ Value = float | str | Slot
 ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
 CLASSIFICATION: frozenset[Task] = frozenset({"binary", "multiclass"})
 
+ENDLESS = 2**31 - 1
+"""A patience that no run exhausts; programs hold it as an int32."""
+
 
 class Technique(ABC):
     """One way to regularize, with one parameter. Off means absent: there is no value for it.
@@ -45,18 +54,27 @@ class Technique(ABC):
         domain: The values of its parameter, their meaning and the source.
         off: The number with which it does nothing at all, so that a compiled program can hold it and be used for
             configurations without it. A value outside of `domain`: nobody chooses it.
-        requires: Techniques of which one at least must be on for this one to mean anything.
         tasks: The tasks that it can be used for.
         general: Whether its stand-ins compute what Keras' own classes do whatever their arguments, so that they may
             stand in for layers of the user's model too; otherwise for those that the technique itself puts there.
+        is_penalty: Whether its value is the coefficient of a penalty in the loss, which may rise from stage to stage.
+        penalizes_activations: Whether it is a penalty on what layers give out, meant to make much of that zero.
+        shrinks_weights: Whether it pulls kernel weights towards zero by a share of their size: two techniques that do
+            hide each other's effect.
     """
 
     name: ClassVar[str]
     domain: ClassVar[Domain]
     off: ClassVar[float]
-    requires: ClassVar[tuple[str, ...]] = ()
     tasks: ClassVar[frozenset[Task]] = ALL_TASKS
     general: ClassVar[bool] = True
+    is_penalty: ClassVar[bool] = False
+    penalizes_activations: ClassVar[bool] = False
+    shrinks_weights: ClassVar[bool] = False
+
+    def needs(self, other: Technique) -> bool:
+        """Whether `other` is one of those of which one at least must be on for this one to mean anything."""
+        return False
 
     def stand_ins(self) -> Mapping[str, type]:
         """Classes that stand in for Keras' own where an argument is a slot, by the path below `keras` of each.
@@ -115,7 +133,14 @@ class InputTechnique(Technique):
 
 
 class OptimizerTechnique(Technique):
-    """A technique that changes the optimizer."""
+    """A technique that changes the optimizer.
+
+    Attributes:
+        source: Lines of Python that do to `optimizer` what `finish` does, in a file that needs Keras alone, where
+            `model` is the model of a family.
+    """
+
+    source: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def apply(self, optimizer: Part, value: Value) -> Part:
@@ -124,6 +149,17 @@ class OptimizerTechnique(Technique):
     def leave_out(self, optimizer: Part) -> Part:
         """The optimizer without the technique, also where Keras gives it to one unasked."""
         return optimizer
+
+    def finish(self, optimizer: keras.Optimizer, model: keras.Model) -> None:
+        """Tell an optimizer, made and not built yet, what its arguments cannot; default: nothing.
+
+        Called wherever the technique is in the space, on or off.
+
+        Args:
+            optimizer: Changed in place.
+            model: The model that it is to train.
+        """
+        return
 
 
 @dataclass(frozen=True)
@@ -143,7 +179,11 @@ class Batch:
     weight: tf.Tensor
 
 
-class BatchTechnique(Technique):
+class StepTechnique(Technique):
+    """A technique that acts in every training step: on the batch, the weights, the loss or their averages."""
+
+
+class BatchTechnique(StepTechnique):
     """A technique that changes rows and targets of each training batch, after the batch was drawn.
 
     Attributes:
@@ -163,7 +203,7 @@ class BatchTechnique(Technique):
         """
 
 
-class WeightTechnique(Technique):
+class WeightTechnique(StepTechnique):
     """A technique that moves the weights at which a training step computes its gradients.
 
     The step is then taken from where they were.
@@ -172,6 +212,90 @@ class WeightTechnique(Technique):
     @abstractmethod
     def apply(self, kernel: tf.Tensor, value: tf.Tensor | float, key: NoiseKey) -> tf.Tensor:
         """The kernel that the step computes with; same shape and dtype."""
+
+
+class HeadTechnique(StepTechnique):
+    """A technique that trains the head of a second task; without one, models have no such head."""
+
+    @abstractmethod
+    def weigh(self, loss: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+        """What is added to the loss of a training step; exactly 0 with `off`.
+
+        Args:
+            loss: Mean loss of the head over the rows that count, a scalar, float32.
+            value: The parameter's number, or `off`: a scalar, float32.
+        """
+
+
+class AveragingTechnique(StepTechnique):
+    """A technique that keeps averages of the weights: they are what is judged and kept.
+
+    With several in a space, each averages what the one before it gives.
+    """
+
+    @abstractmethod
+    def average(self, average: tf.Tensor, weight: tf.Tensor, value: tf.Tensor, is_first: tf.Tensor) -> tf.Tensor:
+        """The average after a step; with `off` the weight itself.
+
+        Args:
+            average: The average before it, in the shape of the weight; of no meaning in the first step.
+            weight: The weight after the step.
+            value: The parameter's number, or `off`: a scalar, float32.
+            is_first: Whether it is the first step of the run: a scalar, bool.
+        """
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When the loss of the stop rows ends a run. The weights of the best epoch are kept.
+
+    Args:
+        patience: Epochs without improvement after which training ends.
+        minimum_delta: By how much less a loss has to be than the best one to be an improvement.
+        start_epoch: The first so many epochs are not watched: as long as they last, the latest is the best.
+    """
+
+    patience: int = ENDLESS
+    minimum_delta: float = 0.0
+    start_epoch: int = 0
+
+
+class LoopTechnique(Technique):
+    """A technique that has a part in the rule by which the stop rows end a run.
+
+    Attributes:
+        watches_stop_rows: Whether a run has to be stopped for it: a run in which no technique says so trains on its
+            stop rows too, all epochs, and keeps the last weights.
+        keras_argument: What `keras.callbacks.EarlyStopping` calls the parameter; None for what it does not know.
+    """
+
+    watches_stop_rows: ClassVar[bool] = False
+    keras_argument: ClassVar[str | None] = None
+
+    @abstractmethod
+    def apply(self, stopping: Stopping, value: float) -> Stopping:
+        """The rule with the technique in it.
+
+        Args:
+            stopping: The rule as techniques before have left it: at first, one that never ends a run.
+            value: The parameter's number.
+        """
+
+
+class StagesTechnique(Technique):
+    """A technique that trains a run in stages: each from the weights of the one before."""
+
+    @abstractmethod
+    def stages(
+        self, configuration: Mapping[str, Setting], value: float, penalties: Mapping[str, float]
+    ) -> list[dict[str, Setting]]:
+        """The configurations that are trained one after the other; the last one is the configuration itself.
+
+        Args:
+            configuration: Technique or setting name to value, without this technique.
+            value: The parameter's number.
+            penalties: Those of its names whose techniques are penalties, and their coefficients.
+        """
 
 
 class DataTechnique(Technique):

@@ -22,9 +22,11 @@ class Penalty(LayerTechnique):
     coefficients: ClassVar[tuple[str, ...]]
     on_output = True
     off = 0.0
+    is_penalty = True
 
     def __init_subclass__(cls) -> None:
         cls.writes = frozenset(f"{cls.argument}.{name}" for name in cls.coefficients)
+        cls.shrinks_weights = "kernel_regularizer.l2" in cls.writes
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has the weight, and no regularizer that these cannot merge with."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search.spec.catalogue import Domain
-from search.techniques._base import Technique
+from search.techniques._base import LoopTechnique, Stopping, Technique
 
 
-class MinimumDelta(Technique):
+class MinimumDelta(LoopTechnique):
     """An epoch is better than the best so far when its loss on the stop rows is lower by more than `value`.
 
     Source: Prechelt 1998, Early stopping - but when?; `min_delta` of keras.callbacks.EarlyStopping.
@@ -14,7 +16,7 @@ class MinimumDelta(Technique):
 
     name = "minimum_delta"
     off = 0.0
-    requires = ("patience",)
+    keras_argument = "min_delta"
     domain = Domain(
         kind="float",
         low=0.0,
@@ -25,3 +27,11 @@ class MinimumDelta(Technique):
         meaning="fall of the stop rows' loss, in its own units, that counts as an improvement",
         source="Prechelt 1998",
     )
+
+    def needs(self, other: Technique) -> bool:
+        """Whether the other one watches the stop rows."""
+        return isinstance(other, LoopTechnique) and other.watches_stop_rows
+
+    def apply(self, stopping: Stopping, value: float) -> Stopping:
+        """The rule with that minimum delta."""
+        return replace(stopping, minimum_delta=value)

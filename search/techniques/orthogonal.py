@@ -26,6 +26,7 @@ class Orthogonal(LayerTechnique):
     name = "orthogonal"
     on_output = True
     off = 0.0
+    is_penalty = True
     # Keras takes one regularizer a kernel, and this one merges with no other.
     writes = frozenset({"kernel_regularizer.l1", "kernel_regularizer.l2"})
     domain = positive(

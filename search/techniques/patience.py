@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search.spec.catalogue import Domain
-from search.techniques._base import Technique
+from search.techniques._base import LoopTechnique, Stopping
 
 
-class Patience(Technique):
+class Patience(LoopTechnique):
     """Ends a run when the penalty-free loss of the stop rows has not improved for so many epochs.
 
     The weights of the best epoch are kept. The more patience, the weaker the regularization: a run with
@@ -17,6 +19,8 @@ class Patience(Technique):
 
     name = "patience"
     off = 0.0
+    watches_stop_rows = True
+    keras_argument = "patience"
     domain = Domain(
         kind="int",
         low=1,
@@ -25,3 +29,7 @@ class Patience(Technique):
         meaning="epochs without improvement on the stop rows after which training ends",
         source="Prechelt 1998",
     )
+
+    def apply(self, stopping: Stopping, value: float) -> Stopping:
+        """The rule with that patience."""
+        return replace(stopping, patience=int(value))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 
-@functools.cache
 def traced_classes() -> Mapping[str, type]:
     """Classes by the path, below `keras`, of the class that each stands in for."""
     from search.techniques import TECHNIQUES  # which imports this module's package
@@ -14,7 +12,6 @@ def traced_classes() -> Mapping[str, type]:
     return {path: known for technique in TECHNIQUES.values() for path, known in technique.stand_ins().items()}
 
 
-@functools.cache
 def general_paths() -> frozenset[str]:
     """Those paths whose classes may stand in for the user's own layers too; see `Technique.general`."""
     from search.techniques import TECHNIQUES

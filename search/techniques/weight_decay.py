@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from search.techniques._base import OptimizerTechnique, Value
 from search.techniques._domains import positive
 from search.techniques.parts import Part
+
+if TYPE_CHECKING:
+    import keras
 
 
 class WeightDecay(OptimizerTechnique):
@@ -18,6 +23,11 @@ class WeightDecay(OptimizerTechnique):
 
     name = "weight_decay"
     off = 0.0
+    shrinks_weights = True
+    source = (
+        "# Biases and normalizations do not decay.",
+        'optimizer.exclude_from_weight_decay([w for w in model.trainable_variables if "kernel" not in w.name])',
+    )
     domain = positive(
         "share of each kernel weight, times the learning rate, that a training step takes away",
         "Loshchilov and Hutter 2019",
@@ -30,6 +40,15 @@ class WeightDecay(OptimizerTechnique):
     def leave_out(self, optimizer: Part) -> Part:
         """The optimizer without decay."""
         return optimizer.with_arguments(**dict.fromkeys(_UNASKED.get(optimizer.path, ()), self.off))
+
+    def finish(self, optimizer: keras.Optimizer, model: keras.Model) -> None:
+        """Leave biases and normalizations out."""
+        optimizer.exclude_from_weight_decay([weight for weight in model.trainable_variables if not _decays(weight)])
+
+
+def _decays(weight: keras.Variable) -> bool:
+    """Whether it is what inputs are multiplied with."""
+    return "kernel" in weight.name or weight.name == "embeddings"
 
 
 _UNASKED = {"optimizers.AdamW": ("weight_decay",), "optimizers.Muon": ("weight_decay", "adam_weight_decay")}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
 from search.models import Architecture, describe_model, open_slots, regularize
 from search.records import Run
 from search.spec import StudySpec, technique_of
-from search.techniques import TECHNIQUES
+from search.techniques import TECHNIQUES, HeadTechnique, techniques_of
 from search.training.engines import Job, Stores
 from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows, data_changes, prepare_rows
-from search.training.stopping import Stopping
 
 
 def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
@@ -36,11 +35,11 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
         capacity=plan.capacity,
         plain=plain,
         open=open_slots(plain, names),
-        regularized=regularized if "auxiliary_weight" in values else replace(regularized, auxiliary=None),
+        regularized=regularized if _trains_head(values) else replace(regularized, auxiliary=None),
         names=names,
         values=values,
         training=spec.training,
-        stopping=_stopping(values),
+        stopping=stopping_rule(values),
         seed=run.seed,
         metric=METRICS[plan.metric],
     )
@@ -49,7 +48,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
 def rows_of(plan: TrainingPlan, run: Run, stores: Stores) -> PreparedRows:
     """The rows that a run trains on, and what was done to them."""
     values = _values(run)
-    fold, stops, changes = plan.fold(run), _stopping(values) is not None, data_changes(values)
+    fold, stops, changes = plan.fold(run), stopping_rule(values) is not None, data_changes(values)
     key = (plan.identity, fold.purpose, fold.number, stops)
     prepared = stores.rows.get((*key, ()), lambda: prepare_rows(plan, fold, keep_stop=stops))
     if not changes:
@@ -66,19 +65,14 @@ def _number(name: str, value: Any) -> float:
     return TECHNIQUES[cast(str, technique_of(name))].domain.number(value)
 
 
-def _stopping(values: Mapping[str, float]) -> Stopping | None:
-    if "patience" not in values:
-        return None
-    return Stopping(
-        patience=int(values["patience"]),
-        minimum_delta=values.get("minimum_delta", 0.0),
-        start_epoch=int(values.get("start_epoch", 0)),
-    )
+def _trains_head(names: Iterable[str]) -> bool:
+    """Whether one of the techniques that names mean trains the head of a second task."""
+    return any(isinstance(known, HeadTechnique) for known in techniques_of(names))
 
 
 def _plain_model(plan: TrainingPlan, spec: StudySpec, input_shape: tuple[int, ...]) -> Architecture:
     dataset = plan.dataset
     plain = describe_model(spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved)
-    if "auxiliary_weight" not in plan.spec.space:
+    if not _trains_head(plan.spec.space):
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)

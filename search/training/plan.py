@@ -13,6 +13,7 @@ from search.data import Dataset, Fold
 from search.models.saved import SavedModel
 from search.records import Run
 from search.spec import StudySpec
+from search.techniques import watches_stop_rows
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class TrainingPlan:
     @cached_property
     def capacity(self) -> Capacity:
         """Rows that a program for any run of this study must have room for."""
-        stops = "patience" in self.spec.space
+        stops = watches_stop_rows(self.spec.space)
         trained = [np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation)) for fold in self.folds]
         watched = [np.setdiff1d(fold.stop, fold.validation) if stops else () for fold in self.folds]
         return Capacity(

@@ -1,23 +1,13 @@
-"""Early stopping: which epoch is the best so far, and when to stop looking for a better one."""
+"""Early stopping: which epoch is the best so far, and when to stop looking for a better one.
+
+The rule itself, `Stopping`, is put together by the techniques that have a part in it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Stopping:
-    """When the loss of the stop rows ends a run.
-
-    Args:
-        patience: Epochs without improvement after which training ends.
-        minimum_delta: By how much less a loss has to be than the best one to be an improvement.
-        start_epoch: The first so many epochs are not watched: as long as they last, the latest is the best.
-    """
-
-    patience: int
-    minimum_delta: float = 0.0
-    start_epoch: int = 0
+from search.techniques import Stopping
 
 
 @dataclass
@@ -50,3 +40,6 @@ class BestEpoch:
     def exhausted(self) -> bool:
         """Whether training should end."""
         return self.waited >= self.stopping.patience
+
+
+__all__ = ["BestEpoch", "Stopping"]

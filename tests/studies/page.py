@@ -16,6 +16,7 @@ from search.techniques import (
     OptimizerTechnique,
     Technique,
     WeightTechnique,
+    required_names,
 )
 
 HERE = Path(__file__).parent
@@ -84,7 +85,7 @@ def _techniques(studies: dict[str, str]) -> str:
         using = [study for study, space in spaces.items() if any(key.rpartition(".")[2] == name for key in space)]
         kind = next(words for base, words in _ACTS_ON.items() if isinstance(technique, base))
         domain = technique.domain
-        more = f"; with {' or '.join(f'`{other}`' for other in technique.requires)}" if technique.requires else ""
+        more = f"; with {' or '.join(f'`{other}`' for other in names)}" if (names := required_names(technique)) else ""
         rows.append([f"`{name}`", f"{domain.meaning}{more}", domain.describe(), kind, domain.source, ", ".join(using)])
     return _table(["technique", "its value", "range", "acts on", "source", "studies"], rows)
 

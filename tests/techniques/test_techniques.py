@@ -13,14 +13,22 @@ from search.preparation.catalogue import default_catalogue
 from search.spec import Catalogue, parse_study
 from search.techniques import (
     TECHNIQUES,
+    AveragingTechnique,
     BatchTechnique,
     DataTechnique,
+    HeadTechnique,
     InputTechnique,
     LayerTechnique,
+    LoopTechnique,
     OptimizerTechnique,
     Part,
     Slot,
+    StagesTechnique,
+    Stopping,
     WeightTechnique,
+    required_names,
+    stopping_rule,
+    watches_stop_rows,
 )
 
 DENSE = Part("layers.Dense", {"units": 3, "activation": "relu", "name": "dense_2"})
@@ -89,7 +97,7 @@ def test_off_is_a_number_that_nobody_can_choose(name):
 
 @pytest.mark.parametrize("name", TECHNIQUES)
 def test_what_a_technique_requires_exists_and_requires_nothing_itself(name):
-    assert all(TECHNIQUES[required].requires == () for required in TECHNIQUES[name].requires)
+    assert all(required_names(TECHNIQUES[required]) == () for required in required_names(TECHNIQUES[name]))
 
 
 COEFFICIENT = 'a number above 0 and at most 1000 or "off"'
@@ -320,10 +328,49 @@ def test_techniques_of_labels_are_for_classification():
 
 
 def test_every_technique_is_of_one_kind():
-    kinds = (LayerTechnique, InputTechnique, OptimizerTechnique, BatchTechnique, WeightTechnique, DataTechnique)
-    of_the_loop = [name for name, known in TECHNIQUES.items() if not isinstance(known, kinds)]
-    assert of_the_loop == ["swa", "auxiliary_weight", "patience", "minimum_delta", "start_epoch", "path"]
-    assert all(sum(isinstance(known, kind) for kind in kinds) <= 1 for known in TECHNIQUES.values())
+    kinds = (
+        *(LayerTechnique, InputTechnique, OptimizerTechnique, DataTechnique, BatchTechnique, WeightTechnique),
+        *(HeadTechnique, AveragingTechnique, LoopTechnique, StagesTechnique),
+    )
+    assert all(sum(isinstance(known, kind) for kind in kinds) == 1 for known in TECHNIQUES.values())
+    assert [[name for name, known in TECHNIQUES.items() if isinstance(known, kind)] for kind in kinds[-4:]] == [
+        ["auxiliary_weight"],
+        ["swa"],
+        ["patience", "minimum_delta", "start_epoch"],
+        ["path"],
+    ]
+
+
+def test_technique_says_what_the_house_has_to_know_of_it():
+    def those_with(attribute: str) -> list[str]:
+        return [name for name, known in TECHNIQUES.items() if getattr(known, attribute)]
+
+    assert those_with("is_penalty") == [
+        *("l1", "l2", "kernel_l1", "kernel_l2", "l1l2", "bias_l1", "bias_l2", "recurrent_l1", "recurrent_l2"),
+        *("orthogonal", "activity_l1", "activity_l2"),
+    ]
+    assert those_with("penalizes_activations") == ["activity_l1", "activity_l2"]
+    assert those_with("shrinks_weights") == ["l2", "kernel_l2", "l1l2", "weight_decay"]
+
+
+def test_technique_requires_those_that_give_it_something_to_do():
+    penalties = tuple(name for name, known in TECHNIQUES.items() if known.is_penalty)
+    required = {name: required_names(known) for name, known in TECHNIQUES.items() if required_names(known)}
+    assert required == {"minimum_delta": ("patience",), "start_epoch": ("patience",), "path": penalties}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, None),
+        ({"l2": 0.1, "minimum_delta": 0.25}, None),
+        ({"patience": 3.0, "dropout": 0.5}, Stopping(3)),
+        ({"start_epoch": 7.0, "patience": 3.0, "minimum_delta": 0.25}, Stopping(3, 0.25, 7)),
+    ],
+)
+def test_stopping_rule_is_what_its_techniques_make_of_it(values, expected):
+    assert stopping_rule(values) == expected
+    assert watches_stop_rows(values) is (expected is not None)
 
 
 def test_part_is_a_value():

@@ -12,7 +12,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.models import Architecture, weights_by_path
-from search.techniques import TECHNIQUES, Batch, BatchTechnique, Technique, WeightTechnique, noise
+from search.techniques import (
+    TECHNIQUES,
+    AveragingTechnique,
+    Batch,
+    BatchTechnique,
+    HeadTechnique,
+    StepTechnique,
+    Technique,
+    WeightTechnique,
+    noise,
+)
 from search.techniques.private import flattened_layers
 
 if TYPE_CHECKING:
@@ -24,17 +34,13 @@ if TYPE_CHECKING:
 Values = Mapping[str, "tf.Tensor | float"]
 """Technique name to its number, a scalar; what is absent, or not a number, is off."""
 
-AVERAGING, AUXILIARY = "swa", "auxiliary_weight"
-
 _KERNELS = ("kernel", "recurrent_kernel")
 _SOFT_LOSSES = {"sparse_categorical_crossentropy": "categorical_crossentropy"}
 
 
 def step_names(names: Collection[str]) -> tuple[str, ...]:
     """Those of some names whose techniques act on training steps, in the order in which they do."""
-    kinds = (BatchTechnique, WeightTechnique)
-    acting = (name for name, known in TECHNIQUES.items() if isinstance(known, kinds) or name in (AVERAGING, AUXILIARY))
-    return tuple(name for name in acting if name in names)
+    return tuple(name for name, known in TECHNIQUES.items() if name in names and isinstance(known, StepTechnique))
 
 
 class Gradients(NamedTuple):
@@ -72,21 +78,26 @@ class TrainingStep:
         import keras
         import tensorflow as tf
 
-        acting = {name: TECHNIQUES[name] for name in step_names(names)}
+        acting = [TECHNIQUES[name] for name in step_names(names)]
         self._model, self._optimizer = model, optimizer
         self._variables: list[keras.Variable] = model.trainable_variables
         self._penalties = [variable.regularizer for variable in self._variables]
         for variable in self._variables:
             variable.regularizer = None
         _penalize_counting_rows(model)
-        self._on_batches = [known for known in acting.values() if isinstance(known, BatchTechnique)]
-        self._on_weights = [known for known in acting.values() if isinstance(known, WeightTechnique)]
+        self._on_batches = [known for known in acting if isinstance(known, BatchTechnique)]
+        self._on_weights = [known for known in acting if isinstance(known, WeightTechnique)]
+        self._of_heads = [known for known in acting if isinstance(known, HeadTechnique)]
         # Techniques that mix labels need a loss that takes probabilities; without them class indices are cheaper.
         self._loss = keras.losses.get(_SOFT_LOSSES.get(plain.loss, plain.loss) if self._on_batches else plain.loss)
         self._n_outputs: int = model.outputs[0].shape[-1]
-        head = plain.auxiliary if AUXILIARY in acting else None
+        head = plain.auxiliary if self._of_heads else None
         self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)
-        self._averages = [tf.Variable(v.value) for v in self._variables] if AVERAGING in acting else []
+        self._averages = [
+            (known, [tf.Variable(variable.value) for variable in self._variables])
+            for known in acting
+            if isinstance(known, AveragingTechnique)
+        ]
         trainable = {id(variable) for variable in self._variables}
         self._kernels = {
             path: variable
@@ -132,8 +143,7 @@ class TrainingStep:
         of_penalty = tape.gradient(penalty, weights)
         is_first = tf.equal(self._optimizer.iterations.value, 0)
         self._optimizer.apply([_added(*pair) for pair in zip(gradients, of_penalty, strict=True)], self._variables)
-        if self._averages:
-            self._average(_number(values, TECHNIQUES[AVERAGING]), is_first)
+        self._average(values, is_first)
 
     def penalty(self, weights: Sequence[tf.Tensor] | None = None) -> tf.Tensor:
         """The sum of the penalties on trainable weights, at the values given or else at those that they have."""
@@ -150,7 +160,8 @@ class TrainingStep:
 
         Source: keras.callbacks.SwapEMAWeights.
         """
-        with _assigned(self._variables if self._averages else [], self._averages):
+        averages = self._averages[-1][1] if self._averages else []
+        with _assigned(self._variables if averages else [], averages):
             yield
 
     def _changed(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: Values, key: NoiseKey) -> Batch:
@@ -185,23 +196,18 @@ class TrainingStep:
         """The weighted loss of the head, whose targets are the rows themselves, flat; exactly 0 when it is off."""
         import tensorflow as tf
 
-        technique = TECHNIQUES[AUXILIARY]
-        number = _number(values, technique)
         targets = tf.reshape(batch.x, (-1, math.prod(batch.x.shape[1:])))
         loss = summed(self._auxiliary_loss(targets, predicted), batch.weight) / tf.reduce_sum(batch.weight)
-        return tf.where(tf.equal(number, technique.off), 0.0, number * loss)
+        return tf.add_n([technique.weigh(loss, _number(values, technique)) for technique in self._of_heads])
 
-    def _average(self, momentum: tf.Tensor, is_first: tf.Tensor) -> None:
-        """Take a step's weights into the averages.
-
-        Source: `use_ema` of keras.optimizers.Optimizer, whose averages are of weights before their constraints.
-        """
-        import tensorflow as tf
-
-        restarts = is_first | tf.equal(momentum, TECHNIQUES[AVERAGING].off)
-        for average, variable in zip(self._averages, self._variables, strict=True):
-            weight = variable.value
-            average.assign(tf.where(restarts, weight, momentum * average + (1 - momentum) * weight))
+    def _average(self, values: Values, is_first: tf.Tensor) -> None:
+        """Take a step's weights into the averages, and each technique's averages into those of the next."""
+        weights = [variable.value for variable in self._variables]
+        for technique, averages in self._averages:
+            number = _number(values, technique)
+            for average, weight in zip(averages, weights, strict=True):
+                average.assign(technique.average(average, weight, number, is_first))
+            weights = [average.value() for average in averages]
 
 
 def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:

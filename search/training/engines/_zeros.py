@@ -8,19 +8,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from search.models import layers_by_path
-from search.spec import technique_of
+from search.techniques import techniques_of
 from search.training.engines._base import Job
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-_PENALTIES = ("activity_l1", "activity_l2")
-
 
 def watched_layers(job: Job) -> tuple[str, ...]:
     """The hidden layers whose zeros are counted: those with a kernel, in studies that penalize activations."""
-    if not any(technique_of(name) in _PENALTIES for name in job.names):
+    if not any(technique.penalizes_activations for technique in techniques_of(job.names)):
         return ()
     return tuple(layer.name for layer in job.plain.layers if layer.has_kernel and layer.name not in job.plain.outputs)
 

@@ -1,0 +1,110 @@
+"""What the user should know about a study before it runs, one line each."""
+
+from __future__ import annotations
+
+from search.data import Splits
+from search.models import SCALING_LAYERS, SavedModel
+from search.spec import StudySpec
+from search.techniques import (
+    LoopTechnique,
+    OptimizerTechnique,
+    Technique,
+    staging_techniques,
+    techniques_of,
+    watches_stop_rows,
+)
+from search.tuning.samplers import N_STARTUP_TRIALS
+
+# Four judge; a trial that has no fifth run has nothing left to be saved.
+_LEAST_RUNS_FOR_WILCOXON = 5
+
+
+def study_notes(spec: StudySpec, splits: Splits, saved: SavedModel | None, n_trials: int) -> tuple[str, ...]:
+    """The notes on a study that is ready to run.
+
+    Args:
+        spec: The study, every default filled in.
+        splits: Its rows.
+        saved: The user's model; None for a family's.
+        n_trials: Trials in all.
+    """
+    return (
+        *_stop_notes(spec),
+        *_penalty_notes(spec),
+        *_path_notes(spec),
+        *_model_notes(spec, saved),
+        *_sampler_notes(spec, n_trials),
+        *_pruner_notes(spec, splits),
+    )
+
+
+def _stop_notes(spec: StudySpec) -> tuple[str, ...]:
+    if spec.split.stop != "validation" or not watches_stop_rows(spec.space):
+        return ()
+    watching = " or ".join(known.name for known in techniques_of(spec.space) if _watches(known))
+    return (
+        'Early stopping watches the very rows that score (split.stop = "validation"), as many tutorials do: '
+        f"scores of configurations with {watching} are too good by as much as it chose its epoch on them.",
+    )
+
+
+def _watches(technique: Technique) -> bool:
+    return isinstance(technique, LoopTechnique) and technique.watches_stop_rows
+
+
+def _penalty_notes(spec: StudySpec) -> tuple[str, ...]:
+    shrinking = [known for known in techniques_of(spec.space) if known.shrinks_weights]
+    penalty = next((known.name for known in shrinking if known.is_penalty), None)
+    decay = next((known.name for known in shrinking if isinstance(known, OptimizerTechnique)), None)
+    if penalty is None or decay is None:
+        return ()
+    return (
+        f"{decay} and {penalty} both shrink weights, but not alike: {penalty} is part of the loss, whose gradients an "
+        f"adaptive optimizer rescales; {decay} takes its share off the weights themselves. With both on, neither "
+        "coefficient tells its own effect.",
+    )
+
+
+def _path_notes(spec: StudySpec) -> tuple[str, ...]:
+    return tuple(
+        f"A run along a {staging.name} trains up to {spec.training.epochs} epochs at each of its stages: part of what "
+        "it gains over the baseline may be longer training. `regsearch compare` with a study of more epochs tells."
+        for staging in staging_techniques(spec.space)
+    )
+
+
+def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
+    if saved is None:
+        return ()
+    notes = []
+    if spec.data.standardize and saved.layers and saved.layers[0].path in SCALING_LAYERS:
+        notes.append(
+            f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "
+            "data.standardize = false is what you want."
+        )
+    if saved.left_out:
+        notes.append(
+            f"The model was compiled with {', '.join(saved.left_out)}, which a study does not take over: it trains "
+            f"with {spec.training.optimizer} as Keras has it and the loss of the task."
+        )
+    return tuple(notes)
+
+
+def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
+    first = N_STARTUP_TRIALS + spec.study.window - 1
+    if spec.study.sampler == "tpe" and n_trials <= first:
+        return (
+            f"TPE proposes at random until {N_STARTUP_TRIALS} trials have been told, here up to trial {first - 1}: "
+            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
+        )
+    return ()
+
+
+def _pruner_notes(spec: StudySpec, splits: Splits) -> tuple[str, ...]:
+    n_runs = len(splits.folds) * spec.objective.seeds
+    if spec.study.pruner == "wilcoxon" and n_runs < _LEAST_RUNS_FOR_WILCOXON:
+        return (
+            f"The Wilcoxon test can tell nothing from fewer than four runs: a study of {n_runs} runs a trial prunes "
+            'none. Raise objective.seeds or the folds, or choose pruner = "median".',
+        )
+    return ()

@@ -9,7 +9,7 @@ from typing import Any, cast
 from search.models import Architecture, describe_model, open_slots, regularize
 from search.records import Run
 from search.spec import StudySpec, technique_of
-from search.techniques import TECHNIQUES, HeadTechnique, techniques_of
+from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
 from search.training.engines import Job, Stores
 from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan

@@ -22,7 +22,7 @@ own data sets, a user's function) runs in a child process.
 """
 
 from search.data.dataset import Dataset
-from search.data.encoding import Arrays, Encoder, encoded_shape, fit_encoder, import_encoders, prepare
+from search.data.encoding import Arrays, Encoder, Samples, encoded_shape, fit_encoder, import_encoders, prepare
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
@@ -40,6 +40,7 @@ __all__ = [
     "HeadValidation",
     "HoldoutValidation",
     "KFoldValidation",
+    "Samples",
     "SealedRows",
     "Splits",
     "draw_stop_rows",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,28 +17,96 @@ FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 
+ONLY_INPUT = "x"
+"""The name of the input of rows that have but one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Rows as a network takes them.
+
+    Args:
+        x: Features by the name of the input that they go to, float32, shape (n, ...) each.
+        y: Targets: int64 class indices, shape (n,), or float32, shape (n,) or (n, k).
+        weight: How much each row counts, float32, shape (n,), finite and at least 0; 1 where all count alike.
+    """
+
+    x: Mapping[str, FloatArray]
+    y: Array
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray, y: Array, weight: FloatArray | None = None) -> Samples:
+        """Rows of one input.
+
+        Args:
+            x: Its features.
+            y: Targets.
+            weight: How much each row counts; None when all count alike.
+        """
+        return cls({ONLY_INPUT: x}, y, np.ones(len(y), np.float32) if weight is None else weight)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def array(self) -> FloatArray:
+        """The features of rows that have one input.
+
+        Raises:
+            ValueError: They have several.
+        """
+        if len(self.x) != 1:
+            raise ValueError(f"expected rows of one input, received {', '.join(self.x)}")
+        return next(iter(self.x.values()))
+
+    @functools.cached_property
+    def is_weighted(self) -> bool:
+        """Whether some rows count more than others."""
+        return bool((self.weight != 1).any())
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that they take."""
+        return sum(rows.nbytes for rows in (*self.x.values(), self.y, self.weight))
+
+    def first(self, n_rows: int) -> Samples:
+        """The first so many of them."""
+        return Samples({name: rows[:n_rows] for name, rows in self.x.items()}, self.y[:n_rows], self.weight[:n_rows])
+
+    def changed(self, change: Callable[[FloatArray], FloatArray]) -> Samples:
+        """The rows with other features of their one input.
+
+        Args:
+            change: From rows to as many rows, float32.
+        """
+        # No rows have a shape, too: that which the change gives to a row.
+        rows = self.array if len(self) else np.zeros((1, *self.array.shape[1:]), np.float32)
+        changed = change(rows)[: len(self)]
+        return replace(self, x=dict.fromkeys(self.x, changed))
+
+
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """The rows of one fold as a network takes them.
 
     Args:
-        x_train: Features of the rows that train, float32, shape (n, ...).
-        y_train: Their targets: int64 class indices, shape (n,), or float32, shape (n,) or (n, k).
-        x_stop: Features of the rows that stop a run; no rows when they were not kept apart. The very object
-            `x_validation` when the rows that score are the rows that stop.
-        y_stop: Their targets.
-        x_validation: Features of the rows that score.
-        y_validation: Their targets.
-        encoder: What made the features numbers; None for rows that were made otherwise.
+        train: The rows that train.
+        stop: The rows that stop a run; none when they were not kept apart. The very object `validation` when the rows
+            that score are the rows that stop.
+        validation: The rows that score.
+        encoder: What encoded them, fitted on the rows that train; None for rows that came encoded.
     """
 
-    x_train: FloatArray
-    y_train: Array
-    x_stop: FloatArray
-    y_stop: Array
-    x_validation: FloatArray
-    y_validation: Array
+    train: Samples
+    stop: Samples
+    validation: Samples
     encoder: Encoder | None = None
+
+    @property
+    def are_weighted(self) -> bool:
+        """Whether some rows count more than others."""
+        return any(part.is_weighted for part in (self.train, self.stop, self.validation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +182,14 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
         train = np.union1d(train, np.setdiff1d(stop, fold.validation))
         stop = stop[:0]
     encoder = fit_encoder(development, train)
-    x_train, y_train = _encode(encoder, development, train)
-    x_validation, y_validation = _encode(encoder, development, fold.validation)
+    training, validation = (_encode(encoder, development, rows) for rows in (train, fold.validation))
     if not len(stop):
-        x_stop, y_stop = x_train[:0], y_train[:0]
+        stopping = training.first(0)
     elif np.array_equal(stop, fold.validation):
-        x_stop, y_stop = x_validation, y_validation
+        stopping = validation
     else:
-        x_stop, y_stop = _encode(encoder, development, stop)
-    return Arrays(x_train, y_train, x_stop, y_stop, x_validation, y_validation, encoder)
+        stopping = _encode(encoder, development, stop)
+    return Arrays(training, stopping, validation, encoder)
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
@@ -158,6 +227,6 @@ def encoded_shape(dataset: Dataset) -> tuple[int, ...]:
     return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
 
 
-def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[FloatArray, Array]:
+def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> Samples:
     part = dataset.take(rows)
-    return encoder.transform(part), part.target
+    return Samples.of(encoder.transform(part), part.target, part.weight)

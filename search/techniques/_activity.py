@@ -49,7 +49,7 @@ def _traced_layer() -> type:
             self.activity_regularizer = None
 
         def call(self, inputs: Any) -> Any:
-            rows = noise.current_rows()
+            rows = noise.current_counts()
             for coefficient, size in ((self.l1, tf.abs), (self.l2, tf.square)):
 
                 def penalty(coefficient: Any = coefficient, size: Any = size) -> Any:

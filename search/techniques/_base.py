@@ -167,16 +167,18 @@ class Batch:
     """The rows of one training step; tensors.
 
     Args:
-        x: Features, shape (rows, ...), float32.
+        x: Features by the name of the input that they go to, shape (rows, ...) each, float32.
         y: Targets as a distribution: probabilities of every class, shape (rows, classes), or of class 1, shape
             (rows, 1), for a classification; numbers, shape (rows, targets), for a regression. float32.
-        weight: 1 for rows that count and 0 for those that only fill the batch up, which come last; shape (rows,),
-            float32.
+        weight: How much each row counts in the loss, shape (rows,), float32.
+        counts: 1 for rows that count at all and 0 for those that only fill the batch up, which come last; shape
+            (rows,), float32.
     """
 
-    x: tf.Tensor
+    x: Mapping[str, tf.Tensor]
     y: tf.Tensor
     weight: tf.Tensor
+    counts: tf.Tensor
 
 
 class StepTechnique(Technique):

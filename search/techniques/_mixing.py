@@ -25,7 +25,7 @@ def draw_beta(key: NoiseKey, alpha: tf.Tensor) -> tf.Tensor:
     return tf.sigmoid(first - second)
 
 
-def draw_partners(key: NoiseKey, weight: tf.Tensor) -> tf.Tensor:
+def draw_partners(key: NoiseKey, counts: tf.Tensor) -> tf.Tensor:
     """The row that each row is mixed with, shape (rows,), int32: the one a number of rows on, the same for all.
 
     Batches are drawn in random order, so this mixes at random too, and never a row with itself. Rows that do not count
@@ -33,13 +33,26 @@ def draw_partners(key: NoiseKey, weight: tf.Tensor) -> tf.Tensor:
 
     Args:
         key: Equal keys give equal partners.
-        weight: 1 for rows that count and 0 for the others, which come last; shape (rows,), float32.
+        counts: 1 for rows that count and 0 for the others, which come last; shape (rows,), float32.
     """
     import tensorflow as tf
 
-    n_rows, row = tf.cast(tf.reduce_sum(weight), tf.int32), tf.range(tf.size(weight))
+    n_rows, row = tf.cast(tf.reduce_sum(counts), tf.int32), tf.range(tf.size(counts))
     distance = 1 + tf.cast(noise.uniform(key, ()) * tf.cast(n_rows - 1, tf.float32), tf.int32)
     return tf.where(row < n_rows, (row + distance) % tf.maximum(n_rows, 1), row)
+
+
+def mixed_weight(weight: tf.Tensor, partner: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """The weight of rows that were mixed with others; exactly their own where it is the other's too.
+
+    Args:
+        weight: How much each row counts, shape (rows,).
+        partner: The row that each row was mixed with, shape (rows,).
+        share: What is left of each row, a scalar.
+    """
+    import tensorflow as tf
+
+    return weight + (1 - share) * (tf.gather(weight, partner) - weight)
 
 
 def _log_gamma(key: NoiseKey, alpha: tf.Tensor) -> tf.Tensor:

@@ -65,7 +65,7 @@ def _counting(inputs: Any, mask: Any) -> Any:
     """Which positions count, shape of `inputs` without its last axis; None where all do."""
     import tensorflow as tf
 
-    rows = noise.current_rows()
+    rows = noise.current_counts()
     if rows is None:
         return mask
     counts = tf.reshape(rows, (-1, *[1] * (len(inputs.shape) - 2))) > 0

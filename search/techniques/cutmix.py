@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from search.techniques import noise
 from search.techniques._base import CLASSIFICATION, Batch, BatchTechnique
 from search.techniques._domains import positive
-from search.techniques._mixing import draw_beta, draw_partners
+from search.techniques._mixing import draw_beta, draw_partners, mixed_weight
 from search.techniques._switch import only_if
 from search.techniques.noise import layer_key
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CutMix(BatchTechnique):
-    """Pastes a box of another image, at the same place, and mixes the labels by the area that is left.
+    """Pastes a box of another image, at the same place, and mixes labels and weights by the area that is left.
 
     One box a batch: its sides are `sqrt(1 - share)` of the image's, rounded down to an even number of pixels and cut at
     the image's edges, with a share of Beta(value, value) and a middle spread evenly over the image.
@@ -41,19 +41,23 @@ class CutMix(BatchTechnique):
 
         alpha = tf.convert_to_tensor(value, tf.float32)
 
-        def cut() -> tuple[tf.Tensor, tf.Tensor]:
+        (name,) = batch.x  # of a model with several inputs it would have to be told which one is cut
+        images = batch.x[name]
+
+        def cut() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             share = draw_beta(layer_key(key, "share"), alpha)
-            partner = draw_partners(layer_key(key, "partner"), batch.weight)
+            partner = draw_partners(layer_key(key, "partner"), batch.counts)
             middle = noise.uniform(layer_key(key, "middle"), (2,))
-            height, width = batch.x.shape[1:3]
+            height, width = images.shape[1:3]
             inside = _covered(height, share, middle[0])[:, None] & _covered(width, share, middle[1])
             left = 1 - tf.reduce_mean(tf.cast(inside, tf.float32))
-            box = tf.reshape(inside, (1, height, width, *[1] * (len(batch.x.shape) - 3)))
-            x = tf.where(box, tf.gather(batch.x, partner), batch.x)
-            return x, left * batch.y + (1 - left) * tf.gather(batch.y, partner)
+            box = tf.reshape(inside, (1, height, width, *[1] * (len(images.shape) - 3)))
+            x = tf.where(box, tf.gather(images, partner), images)
+            y = left * batch.y + (1 - left) * tf.gather(batch.y, partner)
+            return x, y, mixed_weight(batch.weight, partner, left)
 
-        x, y = only_if(alpha > 0, cut, lambda: (batch.x, batch.y))
-        return Batch(x, y, batch.weight)
+        x, y, weight = only_if(alpha > 0, cut, lambda: (images, batch.y, batch.weight))
+        return Batch({name: x}, y, weight, batch.counts)
 
 
 def _covered(size: int, share: tf.Tensor, middle: tf.Tensor) -> tf.Tensor:

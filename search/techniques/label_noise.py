@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.techniques import noise
@@ -37,4 +38,4 @@ class LabelNoise(BatchTechnique):
         else:
             # The product is rounded, and may be rounded up to the number of classes.
             label = tf.one_hot(tf.minimum(tf.cast(drawn * n_outputs, tf.int32), n_outputs - 1), n_outputs)
-        return Batch(batch.x, tf.where(replaced, label, batch.y), batch.weight)
+        return replace(batch, y=tf.where(replaced, label, batch.y))

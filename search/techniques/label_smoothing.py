@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.techniques._base import CLASSIFICATION, Batch, BatchTechnique
@@ -27,4 +28,4 @@ class LabelSmoothing(BatchTechnique):
     def apply(self, batch: Batch, value: tf.Tensor | float, key: NoiseKey) -> Batch:
         """The batch with smooth labels."""
         n_classes = max(batch.y.shape[1], 2)
-        return Batch(batch.x, batch.y * (1 - value) + value / n_classes, batch.weight)
+        return replace(batch, y=batch.y * (1 - value) + value / n_classes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from search.techniques._base import Batch, BatchTechnique
 from search.techniques._domains import positive
-from search.techniques._mixing import draw_beta, draw_partners
+from search.techniques._mixing import draw_beta, draw_partners, mixed_weight
 from search.techniques._switch import only_if
 from search.techniques.noise import layer_key
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Mixup(BatchTechnique):
-    """`share * row + (1 - share) * other row`, of features and targets alike; one share a batch, of Beta(value, value).
+    """`share * row + (1 - share) * other row`, of x, y and weights alike; one share a batch, of Beta(value, value).
 
     Source: Zhang et al. 2018, mixup: beyond empirical risk minimization.
     """
@@ -35,11 +35,15 @@ class Mixup(BatchTechnique):
 
         alpha = tf.convert_to_tensor(value, tf.float32)
 
-        def mixed() -> tuple[tf.Tensor, tf.Tensor]:
+        def mixed() -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
             share = draw_beta(layer_key(key, "share"), alpha)
-            partner = draw_partners(layer_key(key, "partner"), batch.weight)
-            x, y = (share * rows + (1 - share) * tf.gather(rows, partner) for rows in (batch.x, batch.y))
-            return x, y
+            partner = draw_partners(layer_key(key, "partner"), batch.counts)
 
-        x, y = only_if(alpha > 0, mixed, lambda: (batch.x, batch.y))
-        return Batch(x, y, batch.weight)
+            def mix(rows: tf.Tensor) -> tf.Tensor:
+                return share * rows + (1 - share) * tf.gather(rows, partner)
+
+            weight = mixed_weight(batch.weight, partner, share)
+            return {name: mix(rows) for name, rows in batch.x.items()}, mix(batch.y), weight
+
+        x, y, weight = only_if(alpha > 0, mixed, lambda: (dict(batch.x), batch.y, batch.weight))
+        return Batch(x, y, weight, batch.counts)

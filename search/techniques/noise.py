@@ -37,20 +37,20 @@ class NoiseKey:
 
 
 @contextlib.contextmanager
-def noise_step(key: NoiseKey, rows: tf.Tensor | None = None) -> Iterator[None]:
+def noise_step(key: NoiseKey, counts: tf.Tensor | None = None) -> Iterator[None]:
     """Give the layers that are called inside, in this thread, what they need to know of their training step.
 
     Args:
         key: The key of the step.
-        rows: 1 for rows of the batch that count and 0 for those that only fill it up, which come last; shape
+        counts: 1 for rows of the batch that count and 0 for those that only fill it up, which come last; shape
             (rows,), float32. None when all count.
     """
-    outer = _TRACED.key, _TRACED.rows, _TRACED.uses
-    _TRACED.key, _TRACED.rows, _TRACED.uses = key, rows, Counter()
+    outer = _TRACED.key, _TRACED.counts, _TRACED.uses
+    _TRACED.key, _TRACED.counts, _TRACED.uses = key, counts, Counter()
     try:
         yield
     finally:
-        _TRACED.key, _TRACED.rows, _TRACED.uses = outer
+        _TRACED.key, _TRACED.counts, _TRACED.uses = outer
 
 
 def current_key() -> NoiseKey:
@@ -66,12 +66,12 @@ def current_key() -> NoiseKey:
     return _TRACED.key
 
 
-def current_rows() -> tf.Tensor | None:
+def current_counts() -> tf.Tensor | None:
     """Which rows of the batch count in the training step that is being traced; see `noise_step`.
 
     Layers that look at other rows of a batch ask for it. None, as outside of a step: all count.
     """
-    return _TRACED.rows
+    return _TRACED.counts
 
 
 def layer_noise(name: str) -> NoiseKey:
@@ -167,7 +167,7 @@ class _Traced(threading.local):
     """What a thread traces right now."""
 
     key: NoiseKey | None = None
-    rows: tf.Tensor | None = None
+    counts: tf.Tensor | None = None
 
     def __init__(self) -> None:
         self.uses: Counter[str] = Counter()

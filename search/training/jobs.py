@@ -28,7 +28,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
     spec = plan.spec.configured(configuration)
     values = _values(run)
     arrays = rows_of(plan, run, stores).arrays
-    plain = _plain_model(plan, spec, arrays.x_train.shape[1:])
+    plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
     regularized = regularize(plain, configuration, names)
     return Job(
         arrays=arrays,

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from search.data import Arrays, Encoder, Fold, prepare
 from search.techniques import TECHNIQUES, DataTechnique, Masking, RowStep, Scaling
@@ -33,13 +29,14 @@ class PreparedRows:
     @property
     def n_bytes(self) -> int:
         """Memory that the rows take."""
-        return sum(rows.nbytes for rows in vars(self.arrays).values() if isinstance(rows, np.ndarray))
+        arrays = self.arrays
+        return sum(rows.n_bytes for rows in (arrays.train, arrays.stop, arrays.validation))
 
     def changed(self, changes: Changes) -> PreparedRows:
         """The rows as techniques leave them."""
         arrays, steps = self.arrays, self.steps
         for technique, value in changes:
-            step = technique.fit(arrays.x_train, value)
+            step = technique.fit(arrays.train.array, value)
             arrays, steps = _stepped(arrays, step), (*steps, step)
         return PreparedRows(arrays, steps)
 
@@ -72,10 +69,6 @@ def _encoder_steps(encoder: Encoder) -> Iterator[RowStep]:
 
 def _stepped(arrays: Arrays, step: RowStep) -> Arrays:
     """Arrays whose rows have taken one step more; the stop rows stay the validation rows where they are."""
-    x_train, x_validation = step(arrays.x_train), step(arrays.x_validation)
-    x_stop: npt.NDArray[Any]
-    if arrays.x_stop is arrays.x_validation:
-        x_stop = x_validation
-    else:
-        x_stop = step(arrays.x_stop) if len(arrays.x_stop) else x_train[:0]
-    return replace(arrays, x_train=x_train, x_stop=x_stop, x_validation=x_validation)
+    validation = arrays.validation.changed(step)
+    stop = validation if arrays.stop is arrays.validation else arrays.stop.changed(step)
+    return replace(arrays, train=arrays.train.changed(step), stop=stop, validation=validation)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from sklearn.datasets import load_digits, make_moons
 
-from search.data import Arrays
+from search.data import Arrays, Samples
 from search.models import Architecture, build_model, make_optimizer, open_slots, regularize
 from search.spec import TrainingSection
 from search.techniques import Part
@@ -42,7 +42,8 @@ def random_images(n_train: int, n_validation: int) -> Arrays:
 
 def split(x: np.ndarray, y: np.ndarray, n_train: int) -> Arrays:
     """The first rows train, the others score."""
-    return Arrays(x[:n_train], y[:n_train], x[:0], y[:0], x[n_train:], y[n_train:])
+    train, validation = Samples.of(x[:n_train], y[:n_train]), Samples.of(x[n_train:], y[n_train:])
+    return Arrays(train, train.first(0), validation)
 
 
 def mlp(n_inputs: int, hidden: tuple[int, ...], n_outputs: int) -> Architecture:
@@ -73,7 +74,7 @@ def make_job(
     plain = architecture.at_precision(training.precision)
     return Job(
         arrays=arrays,
-        capacity=Capacity(train=len(arrays.x_train), evaluated=len(arrays.x_validation)),
+        capacity=Capacity(train=len(arrays.train.array), evaluated=len(arrays.validation.array)),
         plain=plain,
         open=open_slots(plain, tuple(configuration)),
         regularized=regularize(plain, configuration, tuple(configuration)),
@@ -107,9 +108,9 @@ def by_fit(job: Job, **options: object) -> Fit:
     def seconds_an_epoch(n_epochs: int) -> float:
         ends: list[float] = []
         model.fit(
-            arrays.x_train,
-            arrays.y_train,
-            validation_data=(arrays.x_validation, arrays.y_validation),
+            arrays.train.array,
+            arrays.train.y,
+            validation_data=(arrays.validation.array, arrays.validation.y),
             epochs=n_epochs + 1,
             batch_size=job.training.batch_size,
             verbose=0,

@@ -34,50 +34,50 @@ def fold(train, stop, validation):
 def test_scaling_and_categories_come_from_the_rows_that_train():
     arrays = prepare(table(), fold([0, 1, 2], [3], [4, 5]), keep_stop=True)
     deviation = np.sqrt(8 / 3)
-    np.testing.assert_allclose(arrays.x_train[:, 0], np.array([-2, 0, 2]) / deviation, rtol=1e-6)
-    np.testing.assert_allclose(arrays.x_stop, [[4 / deviation, 0, 0, 1, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(arrays.train.array[:, 0], np.array([-2, 0, 2]) / deviation, rtol=1e-6)
+    np.testing.assert_allclose(arrays.stop.array, [[4 / deviation, 0, 0, 1, 0, 0]], rtol=1e-6)
     np.testing.assert_allclose(
-        arrays.x_validation, [[98 / deviation, 0, 0, 0, 0, 0], [-102 / deviation, 1, 0, 0, 0, 0]], rtol=1e-6
+        arrays.validation.array, [[98 / deviation, 0, 0, 0, 0, 0], [-102 / deviation, 1, 0, 0, 0, 0]], rtol=1e-6
     )
-    assert arrays.y_validation.tolist() == [0, 1]
-    assert {part.dtype for part in (arrays.x_train, arrays.x_stop, arrays.x_validation)} == {np.dtype("f4")}
+    assert arrays.validation.y.tolist() == [0, 1]
+    assert {part.dtype for part in (arrays.train.array, arrays.stop.array, arrays.validation.array)} == {np.dtype("f4")}
 
 
 def test_stop_rows_that_are_not_kept_train():
     arrays = prepare(table(), fold([0, 1, 2], [3], [4, 5]), keep_stop=False)
-    np.testing.assert_allclose(arrays.x_train[:, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=1e-6)
-    assert arrays.y_train.tolist() == [0, 1, 0, 1]
-    assert arrays.x_stop.shape == (0, 6)
-    assert arrays.y_stop.shape == (0,)
+    np.testing.assert_allclose(arrays.train.array[:, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=1e-6)
+    assert arrays.train.y.tolist() == [0, 1, 0, 1]
+    assert arrays.stop.array.shape == (0, 6)
+    assert arrays.stop.y.shape == (0,)
 
 
 def test_rows_that_score_never_train():
     both = fold([0, 1, 2], [3, 4], [3, 4])
-    assert len(prepare(array(), both, keep_stop=False).x_train) == 3
+    assert len(prepare(array(), both, keep_stop=False).train.array) == 3
     kept = prepare(array(), both, keep_stop=True)
-    assert kept.x_stop.tolist() == kept.x_validation.tolist()
+    assert kept.stop.array.tolist() == kept.validation.array.tolist()
 
 
 @pytest.mark.parametrize("shape", [(6, 2), (6, 3, 2, 1)])
 def test_arrays_keep_their_shape_and_are_scaled_when_asked(shape):
     plain = prepare(array(shape), fold([0, 2], [], [1]), keep_stop=True)
-    np.testing.assert_array_equal(plain.x_train, array(shape).features[[0, 2]])
+    np.testing.assert_array_equal(plain.train.array, array(shape).features[[0, 2]])
     scaled = prepare(array(shape, standardize=True), fold([0, 2], [], [1]), keep_stop=True)
-    np.testing.assert_array_equal(scaled.x_train[0], np.full(shape[1:], -1))
-    np.testing.assert_array_equal(scaled.x_validation, np.zeros((1, *shape[1:])))
-    assert scaled.x_stop.shape == (0, *shape[1:])
+    np.testing.assert_array_equal(scaled.train.array[0], np.full(shape[1:], -1))
+    np.testing.assert_array_equal(scaled.validation.array, np.zeros((1, *shape[1:])))
+    assert scaled.stop.array.shape == (0, *shape[1:])
 
 
 def test_a_table_may_stay_unscaled():
     arrays = prepare(table(standardize=False), fold([0, 1], [2, 3], [4]), keep_stop=True)
-    assert arrays.x_train.tolist() == [[0, 7, 1, 0, 0, 0], [2, 7, 0, 1, 0, 0]]
+    assert arrays.train.array.tolist() == [[0, 7, 1, 0, 0, 0], [2, 7, 0, 1, 0, 0]]
 
 
 @pytest.mark.parametrize(("columns", "n_inputs"), [(["t"], 4), (["n", "one"], 2)])
 def test_tables_of_one_kind_of_column_are_encoded(columns, n_inputs):
     whole = table()
     data = Dataset(whole.features[columns], whole.target, "binary", ("a", "b"), True, "0" * 64)
-    assert prepare(data, fold([0, 1, 2], [3], [4]), keep_stop=True).x_train.shape == (3, n_inputs)
+    assert prepare(data, fold([0, 1, 2], [3], [4]), keep_stop=True).train.array.shape == (3, n_inputs)
 
 
 @pytest.mark.parametrize("data", [table(), array(), array(standardize=True)], ids=["table", "plain", "scaled"])

@@ -166,7 +166,7 @@ def test_category_that_only_stop_rows_have_is_masked(trained, tmp_path):
     assert set(STOPPING_ROWS) <= set(plan.fold(run).stop)
     green = raw_rows(prepared)[:, 3]
     assert green.sum() == len(STOPPING_ROWS)
-    assert not rows.x_stop[:, 3].any()
+    assert not rows.stop.array[:, 3].any()
 
 
 def test_data_techniques_act_in_one_order_wherever_they_stand_in_a_configuration(trained, monkeypatch, tmp_path):
@@ -178,4 +178,4 @@ def test_data_techniques_act_in_one_order_wherever_they_stand_in_a_configuration
     train_final(prepared, configuration)
     raw = prepared.plan.dataset.features
     whitened = TECHNIQUES["zca"].fit(raw, 0.1)(raw)
-    np.testing.assert_allclose(trained[-1].x_train, 2 * whitened + 0.5 * whitened.max(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(trained[-1].train.array, 2 * whitened + 0.5 * whitened.max(), rtol=1e-5, atol=1e-5)

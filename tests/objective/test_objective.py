@@ -112,7 +112,7 @@ def test_loss_and_gradients_of_the_keras_objective_are_those_of_numpy(keras, mak
     import tensorflow as tf
 
     job, weights = make_net(settings), drawn_weights()
-    x, y = job.arrays.x_train, job.arrays.y_train
+    x, y = job.arrays.train.array, job.arrays.train.y
     opened = build_open_model(job.open, job.training, job.names)
     variables = {f"{layer.name}/{v.name}": v for layer in opened.model.layers for v in layer.trainable_weights}
     for path, variable in variables.items():
@@ -143,7 +143,7 @@ def test_steps_of_every_engine_are_those_of_numpy(keras, make_net, settings, eng
     orders = EpochOrders(SEED, N_TRAIN, epochs_in_block(N_TRAIN)).block(0)
     losses = []
     for step in range(3):
-        x, y = job.arrays.x_train[orders[step]], job.arrays.y_train[orders[step]]
+        x, y = job.arrays.train.array[orders[step]], job.arrays.train.y[orders[step]]
         mask = kept_units(N_TRAIN, step, net.rate)
         losses.append(net.data_loss(weights, x, y, mask))
         weights = net.step(weights, x, y, mask, learning_rate=0.5)

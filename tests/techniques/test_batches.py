@@ -30,14 +30,15 @@ def applied(name, value, *, n_rows=7, n_counting=5, n_classes=N_CLASSES, step=2,
     technique = TECHNIQUES[name]
     assert isinstance(technique, BatchTechnique)
 
-    def change(x, y, weight, value, step):
-        batch = technique.apply(Batch(x, y, weight), value, step_key(1, step))
-        return batch.x, batch.y, batch.weight
+    def change(x, y, counts, value, step):
+        batch = technique.apply(Batch({"x": x}, y, tf.ones_like(counts), counts), value, step_key(1, step))
+        return batch.x["x"], batch.y, batch.weight, batch.counts
 
-    weight = (np.arange(n_rows) < n_counting).astype(np.float32)
+    counts = (np.arange(n_rows) < n_counting).astype(np.float32)
     before = images_and_labels(n_rows, n_classes)
-    x, y, same = compile_as(program, change)(*before, weight, tf.constant(value, tf.float32), tf.constant(step))
-    np.testing.assert_array_equal(same, weight)
+    x, y, weight, same = compile_as(program, change)(*before, counts, tf.constant(value, tf.float32), tf.constant(step))
+    np.testing.assert_array_equal(weight, np.ones(n_rows))
+    np.testing.assert_array_equal(same, counts)
     return *before, x.numpy(), y.numpy()
 
 
@@ -88,8 +89,24 @@ def is_mixture(x, y, new_x, new_y, partner):
 def test_mixup_mixes_numbers_to_predict_too(tf):
     mixup = TECHNIQUES["mixup"]
     y = tf.constant([[1.0, 10.0], [3.0, 30.0]])
-    batch = mixup.apply(Batch(tf.constant([[1.0], [3.0]]), y, tf.ones(2)), 1.0, step_key(1, 1))
-    np.testing.assert_allclose(batch.y, batch.x * [[1, 10]], rtol=1e-5)
+    batch = mixup.apply(Batch({"x": tf.constant([[1.0], [3.0]])}, y, tf.ones(2), tf.ones(2)), 1.0, step_key(1, 1))
+    np.testing.assert_allclose(batch.y, batch.x["x"] * [[1, 10]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_weights_are_mixed_as_labels_are_and_equal_ones_stay(tf, name):
+    x, y = images_and_labels(7, N_CLASSES)
+    counts = tf.constant((np.arange(7) < 5).astype(np.float32))
+    own = np.array([1, 2, 3, 4, 5, 6, 7], np.float32)
+    with_own, alike = (
+        TECHNIQUES[name].apply(Batch({"x": tf.constant(x)}, tf.constant(y), weight, counts), 1.0, step_key(1, 5))
+        for weight in (tf.constant(own), tf.fill((7,), 0.7))
+    )
+    np.testing.assert_array_equal(alike.weight, np.full(7, 0.7, np.float32))
+    # A label is the mean of its row's and its partner's: the same shares mix the weights.
+    labels = tf.constant(np.eye(7, dtype=np.float32))
+    shares = TECHNIQUES[name].apply(Batch({"x": tf.constant(x)}, labels, counts, counts), 1.0, step_key(1, 5)).y
+    np.testing.assert_allclose(with_own.weight, shares.numpy() @ own, rtol=1e-6)
 
 
 def test_cutmix_pastes_a_box_of_another_row_and_mixes_labels_by_its_area(tf):
@@ -112,8 +129,8 @@ def test_cutmix_pastes_a_box_of_another_row_and_mixes_labels_by_its_area(tf):
 
 def test_cutmix_takes_images_with_channels(tf):
     cutmix, x = TECHNIQUES["cutmix"], np.random.default_rng(1).normal(size=(4, 6, 8, 3)).astype(np.float32)
-    batch = cutmix.apply(Batch(tf.constant(x), tf.eye(4), tf.ones(4)), 1.0, step_key(1, 3))
-    pasted = batch.x.numpy() != x
+    batch = cutmix.apply(Batch({"x": tf.constant(x)}, tf.eye(4), tf.ones(4), tf.ones(4)), 1.0, step_key(1, 3))
+    pasted = batch.x["x"].numpy() != x
     assert pasted.any()
     assert (pasted == pasted[..., :1]).all()
 

@@ -10,8 +10,8 @@ from scipy import special, stats
 
 from search.techniques.noise import (
     NoiseKey,
+    current_counts,
     current_key,
-    current_rows,
     drop,
     layer_key,
     layer_noise,
@@ -235,10 +235,10 @@ def test_layers_find_the_key_and_the_rows_of_their_step():
     with noise_step(outer, rows):
         with noise_step(inner):
             assert current_key() is inner
-            assert current_rows() is None
+            assert current_counts() is None
         assert current_key() is outer
-        assert current_rows() is rows
-    assert current_rows() is None
+        assert current_counts() is rows
+    assert current_counts() is None
 
 
 def words(key):

@@ -29,7 +29,7 @@ def train(engine, job):
 
 def orders(job):
     """The order of the rows in each epoch."""
-    n_rows = len(job.arrays.x_train)
+    n_rows = len(job.arrays.train.array)
     return EpochOrders(job.seed, n_rows, epochs_in_block(n_rows)).block(0)[: job.training.epochs]
 
 
@@ -50,8 +50,8 @@ def plain_program(keras, job):
     model.compile(keras.optimizers.Adam(job.training.learning_rate), loss=job.plain.loss)
     for order in orders(job):
         model.fit(
-            job.arrays.x_train[order],
-            job.arrays.y_train[order],
+            job.arrays.train.array[order],
+            job.arrays.train.y[order],
             batch_size=job.training.batch_size,
             shuffle=False,
             verbose=0,
@@ -100,7 +100,7 @@ def test_everything_off_is_the_plain_program_of_a_process_that_never_heard_of_us
     """Neither threads nor switches of TensorFlow that a worker sets may be seen in the weights."""
     plan = make_plan("multiclass", shape=(12,), hidden=(120, 40), epochs=6, learning_rate=0.001)
     job = make_job(plan, make_run(11))
-    np.savez(tmp_path / "data.npz", x=job.arrays.x_train, y=job.arrays.y_train, orders=orders(job))
+    np.savez(tmp_path / "data.npz", x=job.arrays.train.array, y=job.arrays.train.y, orders=orders(job))
     paths = [str(tmp_path / name) for name in ("data.npz", "weights.npz")]
     subprocess.run([sys.executable, "-c", PLAIN_PROGRAM, *paths], check=True, capture_output=True)
     theirs = np.load(tmp_path / "weights.npz")
@@ -145,7 +145,7 @@ def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_
     for layer in model.layers:
         layer.set_weights([outcome.weights[f"{layer.name}/{v.name}"] for v in layer.trainable_weights])
     model.compile(loss=job.plain.loss)
-    theirs = model.evaluate(job.arrays.x_validation, job.arrays.y_validation, verbose=0)
+    theirs = model.evaluate(job.arrays.validation.array, job.arrays.validation.y, verbose=0)
     assert outcome.penalty > 0.01
     assert theirs - outcome.curve.validation_loss[-1] == pytest.approx(outcome.penalty, abs=1e-5)
 

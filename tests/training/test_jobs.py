@@ -34,19 +34,19 @@ def test_stopping_is_what_its_techniques_say(make_plan, make_run, settings, expe
 def test_whitening_is_fitted_on_the_rows_that_train(make_plan, make_run, make_job):
     plan = make_plan(space=("zca", "patience"))
     plain, job = (make_job(plan, make_run(patience=3, **chosen)).arrays for chosen in ({}, {"zca": 1e-6}))
-    covariance = np.cov(job.x_train.T, bias=True)
+    covariance = np.cov(job.train.array.T, bias=True)
     np.testing.assert_allclose(covariance, np.eye(4), atol=1e-4)
-    matrix = np.linalg.lstsq(plain.x_train - plain.x_train.mean(axis=0), job.x_train, rcond=None)[0]
-    for name in ("x_stop", "x_validation"):
-        expected = (getattr(plain, name) - plain.x_train.mean(axis=0)) @ matrix
-        np.testing.assert_allclose(getattr(job, name), expected, atol=1e-4)
-    np.testing.assert_array_equal(job.y_train, plain.y_train)
+    matrix = np.linalg.lstsq(plain.train.array - plain.train.array.mean(axis=0), job.train.array, rcond=None)[0]
+    for before, after in ((plain.stop, job.stop), (plain.validation, job.validation)):
+        expected = (before.array - plain.train.array.mean(axis=0)) @ matrix
+        np.testing.assert_allclose(after.array, expected, atol=1e-4)
+    np.testing.assert_array_equal(job.train.y, plain.train.y)
 
 
 def test_whitened_rows_are_kept_for_their_value(make_plan, make_run, make_job):
     plan = make_plan(space=("zca", "patience", "l2"))
     kept = make_job(plan, make_run(zca=0.5)).arrays
-    assert len(kept.x_stop) == 0
+    assert len(kept.stop.array) == 0
     assert make_job(plan, make_run(zca=0.5, l2=0.1)).arrays is kept
     assert make_job(plan, make_run(zca=0.25)).arrays is not kept
     assert make_job(plan, make_run(zca=0.5, patience=3)).arrays is not kept
@@ -57,7 +57,7 @@ def test_rows_that_stop_and_score_stay_one(make_plan, make_run, make_job):
     fold = plan.folds[0]
     plan = type(plan)(plan.dataset, (Fold(0, fold.train, fold.validation, fold.validation),), plan.spec, plan.metric)
     arrays = make_job(plan, make_run(zca=0.5, patience=3)).arrays
-    assert arrays.x_stop is arrays.x_validation
+    assert arrays.stop is arrays.validation
 
 
 MULTITASK = {"family": "multitask", "hidden": (5,)}

@@ -219,13 +219,13 @@ def keras_scores(keras, jobs):
             variable.assign(draw_initial_weights(job)[path])
         for variable, value in zip(optimizer.variables, start, strict=True):
             variable.assign(value)
-        orders = EpochOrders(job.seed, len(job.arrays.x_train), job.training.epochs).block(0)
-        x, y = job.arrays.x_train[orders], job.arrays.y_train[orders][..., None]
+        orders = EpochOrders(job.seed, len(job.arrays.train.array), job.training.epochs).block(0)
+        x, y = job.arrays.train.array[orders], job.arrays.train.y[orders][..., None]
         epochs = tf.data.Dataset.from_tensor_slices((x, y)).flat_map(
             lambda x, y, size=job.training.batch_size: tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
         )
         model.fit(epochs.repeat(), steps_per_epoch=2 * job.training.epochs, shuffle=False, verbose=0)
-        yield job.metric.score(job.arrays.y_validation, model.predict_on_batch(job.arrays.x_validation))
+        yield job.metric.score(job.arrays.validation.y, model.predict_on_batch(job.arrays.validation.array))
 
 
 def test_every_epoch_takes_every_row_once_in_an_order_of_its_own():

@@ -7,7 +7,7 @@ import pytest
 
 from search.models import weights_by_path
 from search.records import Configuration
-from search.techniques import Part, noise
+from search.techniques import Batch, Part, noise
 from search.training.engines import ENGINES, Stores
 from search.training.engines._initial import draw_initial_weights, first_states, initial_model
 from search.training.engines._step import TrainingStep, step_names
@@ -28,10 +28,16 @@ def make_step(keras, make_plan, make_run, make_job):
     return make
 
 
+def batch_of(x, y):
+    """Rows that count alike."""
+    ones = np.ones(len(y), np.float32)
+    return Batch({"x": x}, y, ones, ones)
+
+
 def take(job, step, number=0):
     """One step; the gradients."""
-    x, y = job.arrays.x_train[:8], job.arrays.y_train[:8]
-    found = step.gradients(x, y, np.ones(8, np.float32), job.values, noise.step_key(job.seed, number))
+    x, y = job.arrays.train.array[:8], job.arrays.train.y[:8]
+    found = step.gradients(batch_of(x, y), job.values, noise.step_key(job.seed, number))
     step.apply(found.gradients, job.values)
     return found
 
@@ -47,7 +53,7 @@ def test_averages_are_those_of_keras(keras, make_step):
     theirs.compile(keras.optimizers.Adam(0.001, use_ema=True, ema_momentum=0.75), loss=job.plain.loss)
     for number in range(5):
         take(job, step, number)
-        theirs.train_on_batch(job.arrays.x_train[:8], job.arrays.y_train[:8])
+        theirs.train_on_batch(job.arrays.train.array[:8], job.arrays.train.y[:8])
     before = values(model)
     with step.averaged():
         for ours, average in zip(values(model), theirs.optimizer._model_variables_moving_average, strict=True):
@@ -69,7 +75,7 @@ def test_gradients_are_those_at_the_moved_kernels_and_the_step_is_taken_from_whe
         is_kernel = path.endswith("/kernel")
         weight.assign(before[path] + 0.5 * noise.normal(own_key, weight.shape).numpy() * is_kernel)
     plain = TrainingStep(model, step._optimizer, job.plain, ())
-    there = plain.gradients(job.arrays.x_train[:8], job.arrays.y_train[:8], np.ones(8, np.float32), {}, key)
+    there = plain.gradients(batch_of(job.arrays.train.array[:8], job.arrays.train.y[:8]), {}, key)
     for ours, theirs in zip(found.gradients, there.gradients, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
@@ -120,7 +126,9 @@ def test_zeros_are_counted_in_the_outputs_of_hidden_layers(keras, make_plan, mak
     run = replace(make_run(), configuration=Configuration({"dense_1.activity_l1": 0.01, "dropout": 0.3}))
     job = make_job(plan, run)
     outcome = ENGINES[name](Stores()).train(job)
-    first = np.maximum(job.arrays.x_validation @ outcome.weights["dense_1/kernel"] + outcome.weights["dense_1/bias"], 0)
+    first = np.maximum(
+        job.arrays.validation.array @ outcome.weights["dense_1/kernel"] + outcome.weights["dense_1/bias"], 0
+    )
     second = np.maximum(first @ outcome.weights["dense_2/kernel"] + outcome.weights["dense_2/bias"], 0)
     expected = {"dense_1": (first == 0).mean(), "dense_2": (second == 0).mean()}
     assert outcome.zero_shares == pytest.approx(expected)

@@ -63,8 +63,8 @@ def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
     weights = engines["fit"].train(job).weights
     model = build_model(job.regularized)
     model.set_weights(list(weights.values()))
-    predicted = model.predict(job.arrays.x_validation, verbose=0)
-    truth = job.arrays.y_validation
+    predicted = model.predict(job.arrays.validation.array, verbose=0)
+    truth = job.arrays.validation.y
     expected = {
         "balanced_accuracy": lambda: reference.balanced_accuracy_score(truth, predicted[:, 0] > 0.5),
         "f1_macro": lambda: reference.f1_score(truth, predicted.argmax(axis=1), average="macro"),
@@ -74,9 +74,9 @@ def test_score_is_the_metric_of_the_validation_rows_at_the_kept_weights(
 
 
 def test_stop_rows_train_when_nothing_stops(make_plan, make_run, make_job):
-    assert len(make_job(make_plan(), make_run()).arrays.x_train) == 40
+    assert len(make_job(make_plan(), make_run()).arrays.train.array) == 40
     job = make_job(make_plan(), make_run(patience=3))
-    assert (len(job.arrays.x_train), len(job.arrays.x_stop)) == (30, 10)
+    assert (len(job.arrays.train.array), len(job.arrays.stop.array)) == (30, 10)
 
 
 def test_rows_that_score_have_no_say_in_training(keras, make_plan, make_run, session):
@@ -247,7 +247,7 @@ def test_with_the_session_goes_all_that_it_kept(make_plan, make_run, monkeypatch
         run = replace(make_run(zca=0.5, l2=0.1, path=0.01, patience=3), engine=EngineChoice(engine))
         assert session.train(plan, run).error is None
     session.calibrate(plan, make_run())
-    kept += [weakref.ref(value.arrays.x_train) for value in session._stores.rows.values()]
+    kept += [weakref.ref(value.arrays.train.array) for value in session._stores.rows.values()]
     kept += [weakref.ref(orders) for orders in session._stores._orders.values()]
     assert len(kept) == 2 + 3 + 2
     assert all(reference() is not None for reference in kept)
@@ -378,7 +378,7 @@ def test_trained_model_is_plain_keras_at_the_weights_kept(
     result, model = session.train(plan, run), session.train_model(plan, run)
     arrays = make_job(plan, run).arrays
     model.save(tmp_path / "model.keras")
-    np.savez(tmp_path / "rows.npz", x=arrays.x_validation, y=arrays.y_validation)
+    np.savez(tmp_path / "rows.npz", x=arrays.validation.array, y=arrays.validation.y)
     files = [str(tmp_path / name) for name in ("model.keras", "rows.npz")]
     command = [sys.executable, "-W", "ignore", "-c", USES, *files]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
@@ -402,6 +402,6 @@ def test_trained_model_has_no_head_of_a_second_task(keras, make_plan, make_run, 
     assert [layer.name for layer in model.layers] == ["dense_1", "output"]
     scored = METRICS[plan.metric].score
     arrays = make_job(plan, run).arrays
-    assert scored(arrays.y_validation, model.predict(arrays.x_validation, verbose=0)) == pytest.approx(
+    assert scored(arrays.validation.y, model.predict(arrays.validation.array, verbose=0)) == pytest.approx(
         session.train(plan, run).score, rel=1e-5
     )

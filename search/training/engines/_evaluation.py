@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.training.engines._base import Job
-from search.training.engines._step import predictions
+from search.training.engines._step import as_input, predictions
 
 if TYPE_CHECKING:
     import keras
@@ -26,24 +26,27 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
 
     Returns:
         A function without arguments. It returns, for the stop rows followed by the validation rows: predictions,
-        shape (rows, outputs); data losses without penalties, shape (rows,), from logits where Keras can, as in
-        its own `val_loss`. And whether all weights are finite.
+        shape (rows, outputs); data losses without penalties, times the rows' weights, shape (rows,), from logits where
+        Keras can, as in its own `val_loss`. And whether all weights of the model are finite.
     """
     import keras
     import tensorflow as tf
 
-    arrays, loss = job.arrays, keras.losses.get(job.plain.loss)
-    x = np.concatenate([arrays.x_stop, arrays.x_validation])
-    y = loss_targets(job, np.concatenate([arrays.y_stop, arrays.y_validation]))
+    stop, validation, loss = job.arrays.stop, job.arrays.validation, keras.losses.get(job.plain.loss)
+    rows = (
+        {name: np.concatenate([stop.x[name], values]) for name, values in validation.x.items()},
+        loss_targets(job, np.concatenate([stop.y, validation.y])),
+        np.concatenate([stop.weight, validation.weight]),
+    )
     chunks = [
-        (tf.constant(x[start : start + _ROWS_AT_ONCE]), tf.constant(y[start : start + _ROWS_AT_ONCE]))
-        for start in range(0, len(x), _ROWS_AT_ONCE)
+        tf.nest.map_structure(lambda values, start=start: tf.constant(values[start : start + _ROWS_AT_ONCE]), rows)
+        for start in range(0, len(rows[1]), _ROWS_AT_ONCE)
     ]
 
-    def evaluate(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        predicted = predictions(model(x, training=False))
-        finite = [tf.reduce_all(tf.math.is_finite(weight)) for weight in model.trainable_variables]
-        return predicted, loss(y, predicted), tf.reduce_all(tf.stack(finite))
+    def evaluate(x: dict[str, tf.Tensor], y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        predicted = predictions(model(as_input(x), training=False))
+        finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in model.trainable_variables]
+        return predicted, loss(y, predicted) * weight, tf.reduce_all(tf.stack(finite))
 
     # Compiled once, for any number of rows.
     compiled = tf.function(evaluate, autograph=False, reduce_retracing=True)

@@ -49,7 +49,7 @@ class Gradients(NamedTuple):
     Args:
         gradients: Of the loss but for the penalties on weights, one for each trainable weight; None for a weight that
             has no part in it.
-        data_loss: Sum of the rows' data losses, float32.
+        data_loss: Sum of the rows' data losses times their weights, float32.
         loss: Mean of these, the head's loss and the penalties on activations together, float32.
     """
 
@@ -105,28 +105,28 @@ class TrainingStep:
             if self._on_weights and id(variable) in trainable and path.rpartition("/")[2] in _KERNELS
         }
 
-    def gradients(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: Values, key: NoiseKey) -> Gradients:
+    def gradients(self, batch: Batch, values: Values, key: NoiseKey) -> Gradients:
         """Forward and backward.
 
+        The loss is that of Keras' `fit` with `sample_weight`: losses times weights, over the number of rows that count.
+
         Args:
-            x: Features of the batch, shape (rows, ...), float32.
-            y: Its targets as the plain loss takes them.
-            weight: 1 for rows that count and 0 for those that fill the batch up, which come last; shape (rows,),
-                float32.
+            batch: Its rows, with targets as the plain loss takes them.
             values: The techniques' numbers; those of layers are in the model already.
             key: The step's key for noise.
         """
         import tensorflow as tf
 
-        batch = self._changed(x, y, weight, values, key)
-        with noise.noise_step(key, weight), self._moved(values, key):
+        batch = self._changed(batch, values, key)
+        with noise.noise_step(key, batch.counts), self._moved(values, key):
             with tf.GradientTape() as tape:
-                outputs = self._model(batch.x, training=True)
-                losses = summed(self._loss(batch.y, tf.cast(predictions(outputs), tf.float32)), weight)
+                outputs = self._model(as_input(batch.x), training=True)
+                of_rows = self._loss(batch.y, tf.cast(predictions(outputs), tf.float32))
+                losses = summed(of_rows * batch.weight, batch.counts)
                 further = [tf.cast(penalty, tf.float32) for penalty in self._model.losses]
                 if self._auxiliary_loss is not None:
                     further.append(self._of_head(batch, tf.cast(outputs[1], tf.float32), values))
-                loss = tf.add_n([losses / tf.reduce_sum(weight), *further])
+                loss = tf.add_n([losses / tf.reduce_sum(batch.counts), *further])
             gradients = tape.gradient(loss, [variable.value for variable in self._variables])
         return Gradients(gradients, losses, loss)
 
@@ -164,11 +164,10 @@ class TrainingStep:
         with _assigned(self._variables if averages else [], averages):
             yield
 
-    def _changed(self, x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor, values: Values, key: NoiseKey) -> Batch:
+    def _changed(self, batch: Batch, values: Values, key: NoiseKey) -> Batch:
         """The batch as the techniques leave it."""
-        batch = Batch(x, y, weight)
         if self._on_batches:
-            batch = replace(batch, y=self._as_distribution(y))
+            batch = replace(batch, y=self._as_distribution(batch.y))
         for technique in self._on_batches:
             batch = technique.apply(batch, _number(values, technique), noise.layer_key(key, technique.name))
         return batch
@@ -196,8 +195,10 @@ class TrainingStep:
         """The weighted loss of the head, whose targets are the rows themselves, flat; exactly 0 when it is off."""
         import tensorflow as tf
 
-        targets = tf.reshape(batch.x, (-1, math.prod(batch.x.shape[1:])))
-        loss = summed(self._auxiliary_loss(targets, predicted), batch.weight) / tf.reduce_sum(batch.weight)
+        flat = [tf.reshape(rows, (-1, math.prod(rows.shape[1:]))) for rows in batch.x.values()]
+        targets = flat[0] if len(flat) == 1 else tf.concat(flat, axis=1)
+        losses = self._auxiliary_loss(targets, predicted) * batch.weight
+        loss = summed(losses, batch.counts) / tf.reduce_sum(batch.counts)
         return tf.add_n([technique.weigh(loss, _number(values, technique)) for technique in self._of_heads])
 
     def _average(self, values: Values, is_first: tf.Tensor) -> None:
@@ -215,11 +216,16 @@ def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
     return outputs[0] if isinstance(outputs, list) else outputs
 
 
-def summed(losses: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+def as_input(x: Mapping[str, tf.Tensor]) -> tf.Tensor | dict[str, tf.Tensor]:
+    """What a model is called with: the rows of its one input as they are, those of several by name."""
+    return next(iter(x.values())) if len(x) == 1 else dict(x)
+
+
+def summed(losses: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     """Sum over the rows that count, whatever the others are."""
     import tensorflow as tf
 
-    return tf.reduce_sum(tf.where(weight > 0, losses, 0.0))
+    return tf.reduce_sum(tf.where(counts > 0, losses, 0.0))
 
 
 def _penalize_counting_rows(model: keras.Model) -> None:
@@ -241,7 +247,7 @@ def _of_counting_rows(penalty: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf
     import tensorflow as tf
 
     def penalize(activations: tf.Tensor) -> tf.Tensor:
-        rows = noise.current_rows()
+        rows = noise.current_counts()
         if rows is None:
             return penalty(activations)
         counts = tf.reshape(rows > 0, (-1, *[1] * (activations.shape.rank - 1)))

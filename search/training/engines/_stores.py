@@ -72,7 +72,7 @@ class Stores:
         """The row of each position in each epoch of a block, shape (n_epochs, n_positions), int32."""
         import tensorflow as tf
 
-        n_train = len(job.arrays.x_train)
+        n_train = len(job.arrays.train)
 
         def draw() -> tf.Tensor:
             orders = self.epoch_orders(job.seed, n_train, n_epochs).block(block)
@@ -96,7 +96,9 @@ def _n_bytes(arrays: Iterable[npt.NDArray[Any]]) -> int:
 
 
 def _tensor_bytes(tensors: Iterable[tf.Tensor]) -> int:
-    return sum(tensor.dtype.size * math.prod(tensor.shape) for tensor in tensors)
+    import tensorflow as tf
+
+    return sum(tensor.dtype.size * math.prod(tensor.shape) for tensor in tf.nest.flatten(list(tensors)))
 
 
 def _outcome_bytes(outcome: Outcome) -> int:

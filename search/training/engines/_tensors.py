@@ -22,20 +22,24 @@ class FoldTensors(NamedTuple):
     """The rows of a fold, filled up to the program's capacity.
 
     Args:
-        x: Features of the rows that train.
+        x: Features of the rows that train, by the name of their input.
         y: Their targets as the loss takes them.
+        weight: How much each of them counts, float32.
         n_train: Number of them, without the filling.
-        x_evaluated: Features of the stop rows, then of the validation rows.
+        x_evaluated: Features of the stop rows, then of the validation rows, by the name of their input.
         y_evaluated: Their targets.
+        weight_evaluated: How much each of them counts, float32.
         stops: 1 for stop rows, 0 for others, float32.
         scores: 1 for validation rows, 0 for others, float32.
     """
 
-    x: tf.Tensor
+    x: dict[str, tf.Tensor]
     y: tf.Tensor
+    weight: tf.Tensor
     n_train: tf.Tensor
-    x_evaluated: tf.Tensor
+    x_evaluated: dict[str, tf.Tensor]
     y_evaluated: tf.Tensor
+    weight_evaluated: tf.Tensor
     stops: tf.Tensor
     scores: tf.Tensor
 
@@ -45,19 +49,24 @@ def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
     import tensorflow as tf
 
     arrays, n_evaluated = job.arrays, padded(job.capacity.evaluated)
-    n_stop, n_scored = n_stop_apart(arrays), len(arrays.x_validation)
+    train, validation, n_stop, n_scored = arrays.train, arrays.validation, n_stop_apart(arrays), len(arrays.validation)
+    apart = arrays.stop.first(n_stop)
     stops, scores = np.zeros((2, n_evaluated), np.float32)
     scores[n_stop : n_stop + n_scored] = 1
-    stops[: n_stop or (n_scored if len(arrays.x_stop) else 0)] = 1
-    y_train, y_stop, y_validation = (
-        _loss_typed(loss_targets(job, y)) for y in (arrays.y_train, arrays.y_stop, arrays.y_validation)
-    )
+    stops[: n_stop or (n_scored if len(arrays.stop) else 0)] = 1
+
+    def evaluated(stop: npt.NDArray[Any], scored: npt.NDArray[Any]) -> tf.Tensor:
+        return tf.constant(_filled(np.concatenate([stop, scored]), n_evaluated))
+
+    y_train, y_apart, y_validation = (_loss_typed(loss_targets(job, part.y)) for part in (train, apart, validation))
     return FoldTensors(
-        x=tf.constant(_filled(arrays.x_train, n_positions)),
+        x={name: tf.constant(_filled(rows, n_positions)) for name, rows in train.x.items()},
         y=tf.constant(_filled(y_train, n_positions)),
-        n_train=tf.constant(len(arrays.x_train)),
-        x_evaluated=tf.constant(_filled(np.concatenate([arrays.x_stop[:n_stop], arrays.x_validation]), n_evaluated)),
-        y_evaluated=tf.constant(_filled(np.concatenate([y_stop[:n_stop], y_validation]), n_evaluated)),
+        weight=tf.constant(_filled(train.weight, n_positions)),
+        n_train=tf.constant(len(train)),
+        x_evaluated={name: evaluated(apart.x[name], rows) for name, rows in validation.x.items()},
+        y_evaluated=evaluated(y_apart, y_validation),
+        weight_evaluated=evaluated(apart.weight, validation.weight),
         stops=tf.constant(stops),
         scores=tf.constant(scores),
     )
@@ -65,7 +74,7 @@ def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
 
 def n_stop_apart(arrays: Arrays) -> int:
     """Stop rows that are not the validation rows themselves."""
-    return 0 if arrays.x_stop is arrays.x_validation else len(arrays.x_stop)
+    return 0 if arrays.stop is arrays.validation else len(arrays.stop)
 
 
 def padded(n_rows: int) -> int:

@@ -27,13 +27,13 @@ import numpy.typing as npt
 from search.models import make_optimizer, replaced_classes, weights_by_path
 from search.records import Curve
 from search.spec import technique_of
-from search.techniques import TECHNIQUES, noise
+from search.techniques import TECHNIQUES, Batch, noise
 from search.techniques.private import flattened_layers
 from search.training.engines._base import Job, Outcome, Watch, keep_going
 from search.training.engines._evaluation import evaluator, loss_targets
 from search.training.engines._initial import initial_model
 from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
-from search.training.engines._step import TrainingStep, step_names
+from search.training.engines._step import TrainingStep, as_input, step_names
 from search.training.engines._stores import Stores
 from search.training.engines._tensors import ROWS_AT_ONCE
 from search.training.engines._zeros import watched_layers, zero_shares
@@ -71,7 +71,7 @@ class FitEngine:
         optimizer.build(model.trainable_variables)
         step = TrainingStep(model, optimizer, job.plain, job.values) if own else None
         orders = self._orders(job)
-        steps = -(-len(job.arrays.x_train) // job.training.batch_size)
+        steps = -(-len(job.arrays.train) // job.training.batch_size)
         model.compile(
             optimizer=optimizer,
             loss=job.plain.loss,
@@ -95,16 +95,24 @@ class FitEngine:
         return follower.outcome()
 
     def _orders(self, job: Job) -> EpochOrders:
-        n_rows = len(job.arrays.x_train)
+        n_rows = len(job.arrays.train)
         return self._stores.epoch_orders(job.seed, n_rows, epochs_in_block(n_rows))
 
 
 def _needs_own_steps(job: Job) -> bool:
-    """Whether a technique changes the steps, or a layer has a stand-in: a technique's, or one of the user's model."""
+    """Whether rows have weights, a technique changes the steps, or a layer has a stand-in.
+
+    The stand-in is a technique's, or one of the user's model. With weights Keras' own step would do, but not its
+    metrics, whose means are over weights and not over rows.
+    """
     on = [TECHNIQUES[str(technique_of(name))] for name in job.values]
     replaced = {path for technique in on for path in technique.stand_ins()}
     replaced |= replaced_classes(job.plain)
-    return bool(step_names(job.values)) or any(path.startswith("layers.") for path in replaced)
+    return (
+        job.arrays.train.is_weighted
+        or bool(step_names(job.values))
+        or any(path.startswith("layers.") for path in replaced)
+    )
 
 
 def _is_penalized(model: keras.Model) -> bool:
@@ -129,16 +137,16 @@ class _Losses:
 
 def _train_step(
     job: Job, step: TrainingStep, optimizer: keras.Optimizer, losses: _Losses
-) -> Callable[[tuple[tf.Tensor, tf.Tensor, tf.Tensor]], dict[str, tf.Tensor]]:
+) -> Callable[[tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]], dict[str, tf.Tensor]]:
     """What takes the place of the model's `train_step`."""
     import tensorflow as tf
 
-    def train_step(batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        x, y, weight = batch
+    def train_step(batch: tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        x, y, (weight, counts) = batch
         key = noise.step_key(job.seed, tf.cast(optimizer.iterations.value, tf.uint32))
-        gradients, data_loss, loss = step.gradients(x, y, weight, job.values, key)
+        gradients, data_loss, loss = step.gradients(Batch(x, y, weight, counts), job.values, key)
         step.apply(gradients, job.values)
-        n_rows = tf.reduce_sum(weight)
+        n_rows = tf.reduce_sum(counts)
         losses.loss.update_state(loss, n_rows)
         losses.data_loss.update_state(data_loss / n_rows, n_rows)
         return {metric.name: metric.result() for metric in (losses.loss, losses.data_loss)}
@@ -179,10 +187,10 @@ class _Follower:
         if not (finite and np.isfinite(float(logs["loss"])) and np.isfinite(losses).all()):
             self.diverged_epoch, self.model.stop_training = epoch, True
             return
-        n_stop = len(losses) - len(self.job.arrays.x_validation)
+        n_stop = len(losses) - len(self.job.arrays.validation)
         train_loss = float(logs.get(_DATA_LOSS, logs["loss"]))
         stop_loss = _mean(losses[:n_stop]) if n_stop else math.nan
-        metric = self.job.metric.score(self.job.arrays.y_validation, predicted[n_stop:])
+        metric = self.job.metric.score(self.job.arrays.validation.y, predicted[n_stop:])
         self.epochs.append((train_loss, _mean(losses[n_stop:]), metric, stop_loss))
         if self.best is not None:
             if self.best.observe(epoch, stop_loss):
@@ -217,12 +225,20 @@ class _Follower:
             )
 
     def _zero_shares(self) -> dict[str, float]:
-        layers, x = watched_layers(self.job), self.job.arrays.x_validation
+        layers, rows = watched_layers(self.job), self.job.arrays.validation
         if not layers:
             return {}
-        pieces = (x[start : start + ROWS_AT_ONCE] for start in range(0, len(x), ROWS_AT_ONCE))
-        sums = [zero_shares(self.model, layers, piece, np.ones(len(piece), np.float32)) for piece in pieces]
-        return dict(zip(layers, (np.sum(sums, axis=0) / len(x)).tolist(), strict=True))
+        pieces = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        sums = [
+            zero_shares(
+                self.model,
+                layers,
+                {name: values[piece] for name, values in rows.x.items()},
+                np.ones(len(rows.y[piece]), np.float32),
+            )
+            for piece in pieces
+        ]
+        return dict(zip(layers, (np.sum(sums, axis=0) / len(rows)).tolist(), strict=True))
 
 
 def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data.Dataset:
@@ -232,12 +248,14 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
         job: Whose rows.
         orders: Their orders, which the caller holds as long as batches are drawn.
         filled: Whether the last batch of an epoch is filled up with rows that do not count, as in programs: steps of
-            our own have one size. Batches are then rows, targets and weights.
+            our own have one size. Batches are then inputs by name, targets, and weights with which rows count.
     """
     import tensorflow as tf
 
-    x, y = tf.constant(job.arrays.x_train), tf.constant(loss_targets(job, job.arrays.y_train))
-    n_rows, n_epochs = len(job.arrays.x_train), epochs_in_block(len(job.arrays.x_train))
+    train = job.arrays.train
+    x = {name: tf.constant(rows) for name, rows in train.x.items()}
+    y, weight = tf.constant(loss_targets(job, train.y)), tf.constant(train.weight)
+    n_rows, n_epochs = len(job.arrays.train), epochs_in_block(len(job.arrays.train))
     size = min(job.training.batch_size, n_rows)
     n_filling = -n_rows % size
 
@@ -256,8 +274,11 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
         rows = tf.pad(order, [(0, n_filling)]), tf.pad(tf.ones(n_rows), [(0, n_filling)])
         return tf.data.Dataset.from_tensor_slices(rows).batch(size, drop_remainder=True)
 
-    def gathered(batch: tf.Tensor, *weight: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tf.gather(x, batch), tf.gather(y, batch), *weight
+    def gathered(batch: tf.Tensor, *counts: tf.Tensor) -> tuple[Any, ...]:
+        rows = {name: tf.gather(values, batch) for name, values in x.items()}
+        if not counts:
+            return as_input(rows), tf.gather(y, batch)
+        return rows, tf.gather(y, batch), (tf.gather(weight, batch), *counts)
 
     drawn = tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec((n_epochs, n_rows), tf.int32))
     return drawn.unbatch().flat_map(batches).map(gathered).with_options(_pipeline_options())

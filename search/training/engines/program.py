@@ -5,8 +5,8 @@ goes in as values, so that one function, compiled once, serves all configuration
 around `fit` pays some milliseconds for every epoch; this pays once a run, or once a second in runs longer than that.
 
 The mathematics is that of Keras: its layers, its losses, its optimizer's `apply`. Rows that only fill the program's
-room up have weight 0 in every loss and metric; techniques that look at other rows of a batch, such as batch
-normalization, ask `noise.current_rows` which ones count.
+room up count 0 in every loss and metric; techniques that look at other rows of a batch, such as batch
+normalization, ask `noise.current_counts` which ones count.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from search.models import Architecture, build_open_model, weights_by_path
 from search.records import Curve
-from search.techniques import TECHNIQUES, OptimizerTechnique, noise
+from search.techniques import TECHNIQUES, Batch, OptimizerTechnique, noise
 from search.techniques.private import tracing_count
 from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
 from search.training.engines._initial import first_states, random_states
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
-from search.training.engines._step import TrainingStep, predictions, step_names, summed
+from search.training.engines._step import TrainingStep, as_input, predictions, step_names, summed
 from search.training.engines._stores import Stores
 from search.training.engines._zeros import watched_layers, zero_shares
 from search.training.session import sums_left_alone
@@ -48,8 +48,9 @@ def program_key(job: Job) -> tuple[object, ...]:
         job.training.batch_size,
         job.metric.name,
         job.capacity,
-        job.arrays.y_train.shape[1:],
-        job.arrays.y_train.dtype.str,
+        job.arrays.train.y.shape[1:],
+        job.arrays.train.y.dtype.str,
+        job.arrays.are_weighted,
     )
 
 
@@ -74,6 +75,7 @@ class Program:
         self._step = TrainingStep(self._model, self._optimizer, job.plain, job.names)
         self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
         self._loss = keras.losses.get(job.plain.loss)
+        self._is_weighted = job.arrays.are_weighted
         self._metric = job.metric
         self._weights = weights_by_path(self._model)
         self._first_weights = {path: tf.constant(weight.numpy()) for path, weight in self._weights.items()}
@@ -187,8 +189,8 @@ class Program:
             present = tuple(f"{name}/" for name in _layer_paths(job.regularized))
             weights = {path: value.numpy() for path, value in kept.items() if path.startswith(present)}
             penalty, shares = float(penalties), self._zeros(job, values)
-            n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.x_validation)
-            score = job.metric.score(job.arrays.y_validation, state.predicted.numpy()[n_stop : n_stop + n_scored])
+            n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.validation)
+            score = job.metric.score(job.arrays.validation.y, state.predicted.numpy()[n_stop : n_stop + n_scored])
         train_loss, validation_loss, validation_metric, stop_loss = curve.T
         return Outcome(
             curve=Curve(train_loss, validation_loss, validation_metric, () if job.stopping is None else stop_loss),
@@ -208,8 +210,8 @@ class Program:
         rows = self._stores.fold_tensors(job, self._n_positions)
         size = _tensors.ROWS_AT_ONCE
         pieces = [slice(start, start + size) for start in range(0, len(rows.scores), size)]
-        sums = [self._sum_zero_shares(rows.x_evaluated[piece], rows.scores[piece], values) for piece in pieces]
-        shares = np.sum(sums, axis=0) / len(job.arrays.x_validation)
+        sums = [self._sum_zero_shares(_sliced(rows.x_evaluated, piece), rows.scores[piece], values) for piece in pieces]
+        shares = np.sum(sums, axis=0) / len(job.arrays.validation)
         return dict(zip(self._watched_layers, shares.tolist(), strict=True))
 
     # What is traced, and compiled, once
@@ -230,9 +232,9 @@ class Program:
         with self._opened.filled(self._by_name(values)):
             return kept, self._step.penalty()
 
-    def _zero_shares(self, x: tf.Tensor, weight: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    def _zero_shares(self, x: dict[str, tf.Tensor], counts: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         with self._opened.filled(self._by_name(values)):
-            return zero_shares(self._model, self._watched_layers, x, weight)
+            return zero_shares(self._model, self._watched_layers, x, counts)
 
     def _by_name(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: values[index] for index, name in enumerate(self._names)}
@@ -288,11 +290,15 @@ class Program:
         n_steps = (rows.n_train + size - 1) // size
 
         def one_step(step: tf.Tensor, losses: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            batch = tf.slice(order, [step * size], [size])
-            weight = tf.cast(step * size + tf.range(size) < rows.n_train, tf.float32)
+            places = tf.slice(order, [step * size], [size])
             key = noise.step_key(seed, tf.cast(epoch * n_steps + step, tf.uint32))
-            x, y = tf.gather(rows.x, batch), tf.gather(rows.y, batch)
-            gradients, data_loss, loss = self._step.gradients(x, y, weight, self._by_name(values), key)
+            batch = Batch(
+                x={name: tf.gather(values, places) for name, values in rows.x.items()},
+                y=tf.gather(rows.y, places),
+                weight=tf.gather(rows.weight, places) if self._is_weighted else tf.ones(size),
+                counts=tf.cast(step * size + tf.range(size) < rows.n_train, tf.float32),
+            )
+            gradients, data_loss, loss = self._step.gradients(batch, self._by_name(values), key)
             self._update(gradients, values)
             return step + 1, losses + data_loss, total + loss
 
@@ -340,21 +346,24 @@ class Program:
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
 
     def _evaluate(self, rows: _tensors.FoldTensors) -> tuple[tf.Tensor, tf.Tensor]:
-        """Predictions, shape (rows, outputs), and data losses, shape (rows,), of stop and validation rows."""
+        """Predictions, shape (rows, outputs), and weighted data losses, shape (rows,), of stop and validation rows."""
         import tensorflow as tf
 
-        def evaluate(piece: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            predicted = tf.cast(predictions(self._model(piece[0], training=False)), tf.float32)
-            return predicted, self._loss(piece[1], predicted)
+        def evaluate(piece: tuple[dict[str, tf.Tensor], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            x, y = piece
+            predicted = tf.cast(predictions(self._model(as_input(x), training=False)), tf.float32)
+            return predicted, self._loss(y, predicted)
 
-        n_rows = _tensors.padded(self._capacity.evaluated)
+        n_rows, evaluated = _tensors.padded(self._capacity.evaluated), (rows.x_evaluated, rows.y_evaluated)
         if n_rows <= _tensors.ROWS_AT_ONCE:
-            return evaluate((rows.x_evaluated, rows.y_evaluated))
-        pieces = [_in_pieces(values) for values in (rows.x_evaluated, rows.y_evaluated)]
-        predicted, losses = tf.map_fn(
-            evaluate, tuple(pieces), fn_output_signature=(tf.float32, tf.float32), parallel_iterations=1
-        )
-        return tf.reshape(predicted, (n_rows, -1)), tf.reshape(losses, (n_rows,))
+            predicted, losses = evaluate(evaluated)
+        else:
+            pieces = tf.nest.map_structure(_in_pieces, evaluated)
+            predicted, losses = tf.map_fn(
+                evaluate, pieces, fn_output_signature=(tf.float32, tf.float32), parallel_iterations=1
+            )
+            predicted, losses = tf.reshape(predicted, (n_rows, -1)), tf.reshape(losses, (n_rows,))
+        return predicted, losses * rows.weight_evaluated if self._is_weighted else losses
 
 
 _TRAIN_LOSS, _VALIDATION_LOSS, _METRIC, _STOP_LOSS = range(4)
@@ -397,6 +406,10 @@ def _stop_of(job: Job) -> _Stop:
         minimum_delta=tf.constant(stopping.minimum_delta, tf.float32),
         start_epoch=tf.constant(stopping.start_epoch, tf.int32),
     )
+
+
+def _sliced(x: dict[str, tf.Tensor], piece: slice) -> dict[str, tf.Tensor]:
+    return {name: rows[piece] for name, rows in x.items()}
 
 
 def _in_pieces(rows: tf.Tensor) -> tf.Tensor:

@@ -57,4 +57,4 @@ def by_scikit_learn(arrays, n_epochs):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # all epochs are wanted
-        net.fit(arrays.x_train, arrays.y_train)
+        net.fit(arrays.train.array, arrays.train.y)

@@ -100,9 +100,9 @@ def build(l2, dropout, learning_rate):
 
 def fitting(rows, n_epochs):
     return {
-        "x": rows.x_train,
-        "y": rows.y_train,
-        "validation_data": (rows.x_validation, rows.y_validation),
+        "x": rows.train.array,
+        "y": rows.train.y,
+        "validation_data": (rows.validation.array, rows.validation.y),
         "epochs": n_epochs,
         "batch_size": 32,
         "verbose": 0,

@@ -1,0 +1,101 @@
+"""Rows that count more than others: in the loss as Keras' `sample_weight`, in every engine; weights of one are none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search.data import Samples
+from search.models import build_model, make_optimizer, weights_by_path
+from search.training.engines import ENGINES
+from search.training.engines._initial import draw_initial_weights
+from search.training.engines._orders import EpochOrders, epochs_in_block
+
+WEIGHTS = np.linspace(0, 3, 60).astype(np.float32)
+
+
+def weighted(plan, weight=WEIGHTS):
+    """The plan with weights for its rows."""
+    return replace(plan, dataset=replace(plan.dataset, weight=weight))
+
+
+@pytest.fixture
+def run_job(engines, make_plan, make_run, make_job):
+    """A function that trains a job of weighted rows with an engine."""
+
+    def train(engine, plan, **settings):
+        job = make_job(plan, make_run(**settings))
+        return job, engines[engine].train(job)
+
+    return train
+
+
+def fitted(job):
+    """What Keras' own `fit` leaves that is given the rows in the same order, with their weights."""
+    model = build_model(job.regularized)
+    for path, variable in weights_by_path(model).items():
+        variable.assign(draw_initial_weights(job)[path])
+    model.compile(make_optimizer(job.training), loss=job.plain.loss)
+    train = job.arrays.train
+    for order in EpochOrders(job.seed, len(train), epochs_in_block(len(train))).block(0)[: job.training.epochs]:
+        model.fit(
+            train.array[order],
+            train.y[order],
+            sample_weight=train.weight[order],
+            batch_size=job.training.batch_size,
+            shuffle=False,
+            verbose=0,
+        )
+    return model
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_weights_enter_the_loss_as_in_keras(run_job, make_plan, engine, task):
+    job, outcome = run_job(engine, weighted(make_plan(task, epochs=6)))
+    model = fitted(job)
+    for path, variable in weights_by_path(model).items():
+        np.testing.assert_allclose(outcome.weights[path], variable.numpy(), rtol=1e-4, atol=1e-5, err_msg=path)
+    validation = job.arrays.validation
+    theirs = model.evaluate(validation.array, validation.y, sample_weight=validation.weight, verbose=0)
+    assert outcome.curve.validation_loss[-1] == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"l2": 0.02, "dropout": 0.3, "patience": 2}, {"l1": 0.01}])
+def test_engines_agree_on_weighted_rows(run_job, make_plan, settings):
+    outcomes = [run_job(engine, weighted(make_plan("multiclass", epochs=6)), **settings)[1] for engine in ENGINES]
+    for other in outcomes[1:]:
+        assert other.best_epoch == outcomes[0].best_epoch
+        for curve in ("train_loss", "validation_loss", "stop_loss", "validation_metric"):
+            np.testing.assert_allclose(
+                getattr(other.curve, curve), getattr(outcomes[0].curve, curve), rtol=1e-4, atol=1e-5, err_msg=curve
+            )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_of_one_are_as_if_there_were_none(run_job, make_plan, engine):
+    plan = make_plan("multiclass", epochs=4)
+    (_, plain), (_, ones) = (
+        run_job(engine, one, l2=0.01, dropout=0.2, patience=2)
+        for one in (plan, weighted(plan, np.ones(60, np.float32)))
+    )
+    assert plain.curve == ones.curve
+    for path, values in plain.weights.items():
+        np.testing.assert_array_equal(values, ones.weights[path], err_msg=path)
+
+
+def test_score_is_that_of_the_rows_whatever_their_weights(run_job, make_plan):
+    job, outcome = run_job("graph", weighted(make_plan("multiclass")))
+    model = build_model(job.regularized)
+    for path, variable in weights_by_path(model).items():
+        variable.assign(outcome.weights[path])
+    predicted = model.predict(job.arrays.validation.array, verbose=0)
+    assert outcome.score == pytest.approx(job.metric.score(job.arrays.validation.y, predicted), rel=1e-5)
+
+
+def test_rows_of_several_inputs_are_no_single_array():
+    rows = np.zeros((2, 3), np.float32)
+    samples = Samples({"left": rows, "right": rows}, np.zeros(2), np.ones(2, np.float32))
+    with pytest.raises(ValueError, match="expected rows of one input, received left, right"):
+        _ = samples.array
+    assert len(samples.first(1)) == 1

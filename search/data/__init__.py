@@ -22,7 +22,16 @@ own data sets, a user's function) runs in a child process.
 """
 
 from search.data.dataset import Dataset
-from search.data.encoding import Arrays, Encoder, Samples, encoded_shape, fit_encoder, import_encoders, prepare
+from search.data.encoding import (
+    ONLY_INPUT,
+    Arrays,
+    Encoder,
+    Samples,
+    encoded_shape,
+    fit_encoder,
+    import_encoders,
+    prepare,
+)
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
@@ -31,6 +40,7 @@ from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 
 __all__ = [
+    "ONLY_INPUT",
     "SOURCES",
     "SPLITTERS",
     "Arrays",

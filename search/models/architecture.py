@@ -24,11 +24,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A model from one input to one output, and the loss that it is trained with.
+    """A model from its inputs to one output, and the loss that it is trained with.
 
     Args:
         name: Name of the Keras model.
-        input_shape: Shape of one row, without the batch.
+        inputs: Name of each input, as in `Samples.x`, to the shape of one row, without the batch. What is built and
+            rebuilt so far has one.
         layers: Every layer that has a name, without the input, in the order in which rows pass them. For a model of
             a family this is the chain that makes it; for the user's model the layers of `saved`, whose arguments
             are their Keras configuration, and a layer inside a nested model is named `MODEL/LAYER`.
@@ -40,13 +41,24 @@ class Architecture:
     """
 
     name: str
-    input_shape: tuple[int, ...]
+    inputs: Mapping[str, tuple[int, ...]] = field(hash=False)
     layers: tuple[Part, ...]
     loss: str
     entering: tuple[Part, ...] = ()
     following: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, hash=False)
     auxiliary: Head | None = None
     saved: SavedModel | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row of a model that has one input.
+
+        Raises:
+            ValueError: It has several.
+        """
+        if len(self.inputs) != 1:
+            raise ValueError(f"expected a model of one input, received {', '.join(self.inputs)}")
+        return next(iter(self.inputs.values()))
 
     @property
     def outputs(self) -> frozenset[str]:

@@ -49,7 +49,7 @@ def split(x: np.ndarray, y: np.ndarray, n_train: int) -> Arrays:
 def mlp(n_inputs: int, hidden: tuple[int, ...], n_outputs: int) -> Architecture:
     """Dense layers; one output is a probability, more are a softmax."""
     layers = (dense(units, "relu", f"dense_{number}") for number, units in enumerate(hidden, start=1))
-    return Architecture("mlp", (n_inputs,), (*layers, output(n_outputs)), loss(n_outputs))
+    return Architecture("mlp", {"x": (n_inputs,)}, (*layers, output(n_outputs)), loss(n_outputs))
 
 
 def dense(units: int, activation: str, name: str) -> Part:

@@ -139,7 +139,7 @@ def make_net_job(make_plan, make_run, make_job):
     def make(net, run=None, **training):
         plan = make_plan("multiclass", shape=(36,), **training)
         run = run or make_run()
-        plain = Architecture(net, (36,), NETS[net], "sparse_categorical_crossentropy")
+        plain = Architecture(net, {"x": (36,)}, NETS[net], "sparse_categorical_crossentropy")
         names = tuple(plan.spec.space)
         return replace(
             make_job(plan, run),

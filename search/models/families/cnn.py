@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
+from search.data import ONLY_INPUT
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.families._base import Family, hidden_layers, output_layer, setting
@@ -44,7 +45,7 @@ class Cnn(Family):
             *hidden_layers(section, self.defaults),
             output,
         )
-        return Architecture(self.name, input_shape, layers, loss)
+        return Architecture(self.name, {ONLY_INPUT: input_shape}, layers, loss)
 
     def _convolutions(self, section: ModelSection, filters: tuple[int, ...]) -> Iterator[Part]:
         for number, count in enumerate(filters, start=1):

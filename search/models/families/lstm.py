@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from search.data import ONLY_INPUT
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.families._base import Family, hidden_layers, output_layer, setting
@@ -40,4 +41,6 @@ class Lstm(Family):
             for number, size in enumerate(units, start=1)
         )
         output, loss = output_layer(n_outputs, task)
-        return Architecture(self.name, input_shape, (*recurrent, *hidden_layers(section, self.defaults), output), loss)
+        return Architecture(
+            self.name, {ONLY_INPUT: input_shape}, (*recurrent, *hidden_layers(section, self.defaults), output), loss
+        )

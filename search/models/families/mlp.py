@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from search.data import ONLY_INPUT
 from search.models.architecture import Architecture
 from search.models.families._base import Family, flattening, hidden_layers, output_layer
 from search.records import Task
@@ -26,4 +27,4 @@ class Mlp(Family):
         """The plain model; arguments as in `describe_model`."""
         output, loss = output_layer(n_outputs, task)
         layers = (*flattening(input_shape), *hidden_layers(section, self.defaults), output)
-        return Architecture(self.name, input_shape, layers, loss)
+        return Architecture(self.name, {ONLY_INPUT: input_shape}, layers, loss)

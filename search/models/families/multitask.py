@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from types import MappingProxyType
 
+from search.data import ONLY_INPUT
 from search.models.architecture import Architecture, Head
 from search.models.families._base import Family, flattening, hidden_layers, output_layer
 from search.records import Task
@@ -34,4 +35,4 @@ class Multitask(Family):
         layers = (*flattening(input_shape), *hidden_layers(section, self.defaults), output)
         reconstruction = {"units": math.prod(input_shape), "activation": "linear", "name": "auxiliary"}
         head = Head(Part("layers.Dense", reconstruction), "mean_squared_error")
-        return Architecture(self.name, input_shape, layers, loss, auxiliary=head)
+        return Architecture(self.name, {ONLY_INPUT: input_shape}, layers, loss, auxiliary=head)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from search.data import ONLY_INPUT
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.families._base import output_layer
@@ -21,7 +22,7 @@ def describe_own(
         raise StudyFileError(problems)
     # Two units with a softmax tell two classes apart as well as one with a sigmoid does.
     _, loss = output_layer(n_outputs, "multiclass" if saved.activation == "softmax" else task)
-    return Architecture(saved.name, input_shape, saved.layers, loss, saved=saved)
+    return Architecture(saved.name, {ONLY_INPUT: input_shape}, saved.layers, loss, saved=saved)
 
 
 def _unfit_rows(saved: SavedModel, shape: tuple[int, ...], place: str) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ def measure(
 
 
 def chain(name, *layers):
-    return Architecture(name, (64,), (*layers, output(10)), "sparse_categorical_crossentropy")
+    return Architecture(name, {"x": (64,)}, (*layers, output(10)), "sparse_categorical_crossentropy")
 
 
 def convolution(filters, number):

@@ -6,7 +6,7 @@
 | `catalogue` | what a file may name: techniques, families, optimizers (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
 | `tables` | each table by itself: names, types and bounds of its keys |
-| `checks`, `space` | what must hold between keys, and for the entries of [space] |
+| `checks`, `space`, `ranges` | what must hold between keys, and for the entries of [space] |
 | `overrides` | `--set table.key=value` |
 | `locations` | line of each key of a TOML document |
 | `findings`, `wording` | problems with their places; `expected ..., received ...` |
@@ -17,6 +17,7 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 """
 
 from search.spec.catalogue import Catalogue, Domain
+from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
     WALKS,
@@ -34,10 +35,12 @@ from search.spec.sections import (
     StudySpec,
     TrainingSection,
 )
-from search.spec.space import technique_of
+from search.spec.space import OFF, technique_of
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
+    "OFF",
+    "OFF_SHARE",
     "WALKS",
     "Catalogue",
     "Choices",

@@ -178,7 +178,20 @@ def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, 
     scores = study.facts.get("constant_scores")
     if best is None or scores is None:
         return None
-    return compare_with_constant(storage.runs(study.study_id, best.number), scores, study.direction, n_trials)
+    split = study.spec.get("split", {})
+    rows = study.facts.get("rows", {})
+    n_train = rows.get("train")
+    if n_train is not None and split.get("stop") != "validation":
+        n_train += rows.get("stop", 0)  # a run without early stopping trains on them too
+    return compare_with_constant(
+        storage.runs(study.study_id, best.number),
+        scores,
+        study.direction,
+        n_trials,
+        n_train=n_train,
+        n_validation=rows.get("validation"),
+        n_folds=split.get("validation", {}).get("folds"),
+    )
 
 
 @dataclass(frozen=True)

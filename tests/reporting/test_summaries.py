@@ -19,8 +19,9 @@ def storage(sqlite_url):
 def make_study(storage):
     """`make_study(trials)`: a study of (configuration, scores of its runs or None) in the storage."""
 
-    def make_study(trials, direction="minimize", **facts):
-        study = storage.create_study("s", direction, "log_loss", {"space": SPACE}, "ab" * 32, facts, len(trials))
+    def make_study(trials, direction="minimize", split=None, **facts):
+        spec = {"space": SPACE, "split": split or {}}
+        study = storage.create_study("s", direction, "log_loss", spec, "ab" * 32, facts, len(trials))
         for number, (settings, scores) in enumerate(trials):
             configuration = Configuration(settings)
             results = [
@@ -37,12 +38,42 @@ def make_study(storage):
     return make_study
 
 
+ROWS = {"train": 60, "stop": 20, "validation": 20, "test": 0}
+
+
 def test_best_is_held_against_the_constant_guess(storage, make_study):
-    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=[0.7, 0.5])
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=[0.7, 0.5], rows=ROWS)
     found = summarize_best(storage, "s")
     assert found.constant is not None
     assert found.constant.difference == pytest.approx(0.3)
     assert found.to_json()["constant"] == {"score": pytest.approx(0.6), "learned": True}
+
+
+@pytest.mark.parametrize(
+    ("split", "ratio"),
+    [({}, 20 / 80), ({"stop": 0.25}, 20 / 80), ({"stop": "validation"}, 20 / 60)],
+    ids=["default", "stop rows of their own", "stop rows that score"],
+)
+def test_error_knows_how_many_rows_train_and_score(storage, make_study, split, ratio):
+    make_study(
+        [({}, [0.8, 0.6, 0.7]), ({"l2": 0.1}, [0.4, 0.3, 0.2])], split=split, constant_scores=[0.7] * 3, rows=ROWS
+    )
+    found = summarize_best(storage, "s").constant
+    assert found.paired.standard_error == pytest.approx(0.1 * (1 / 3 + ratio) ** 0.5)
+
+
+def test_repeats_of_a_k_fold_do_not_make_the_best_surer(storage, make_study):
+    split = {"validation": {"method": "kfold", "folds": 2, "repeats": 3}}
+    trials = [({}, [0.8] * 6), ({"l2": 0.1}, [0.4, 0.2] * 3)]
+    make_study(trials, split=split, constant_scores=[0.7] * 6, rows=ROWS)
+    paired = summarize_best(storage, "s").constant.paired
+    assert paired.degrees_of_freedom == 1
+    assert paired.standard_error == pytest.approx((0.02 * (1 / 2 + 1 / 4)) ** 0.5)
+
+
+def test_study_stored_without_its_numbers_of_rows_has_no_error(storage, make_study):
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=[0.7, 0.5])
+    assert summarize_best(storage, "s").to_json()["constant"] == {"score": pytest.approx(0.6), "learned": None}
 
 
 def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_study):

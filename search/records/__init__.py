@@ -2,7 +2,7 @@
 
 | module | what lives there |
 |---|---|
-| `configuration` | `Configuration`: technique or setting name to value |
+| `configuration` | `Configuration`: technique or setting name to value; what such a name is of |
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `trial` | `Trial`, its state and its parameters |
@@ -12,7 +12,7 @@ A record knows nothing of files, databases, Keras or Optuna. It is made once, ch
 passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
-from search.records.configuration import Configuration, Setting
+from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
 from search.records.study import Coordinator, Direction, StudyRecord, Task
@@ -20,6 +20,7 @@ from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialState
 
 __all__ = [
     "BASELINE_TRIAL",
+    "SETTING_TABLES",
     "Configuration",
     "Coordinator",
     "Curve",
@@ -37,4 +38,5 @@ __all__ = [
     "Task",
     "Trial",
     "TrialState",
+    "technique_of",
 ]

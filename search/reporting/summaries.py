@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState
+from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState, technique_of
 from search.selection import Choice, ConstantGuess, best_trial, choose, compare_with_constant
 from search.storage import Storage
 
@@ -256,8 +256,6 @@ def compare_techniques(storage: Storage, name: str) -> Techniques:
     Raises:
         UnknownStudyError: There is no such study.
     """
-    from search.spec import technique_of
-
     study = storage.study(name)
     ended = [trial for trial in storage.trials(study.study_id) if trial.state.is_final]
     choice = choose(ended, study.direction)

@@ -16,6 +16,7 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 `search.data`. Optuna's distributions for a space are made in `search.tuning`.
 """
 
+from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
@@ -35,7 +36,7 @@ from search.spec.sections import (
     StudySpec,
     TrainingSection,
 )
-from search.spec.space import OFF, technique_of
+from search.spec.space import OFF
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [

@@ -16,6 +16,7 @@ from typing import Any, get_args
 import annotated_types
 from pydantic.fields import FieldInfo
 
+from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.findings import Findings
 from search.spec.ranges import check_points, check_range, domain_hint, in_range
@@ -74,12 +75,6 @@ class _Entry:
 def is_number(value: Any) -> bool:
     """Whether a value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def technique_of(name: str) -> str | None:
-    """The technique that a name of [space] searches, in whichever layers; None for a setting of another table."""
-    table, dot, _ = name.partition(".")
-    return None if dot and table in _SETTING_TABLES else name.rpartition(".")[2]
 
 
 def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:

@@ -142,6 +142,7 @@ class Best:
             "n_trials": self.n_trials,
             "baseline": trial_json(self.choice.baseline),
             "best": trial_json(self.choice.best),
+            "chosen": trial_json(self.choice.chosen),
         }
         if self.constant is not None:
             document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}

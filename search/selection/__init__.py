@@ -2,7 +2,7 @@
 
 | module | what lives there |
 |---|---|
-| `choice` | the baseline and the best trial of a study |
+| `choice` | the baseline, the best trial and the chosen one of a study |
 | `paired` | paired differences over folds and resamples, with an error that knows which rows they share |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |

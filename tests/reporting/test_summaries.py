@@ -76,6 +76,14 @@ def test_study_stored_without_its_numbers_of_rows_has_no_error(storage, make_stu
     assert summarize_best(storage, "s").to_json()["constant"] == {"score": pytest.approx(0.6), "learned": None}
 
 
+@pytest.mark.parametrize(("scores", "number"), [([0.4, 0.3], 1), ([0.8, 0.6], 0), ([0.9, 0.9], 0)])
+def test_chosen_is_the_best_or_the_baseline_that_nothing_beats(storage, make_study, scores, number):
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, scores)])
+    found = summarize_best(storage, "s").to_json()
+    assert found["chosen"] == found["best" if number else "baseline"]
+    assert found["chosen"]["trial"] == number
+
+
 def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_study):
     make_study([({}, [0.8])])
     found = summarize_best(storage, "s")

@@ -1,4 +1,4 @@
-"""The model that a study leads to: its best configuration, trained once more on all rows that are not sealed."""
+"""The model that a study leads to: its chosen configuration, trained once more on all rows that are not sealed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROWS_FOR_THE_CURVE = 256
 
 
 def train_best(storage: Storage, name: str) -> KerasModel:
-    """Train the best configuration of a study.
+    """Train the chosen configuration of a study.
 
     Args:
         storage: An open database.
@@ -38,10 +38,10 @@ def train_best(storage: Storage, name: str) -> KerasModel:
         UsageError: The data is not what it was.
     """
     record = storage.study(name)
-    best = choose(storage.trials(record.study_id), record.direction).best
-    if best is None:
+    chosen = choose(storage.trials(record.study_id), record.direction).chosen
+    if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
-    return train_final(_prepared_again(record), best.configuration)
+    return train_final(_prepared_again(record), chosen.configuration)
 
 
 def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasModel:

@@ -43,7 +43,8 @@ class Tuned:
         trials: Every trial, by number; trial 0 is the baseline: the model as it was given.
         baseline: Trial 0; None when it failed.
         best: The trial with the best score.
-        configuration: Its configuration; a technique that is off is absent.
+        chosen: The trial that the study ends with: the best one, the baseline where nothing beats it.
+        configuration: The chosen trial's configuration; a technique that is off is absent.
         model: The model with that configuration, trained on all rows (but for sealed ones, where a setting seals some).
     """
 
@@ -51,6 +52,7 @@ class Tuned:
     trials: tuple[Trial, ...]
     baseline: Trial | None
     best: Trial
+    chosen: Trial
     configuration: Configuration
     model: KerasModel
 
@@ -113,10 +115,11 @@ def tune(
         study = run_study(prepared, storage, Launch(n_jobs))
         trials = tuple(storage.trials(study.study_id))
         choice = choose(trials, study.direction)
-        if choice.best is None:
+        if choice.best is None or choice.chosen is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
-        configuration = choice.best.configuration
-        return Tuned(study, trials, choice.baseline, choice.best, configuration, train_final(prepared, configuration))
+        configuration = choice.chosen.configuration
+        trained = train_final(prepared, configuration)
+        return Tuned(study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained)
 
 
 def _check(settings: Any, space: Any, n_jobs: int) -> None:

@@ -2,7 +2,7 @@
 
 | module | what lives there |
 |---|---|
-| `configuration` | `Configuration`: technique or setting name to value |
+| `configuration` | `Configuration`: technique or setting name to value; what such a name is of |
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `trial` | `Trial`, its state and its parameters |
@@ -13,7 +13,7 @@ A record knows nothing of files, databases, Keras or Optuna. It is made once, ch
 passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
-from search.records.configuration import Configuration, Setting
+from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
@@ -23,6 +23,7 @@ from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome,
 __all__ = [
     "BASELINE_TRIAL",
     "FACTS_VERSION",
+    "SETTING_TABLES",
     "Configuration",
     "Coordinator",
     "Curve",
@@ -43,4 +44,5 @@ __all__ = [
     "Trial",
     "TrialOutcome",
     "TrialState",
+    "technique_of",
 ]

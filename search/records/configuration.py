@@ -9,6 +9,16 @@ Setting = float | int | str | tuple[int, ...]
 """What one name of a configuration may be set to; a tuple is a list of layer widths."""
 
 
+SETTING_TABLES = ("training", "model")
+"""Tables of a study file whose keys may be searched as TABLE.KEY."""
+
+
+def technique_of(name: str) -> str | None:
+    """The technique that a name of [space] searches, in whichever layers; None for a setting of another table."""
+    table, dot, _ = name.partition(".")
+    return None if dot and table in SETTING_TABLES else name.rpartition(".")[2]
+
+
 class Configuration(Mapping[str, Setting]):
     """What was chosen: technique or setting name to value. A technique that is off is absent.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState
+from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState, technique_of
 from search.selection import Choice, ConstantGuess, best_trial, choose, compare_with_constant
 from search.storage import Storage
 
@@ -143,6 +143,7 @@ class Best:
             "n_trials": self.n_trials,
             "baseline": trial_json(self.choice.baseline),
             "best": trial_json(self.choice.best),
+            "chosen": trial_json(self.choice.chosen),
         }
         if self.constant is not None:
             document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}
@@ -180,7 +181,27 @@ def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, 
     scores = study.facts.constant_scores
     if best is None or not scores:
         return None
-    return compare_with_constant(storage.runs(study.study_id, best.number), scores, study.direction, n_trials)
+    split = study.spec.get("split", {})
+    n_train, n_validation = _fold_sizes(study, stops_on_validation=split.get("stop") == "validation")
+    return compare_with_constant(
+        storage.runs(study.study_id, best.number),
+        scores,
+        study.direction,
+        n_trials,
+        n_train=n_train,
+        n_validation=n_validation,
+        n_folds=split.get("validation", {}).get("folds"),
+    )
+
+
+def _fold_sizes(study: StudyRecord, *, stops_on_validation: bool) -> tuple[int | None, int | None]:
+    """Rows that train and rows that score in the first fold; None where that was not stored."""
+    facts = study.facts
+    if facts.training_rows:
+        return facts.training_rows[0], facts.validation_rows[0]
+    # Version 1 tells the stop rows apart, on which a run without early stopping trains too, unless they score.
+    n_train = facts.rows.train + (0 if stops_on_validation else facts.rows.stop)
+    return n_train or None, facts.rows.validation or None
 
 
 @dataclass(frozen=True)
@@ -245,8 +266,6 @@ def compare_techniques(storage: Storage, name: str) -> Techniques:
     Raises:
         UnknownStudyError: There is no such study.
     """
-    from search.spec import technique_of
-
     study = storage.study(name)
     ended = [trial for trial in storage.trials(study.study_id) if trial.state.is_final]
     choice = choose(ended, study.direction)

@@ -2,7 +2,9 @@
 
 | module | what lives there |
 |---|---|
-| `choice` | the baseline and the best trial of a study |
+| `choice` | the baseline, the best trial and the chosen one of a study |
+| `paired` | paired differences over folds and resamples, with an error that knows which rows they share |
+| `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
 Scores come from `search.training`, trials from `search.storage`.
@@ -10,5 +12,14 @@ Scores come from `search.training`, trials from `search.storage`.
 
 from search.selection.choice import Choice, best_trial, choose
 from search.selection.constant import ConstantGuess, compare_with_constant
+from search.selection.paired import PairedDifference, compare_pairs
 
-__all__ = ["Choice", "ConstantGuess", "best_trial", "choose", "compare_with_constant"]
+__all__ = [
+    "Choice",
+    "ConstantGuess",
+    "PairedDifference",
+    "best_trial",
+    "choose",
+    "compare_pairs",
+    "compare_with_constant",
+]

@@ -1,4 +1,4 @@
-"""The baseline and the best trial of a study."""
+"""The baseline, the best trial and the chosen one of a study."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ class Choice:
     baseline: Trial | None
     best: Trial | None
     direction: Direction
+
+    @property
+    def chosen(self) -> Trial | None:
+        """The trial that the study ends with, which is exported and trained once more; None while none has a score.
+
+        The best one; the baseline where nothing beats it. Whoever gives a configuration away asks here.
+        """
+        return self.baseline if self.gain is not None and self.gain <= 0 else self.best
 
     @property
     def gain(self) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean
 
 from search.records import Direction, RunSummary
+from search.selection.paired import PairedDifference, compare_pairs
 
 _LUCK = 0.025
 """The chance that the best of all trials beats the guess by luck and counts as having learned, as Bonferroni has it."""
@@ -21,15 +21,13 @@ class ConstantGuess:
     Args:
         score: The guess' mean score over the folds.
         difference: By how much the configuration beats it, in the mean over the folds; positive is better.
-        standard_error: Of `difference`; 0 for a single fold, which tells none.
-        n_folds: Folds with a run.
+        paired: That difference with its error; None where nothing tells it, as for a single fold.
         n_trials: Trials of which the configuration is the best.
     """
 
     score: float
     difference: float
-    standard_error: float
-    n_folds: int
+    paired: PairedDifference | None
     n_trials: int
 
     @property
@@ -41,18 +39,23 @@ class ConstantGuess:
         is more than nothing, and only above that of Student's t, which knows the number of folds, it counts as
         learned. A single fold tells no more than that nothing was learned, when the guess is as good.
         """
-        if self.n_folds == 1:
+        if self.paired is None:
             return None if self.difference > 0 else False
-        from scipy.stats import t
-
-        share = 1 - _LUCK / self.n_trials
-        if self.difference <= NormalDist().inv_cdf(share) * self.standard_error:
+        bar = NormalDist().inv_cdf(1 - _LUCK / self.n_trials)
+        if self.difference <= bar * self.paired.standard_error:
             return False
-        return True if self.difference > t.ppf(share, self.n_folds - 1) * self.standard_error else None
+        return True if self.paired.is_positive(_LUCK, self.n_trials) else None
 
 
 def compare_with_constant(
-    runs: Sequence[RunSummary], constant_scores: Sequence[float], direction: Direction, n_trials: int = 1
+    runs: Sequence[RunSummary],
+    constant_scores: Sequence[float],
+    direction: Direction,
+    n_trials: int = 1,
+    *,
+    n_train: int | None,
+    n_validation: int | None,
+    n_folds: int | None = None,
 ) -> ConstantGuess | None:
     """Compare a configuration with the constant guess, fold by fold.
 
@@ -61,6 +64,9 @@ def compare_with_constant(
         constant_scores: What the guess scores, by fold.
         direction: Whether a low or a high score is good.
         n_trials: Trials of which the configuration is the best.
+        n_train: Rows that a run trains on; None where that is not known, and with it no error.
+        n_validation: Rows that score a run; None as with `n_train`.
+        n_folds: Folds of one repeat of a k-fold; None for other divisions.
 
     Returns:
         None when no run has a score.
@@ -72,11 +78,8 @@ def compare_with_constant(
             by_fold[run.fold].append(run.score)
     if not by_fold:
         return None
-    differences = [sign * (fmean(scores) - constant_scores[fold]) for fold, scores in by_fold.items()]
-    return ConstantGuess(
-        score=fmean(constant_scores[fold] for fold in by_fold),
-        difference=fmean(differences),
-        standard_error=stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0,
-        n_folds=len(differences),
-        n_trials=n_trials,
-    )
+    differences = [sign * (fmean(by_fold[fold]) - constant_scores[fold]) for fold in sorted(by_fold)]
+    paired = None
+    if n_train and n_validation:
+        paired = compare_pairs(differences, n_train=n_train, n_validation=n_validation, n_folds=n_folds)
+    return ConstantGuess(fmean(constant_scores[fold] for fold in by_fold), fmean(differences), paired, n_trials)

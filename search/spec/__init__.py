@@ -6,7 +6,7 @@
 | `catalogue` | what a file may name: techniques, families, optimizers, sources, splitters (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
 | `tables` | each table by itself: names, types and bounds of its keys |
-| `checks`, `space` | what must hold between keys, and for the entries of [space] |
+| `checks`, `space`, `ranges` | what must hold between keys, and for the entries of [space] |
 | `overrides` | `--set table.key=value` |
 | `locations` | line of each key of a TOML document |
 | `findings`, `wording` | problems with their places; `expected ..., received ...` |
@@ -16,7 +16,9 @@ What a name *does* lives elsewhere: techniques in `search.techniques`, families 
 splitters in `search.data`. Optuna's distributions for a space are made in `search.tuning`.
 """
 
+from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain, SourceForm
+from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
     WALKS,
@@ -33,10 +35,12 @@ from search.spec.sections import (
     TrainingSection,
     Validation,
 )
-from search.spec.space import technique_of
+from search.spec.space import OFF
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
+    "OFF",
+    "OFF_SHARE",
     "WALKS",
     "Catalogue",
     "Choices",

@@ -16,8 +16,10 @@ from typing import Any, get_args
 import annotated_types
 from pydantic.fields import FieldInfo
 
+from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.findings import Findings
+from search.spec.ranges import check_points, check_range, domain_hint, in_range
 from search.spec.sections import WALKS, Choices, ModelSection, Range, Section, StudySection, TrainingSection
 from search.spec.tables import accepts
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, shorten, show
@@ -73,12 +75,6 @@ class _Entry:
 def is_number(value: Any) -> bool:
     """Whether a value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def technique_of(name: str) -> str | None:
-    """The technique that a name of [space] searches, in whichever layers; None for a setting of another table."""
-    table, dot, _ = name.partition(".")
-    return None if dot and table in _SETTING_TABLES else name.rpartition(".")[2]
 
 
 def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
@@ -141,9 +137,9 @@ def _check_entry(entry: _Entry, values: Range | Choices, tables: Mapping[str, An
         listed = show(entry.domain.names) if entry.domain is not None else "[...]"
         findings.add(entry.path, message, f"Write {{ choices = {listed} }}.")
     else:
-        _check_range(entry, entry.domain, values, findings)
+        check_range(entry.path, entry.domain, values, entry.table is None, findings)
         if isinstance(study, StudySection) and study.sampler in WALKS:
-            _check_points(entry, entry.domain, values, study.sampler, findings)
+            check_points(entry.path, entry.domain, values, study.sampler, findings)
     if entry.table is not None and not findings.touches(entry.path):
         _check_baseline(entry, values, tables, findings)
 
@@ -237,44 +233,6 @@ def _domain_of(field: FieldInfo) -> Domain | None:
     )
 
 
-def _check_range(entry: _Entry, domain: Domain, values: Range, findings: Findings) -> None:
-    order = _order(domain)
-    for key, value in (("low", values.low), ("high", values.high)):
-        if not domain.contains(value):
-            remedy = _domain_hint(domain, value)
-            findings.add(entry.path, f"expected {order}, received {key} = {show(value)}", remedy, key)
-    if values.low >= values.high:
-        remedy = "Swap them." if values.low > values.high else "A single value is a list: { choices = [...] }."
-        message = f"expected {order}, received low = {show(values.low)}, high = {show(values.high)}"
-        findings.add(entry.path, message, remedy)
-    if values.log and values.low <= 0:
-        remedy = "Zero has no logarithm; off is tried anyway." if entry.table is None else ""
-        message = f"expected low > 0, since log = true, received low = {show(values.low)}"
-        findings.add(entry.path, message, remedy, "low")
-    if values.step is not None:
-        _check_step(entry, domain, values, values.step, findings)
-
-
-def _check_step(entry: _Entry, domain: Domain, values: Range, step: float, findings: Findings) -> None:
-    received, span = f"received step = {show(step)}", values.high - values.low
-    if values.log:
-        message = f"expected no step, since log = true, {received}"
-        findings.add(entry.path, message, "Leave one of the two out.", "step")
-    elif domain.kind == "int" and not float(step).is_integer():
-        findings.add(entry.path, f"expected a whole number, {received}", key="step")
-    elif step <= 0 or (values.low < values.high and step > span * (1 + 1e-9)):
-        message = f"expected 0 < step <= high - low = {show(round(span, 12))}, {received}"
-        findings.add(entry.path, message, key="step")
-
-
-def _check_points(entry: _Entry, domain: Domain, values: Range, sampler: str, findings: Findings) -> None:
-    """A walk needs points: steps, or the whole numbers of a range that is not logarithmic."""
-    if values.log or (domain.kind == "float" and values.step is None):
-        received = "log = true" if values.log else "no step"
-        message = f'expected choices, or a range of points, since sampler = "{sampler}", received {received}'
-        findings.add(entry.path, message, "Give the points as choices.")
-
-
 def _check_choices(entry: _Entry, values: Choices, findings: Findings) -> None:
     technique = entry.table is None
     refused = [v for v in values.choices if not (technique and v == OFF) and not entry.accepts(v)]
@@ -295,22 +253,9 @@ def _choice_hint(entry: _Entry, value: Any) -> str:
     if value == OFF:
         return f"{entry.name} is a setting, which cannot be off."
     if entry.domain is not None and not entry.domain.names and is_number(value):
-        return _domain_hint(entry.domain, value)
+        return domain_hint(entry.domain, value)
     texts = entry.domain.names if entry.domain is not None else ()
     return did_you_mean(value, entry.names or ([*texts, OFF] if entry.table is None else []))
-
-
-def _domain_hint(domain: Domain, value: float) -> str:
-    """What may have been meant: the rate 0.3 by 3 or by 30 percent, 10 epochs by 10.5."""
-    if value == domain.low == 0 and domain.low_open:
-        return "Begin above 0."
-    if value in (0, domain.high):
-        return ""
-    guesses = [abs(value), value / 10, value / 100] if domain.high <= 1 else [abs(value)]
-    if domain.kind == "int":
-        guesses = [round(abs(value))]
-    fitting = [guess for guess in guesses if domain.contains(guess)]
-    return f"Did you mean {show(fitting[0])}?" if fitting else ""
 
 
 def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str, Any], findings: Findings) -> None:
@@ -323,7 +268,7 @@ def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str,
         inside, wanted, received = current in values.choices, "choices", show(values.choices)
     else:
         received = f"low = {show(values.low)}, high = {show(values.high)}"
-        inside, wanted = _in_range(current, values), "a range"
+        inside, wanted = in_range(current, values), "a range"
         if values.step is not None:
             wanted, received = "a stepped range", f"{received}, step = {show(values.step)}"
     message = f"expected {wanted} with the baseline's value, {entry.name} = {show(current)}, received {received}"
@@ -331,24 +276,3 @@ def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str,
         message = f"expected a value of {entry.name} for the baseline, received nothing"
     if not inside:
         findings.add(entry.path, message, f"Set `{entry.name}` to a value inside.")
-
-
-def _in_range(value: float, values: Range) -> bool:
-    if not values.low <= value <= values.high:
-        return False
-    if values.step is None:
-        return True
-    steps = (value - values.low) / values.step
-    return abs(steps - round(steps)) < 1e-8
-
-
-def _order(domain: Domain) -> str:
-    """The domain as an inequality: `0 < low < high < 1`."""
-    left = f"{show(_plain(domain.low))} {'<' if domain.low_open else '<='} " if domain.low > float("-inf") else ""
-    right = f" {'<' if domain.high_open else '<='} {show(_plain(domain.high))}" if domain.high < float("inf") else ""
-    noun = "whole numbers with " if domain.kind == "int" else ""
-    return f"{noun}{left}low < high{right}"
-
-
-def _plain(bound: float) -> float:
-    return int(bound) if float(bound).is_integer() else bound

@@ -3,6 +3,7 @@
 | module | what lives there |
 |---|---|
 | `space` | [space] as Optuna distributions, and back: sampled parameters become a configuration |
+| `dimensions` | one name of it: a distribution, what its values mean, where "off" lies |
 | `samplers` | Optuna's samplers, seeded per trial |
 | `pruners` | Optuna's pruners, and what a trial reports to them |
 | `history` | what the sampler and the pruner know: an Optuna study in memory, asked and told in order |

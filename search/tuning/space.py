@@ -21,54 +21,19 @@ Some samplers propose nothing: they walk a list of points that the space gives (
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, distribution_to_json
 
 from search.records import Configuration, Parameter, Setting
-from search.spec import Catalogue, Choices, Domain, Range, StudySpec, technique_of
-
-OFF = "off"
-OFF_SHARE = 0.2
-"""Share of a range's axis that means "off"."""
+from search.spec import Catalogue, StudySpec, technique_of
+from search.tuning.dimensions import Dimension, setting_dimension, technique_dimension
 
 MOST_POINTS = 1_000_000
 """Points that a sampler may walk."""
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """One name of [space].
-
-    Args:
-        name: As in the study file.
-        distribution: What Optuna samples.
-        decode: Sampled value to setting; None when it means "off".
-        baseline: The sampled value that stands for the baseline.
-        points: Every sampled value worth trying once, the baseline's first; None for a continuum.
-    """
-
-    name: str
-    distribution: BaseDistribution
-    decode: Callable[[Any], Setting | None]
-    baseline: Any
-    points: tuple[Any, ...] | None
-
-    @property
-    def on(self) -> tuple[Any, ...]:
-        """The points besides the baseline's."""
-        return (self.points or ())[1:]
 
 
 @dataclass(frozen=True)
@@ -129,14 +94,14 @@ class SearchSpace:
 
     def count_points(self, sampler: str) -> int | None:
         """The number of `points`, with `MOST_POINTS + 1` for more than `MOST_POINTS`; None without a walk."""
+        if sampler == "grid":
+            return min(math.prod(dimension.n_points for dimension in self.dimensions), MOST_POINTS + 1)
         points = self.points(sampler)
         return None if points is None else sum(1 for _ in itertools.islice(points, MOST_POINTS + 1))
 
     def grid(self) -> Iterator[dict[str, Any]]:
         """Every combination of every dimension's points; the last dimension turns fastest."""
-        names = [dimension.name for dimension in self.dimensions]
-        for point in itertools.product(*(dimension.points or () for dimension in self.dimensions)):
-            yield dict(zip(names, point, strict=True))
+        return _combinations([(dimension.name, dimension.points) for dimension in self.dimensions])
 
     def ablation(self) -> Iterator[dict[str, Any]]:
         """Nothing; each name alone, at each of its values; then every technique at once, at its first value.
@@ -163,8 +128,8 @@ class SearchSpace:
     def _switched_on(self, part: Sequence[Dimension], first: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Every combination of the values of one part, with what it requires."""
         companions = self._companions([dimension.name for dimension in part], first)
-        for values in itertools.product(*(dimension.on for dimension in part)):
-            yield companions | {dimension.name: value for dimension, value in zip(part, values, strict=True)}
+        for values in _combinations([(dimension.name, dimension.others) for dimension in part]):
+            yield companions | values
 
     def _companions(self, names: Sequence[str], first: Mapping[str, Any]) -> dict[str, Any]:
         """The first value of the first technique that each of `names` requires, unless one of them is it."""
@@ -183,130 +148,20 @@ def search_space(spec: StudySpec, catalogue: Catalogue) -> SearchSpace:
     for name, entry in spec.space.items():
         technique = technique_of(name)
         if technique is not None:
-            dimension = _technique(name, entry, catalogue.techniques[technique])
+            dimension = technique_dimension(name, entry, catalogue.techniques[technique])
         else:
             table, _, key = name.partition(".")
-            dimension = _setting(name, entry, getattr(getattr(spec, table), key))
+            dimension = setting_dimension(name, entry, getattr(getattr(spec, table), key))
         dimensions.append(dimension)
     return SearchSpace(tuple(dimensions), catalogue.requires, spec.study.together or ())
 
 
-def _technique(name: str, entry: Range | Choices, domain: Domain) -> Dimension:
-    if isinstance(entry, Choices):
-        choices = (OFF, *(_typed(value, domain) for value in entry.choices if value != OFF))
-        distribution = CategoricalDistribution(choices)
-        return Dimension(name, distribution, lambda v: None if v == OFF else v, OFF, choices)
-    if domain.kind == "int":
-        return _with_off_zone(name, _integers(entry), domain.weak)
-    return _with_off_zone(name, _reals(entry), domain.weak)
-
-
-def _typed(value: Any, domain: Domain) -> float | int | str:
-    if domain.kind == "choice":
-        return str(value)
-    return int(value) if domain.kind == "int" else float(value)
-
-
-def _setting(name: str, entry: Range | Choices, current: Any) -> Dimension:
-    if isinstance(entry, Choices):
-        encoded = tuple(_encode(value) for value in entry.choices)
-        distribution = CategoricalDistribution(encoded)
-        first = _encode(current)
-        others = (value for value in encoded if value != first)
-        return Dimension(name, distribution, _decode, first, (first, *others))
-    values = _integers(entry) if isinstance(current, int) else _reals(entry)
-    points: tuple[Any, ...] | None = None
-    if _is_stepped(values):
-        points = (current, *(value for value in _steps(values) if value != current))
-    return Dimension(name, values, lambda value: _on_a_step(values, value), current, points)
-
-
-def _encode(value: Any) -> Any:
-    # A categorical of Optuna holds numbers and text; a list of widths travels as JSON text.
-    return json.dumps(list(value)) if isinstance(value, list | tuple) else value
-
-
-def _decode(value: Any) -> Setting:
-    if isinstance(value, str) and value.startswith("["):
-        return tuple(json.loads(value))
-    return value  # type: ignore[no-any-return]  # numbers and text pass through a categorical unchanged
-
-
-def _reals(entry: Range) -> FloatDistribution:
-    low, high = float(entry.low), float(entry.high)
-    if entry.step is not None:
-        # Optuna wants the span to be a whole number of steps; the last step that fits is the end.
-        steps = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(float(entry.step)))
-        high = _rung(FloatDistribution(low, high), int(steps), entry.step)
-    return FloatDistribution(low, high, log=entry.log, step=entry.step)
-
-
-def _integers(entry: Range) -> IntDistribution:
-    low, high, step = int(entry.low), int(entry.high), int(entry.step or 1)
-    return IntDistribution(low, low + (high - low) // step * step, log=entry.log, step=step)
-
-
-def _with_off_zone(name: str, values: FloatDistribution | IntDistribution, weak: str) -> Dimension:
-    """Lengthen `values` beyond its weak end by a zone that means "off"."""
-    below = weak == "low"
-    end = _off_end(values, below)
-    low, high = (end, values.high) if below else (values.low, end)
-    # mypy sees the union of both kinds; an IntDistribution's ends and step are whole, as `_off_end` makes them.
-    distribution = type(values)(low, high, log=values.log, step=values.step)  # type: ignore[arg-type]
-    baseline = _middle(values, end, below)
-    points = (baseline, *_steps(values)) if _is_stepped(values) else None
-
-    def decode(value: float) -> Setting | None:
-        on = _on_a_step(values, value)
-        off = on < values.low if below else on > values.high
-        return None if off else on
-
-    return Dimension(name, distribution, decode, baseline, points)
-
-
-def _off_end(values: FloatDistribution | IntDistribution, below: bool) -> float:
-    ratio = OFF_SHARE / (1 - OFF_SHARE)
-    if values.log:
-        factor = (values.high / values.low) ** ratio
-        end: float = values.low / factor if below else values.high * factor
-        if isinstance(values, IntDistribution):
-            end = min(math.floor(end), values.low - 1) if below else max(math.ceil(end), values.high + 1)
-        return end
-    if values.step is not None:
-        count = round((values.high - values.low) / values.step) + 1
-        extra = max(1, round(count * ratio))
-        return _rung(values, -extra if below else count - 1 + extra, values.step)
-    width = (values.high - values.low) * ratio
-    return values.low - width if below else values.high + width
-
-
-def _middle(values: FloatDistribution | IntDistribution, end: float, below: bool) -> float:
-    edge = values.low if below else values.high
-    if isinstance(values, IntDistribution):
-        return int(end)
-    if values.step is not None:
-        return end
-    return math.sqrt(edge * end) if values.log else (edge + end) / 2
-
-
-def _is_stepped(values: FloatDistribution | IntDistribution) -> bool:
-    return values.step is not None and not values.log
-
-
-def _steps(values: FloatDistribution | IntDistribution) -> list[float]:
-    step = values.step or 1
-    count = round((values.high - values.low) / step) + 1
-    return [_rung(values, index, step) for index in range(count)]
-
-
-def _on_a_step(values: FloatDistribution | IntDistribution, value: float) -> float:
-    """The step that `value` means: a sampler adds steps up in binary, and 0.1 + 2 * 0.1 is not 0.3 there."""
-    if values.step is None or values.log:
-        return value
-    return _rung(values, round((value - values.low) / values.step), values.step)
-
-
-def _rung(values: FloatDistribution | IntDistribution, index: int, step: float) -> float:
-    """The value `index` steps above the low end, as decimal arithmetic has it."""
-    exact = Decimal(str(values.low)) + index * Decimal(str(step))
-    return int(exact) if isinstance(values, IntDistribution) else float(exact)
+def _combinations(axes: Sequence[tuple[str, Callable[[], Iterator[Any]]]]) -> Iterator[dict[str, Any]]:
+    """Every combination of values by name, the last one turning fastest; no axis is held in memory as a whole."""
+    if not axes:
+        yield {}
+        return
+    (name, values), *rest = axes
+    for value in values():
+        for others in _combinations(rest):
+            yield {name: value} | others

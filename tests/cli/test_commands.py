@@ -38,7 +38,8 @@ def test_finished_study_run_again_adds_nothing(tiny, command):
 
 def test_best_gives_baseline_and_best(tiny, command):
     found = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)
-    assert {"study", "metric", "direction", "n_trials", "baseline", "best"} <= set(found)
+    assert {"study", "metric", "direction", "n_trials", "baseline", "best", "chosen"} <= set(found)
+    assert found["chosen"] == found["best"]
     assert (found["study"], found["metric"], found["direction"], found["n_trials"]) == (
         "tiny",
         "log_loss",
@@ -164,8 +165,8 @@ def test_export_in_a_format_that_there_is_not_is_bad_usage(tiny, command):
 
 
 @pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])
-def test_export_holds_the_best_configuration(format_, read, tiny, command):
-    best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["best"]
+def test_export_holds_the_chosen_configuration(format_, read, tiny, command):
+    best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["chosen"]
     done = command("export", "tiny", "--format", format_, "-o", f"best.{format_}", cwd=tiny.folder)
     assert done.code == 0, done.err
     found = read((tiny.folder / f"best.{format_}").read_text())

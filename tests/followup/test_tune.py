@@ -11,6 +11,9 @@ import pytest
 import search
 from search.errors import DataError, StudyFileError, UsageError
 from search.followup.refit import train_best, train_final
+from search.reporting.exports.chosen import gather_chosen
+from search.reporting.summaries import summarize_best
+from search.selection import Choice
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -53,7 +56,8 @@ def test_best_configuration_comes_back_in_a_trained_model(model):
     assert found.baseline is not None
     assert dict(found.baseline.configuration) == {}
     assert found.best.score == min(trial.score for trial in found.trials)
-    assert found.configuration == found.best.configuration
+    assert found.chosen == found.best
+    assert found.configuration == found.chosen.configuration
     assert found.study.spec["training"]["optimizer"] == "sgd"
     assert {"left", "right", "joined", "answer"} <= {layer.name for layer in found.model.layers}
     for weights, untouched in zip(model.get_weights(), before, strict=True):
@@ -84,6 +88,22 @@ def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
     ]
     with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
         assert [study.name for study in storage.studies()] == ["tune"]
+
+
+def test_choice_alone_says_which_trial_is_given_away(model, tmp_path, monkeypatch):
+    """Where the choice is the baseline and not the best trial, everything gives the baseline."""
+    space = {"activity_l2": {"choices": [1e-9]}, "training.epochs": {"choices": [1, 30]}}
+    settings = ["training.epochs=1", *QUICK[1:], 'study.sampler="ablation"']
+    monkeypatch.setattr(Choice, "chosen", property(lambda choice: choice.baseline))
+    found = search.tune(model, X, Y, 4, space=space, settings=settings, directory=tmp_path)
+    assert found.best.score < found.baseline.score
+    assert found.chosen == found.baseline
+    assert found.configuration == found.baseline.configuration != found.best.configuration
+    with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
+        assert gather_chosen(storage, "tune").to_document()["trial"] == found.baseline.number
+        assert gather_chosen(storage, "tune").spec.training.epochs == 1
+        assert summarize_best(storage, "tune").to_json()["chosen"]["trial"] == found.baseline.number
+        np.testing.assert_array_equal(train_best(storage, "tune").get_weights()[0], found.model.get_weights()[0])
 
 
 def test_another_model_in_the_place_of_the_study_s_is_not_exported(model, keras, tmp_path):

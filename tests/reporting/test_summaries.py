@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
+from search.records import Configuration, RowCounts, Run, RunResult, StudyFacts, TrialState
 from search.reporting.summaries import compare_techniques, summarize_best, summarize_status
 from search.storage import Ended, Started, open_storage
 
@@ -20,10 +20,10 @@ def storage(sqlite_url):
 def make_study(storage):
     """`make_study(trials)`: a study of (configuration, scores of its runs or None) in the storage."""
 
-    def make_study(trials, direction="minimize", **facts):
-        study = storage.create_study(
-            "s", direction, "log_loss", {"space": SPACE}, "ab" * 32, StudyFacts("binary", **facts), len(trials), NOTES
-        )
+    def make_study(trials, direction="minimize", split=None, **facts):
+        spec = {"space": SPACE, "split": split or {}}
+        facts = StudyFacts("binary", **facts)
+        study = storage.create_study("s", direction, "log_loss", spec, "ab" * 32, facts, len(trials), NOTES)
         for number, (settings, scores) in enumerate(trials):
             configuration = Configuration(settings)
             results = [
@@ -40,8 +40,11 @@ def make_study(storage):
     return make_study
 
 
+ROWS = RowCounts(60, 20, 20, 0)
+
+
 def test_best_is_held_against_the_constant_guess(storage, make_study):
-    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=(0.7, 0.5))
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=(0.7, 0.5), rows=ROWS, version=1)
     found = summarize_best(storage, "s")
     assert found.constant is not None
     assert found.constant.difference == pytest.approx(0.3)
@@ -52,6 +55,53 @@ def test_notes_of_the_study_are_told(storage, make_study):
     make_study([({}, [0.8])])
     assert summarize_status(storage, "s").to_json()["notes"] == list(NOTES)
     assert summarize_best(storage, "s").to_json()["notes"] == list(NOTES)
+
+
+@pytest.mark.parametrize(
+    ("split", "ratio"),
+    [({}, 20 / 80), ({"stop": 0.25}, 20 / 80), ({"stop": "validation"}, 20 / 60)],
+    ids=["default", "stop rows of their own", "stop rows that score"],
+)
+def test_error_of_a_study_of_before_knows_how_many_rows_train_and_score(storage, make_study, split, ratio):
+    make_study(
+        [({}, [0.8, 0.6, 0.7]), ({"l2": 0.1}, [0.4, 0.3, 0.2])],
+        split=split,
+        constant_scores=(0.7,) * 3,
+        rows=ROWS,
+        version=1,
+    )
+    found = summarize_best(storage, "s").constant
+    assert found.paired.standard_error == pytest.approx(0.1 * (1 / 3 + ratio) ** 0.5)
+
+
+def test_error_knows_how_many_rows_train_and_score(storage, make_study):
+    trials = [({}, [0.8, 0.6, 0.7]), ({"l2": 0.1}, [0.4, 0.3, 0.2])]
+    rows = {"training_rows": (80,) * 3, "validation_rows": (40,) * 3}
+    make_study(trials, constant_scores=(0.7,) * 3, **rows)
+    found = summarize_best(storage, "s").constant
+    assert found.paired.standard_error == pytest.approx(0.1 * (1 / 3 + 40 / 80) ** 0.5)
+
+
+def test_repeats_of_a_k_fold_do_not_make_the_best_surer(storage, make_study):
+    split = {"validation": {"method": "kfold", "folds": 2, "repeats": 3}}
+    trials = [({}, [0.8] * 6), ({"l2": 0.1}, [0.4, 0.2] * 3)]
+    make_study(trials, split=split, constant_scores=(0.7,) * 6, rows=ROWS, version=1)
+    paired = summarize_best(storage, "s").constant.paired
+    assert paired.degrees_of_freedom == 1
+    assert paired.standard_error == pytest.approx((0.02 * (1 / 2 + 1 / 4)) ** 0.5)
+
+
+def test_study_stored_without_its_numbers_of_rows_has_no_error(storage, make_study):
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=(0.7, 0.5), version=1)
+    assert summarize_best(storage, "s").to_json()["constant"] == {"score": pytest.approx(0.6), "learned": None}
+
+
+@pytest.mark.parametrize(("scores", "number"), [([0.4, 0.3], 1), ([0.8, 0.6], 0), ([0.9, 0.9], 0)])
+def test_chosen_is_the_best_or_the_baseline_that_nothing_beats(storage, make_study, scores, number):
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, scores)])
+    found = summarize_best(storage, "s").to_json()
+    assert found["chosen"] == found["best" if number else "baseline"]
+    assert found["chosen"]["trial"] == number
 
 
 def test_study_stored_without_a_constant_guess_says_nothing_of_it(storage, make_study):

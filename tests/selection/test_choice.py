@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.records import Configuration, Trial, TrialState
-from search.selection import best_trial, choose
+from search.selection import Choice, best_trial, choose
 
 
 def trial(number, score, state=TrialState.COMPLETE):
@@ -44,6 +44,28 @@ def test_without_a_baseline_there_is_no_gain():
     chosen = choose([trial(0, None, TrialState.FAIL), trial(1, 0.2)], "minimize")
     assert (chosen.baseline, chosen.gain) == (None, None)
     assert choose([], "minimize").best is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "direction", "number"),
+    [
+        ([0.5, 0.2], "minimize", 1),
+        ([0.5, 0.7], "maximize", 1),
+        ([0.5, 0.5], "minimize", 0),
+        ([0.5, 0.7], "minimize", 0),
+        ([None, 0.7], "minimize", 1),
+    ],
+)
+def test_chosen_is_the_best_and_the_baseline_where_nothing_beats_it(scores, direction, number):
+    states = {None: TrialState.FAIL}
+    trials = [trial(n, score, states.get(score, TrialState.COMPLETE)) for n, score in enumerate(scores)]
+    assert choose(trials, direction).chosen == trials[number]
+
+
+def test_baseline_is_chosen_over_a_best_trial_that_is_no_better():
+    baseline = trial(0, 0.5)
+    assert Choice(baseline, trial(1, 0.5), "minimize").chosen is baseline
+    assert Choice(None, None, "minimize").chosen is None
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20), st.sampled_from(["minimize", "maximize"]))

@@ -25,7 +25,7 @@ OPEN = Catalogue(
     splitters=default_catalogue().splitters,
 )
 _text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
-_number = st.floats(0, 1e12, exclude_min=True) | st.integers(1, 2**62)
+_number = st.floats(1e-200, 1e12) | st.integers(1, 2**62)
 _value = st.recursive(
     _number | _text | st.booleans(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),

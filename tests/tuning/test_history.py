@@ -4,17 +4,19 @@ import optuna
 import pytest
 
 from search.records import TrialState
-from search.spec import Range
+from search.spec import Domain, Range
 from search.tuning import history as history_module
+from search.tuning.dimensions import technique_dimension
 from search.tuning.history import History
 from search.tuning.samplers import TrialSeededSampler
-from search.tuning.space import SearchSpace, _reals, _with_off_zone
+from search.tuning.space import SearchSpace
 
 WINDOW = 4
+POSITIVE = Domain(kind="float", high=1000, low_open=True, meaning="a penalty or a rate", source="a paper")
 SPACE = SearchSpace(
     (
-        _with_off_zone("l2", _reals(Range(low=1e-6, high=1e-1, log=True)), "low"),
-        _with_off_zone("dropout", _reals(Range(low=0.05, high=0.6)), "low"),
+        technique_dimension("l2", Range(low=1e-6, high=1e-1, log=True), POSITIVE),
+        technique_dimension("dropout", Range(low=0.05, high=0.6), POSITIVE),
     )
 )
 

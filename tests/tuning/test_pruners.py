@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.records import TrialState
-from search.spec import Range
+from search.spec import Domain, Range
+from search.tuning.dimensions import technique_dimension
 from search.tuning.history import History
 from search.tuning.pruners import Judge, PruningRule, make_pruner
-from search.tuning.space import SearchSpace, _reals, _with_off_zone
+from search.tuning.space import SearchSpace
 
 WINDOW = 4
 N_TRIALS = 40
-SPACE = SearchSpace((_with_off_zone("l2", _reals(Range(low=1e-6, high=1e-1, log=True)), "low"),))
+PENALTY = Domain(kind="float", high=1000, low_open=True, meaning="a penalty", source="a paper")
+SPACE = SearchSpace((technique_dimension("l2", Range(low=1e-6, high=1e-1, log=True), PENALTY),))
 RULES = {
     "median": PruningRule("median", n_runs=2, n_epochs=60),
     "hyperband": PruningRule("hyperband", n_runs=2, n_epochs=60),

@@ -8,9 +8,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from search.preparation.catalogue import default_catalogue
 from search.records import Configuration
-from search.spec import Catalogue, Choices, Domain, Range, parse_study
+from search.spec import OFF_SHARE, Catalogue, Choices, Domain, Range, parse_study
 from search.tuning.history import History
-from search.tuning.space import MOST_POINTS, OFF_SHARE, search_space
+from search.tuning.space import MOST_POINTS, search_space
 
 COEFFICIENT = Domain(kind="float", high=1000, low_open=True, meaning="a penalty", source="a paper")
 RATE = Domain(kind="float", high=1, low_open=True, high_open=True, meaning="a rate", source="a paper")

@@ -1,4 +1,4 @@
-"""What is exported: the best configuration of a study and all that it takes to train with it."""
+"""What is exported: the chosen configuration of a study and all that it takes to train with it."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ class Chosen:
 
 
 def gather_chosen(storage: Storage, name: str) -> Chosen:
-    """The best trial of a study with its settings.
+    """The chosen trial of a study with its settings.
 
     Raises:
         UnknownStudyError: There is no such study.
         StudyFailedError: No trial of the study has a score.
     """
     found = summarize_best(storage, name)
-    best = found.choice.best
-    if best is None:
+    chosen = found.choice.chosen
+    if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
-    spec = spec_from_json(found.study.spec).configured(best.configuration)
-    return Chosen(found.study, spec, best, found.choice.baseline, found.n_trials)
+    spec = spec_from_json(found.study.spec).configured(chosen.configuration)
+    return Chosen(found.study, spec, chosen, found.choice.baseline, found.n_trials)
 
 
 def _exported(facts: StudyFacts) -> dict[str, Any]:

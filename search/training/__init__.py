@@ -11,12 +11,14 @@
 | `scoring` | metrics, in NumPy, by scikit-learn's definitions |
 | `recent` | what a worker keeps from run to run |
 | `session` | TensorFlow is set up, once a process |
+| `process` | the same in a process that is the caller's: what is changed is put back |
 
 What is trained is described in `search.models`; who trains which run is decided in `search.dispatch`, where in
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 
 from search.training.plan import TrainingPlan
+from search.training.process import lent_process
 from search.training.scoring import METRICS, Metric, default_metric
 from search.training.session import start_tensorflow
 from search.training.worker import Report, calibrate, train_model, train_run
@@ -28,6 +30,7 @@ __all__ = [
     "TrainingPlan",
     "calibrate",
     "default_metric",
+    "lent_process",
     "start_tensorflow",
     "train_model",
     "train_run",

@@ -14,6 +14,10 @@ RegsearchError
 └── RunFailedError        one run failed (its trial fails, the study goes on)
     └── DivergedError         loss or weights became NaN or infinite
 
+Every warning is a `RegsearchWarning`:
+
+└── RepeatabilityWarning  this process cannot be set up so that results repeat
+
 A `UsageError` holds every problem that was found, not the first. A problem names its place, what was
 expected, what came and the remedy; `str()` of one is the line that the command prints.
 """
@@ -131,3 +135,11 @@ class DivergedError(RunFailedError):
 
     def __reduce__(self) -> tuple[type[DivergedError], tuple[int]]:
         return type(self), (self.epoch,)
+
+
+class RegsearchWarning(UserWarning):
+    """Base of every warning that regsearch gives to whoever calls it from Python."""
+
+
+class RepeatabilityWarning(RegsearchWarning):
+    """This process is set up in a way that keeps results from repeating, or that cannot be undone."""

@@ -27,13 +27,14 @@ _ONE_THREAD = {
 }
 
 
-def start_local_cluster(n_workers: int) -> LocalCluster:
-    """Start workers on this machine.
+@contextlib.contextmanager
+def start_local_cluster(n_workers: int) -> Iterator[LocalCluster]:
+    """Start workers on this machine, and end them; Dask's configuration is then what it was.
 
     Args:
         n_workers: Number of processes, one thread each; 0 for one worker that is a thread of this process.
 
-    Returns:
+    Yields:
         The cluster. Its traffic is encrypted and authenticated with credentials that exist only in memory, so
         that no other user of the machine can hand it code; a thread's does not leave the process. A process that
         dies is replaced. Each has one of the GPUs, where there are any.
@@ -43,7 +44,7 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
 
     from search.execution._nanny import OneGpuNanny
 
-    dask.config.set(
+    configured = dask.config.set(
         {
             "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
             # A run is retried when its worker dies; one that kills this many workers is reported instead.
@@ -71,26 +72,43 @@ def start_local_cluster(n_workers: int) -> LocalCluster:
         }
     )
     kind = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
-    with _sigint_blocked():
-        return LocalCluster(
-            n_workers=max(1, n_workers),
-            threads_per_worker=1,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-            silence_logs=logging.CRITICAL,
-            **kind,
-        )
+    # Its parts ask for their settings while they run.
+    with configured, _handlers_kept(), contextlib.ExitStack() as stack:
+        with _sigint_blocked(n_workers):
+            cluster = LocalCluster(
+                n_workers=max(1, n_workers),
+                threads_per_worker=1,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                silence_logs=logging.CRITICAL,
+                **kind,
+            )
+            stack.enter_context(cluster)
+        yield cluster
 
 
 @contextlib.contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def _handlers_kept() -> Iterator[None]:
+    """Take away the handlers that each worker and scheduler adds to Dask's loggers, until they are garbage."""
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("nanny", "scheduler", "worker")]
+    before = [list(logger.handlers) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, handlers in zip(loggers, before, strict=True):
+            logger.handlers[:] = handlers
+
+
+@contextlib.contextmanager
+def _sigint_blocked(n_processes: int) -> Iterator[None]:
     """Start threads and processes that never hear SIGINT; one that comes meanwhile is delivered afterwards.
 
     A terminal sends Ctrl-C to the coordinator and to its workers alike; the coordinator alone decides what it means.
     A signal mask is inherited: by the cluster's threads, and by each worker that these start, now and later.
     """
-    # Started now: multiprocessing would start it with the first worker, and unblock SIGINT in that thread.
-    resource_tracker.ensure_running()
+    if n_processes:
+        # Started now: multiprocessing would start it with the first worker, and unblock SIGINT in that thread.
+        resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

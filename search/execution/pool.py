@@ -279,8 +279,7 @@ def open_pool(
     Raises:
         UsageError: No scheduler answers at that address.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with _connect(n_workers, scheduler) as client:
+    with _quiet_dask(), _connect(n_workers, scheduler) as client:
         pool = Pool(client, function, shared, start, most_growth_bytes)
         try:
             if not pool.n_workers:
@@ -288,6 +287,20 @@ def open_pool(
             yield pool
         finally:
             pool.close()
+
+
+@contextlib.contextmanager
+def _quiet_dask() -> Iterator[None]:
+    """Let Dask log nothing but what is critical."""
+    import distributed  # noqa: F401  # which sets the level itself, when it is first imported
+
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
-import random
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ import numpy.typing as npt
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.data import to_arrays
-from search.errors import Problem, StudyFailedError, UsageError
+from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
+from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
 from search.models import read_saved
 from search.preparation.drafting import Draft, draft_study
@@ -88,18 +89,24 @@ def tune(
             `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Where the script builds the model
             anew, its layers need names of their own: Keras numbers the others on. Default: nothing is kept.
 
+    The process is left as it was: Keras' names and dtype policy, random generators, environment variables, log levels.
+    TensorFlow's threads cannot be changed once it was used. Where it was used on several before, as making a model
+    does, a `RepeatabilityWarning` says so: two calls may then differ.
+
     Raises:
         StudyFileError: The space, a setting or the model cannot be used.
         DataError: The data cannot be used.
         StudyFailedError: Every trial failed.
     """
-    _check(settings, space, n_jobs)
+    _check(model, settings, space, n_jobs)
     with contextlib.ExitStack() as stack:
+        cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
+        for caution in cautions:
+            warnings.warn(caution, RepeatabilityWarning, stacklevel=2)
         folder = stack.enter_context(_folder(directory))
-        stack.enter_context(_generators_kept())
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            _save(model, fresh / _MODEL)
+            model.save(fresh / _MODEL)
             features, target = to_arrays(x, y)
             np.savez(fresh / _DATA, x=features, y=_classes(target, fresh / _MODEL))
             draft = Draft(fresh, str(fresh / _MODEL), fresh / _DATA, name=name, prefix="")
@@ -107,7 +114,7 @@ def tune(
             overrides = ["split.test=0", *settings, f"study.n_trials={n_trials}"]
             prepared = prepare_study(str(fresh / _STUDY), overrides)
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
-            prepared = dataclasses.replace(prepared, facts=facts)
+            prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
             find_same_study(prepared, storage)  # before files take the place of those that another study needs
             for file in (_MODEL, _DATA, _STUDY):
@@ -122,8 +129,10 @@ def tune(
         return Tuned(study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained)
 
 
-def _check(settings: Any, space: Any, n_jobs: int) -> None:
+def _check(model: Any, settings: Any, space: Any, n_jobs: int) -> None:
     """Refuse arguments of another kind before anything is written."""
+    if not hasattr(model, "save") or not hasattr(model, "get_config"):
+        raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
     if isinstance(settings, str):
         raise UsageError(
             Problem("settings", f'expected a list of settings, received "{settings}"', "Put it in a list.")
@@ -153,17 +162,6 @@ def _plain(value: Any, name: str) -> Any:
 
 
 @contextlib.contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Leave the caller's random generators, which runs in this process seed, as they are; TensorFlow's cannot be."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
-@contextlib.contextmanager
 def _folder(directory: str | Path | None) -> Iterator[Path]:
     if directory is None:
         with tempfile.TemporaryDirectory(prefix="regsearch-") as made:
@@ -177,12 +175,6 @@ def _folder(directory: str | Path | None) -> Iterator[Path]:
             Problem("directory", f"expected a directory that can be written, received {folder}: {error.strerror}")
         ) from error
     yield folder
-
-
-def _save(model: Any, path: Path) -> None:
-    if not hasattr(model, "save") or not hasattr(model, "get_config"):
-        raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
-    model.save(path)
 
 
 def _classes(target: npt.NDArray[Any], model: Path) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -105,3 +106,78 @@ def registered_gradients() -> MutableMapping[str, Any]:
 
     registered: MutableMapping[str, Any] = ops.gradient_registry._registry
     return registered
+
+
+@contextlib.contextmanager
+def keras_state_kept() -> Iterator[None]:
+    """Set the caller's state of Keras aside: a new one is used, by this thread and by all others.
+
+    `keras.src.backend.common.global_state` of Keras 3.15: dtype policy, counters behind layer names, the seed of
+    `keras.random`, which `clear_session` replaces for every thread; `keras.src.saving.object_registration`: registered
+    classes.
+    """
+    from keras.src.backend.common import global_state
+    from keras.src.saving import object_registration
+
+    registries = (object_registration.GLOBAL_CUSTOM_OBJECTS, object_registration.GLOBAL_CUSTOM_NAMES)
+    registered = [dict(registry) for registry in registries]
+    tracker, settings = global_state.GLOBAL_STATE_TRACKER, global_state.GLOBAL_SETTINGS_TRACKER
+    global_state.GLOBAL_STATE_TRACKER = threading.local()
+    global_state.GLOBAL_SETTINGS_TRACKER = threading.local()
+    try:
+        yield
+    finally:
+        global_state.GLOBAL_STATE_TRACKER, global_state.GLOBAL_SETTINGS_TRACKER = tracker, settings
+        for registry, before in zip(registries, registered, strict=True):
+            registry.clear()
+            registry.update(before)
+
+
+@contextlib.contextmanager
+def tensorflow_seed_kept() -> Iterator[None]:
+    """Leave TensorFlow's global seed, and the numbers that were drawn from it, as they are.
+
+    `tensorflow.python.eager.context.context()._seed` and `._rng` of TensorFlow 2.21, which `tf.random.set_seed` sets.
+    """
+    from tensorflow.python.eager import context
+
+    eager = context.context()
+    seed, generator = eager._seed, getattr(eager, "_rng", None)
+    state = None if generator is None else generator.getstate()
+    try:
+        yield
+    finally:
+        eager._seed = seed
+        if generator is not None:
+            generator.setstate(state)
+            eager._rng = generator
+        elif hasattr(eager, "_rng"):
+            del eager._rng
+
+
+@contextlib.contextmanager
+def determinism_kept() -> Iterator[None]:
+    """Leave deterministic operations off where they were.
+
+    `tensorflow.python.framework.config.disable_op_determinism` of TensorFlow 2.21; nothing public switches them off.
+    """
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    try:
+        yield
+    finally:
+        if not before:
+            config.disable_op_determinism()
+
+
+def graph_options() -> dict[str, Any]:
+    """What was said of TensorFlow's graph optimizer, by option; what is taken out is unsaid again.
+
+    `tensorflow.python.eager.context.context()._optimizer_experimental_options` of TensorFlow 2.21, behind
+    `tf.config.optimizer.set_experimental_options`, which has no way to leave an option unsaid again.
+    """
+    from tensorflow.python.eager import context
+
+    options: dict[str, Any] = context.context()._optimizer_experimental_options
+    return options

@@ -13,6 +13,7 @@
 | `failures` | what a failed run died of |
 | `recent`, `bounds` | values that are kept up to a bound; the bounds |
 | `session` | TensorFlow is set up, once a process |
+| `process` | the same in a process that is the caller's: what is changed is put back |
 
 What is trained is described in `search.models`; who trains which run is decided in `search.dispatch`, where in
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
@@ -20,6 +21,7 @@ What is trained is described in `search.models`; who trains which run is decided
 
 from search.training.metrics import METRICS, Metric, default_metric
 from search.training.plan import TrainingPlan
+from search.training.process import lent_process
 from search.training.session import start_tensorflow
 from search.training.worker_session import Report, WorkerSession
 
@@ -30,5 +32,6 @@ __all__ = [
     "TrainingPlan",
     "WorkerSession",
     "default_metric",
+    "lent_process",
     "start_tensorflow",
 ]

@@ -11,33 +11,52 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from search.techniques.private import registered_gradients
+from search.techniques.private import graph_options, registered_gradients
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow, quiet, repeatable and on one thread. Does nothing when it was called before.
+    """Import TensorFlow, quiet, repeatable and on one thread. Does next to nothing when it was called before.
 
     One thread each for what is inside an operation and for operations side by side: a worker is one process
     per core, and sums that are split over threads would make results depend on their number. With one thread
     a CPU repeats itself. TensorFlow's deterministic operations are for GPUs only: on a CPU they make nothing
     more repeatable, but some of them (the softmax loss) round otherwise than those of a plain program.
+
+    The process stays like that; `lent_process` puts back what belongs to the caller.
     """
     with _STARTING:
-        _start()
+        _import()
+        _configure()
+        _quiet()
+
+
+def import_tensorflow() -> None:
+    """The first part of `start_tensorflow`: import it, and leave it as it is."""
+    with _STARTING:
+        _import()
 
 
 _STARTING = threading.Lock()
 
 
-@functools.cache
-def _start() -> None:
+def _import() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # XLA reads its flags when it is first used, which may be after this call and the next.
     os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), _processor_features())
-    with _silent_stderr():
-        import keras
-        import tensorflow as tf
+    if "tensorflow" in sys.modules and "keras" in sys.modules:
+        return
+    with silent_stderr():
+        import keras  # noqa: F401
+        import tensorflow as tf  # noqa: F401
 
+
+@functools.cache
+def _configure() -> None:
+    import keras
+    import tensorflow as tf
+
+    with silent_stderr():
         gpus = tf.config.list_physical_devices("GPU")
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -51,8 +70,14 @@ def _start() -> None:
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
             tf.config.experimental.enable_op_determinism()
+    if not gc.get_freeze_count():
+        gc.freeze()  # the garbage collector need not look through 400,000 objects of TensorFlow after every run
+
+
+def _quiet() -> None:
+    import tensorflow as tf
+
     tf.get_logger().setLevel("ERROR")  # each run traces a model of its own, and TensorFlow advises against it
-    gc.freeze()  # the garbage collector need not look through 400,000 objects of TensorFlow after every run
 
 
 def _xla_flags(given: str, features: frozenset[str]) -> str:
@@ -66,6 +91,7 @@ def _xla_flags(given: str, features: frozenset[str]) -> str:
     return f"{given} --xla_cpu_prefer_vector_width=512".strip()
 
 
+@functools.cache
 def _processor_features() -> frozenset[str]:
     """What Linux says that the processor can; nothing on other systems."""
     with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
@@ -101,17 +127,19 @@ def sums_left_alone() -> Iterator[None]:
     """
     import tensorflow as tf
 
-    option = "arithmetic_optimization"
-    before = tf.config.optimizer.get_experimental_options().get(option, True)
+    option, said = "arithmetic_optimization", graph_options()
+    before = said.get(option)
     tf.config.optimizer.set_experimental_options({option: False})
     try:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({option: before})
+        if before is None:
+            del said[option]
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Send what is written to file descriptor 2 nowhere.
 
     TensorFlow 2.21 writes about ten lines on its libraries and on missing GPUs before any of its log levels is

@@ -48,7 +48,6 @@ class History:
         pruner: BasePruner | None = None,
         study_name: str = "",
     ) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
         self._distributions = space.distributions
         self._stateful = sampler in STATEFUL
@@ -56,13 +55,14 @@ class History:
         self._memory = _Memory()
         # The study itself has no pruner: Optuna would show samplers one Hyperband bracket only, of brackets that exist
         # from the first report on, which comes sooner or later with the speed of the workers.
-        self._study = optuna.create_study(
-            storage=self._memory,
-            study_name=study_name,
-            direction=direction,
-            sampler=make_sampler(sampler, seed, self._distributions),
-            pruner=NopPruner(),
-        )
+        with _quiet_optuna():
+            self._study = optuna.create_study(
+                storage=self._memory,
+                study_name=study_name,
+                direction=direction,
+                sampler=make_sampler(sampler, seed, self._distributions),
+                pruner=NopPruner(),
+            )
         self._pruner = pruner
         self._told = _ToldTrials(direction)
         self._known: dict[int, _Excerpt] = {}
@@ -162,6 +162,17 @@ class History:
         self._told.append(self._memory.get_trial(self.told))
         self._known.pop(self.told, None)
         self.told += 1
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Let Optuna not log that it made a study."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 class _Excerpt:

@@ -106,6 +106,47 @@ def test_traced_function_with_a_gradient_of_its_own_leaves_it_in_the_registry(ke
     assert set(private.registered_gradients()) == before
 
 
+def test_options_of_the_graph_optimizer_are_those_that_were_said(tf):
+    before = dict(private.graph_options())
+    tf.config.optimizer.set_experimental_options({"debug_stripper": True})
+    assert private.graph_options()["debug_stripper"] is True
+    del private.graph_options()["debug_stripper"]
+    assert "debug_stripper" not in tf.config.optimizer.get_experimental_options()
+    assert dict(private.graph_options()) == before
+
+
+def test_state_of_keras_is_set_aside_and_comes_back(keras):
+    before = keras.config.dtype_policy().name
+    first = keras.layers.Dense(1).name
+    with private.keras_state_kept():
+        assert keras.layers.Dense(1).name == "dense"
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        keras.saving.get_custom_objects()["ours"] = object
+    assert keras.config.dtype_policy().name == before
+    assert "ours" not in keras.saving.get_custom_objects()
+    number = int(first.rpartition("_")[2]) if "_" in first else 0
+    assert keras.layers.Dense(1).name == f"dense_{number + 1}"
+
+
+def test_seed_of_tensorflow_comes_back_with_the_numbers_that_were_drawn_from_it(tf):
+    tf.random.set_seed(5)
+    expected = [float(tf.random.uniform(())) for _ in range(2)]
+    tf.random.set_seed(5)
+    drawn = [float(tf.random.uniform(()))]
+    with private.tensorflow_seed_kept():
+        tf.random.set_seed(7)
+        tf.random.uniform(())
+    assert [*drawn, float(tf.random.uniform(()))] == expected
+
+
+def test_determinism_of_operations_is_left_off_where_it_was(tf):
+    from tensorflow.python.framework import config
+
+    with private.determinism_kept():
+        tf.config.experimental.enable_op_determinism()
+    assert not config.is_op_determinism_enabled()
+
+
 def test_operations_of_a_saved_model_come_from_the_modules_that_we_know(keras):
     rows = keras.Input((2,))
     for made in (rows * 2, keras.ops.maximum(rows, 0)):

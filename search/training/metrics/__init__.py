@@ -4,7 +4,7 @@
 |---|---|
 | `_base` | `Metric`: what a metric tells and computes |
 | `_classes`, `_numbers` | what metrics of classifications share, and those of regressions |
-| `_weighted` | means over the rows of a program that count |
+| `_counting` | means over the rows of a program that count |
 | all others | one metric each |
 
 Workers score every epoch of every run, so these are a few array operations each; scikit-learn's own functions cost

@@ -41,7 +41,7 @@ class Metric(ABC):
         """
 
     @abstractmethod
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The same of some rows among others, inside a program.
 
         A run's score is not taken from here: that is computed once, by `score`, at the weights kept. TensorFlow is
@@ -50,7 +50,7 @@ class Metric(ABC):
         Args:
             target: As the loss takes it: class indices, shape (rows,) or (rows, 1); or numbers, shape (rows, targets).
             predicted: Probabilities or numbers, shape (rows, outputs), float32.
-            weight: 1 for rows that count and 0 for those that only fill a program's room up, shape (rows,), float32.
+            counts: 1 for rows that count and 0 for those that only fill a program's room up, shape (rows,), float32.
 
         Returns:
             A scalar, float32.

@@ -50,8 +50,8 @@ def traced_classes(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, 
     return tf.one_hot(tf.cast(tf.reshape(target, [-1]), tf.int32), probabilities.shape[1]), probabilities
 
 
-def traced_counts(target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Rows recognized, rows present and rows claimed, for each class; those without weight are none of them."""
+def traced_counts(target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Rows recognized, rows present and rows claimed, for each class; those that do not count are none of them."""
     import tensorflow as tf
 
     truth, probabilities = traced_classes(target, predicted)
@@ -59,7 +59,7 @@ def traced_counts(target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) ->
         chosen = tf.cast(predicted[:, 0] > 0.5, tf.int32)
     else:
         chosen = tf.argmax(predicted, axis=1, output_type=tf.int32)
-    present, claimed = (rows * weight[:, None] for rows in (truth, tf.one_hot(chosen, probabilities.shape[1])))
+    present, claimed = (rows * counts[:, None] for rows in (truth, tf.one_hot(chosen, probabilities.shape[1])))
     return tf.reduce_sum(present * claimed, axis=0), tf.reduce_sum(present, axis=0), tf.reduce_sum(claimed, axis=0)
 
 

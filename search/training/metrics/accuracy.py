@@ -21,9 +21,9 @@ class Accuracy(ClassMetric):
         """As `sklearn.metrics.accuracy_score`."""
         return float((chosen_classes(predicted) == target).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The share of the rows that count."""
         import tensorflow as tf
 
-        hits, actual, _ = traced_counts(target, predicted, weight)
+        hits, actual, _ = traced_counts(target, predicted, counts)
         return tf.reduce_sum(hits) / tf.reduce_sum(actual)

@@ -22,7 +22,7 @@ class BalancedAccuracy(ClassMetric):
         hits, actual, _ = count_classes(target, predicted)
         return float((hits[actual > 0] / actual[actual > 0]).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The mean over the classes that occur in rows that count."""
-        hits, actual, _ = traced_counts(target, predicted, weight)
+        hits, actual, _ = traced_counts(target, predicted, counts)
         return traced_mean_ratio(hits, actual)

@@ -23,7 +23,7 @@ class F1Macro(ClassMetric):
         occurring = actual + claimed > 0
         return float((2 * hits[occurring] / (actual + claimed)[occurring]).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The mean over the classes that occur in rows that count."""
-        hits, actual, claimed = traced_counts(target, predicted, weight)
+        hits, actual, claimed = traced_counts(target, predicted, counts)
         return traced_mean_ratio(2 * hits, actual + claimed)

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._classes import ClassMetric, class_probabilities, traced_classes
-from search.training.metrics._weighted import weighted_mean
+from search.training.metrics._counting import counting_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,11 +27,11 @@ class LogLoss(ClassMetric):
         of_truth = np.take_along_axis(probabilities, target[:, None], axis=1)
         return -float(np.log(np.clip(of_truth, epsilon, 1 - epsilon)).mean(dtype=np.float64))
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf
 
         truth, probabilities = traced_classes(target, predicted)
         epsilon = np.finfo(np.float32).eps
         of_truth = tf.reduce_sum(truth * probabilities, axis=1)
-        return -weighted_mean(tf.math.log(tf.clip_by_value(of_truth, epsilon, 1 - epsilon)), weight)
+        return -counting_mean(tf.math.log(tf.clip_by_value(of_truth, epsilon, 1 - epsilon)), counts)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.training.metrics._base import Rows
+from search.training.metrics._counting import counting_mean
 from search.training.metrics._numbers import NumberMetric, errors, traced_errors
-from search.training.metrics._weighted import weighted_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,11 +24,11 @@ class Mae(NumberMetric):
         """As `sklearn.metrics.mean_absolute_error`."""
         return float(np.abs(errors(target, predicted)).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf
 
-        return weighted_mean(tf.reduce_mean(tf.abs(traced_errors(target, predicted)), axis=1), weight)
+        return counting_mean(tf.reduce_mean(tf.abs(traced_errors(target, predicted)), axis=1), counts)
 
     def constant(self, target: Rows, n_classes: int) -> Rows:
         """The median of each target, shape () or (targets,), float64: no number is nearer to all rows together."""

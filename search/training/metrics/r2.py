@@ -31,12 +31,12 @@ class R2(NumberMetric):
         ratio = np.divide(unexplained, total, out=np.zeros_like(total), where=varies)
         return float(np.where(varies, 1 - ratio, unexplained == 0).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         """The mean over targets, of the rows that count."""
         import tensorflow as tf
 
-        truth, column = tf.cast(target, tf.float32), weight[:, None]
-        mean = tf.reduce_sum(truth * column, axis=0) / tf.reduce_sum(weight)
+        truth, column = tf.cast(target, tf.float32), counts[:, None]
+        mean = tf.reduce_sum(truth * column, axis=0) / tf.reduce_sum(counts)
         unexplained = tf.reduce_sum(tf.square(traced_errors(target, predicted)) * column, axis=0)
         total = tf.reduce_sum(tf.square(truth - mean) * column, axis=0)
         varies = total > 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -59,6 +61,69 @@ class PostgresServer:
 
     def stop(self) -> None:
         self._server.stop()
+
+
+_BYTES_A_WORKER = 3 * 2**30  # of tests that compile programs, and start workers that do
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many as there are cores and room in memory for."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, psutil.virtual_memory().available // _BYTES_A_WORKER, 8))
+
+
+# Files, and folders of files, that take seconds a test; they begin first, so that no long one is left at the end.
+_SLOW = (
+    "training/test_technique_engines.py",
+    "training/test_programs.py",
+    "training/test_own_models.py",
+    "training/test_engines.py",
+    "training/test_memory.py",
+    "training/test_worker_session.py",
+    "training/test_weights.py",
+    "training/test_step.py",
+    "objective/",
+    "techniques/test_stand_ins.py",
+    "techniques/test_noise.py",
+    "techniques/test_batches.py",
+    "techniques/test_private.py",
+    "conventions/test_new_kinds.py",
+    "followup/",
+    "faults/",
+    "execution/",
+    "coordination/",
+    "models/test_own_models.py",
+    "models/test_building.py",
+    "models/test_families.py",
+    "cli/",
+    "compose/",
+    "dashboard/",
+    "packaging/",
+    "studies/",
+    "benchmarks/",
+    "readme/",
+    "preparation/test_drafting.py",
+    "preparation/test_study.py",
+    "data/sources/test_child_sources.py",
+    "data/test_additions.py",
+    "data/test_row_columns.py",
+    "selection/test_paired.py",
+    "storage/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and begin with it."""
+    folder = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(folder).as_posix()
+        return next((rank for rank, slow in enumerate(_SLOW) if path.startswith(slow)), len(_SLOW))
+
+    for item in items:
+        if place(item) < len(_SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

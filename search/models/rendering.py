@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from search.models.architecture import Architecture
 from search.models.building import describe_optimizer
@@ -72,57 +72,56 @@ def render_source(
         comment: What the file should say at its top, one or more lines without `#`.
         names: Every name in [space].
     """
-    stops = watches_stop_rows(configuration)
+    stopping = _stopping_arguments(configuration)
     optimizer = _render_part(describe_optimizer(training, configuration, names))
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
     compiled = f'optimizer={"optimizer" if finishing else optimizer}, loss="{architecture.loss}"'
     # As a metric, Keras takes the loss only of targets that have the predictions' rank.
-    column = stops and architecture.loss != "sparse_categorical_crossentropy"
+    column = stopping and architecture.loss != "sparse_categorical_crossentropy"
     fitted = f"x, {'y.reshape(len(y), -1)' if column else 'y'}, epochs=EPOCHS, batch_size=BATCH_SIZE"
-    if stops:
+    if stopping:
         compiled += f', metrics=["{architecture.loss}"]'
         fitted += ", validation_data=..., callbacks=[EARLY_STOPPING]"
     layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.chain)]
-    notes = [*comment.splitlines(), *_left_out(configuration)]
+    notes = [*comment.splitlines(), *_left_out(configuration, stopping)]
     return _TEMPLATE.format(
         comment="".join(f"# {line}".rstrip() + "\n" for line in notes) + ("\n" if notes else ""),
         epochs=training.epochs,
         batch_size=training.batch_size,
         layers=",\n            ".join(layers),
         name=architecture.name,
-        early_stopping=_early_stopping(architecture.loss, configuration) if stops else "",
+        early_stopping=_EARLY_STOPPING.format(loss=architecture.loss, settings=stopping) if stopping else "",
         optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
         compile_arguments=compiled,
         fit_arguments=fitted,
     )
 
 
-def _left_out(configuration: Mapping[str, Setting]) -> list[str]:
+def _stopping_arguments(configuration: Mapping[str, Setting]) -> str:
+    """What Keras' own early stopping is told; empty when nothing that it knows watches the stop rows."""
+    told = {known.name: known.keras_argument for known in techniques_of(configuration) if _is_known_to_keras(known)}
+    if not watches_stop_rows(told):
+        return ""
+    return ", ".join(f"{argument}={configuration[name]!r}" for name, argument in told.items())
+
+
+def _is_known_to_keras(technique: Technique) -> TypeGuard[LoopTechnique]:
+    return isinstance(technique, LoopTechnique) and technique.keras_argument is not None
+
+
+def _left_out(configuration: Mapping[str, Setting], stopping: str) -> list[str]:
     """Techniques that act on rows, steps or runs: with Keras alone they take code of their own."""
+    held = LayerTechnique | InputTechnique | OptimizerTechnique
     missing = [
         f"{name} = {value}"
         for name, value in configuration.items()
-        if name in TECHNIQUES and not _is_held(TECHNIQUES[name])
+        if name in TECHNIQUES
+        and not isinstance(TECHNIQUES[name], held)
+        and not (stopping and _is_known_to_keras(TECHNIQUES[name]))
     ]
     return (
         ["", f"Not in this file, for training needs code of its own for it: {', '.join(missing)}."] if missing else []
     )
-
-
-def _is_held(technique: Technique) -> bool:
-    """Whether model, optimizer or Keras' own early stopping holds it."""
-    if isinstance(technique, LoopTechnique):
-        return technique.keras_argument is not None
-    return isinstance(technique, LayerTechnique | InputTechnique | OptimizerTechnique)
-
-
-def _early_stopping(loss: str, configuration: Mapping[str, Setting]) -> str:
-    given = {
-        technique.keras_argument: configuration[technique.name]
-        for technique in techniques_of(configuration)
-        if isinstance(technique, LoopTechnique) and technique.keras_argument is not None
-    }
-    return _EARLY_STOPPING.format(loss=loss, settings=", ".join(f"{name}={value!r}" for name, value in given.items()))
 
 
 def _render_part(part: Part) -> str:

@@ -20,6 +20,7 @@ def default_catalogue() -> Catalogue:
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
         layered=frozenset(n for n, technique in TECHNIQUES.items() if isinstance(technique, LayerTechnique)),
         families={name: family.keys for name, family in FAMILIES.items()},
+        required_keys={name: family.required for name, family in FAMILIES.items()},
         optimizers=frozenset(OPTIMIZERS),
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),

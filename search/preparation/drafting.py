@@ -229,7 +229,7 @@ Where a mirrored image is still of its class, add: flip = { choices = ["horizont
 def _model_section(draft: Draft) -> ModelSection:
     file, colon, function = draft.model.rpartition(":")
     if draft.model in FAMILIES:
-        return ModelSection(family=draft.model, hidden=_HIDDEN if draft.model == "mlp" else None)
+        return ModelSection(family=draft.model, hidden=_HIDDEN if "hidden" in FAMILIES[draft.model].required else None)
     if draft.model.endswith(".keras"):
         return ModelSection(keras=_relative(Path(draft.model), draft.folder))
     if colon and file.endswith(".py"):

@@ -138,6 +138,7 @@ class Catalogue:
         sources: How each kind of data source is written, in the order in which errors list them.
         metrics: Names of the metrics, in the order in which they are shown.
         splitters: Method of `split.validation` to the class of its table, in the order in which errors list them.
+        required_keys: Model family name to those of its keys that a study file may not leave out.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
@@ -152,5 +153,6 @@ class Catalogue:
     sources: tuple[SourceForm, ...]
     metrics: tuple[str, ...]
     splitters: Mapping[str, type[Validation]]
+    required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

@@ -13,7 +13,6 @@ from search.spec.tables import section_of
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")
-_NEEDS_HIDDEN = "mlp"
 _BESIDE_OWN_MODEL = frozenset({"weights"})
 
 
@@ -129,7 +128,8 @@ def _check_model_keys(model: ModelSection, form: str, catalogue: Catalogue, find
         if key not in MODEL_FORMS and key not in taken and value is not None:
             wanted = f"no {key}, since {named} does not take it"
             findings.add(("model", key), f"expected {wanted}, received {show(value)}")
-    if model.family == _NEEDS_HIDDEN and model.hidden is None:
-        wanted = expected(ModelSection.model_fields["hidden"])
-        remedy = "hidden = [] is a model without hidden layers."
-        findings.add(("model", "hidden"), f"expected {wanted}, received nothing", remedy)
+    for key in sorted(catalogue.required_keys.get(model.family or "", ())):
+        if getattr(model, key) is None:
+            wanted = expected(ModelSection.model_fields[key])
+            remedy = "hidden = [] is a model without hidden layers." if key == "hidden" else ""
+            findings.add(("model", key), f"expected {wanted}, received nothing", remedy)

@@ -28,7 +28,7 @@ LOGGERS = [logger for logger in logging.root.manager.loggerDict.values() if isin
 def snapshot():
     eager = context.context()
     taken = {
-        "environment": dict(os.environ),
+        **{f"environment {name}": value for name, value in os.environ.items()},
         "folder": os.getcwd(),
         "path": list(sys.path),
         "standard streams": (id(sys.stdout), id(sys.stderr), os.fstat(1).st_ino, os.fstat(2).st_ino),
@@ -95,7 +95,8 @@ for call in CALLS:
     except Exception as error:
         ended = type(error).__name__
     after = snapshot()
-    print((ended, {name: (before[name][:300], after[name][:300]) for name in before if before[name] != after[name]}))
+    names = [name for name in before | after if before.get(name) != after.get(name)]
+    print((ended, {name: (str(before.get(name))[:300], str(after.get(name))[:300]) for name in names}))
     print((str(keras.layers.Dense(1).dtype_policy.name), keras.layers.Dense(1).name))
     before = snapshot()
 """

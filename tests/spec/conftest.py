@@ -62,6 +62,7 @@ def catalogue() -> Catalogue:
         },
         layered=frozenset({"l1", "l2", "dropout"}),
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
+        required_keys={"mlp": frozenset({"hidden"})},
         optimizers=frozenset({"adam", "sgd"}),
         activations=frozenset({"relu", "tanh"}),
         sources=default_catalogue().sources,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from search.coordination.coordinator import Launch, run_study
+from search.coordination.launching import Launch, run_study
 from search.errors import PermanentStorageError
 from search.preparation.study import prepare_study
 from search.records import Purpose, RowCounts, RunSummary, StudyFacts, Trial, TrialState

@@ -19,11 +19,13 @@ class Family(ABC):
         name: Its name in `[model] family`.
         keys: The keys of [model] that it takes.
         defaults: Key to the value that it has when [model] leaves it out.
+        required: Keys that [model] may not leave out.
     """
 
     name: ClassVar[str]
     keys: ClassVar[frozenset[str]]
     defaults: ClassVar[Mapping[str, object]]
+    required: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def describe(

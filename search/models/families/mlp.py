@@ -20,6 +20,7 @@ class Mlp(Family):
     name = "mlp"
     keys = frozenset({"hidden", "activation"})
     defaults = MappingProxyType({"activation": "relu"})
+    required = frozenset({"hidden"})
 
     def describe(
         self, section: ModelSection, input_shape: tuple[int, ...], n_outputs: int, task: Task, place: str

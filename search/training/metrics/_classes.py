@@ -42,7 +42,7 @@ def count_classes(target: Rows, predicted: Rows) -> tuple[Rows, Rows, Rows]:
     return hits, np.bincount(target, minlength=n_classes), np.bincount(classes, minlength=n_classes)
 
 
-def traced_classes(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def traced_targets(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """True classes as 0 and 1, and probabilities of every class; both of shape (rows, classes), float32."""
     import tensorflow as tf
 
@@ -54,7 +54,7 @@ def traced_counts(target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) ->
     """Rows recognized, rows present and rows claimed, for each class; those that do not count are none of them."""
     import tensorflow as tf
 
-    truth, probabilities = traced_classes(target, predicted)
+    truth, probabilities = traced_targets(target, predicted)
     if predicted.shape[1] == 1:
         chosen = tf.cast(predicted[:, 0] > 0.5, tf.int32)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.training.metrics._base import Rows
-from search.training.metrics._classes import ClassMetric, class_probabilities, traced_classes
+from search.training.metrics._classes import ClassMetric, class_probabilities, traced_targets
 from search.training.metrics._counting import counting_mean
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LogLoss(ClassMetric):
         """The mean over the rows that count."""
         import tensorflow as tf
 
-        truth, probabilities = traced_classes(target, predicted)
+        truth, probabilities = traced_targets(target, predicted)
         epsilon = np.finfo(np.float32).eps
         of_truth = tf.reduce_sum(truth * probabilities, axis=1)
         return -counting_mean(tf.math.log(tf.clip_by_value(of_truth, epsilon, 1 - epsilon)), counts)

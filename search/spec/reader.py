@@ -120,7 +120,8 @@ def _nearby(path: Path) -> str:
     except OSError:
         return ""
     nearest = difflib.get_close_matches(path.name, names, n=1)
-    return f"Did you mean {show(str(path.with_name(nearest[0])))}?" if nearest else ""
+    # Whole, however long: half a path helps nobody.
+    return f'Did you mean "{path.with_name(nearest[0])}"?' if nearest else ""
 
 
 def _no_toml(text: str, place: str, error: ValueError | RecursionError) -> Problem:

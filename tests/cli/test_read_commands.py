@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.records import Configuration, Run, RunResult, TrialState
+from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
 from search.storage import Ended, Started, open_storage
 
 CHECKOUT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
         "space": {"l2": {"choices": [0.1]}, "training.epochs": {"choices": [3, 5]}},
         "split": {"validation": {"method": "kfold", "folds": 2}},
     }
-    facts = {"constant_scores": [0.7, 0.5], "rows": {"train": 60, "stop": 20, "validation": 20, "test": 0}}
+    facts = StudyFacts("binary", constant_scores=(0.7, 0.5), training_rows=(80, 80), validation_rows=(20, 20))
     with open_storage(f"sqlite:///{made / 'regsearch.db'}", create=True) as storage:
         study = storage.create_study("s", "minimize", "log_loss", spec, "ab" * 32, facts, 2)
         for number, scores in enumerate([(0.8, 0.6), (0.4, 0.25)]):

@@ -149,7 +149,7 @@ def test_exported_model_predicts_from_raw_rows_what_the_trained_one_does_from_pr
         has_steps = chosen or standardize == "true" or "bytes" in source or (source == "table" and stops)
         inner = model.layers[-1] if has_steps else model
         for name in ("train", "stop", "validation"):
-            rows = getattr(prepared_rows, f"x_{name}")
+            rows = getattr(prepared_rows, name).array
             assert len(rows) == len(getattr(fold, name))
             if len(rows):
                 expected = inner(rows).numpy()

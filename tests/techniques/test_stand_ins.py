@@ -429,7 +429,8 @@ def test_noise_of_a_short_batch_is_that_of_the_first_rows_of_a_full_one(keras, t
         with noise_step(step_key(*KEY)):
             short = made(x[:3], training=True)
         with noise_step(step_key(*KEY)):
-            np.testing.assert_array_equal(short, made(x, training=True)[:3])
+            # Sums over other shapes may round otherwise; another noise would differ by far more.
+            np.testing.assert_allclose(short, made(x, training=True)[:3], rtol=1e-5, atol=1e-6)
 
 
 USED_TWICE = {name: noise_layer(name, layer, shape) for name, (layer, shape) in NOISY.items()} | {

@@ -1,12 +1,13 @@
 """The stages of a path."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.techniques import path_stages
+from search.techniques import TECHNIQUES, StagesTechnique, path_stages, staging_techniques
 
 
 def test_coefficients_rise_tenfold_until_they_are_at_their_own():
@@ -53,3 +54,27 @@ def test_no_coefficient_ever_falls_or_exceeds_its_own(own, start):
     for earlier, later in itertools.pairwise(stages):
         assert all(earlier[name] <= later[name] <= own[name] for name in own)
         assert earlier != later
+
+
+class Thawed(StagesTechnique):
+    """Trains without penalties first."""
+
+    name = "thawed"
+    off = 0.0
+    domain = replace(TECHNIQUES["path"].domain, low=1.0, high=2.0)
+
+    def stages(self, configuration, value, penalties):
+        return [{name: own for name, own in configuration.items() if name not in penalties}, dict(configuration)]
+
+
+def test_several_techniques_of_stages_divide_each_other_in_the_order_of_the_map(monkeypatch):
+    monkeypatch.setitem(TECHNIQUES, "thawed", Thawed())
+    configuration = {"thawed": 1.0, "l2": 1e-2, "dropout": 0.5, "path": 1e-3}
+    assert [known.name for known in staging_techniques(configuration)] == ["path", "thawed"]
+    rest = {"dropout": 0.5}
+    assert path_stages(configuration) == [rest, {"l2": 1e-3, **rest}, rest, {"l2": 1e-2, **rest}]
+
+
+def test_staging_techniques_are_those_of_the_names_alone():
+    assert staging_techniques(["l2", "dense_1.dropout", "model.hidden", "patience"]) == []
+    assert staging_techniques(iter(["l2", "path"])) == [TECHNIQUES["path"]]

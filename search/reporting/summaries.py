@@ -195,10 +195,15 @@ def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, 
 
 
 def _fold_sizes(study: StudyRecord, *, stops_on_validation: bool) -> tuple[int | None, int | None]:
-    """Rows that train and rows that score in the first fold; None where that was not stored."""
+    """Rows that train and rows that score; None where that was not stored.
+
+    Folds of groups and of rows in order differ in size: the one with the most scoring rows for its training rows is
+    taken, which makes the error too large rather than too small.
+    """
     facts = study.facts
     if facts.training_rows:
-        return facts.training_rows[0], facts.validation_rows[0]
+        folds = zip(facts.training_rows, facts.validation_rows, strict=True)
+        return max(folds, key=lambda fold: fold[1] / fold[0])
     # Version 1 tells the stop rows apart, on which a run without early stopping trains too, unless they score.
     n_train = facts.rows.train + (0 if stops_on_validation else facts.rows.stop)
     return n_train or None, facts.rows.validation or None

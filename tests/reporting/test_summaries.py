@@ -180,3 +180,11 @@ def test_sets_have_no_gain_over_a_baseline_without_a_score(storage, make_study):
         ("l2", None),
         ("baseline", None),
     ]
+
+
+def test_error_of_uneven_folds_is_that_of_the_fold_that_scores_most(storage, make_study):
+    """Folds of groups differ in size; the first one alone would make the error too small."""
+    trials = [({}, [0.8, 0.6, 0.7]), ({"l2": 0.1}, [0.4, 0.2, 0.3])]
+    make_study(trials, constant_scores=(0.7,) * 3, training_rows=(95, 70, 80), validation_rows=(5, 30, 20))
+    found = summarize_best(storage, "s").constant
+    assert found.paired.standard_error == pytest.approx(0.1 * (1 / 3 + 30 / 70) ** 0.5)

@@ -49,6 +49,15 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
     return replace(known, n_trials=prepared.n_trials, notes=prepared.notes)
 
 
+def changed_fingerprints(known: StudyRecord, prepared: PreparedStudy) -> list[tuple[str, str, str]]:
+    """What is no longer that of a study, `data` or `model`, with its fingerprint before and now."""
+    held = (
+        ("data", known.data_sha256, prepared.data_sha256),
+        ("model", known.facts.model_sha256, prepared.facts.model_sha256),
+    )
+    return [(thing, old, new) for thing, old, new in held if old is not None and new is not None and old != new]
+
+
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
     spec = spec_to_json(prepared.spec)
     remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun."
@@ -61,14 +70,9 @@ def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
         for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
         if key not in _MAY_CHANGE
     ]
-    held = (
-        ("data", known.data_sha256, prepared.data_sha256),
-        ("model", known.facts.model_sha256, prepared.facts.model_sha256),
-    )
-    for thing, before, after in held:
-        if before is not None and after is not None and before != after:
-            message = f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), received another"
-            problems.append(Problem(f"{known.name} [{thing}]", f"{message} ({after[:12]}...)", remedy))
+    for thing, before, after in changed_fingerprints(known, prepared):
+        message = f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), received another"
+        problems.append(Problem(f"{known.name} [{thing}]", f"{message} ({after[:12]}...)", remedy))
     if problems:
         raise UsageError(problems)
 

@@ -217,9 +217,9 @@ def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
 
 def import_encoders() -> None:
     """Import the packages that `prepare` imports on its way, so that one that is missing is found before."""
-    import pandas  # noqa: F401
+    import pandas  # noqa: F401  # for its own sake
     import sklearn.compose
-    import sklearn.preprocessing  # noqa: F401
+    import sklearn.preprocessing  # noqa: F401  # for its own sake
 
 
 def encoded_shape(dataset: Dataset) -> tuple[int, ...]:

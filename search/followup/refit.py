@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from search.coordination.entry import changed_fingerprints
 from search.data import Fold, draw_stop_rows, encoded_shape
 from search.errors import Problem, StudyFailedError, UsageError
 from search.models import with_inputs
@@ -69,15 +70,10 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
 def _prepared_again(record: StudyRecord) -> PreparedStudy:
     folder = Path(record.facts.folder or ".")
     prepared = prepare_spec(spec_from_json(record.spec), folder)
-    held = (
-        ("data", record.data_sha256, prepared.data_sha256),
-        ("model", record.facts.model_sha256, prepared.facts.model_sha256),
-    )
-    for thing, before, now in held:
-        if before is not None and now is not None and before != now:
-            message = f"expected the {thing} that the study was run with (SHA-256 {before[:12]}...), received another"
-            remedy = f"Put the study's {thing} back where it was."
-            raise UsageError(Problem(f"{record.name} [{thing}]", f"{message} ({now[:12]}...) in {folder}", remedy))
+    for thing, before, now in changed_fingerprints(record, prepared):
+        message = f"expected the {thing} that the study was run with (SHA-256 {before[:12]}...), received another"
+        remedy = f"Put the study's {thing} back where it was."
+        raise UsageError(Problem(f"{record.name} [{thing}]", f"{message} ({now[:12]}...) in {folder}", remedy))
     return prepared
 
 

@@ -47,8 +47,8 @@ def _import() -> None:
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
     with silent_stderr():
-        import keras  # noqa: F401
-        import tensorflow as tf  # noqa: F401
+        import keras  # noqa: F401  # for its own sake, while nothing of it is shown
+        import tensorflow as tf  # noqa: F401  # likewise
 
 
 @functools.cache

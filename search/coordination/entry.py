@@ -49,13 +49,28 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
     return replace(known, n_trials=prepared.n_trials, notes=prepared.notes)
 
 
-def changed_fingerprints(known: StudyRecord, prepared: PreparedStudy) -> list[tuple[str, str, str]]:
-    """What is no longer that of a study, `data` or `model`, with its fingerprint before and now."""
+def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: str) -> list[Problem]:
+    """What is no longer that of a study, its data or its model, each by its fingerprint.
+
+    Args:
+        known: The study that was begun.
+        prepared: The same study, read again.
+        remedy: What to do about it.
+    """
     held = (
         ("data", known.data_sha256, prepared.data_sha256),
         ("model", known.facts.model_sha256, prepared.facts.model_sha256),
     )
-    return [(thing, old, new) for thing, old, new in held if old is not None and new is not None and old != new]
+    return [
+        Problem(
+            f"{known.name} [{thing}]",
+            f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), "
+            f"received another ({now[:12]}...)",
+            remedy,
+        )
+        for thing, before, now in held
+        if before is not None and now is not None and before != now
+    ]
 
 
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
@@ -70,9 +85,7 @@ def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
         for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
         if key not in _MAY_CHANGE
     ]
-    for thing, before, after in changed_fingerprints(known, prepared):
-        message = f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), received another"
-        problems.append(Problem(f"{known.name} [{thing}]", f"{message} ({after[:12]}...)", remedy))
+    problems += fingerprint_problems(known, prepared, remedy)
     if problems:
         raise UsageError(problems)
 

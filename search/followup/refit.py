@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from search.coordination.entry import changed_fingerprints
+from search.coordination.entry import fingerprint_problems
 from search.data import Fold, draw_stop_rows, encoded_shape
-from search.errors import Problem, StudyFailedError, UsageError
+from search.errors import StudyFailedError, UsageError
 from search.models import with_inputs
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, Purpose, StudyRecord
@@ -70,10 +70,8 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
 def _prepared_again(record: StudyRecord) -> PreparedStudy:
     folder = Path(record.facts.folder or ".")
     prepared = prepare_spec(spec_from_json(record.spec), folder)
-    for thing, before, now in changed_fingerprints(record, prepared):
-        message = f"expected the {thing} that the study was run with (SHA-256 {before[:12]}...), received another"
-        remedy = f"Put the study's {thing} back where it was."
-        raise UsageError(Problem(f"{record.name} [{thing}]", f"{message} ({now[:12]}...) in {folder}", remedy))
+    if problems := fingerprint_problems(record, prepared, f"Put back what the study was begun with in {folder}."):
+        raise UsageError(problems)
     return prepared
 
 

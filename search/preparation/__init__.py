@@ -6,6 +6,7 @@
 | `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
 | `study` | a study file becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
 | `notes` | what the user should know about a study before it runs |
+| `offers` | which techniques a drafted study offers, and how wide each is searched |
 | `drafting` | the other way round: a study file is written for a model and its data |
 
 Files are read by `search.spec`, rows by `search.data`, models by `search.models`; what is prepared is run by

@@ -69,5 +69,5 @@ def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, t
     (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text() + "5.0,500.0,yes\n")
     changed = command("export", "table", "--format", "keras", "-o", "other.keras", cwd=tmp_path)
     assert changed.code == 2
-    assert changed.err.startswith("table [data]: expected the data that the study was run with (SHA-256 ")
+    assert changed.err.startswith("table [data]: expected the data that the study was begun with (SHA-256 ")
     assert not (tmp_path / "other.keras").exists()

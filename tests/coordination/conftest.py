@@ -4,6 +4,7 @@ import pytest
 from distributed import LocalCluster
 
 from search.coordination.launching import Launch
+from search.coordination.progress import SilentObserver
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +18,19 @@ def scheduler():
 @pytest.fixture
 def launch(scheduler):
     return Launch(scheduler=scheduler)
+
+
+class _CrashAfter(SilentObserver):
+    def __init__(self, n_results):
+        self.left = n_results
+
+    def run_ended(self, result):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def crash_after():
+    """A function that makes an observer, which ends the coordinator after so many results, as a signal would."""
+    return _CrashAfter

@@ -128,27 +128,15 @@ def test_order_of_results_changes_nothing(study_file, tmp_path, launch):
     assert found[0] == found[1] == found[2]
 
 
-class CrashAfter(SilentObserver):
-    """Ends the coordinator after so many results, as a signal would."""
-
-    def __init__(self, n_results):
-        self.left = n_results
-
-    def run_ended(self, result):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("n_results", [1, 6, 17, 38])
-def test_crashed_study_ends_as_the_unbroken_one_does(n_results, study_file, tmp_path, launch):
+def test_crashed_study_ends_as_the_unbroken_one_does(n_results, study_file, tmp_path, launch, crash_after):
     prepared = prepare_study(str(study_file))
     with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
         run_study(prepared, storage, launch, train=train)
         unbroken = outcome(storage)
     with open_storage(f"sqlite:///{tmp_path}/broken.db", create=True) as storage:
         with pytest.raises(KeyboardInterrupt):
-            run_study(prepared, storage, launch, CrashAfter(n_results), train=train)
+            run_study(prepared, storage, launch, crash_after(n_results), train=train)
         assert any(state is TrialState.RUNNING for _, state, *_ in outcome(storage))
         run_study(prepared, storage, launch, train=train)
         assert outcome(storage) == unbroken
@@ -188,9 +176,9 @@ def test_worker_that_cannot_train_ends_the_session_and_costs_no_trial(study_file
     assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * 20
 
 
-def test_interrupted_trials_are_trained_again_whatever_the_total(study_file, storage, launch):
+def test_interrupted_trials_are_trained_again_whatever_the_total(study_file, storage, launch, crash_after):
     with pytest.raises(KeyboardInterrupt):
-        run_study(prepare_study(str(study_file)), storage, launch, CrashAfter(6), train=train)
+        run_study(prepare_study(str(study_file)), storage, launch, crash_after(6), train=train)
     asked = len(outcome(storage))
     run_study(prepare_study(str(study_file), ["study.n_trials=2"]), storage, launch, train=train)
     assert [state for _, state, *_ in outcome(storage)] == [TrialState.COMPLETE] * asked
@@ -397,11 +385,11 @@ def test_study_that_goes_on_keeps_its_engines(study_file, storage, launch, monke
     assert {run.engine for run in runs} == {"graph: faster today"}
 
 
-def test_engine_is_remembered_before_anything_is_trained_with_it(study_file, storage, launch, monkeypatch):
+def test_engine_is_remembered_before_anything_is_trained_with_it(study_file, storage, launch, monkeypatch, crash_after):
     choices = [EngineChoice("graph", "faster today")]
     monkeypatch.setattr(FunctionTrainer, "calibrate", lambda trainer, run: choices.pop())
     with pytest.raises(KeyboardInterrupt):
-        run_study(prepare_study(str(study_file), [AUTO]), storage, launch, CrashAfter(1), train=train_named)
+        run_study(prepare_study(str(study_file), [AUTO]), storage, launch, crash_after(1), train=train_named)
     run_study(prepare_study(str(study_file), [AUTO]), storage, launch, train=train_named)
     assert {run.engine for run in storage.runs(storage.study("quick").study_id)} == {"graph: faster today"}
 
@@ -533,7 +521,7 @@ def test_short_runs_of_a_trial_go_to_a_worker_together(study_file, storage, laun
     assert {len(storage.runs(study_id, number)) for number in range(20)} <= {8, 0}
 
 
-def test_crash_costs_at_most_the_last_half_second(study_file, tmp_path, launch, monkeypatch):
+def test_crash_costs_at_most_the_last_half_second(study_file, tmp_path, launch, monkeypatch, crash_after):
     """A kill leaves no time to write: trials that were not written yet are asked and trained again, to the same end."""
     prepared = prepare_study(str(study_file))
     with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
@@ -544,7 +532,7 @@ def test_crash_costs_at_most_the_last_half_second(study_file, tmp_path, launch, 
             written = TrialBuffer.flush
             killed.setattr(TrialBuffer, "flush", lambda books: written(books) if books.n_ended < 9 else None)
             with pytest.raises(KeyboardInterrupt):
-                run_study(prepared, storage, launch, CrashAfter(30), train=train)
+                run_study(prepared, storage, launch, crash_after(30), train=train)
         assert len(outcome(storage)) < 15
         run_study(prepared, storage, launch, train=train)
         assert outcome(storage) == unbroken

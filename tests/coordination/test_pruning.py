@@ -82,18 +82,6 @@ def train_in_pieces(plan, run, report):
     return result_of(run)
 
 
-class CrashAfter(SilentObserver):
-    """Ends the coordinator after so many results, as a signal would."""
-
-    def __init__(self, n_results):
-        self.left = n_results
-
-    def run_ended(self, result):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 def outcome(storage):
     """All that the database holds of a study's trials and runs, but for times and places."""
     study_id = storage.study("pruned").study_id
@@ -111,25 +99,25 @@ def outcome(storage):
     )
 
 
-def outcome_of(path, prepared, launch, train, crash_after=None):
+def outcome_of(path, prepared, launch, train, crash=None):
     with open_storage(f"sqlite:///{path}", create=True) as storage:
-        if crash_after:
+        if crash:
             with pytest.raises(KeyboardInterrupt):
-                run_study(prepared, storage, launch, CrashAfter(crash_after), train=train)
+                run_study(prepared, storage, launch, crash, train=train)
         run_study(prepared, storage, launch, train=train)
         return outcome(storage)
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "wilcoxon"])
-def test_pruned_study_is_the_same_in_pieces_and_after_a_crash(prepare, tmp_path, launch, pruner):
+def test_pruned_study_is_the_same_in_pieces_and_after_a_crash(prepare, tmp_path, launch, pruner, crash_after):
     prepared = prepare(pruner)
     at_once = outcome_of(tmp_path / "a.db", prepared, launch, train)
     states = [state for _, state, *_ in at_once[0]]
     assert 3 < states.count(TrialState.PRUNED) < 27
     assert states[0] is TrialState.COMPLETE
     assert outcome_of(tmp_path / "b.db", prepared, launch, train_in_pieces) == at_once
-    assert outcome_of(tmp_path / "c.db", prepared, launch, train, crash_after=70) == at_once
-    assert outcome_of(tmp_path / "d.db", prepared, launch, train_in_pieces, crash_after=31) == at_once
+    assert outcome_of(tmp_path / "c.db", prepared, launch, train, crash_after(70)) == at_once
+    assert outcome_of(tmp_path / "d.db", prepared, launch, train_in_pieces, crash_after(31)) == at_once
 
 
 def test_run_that_was_given_up_is_stored_up_to_that_epoch(prepare, tmp_path, launch):

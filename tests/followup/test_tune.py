@@ -110,7 +110,7 @@ def test_another_model_in_the_place_of_the_study_s_is_not_exported(model, keras,
     search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, directory=tmp_path)
     layers = [keras.layers.Dense(9, "relu"), keras.layers.Dense(1, "sigmoid")]
     keras.Sequential([keras.Input((4,)), *layers]).save(tmp_path / "model.keras")
-    refusal = pytest.raises(UsageError, match=r"tune \[model\]: expected the model that the study was run with")
+    refusal = pytest.raises(UsageError, match=r"tune \[model\]: expected the model that the study was begun with")
     with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage, refusal:
         train_best(storage, "tune")
 

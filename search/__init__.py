@@ -42,7 +42,8 @@ from search.records import Configuration, Run, RunResult, StudyRecord, Trial
 if TYPE_CHECKING:
     from search.coordination.launching import Launch, run_study
     from search.followup.tune import Tuned, tune
-    from search.preparation.study import PreparedStudy, prepare_study
+    from search.preparation.files import prepare_study
+    from search.preparation.study import PreparedStudy
     from search.storage import Storage, open_storage
 
 # Imported when first used, so that `regsearch --help` and the read commands stay quick.
@@ -52,7 +53,7 @@ _LATE = {
     "Storage": "search.storage",
     "Tuned": "search.followup.tune",
     "open_storage": "search.storage",
-    "prepare_study": "search.preparation.study",
+    "prepare_study": "search.preparation.files",
     "run_study": "search.coordination.launching",
     "tune": "search.followup.tune",
 }

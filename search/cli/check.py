@@ -15,7 +15,7 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
 
     STUDY is a TOML file or the name of a shipped study. Exit code 0 when it can run, 2 when not.
     """
-    from search.preparation.study import prepare_study
+    from search.preparation.files import prepare_study
     from search.spec import spec_to_toml
 
     prepared = prepare_study(study, overrides)

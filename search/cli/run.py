@@ -71,7 +71,7 @@ def run(
     """
     from search.cli._progress import watch
     from search.coordination.launching import Launch, run_study
-    from search.preparation.study import prepare_study
+    from search.preparation.files import prepare_study
     from search.reporting.summaries import summarize_best
 
     # Quoted, for a name that looks like a number is a name; JSON's text is TOML's, too.

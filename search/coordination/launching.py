@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from search.coordination.coordinator import Coordinator
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
-from search.coordination.progress import Observer, SilentObserver
+from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
 from search.errors import StudyFailedError
-from search.execution import Pool
 from search.preparation.study import PreparedStudy
-from search.records import EngineChoice, StudyRecord, Trial, TrialState
+from search.records import StudyRecord, Trial, TrialState
 from search.storage import Storage
 
 
@@ -78,50 +78,24 @@ def run_study(
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
                 limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
-                trials = _search(prepared, storage, TrialBuffer(trials, known, storage), workers, limits, observer)
+                buffer = TrialBuffer(trials, known, storage)
+                proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
+                engines = EngineChoices(
+                    prepared.spec,
+                    recorded=storage.recall(known.study_id, ENGINES_KEY),
+                    keep=functools.partial(storage.remember, known.study_id, ENGINES_KEY),
+                )
+                dispatcher = Dispatcher(
+                    workers,
+                    engines,
+                    most_open_runs=prepared.most_open_runs,
+                    name=known.name,
+                    on_engine=engine_notes(observer),
+                )
+                Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
+                trials = list(buffer.trials.values())
         _refuse_failure(known, trials)
         return known
-
-
-def _search(
-    prepared: PreparedStudy,
-    storage: Storage,
-    buffer: TrialBuffer,
-    workers: Pool,
-    limits: SessionLimits,
-    observer: Observer,
-) -> list[Trial]:
-    """Run one session of the loop; all trials of the study at its end."""
-    study_id = buffer.record.study_id
-    reports = storage.intermediate_values(study_id) if buffer.trials else {}
-    proposals = Proposals(prepared, buffer.trials, reports)
-    dispatcher = _make_dispatcher(prepared, storage, study_id, workers, observer)
-    Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
-    return list(buffer.trials.values())
-
-
-def _make_dispatcher(
-    prepared: PreparedStudy, storage: Storage, study_id: int, workers: Pool, observer: Observer
-) -> Dispatcher:
-    """The dispatcher of a study, which keeps the engines that are chosen in the storage."""
-    engines = EngineChoices(prepared.spec, storage.recall(study_id, ENGINES_KEY))
-    told: set[str] = set()
-
-    def on_engine(choice: EngineChoice) -> None:
-        # Before any run is trained with it: a session that goes on after a crash takes the same one.
-        storage.remember(study_id, ENGINES_KEY, engines.to_json())
-        if choice.name == "fit" or not told:
-            observer.note(f"engine {choice.name}: {choice.reason}")
-        told.add(choice.name)
-
-    at_once = 1 if prepared.spec.study.pruner != "none" else prepared.runs_per_trial
-    return Dispatcher(
-        workers,
-        engines,
-        most_open_runs=prepared.spec.study.window * at_once,
-        name=prepared.spec.study.name,
-        on_engine=on_engine,
-    )
 
 
 def _refuse_failure(record: StudyRecord, trials: list[Trial]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.records import RunReport, RunResult, Trial
+from search.records import EngineChoice, RunReport, RunResult, Trial
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,15 @@ class SilentObserver:
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """Say nothing."""
+
+
+def engine_notes(observer: Observer) -> Callable[[EngineChoice], None]:
+    """Has the observer note the first engine that is chosen, and each time that none but `fit` can train."""
+    told: set[str] = set()
+
+    def note(choice: EngineChoice) -> None:
+        if choice.name == "fit" or not told:
+            observer.note(f"engine {choice.name}: {choice.reason}")
+        told.add(choice.name)
+
+    return note

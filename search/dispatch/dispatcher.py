@@ -37,7 +37,7 @@ class Dispatcher:
         engines: The engine of each architecture, as far as it is known.
         most_open_runs: Runs that will be on their way at once, at most.
         name: Of the study, for errors.
-        on_engine: Told when an engine was chosen and noted in `engines`, before any run is trained with it.
+        on_engine: Told when an engine was chosen and written down, before any run is trained with it.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ down before any run and holds for all, in this session and in those to come.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from search.records import Configuration, EngineChoice, Setting
@@ -36,28 +37,31 @@ class EngineChoices:
 
     Args:
         spec: The study; an engine that it names is every architecture's.
-        recorded: What `to_json` gave in an earlier session; None when there was none.
+        recorded: What was given to `keep` in an earlier session; None when there was none.
+        keep: Writes all choices down, as JSON-ready values: a session that goes on after a crash takes the same ones.
     """
 
-    def __init__(self, spec: StudySpec, recorded: Any = None) -> None:
+    def __init__(
+        self, spec: StudySpec, recorded: Any = None, keep: Callable[[list[dict[str, Any]]], None] = lambda _: None
+    ) -> None:
         named = spec.training.engine
         self._named = None if named == "auto" else EngineChoice(named)
         self._chosen = {
             architecture_key(Configuration(known["settings"])): EngineChoice(known["engine"], known["reason"])
             for known in recorded or ()
         }
+        self._keep = keep
 
     def get(self, configuration: Configuration) -> EngineChoice | None:
         """The engine for a configuration; None when its architecture has to be calibrated."""
         return self._named or self._chosen.get(architecture_key(configuration))
 
     def learn(self, configuration: Configuration, choice: EngineChoice) -> None:
-        """Note the result of a calibration."""
+        """Take the result of a calibration, and write it down."""
         self._chosen[architecture_key(configuration)] = choice
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """All choices as JSON-ready values."""
-        return [
-            {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
-            for architecture, choice in self._chosen.items()
-        ]
+        self._keep(
+            [
+                {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
+                for architecture, choice in self._chosen.items()
+            ]
+        )

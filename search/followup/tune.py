@@ -27,7 +27,7 @@ from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
 from search.models import read_saved
 from search.preparation.drafting import Draft, draft_study
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
 from search.storage import open_storage

@@ -2,9 +2,9 @@
 
 | module | what lives there |
 |---|---|
-| `library` | finding a study file by its name |
+| `files` | a study file, found by its path or its name, is read and prepared |
 | `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
-| `study` | a study file becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
+| `study` | a study becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
 | `notes` | what the user should know about a study before it runs |
 | `offers` | which techniques a drafted study offers, and how wide each is searched |
 | `drafting` | the other way round: a study file is written for a model and its data |

@@ -7,6 +7,7 @@ from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
 from search.spec import Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
+from search.tuning.samplers import missing_packages
 
 _LATER = frozenset({"confirm.finalists", "confirm.repeats"})
 
@@ -27,5 +28,6 @@ def default_catalogue() -> Catalogue:
         metrics=tuple(METRICS),
         splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
         requires={n: names for n, technique in TECHNIQUES.items() if (names := required_names(technique))},
+        missing=missing_packages(),
         later=_LATER,
     )

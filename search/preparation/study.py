@@ -1,12 +1,11 @@
-"""A study file becomes a `PreparedStudy`: read, checked against its data, split, ready to run."""
+"""A study becomes a `PreparedStudy`: checked against its data, split, ready to run."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +16,11 @@ from search.data import Dataset, Fold, SealedRows, Splits, encoded_shape, fit_en
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
 from search.preparation.catalogue import default_catalogue
-from search.preparation.library import find_study_file
 from search.preparation.notes import study_notes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import Choices, StudySpec, place_in_study, read_study
+from search.spec import Choices, StudySpec
 from search.techniques import staging_techniques
 from search.training import METRICS, Metric, TrainingPlan, default_metric
-from search.tuning.samplers import check_installed
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 Place = Callable[..., str]
@@ -80,6 +77,12 @@ class PreparedStudy:
             return self.spec.training.epochs
         return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
 
+    @property
+    def most_open_runs(self) -> int:
+        """Runs that train at once, at most: those of a trial that may be cut short follow one another."""
+        at_once = 1 if self.spec.study.pruner != "none" else self.runs_per_trial
+        return self.spec.study.window * at_once
+
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""
         pairs = itertools.product(self.plan.folds, range(self.spec.objective.seeds))
@@ -98,23 +101,6 @@ class PreparedStudy:
         return Run(trial, fold, repeat, seed, configuration, purpose=purpose)
 
 
-def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
-    """Read a study and everything it names.
-
-    Args:
-        study: A path to a study file, or the name of a shipped study.
-        overrides: `table.key=value`, each as given to `--set`.
-
-    Raises:
-        StudyFileError: The file or an override is wrong, on its own or for this data.
-        DataError: The data cannot be read or split.
-        UsageError: The sampler needs a package that is not installed.
-    """
-    path = find_study_file(study)
-    spec = read_study(path, default_catalogue(), overrides)
-    return prepare_spec(spec, path.parent, functools.partial(place_in_study, path, overrides))
-
-
 def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) -> PreparedStudy:
     """Read the data that a study names.
 
@@ -126,9 +112,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
     Raises:
         StudyFileError: The study is wrong for this data.
         DataError: The data cannot be read or split.
-        UsageError: The sampler needs a package that is not installed.
     """
-    check_installed(spec.study.sampler, place("study", "sampler"))
     own_model = spec.model.family is None
     dataset = read_data(spec.data, folder, place("data"), scale_bytes=not own_model)
     saved = None

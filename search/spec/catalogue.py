@@ -141,6 +141,7 @@ class Catalogue:
         required_keys: Model family name to those of its keys that a study file may not leave out.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
+        missing: Samplers that cannot run in this installation, with the package that each needs.
         later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
             their defaults.
     """
@@ -155,4 +156,5 @@ class Catalogue:
     splitters: Mapping[str, type[Validation]]
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
     later: frozenset[str] = field(default_factory=frozenset)

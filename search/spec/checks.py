@@ -24,7 +24,7 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         catalogue: What a study may name.
         findings: Where problems are noted.
     """
-    _check_sampler(tables, findings)
+    _check_sampler(tables, catalogue.missing, findings)
     if isinstance(data := tables.get("data"), DataSection) and not findings.touches(("data", "source")):
         _check_data(data, catalogue.sources, findings)
     if isinstance(model := tables.get("model"), ModelSection):
@@ -56,7 +56,7 @@ def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], f
         findings.add(path, message, did_you_mean(name, known))
 
 
-def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
+def _check_sampler(tables: Mapping[str, Any], missing: Mapping[str, str], findings: Findings) -> None:
     study = tables.get("study")
     if not isinstance(study, StudySection) or findings.has(("study", "sampler")):
         return
@@ -64,6 +64,11 @@ def _check_sampler(tables: Mapping[str, Any], findings: Findings) -> None:
         wanted = expected(StudySection.model_fields["n_trials"])
         remedy = f"Only sampler = {quoted(WALKS)} ends by itself."
         findings.add(("study", "n_trials"), f"expected {wanted}, received nothing", remedy)
+    if package := missing.get(study.sampler):
+        sampler = show(study.sampler)
+        message = f"expected the package {package} for the sampler {sampler}, received an installation without it"
+        remedy = f'Install it with `pip install "regsearch[{study.sampler}]"`, or choose sampler = "tpe".'
+        findings.add(("study", "sampler"), message, remedy)
 
 
 def _check_data(data: DataSection, sources: Sequence[SourceForm], findings: Findings) -> None:

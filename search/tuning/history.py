@@ -51,6 +51,7 @@ class History:
         self._space = space
         self._distributions = space.distributions
         self._stateful = sampler in STATEFUL
+        self._told = _ToldTrials(direction)
         self._points = space.points(sampler)
         self._memory = _Memory()
         # The study itself has no pruner: Optuna would show samplers one Hyperband bracket only, of brackets that exist
@@ -64,7 +65,6 @@ class History:
                 pruner=NopPruner(),
             )
         self._pruner = pruner
-        self._told = _ToldTrials(direction)
         self._known: dict[int, _Excerpt] = {}
         self._shows_excerpts = sampler == "tpe"
         self.asked = 0

@@ -22,8 +22,6 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from search.errors import Problem, UsageError
-
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}
 
 # A purpose of its own among the numbers drawn from a study's seed; `search.data.splits` has small ones.
@@ -161,21 +159,9 @@ def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) ->
         return TrialSeededSampler(makers[name], seed, space, stateful=name in STATEFUL)
 
 
-def check_installed(name: str, place: str) -> None:
-    """Refuse a sampler whose package is missing; `place` is where the study names it.
-
-    Raises:
-        UsageError: The sampler needs a package that is not installed.
-    """
-    package = _EXTRAS.get(name)
-    if package and importlib.util.find_spec(package) is None:
-        raise UsageError(
-            Problem(
-                place,
-                f'expected the package {package} for the sampler "{name}", received an installation without it',
-                f'Install it with `pip install "regsearch[{name}]"`, or choose sampler = "tpe".',
-            )
-        )
+def missing_packages() -> dict[str, str]:
+    """Samplers that cannot run in this installation, with the package that each needs."""
+    return {name: package for name, package in _EXTRAS.items() if importlib.util.find_spec(package) is None}
 
 
 def trial_seed(seed: int, number: int) -> int:

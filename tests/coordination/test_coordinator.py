@@ -14,7 +14,7 @@ from search.coordination.trial_buffer import TrialBuffer
 from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, ItemFailure, Pool
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.records import Curve, EngineChoice, FailureCause, RunResult, TrialState
 from search.storage import open_storage
 

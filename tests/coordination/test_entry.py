@@ -3,7 +3,7 @@
 import pytest
 
 from search.coordination.entry import enter_study, find_same_study
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.spec import spec_to_json
 from search.storage import open_storage
 

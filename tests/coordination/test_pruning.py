@@ -9,7 +9,7 @@ import pytest
 from search.coordination.launching import run_study
 from search.coordination.progress import SilentObserver
 from search.execution import pool
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.records import Curve, RunReport, RunResult, TrialState
 from search.storage import open_storage
 

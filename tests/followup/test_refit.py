@@ -9,7 +9,7 @@ import pytest
 from search.data import fit_encoder
 from search.followup.refit import train_final
 from search.models import build_model, weights_by_path
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.records import Configuration, Curve, Purpose
 from search.spec.catalogue import Domain
 from search.techniques import TECHNIQUES, DataTechnique

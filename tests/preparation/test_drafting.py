@@ -8,7 +8,7 @@ import pytest
 from search.errors import DataError, UsageError
 from search.preparation.catalogue import default_catalogue
 from search.preparation.drafting import Draft, draft_study
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.spec import read_study
 
 

@@ -69,6 +69,7 @@ def catalogue() -> Catalogue:
         metrics=("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"),
         splitters=default_catalogue().splitters,
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
+        missing={"cmaes": "cmaes"},
         later=frozenset({"confirm.finalists"}),
     )
 

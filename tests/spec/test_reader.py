@@ -410,6 +410,13 @@ def test_every_problem_is_told_in_the_order_of_the_file(problems_of, valid):
     assert [sentence.split(":")[1].partition(" ")[0] for sentence in problems_of(text)] == ["5", "10", "12", "23"]
 
 
+def test_sampler_whose_package_is_missing_is_refused_with_the_remedy(valid, problems_of):
+    assert problems_of(valid.replace("n_trials = 60", 'n_trials = 60\nsampler = "cmaes"')) == [
+        's.toml:5 [study.sampler]: expected the package cmaes for the sampler "cmaes", received an installation '
+        'without it. Install it with `pip install "regsearch[cmaes]"`, or choose sampler = "tpe".'
+    ]
+
+
 def test_wrong_sampler_hides_no_other_problem_and_invents_none(problems_of, valid):
     text = valid.replace("n_trials = 60", 'sampler = "gird"')
     assert problems_of(text) == [

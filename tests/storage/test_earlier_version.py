@@ -13,7 +13,7 @@ import pytest
 
 from search.coordination.launching import Launch, run_study
 from search.errors import PermanentStorageError
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study
 from search.records import Purpose, RowCounts, RunSummary, StudyFacts, Trial, TrialState
 from search.reporting.summaries import summarize_best, summarize_status
 from search.storage import Storage, open_storage

@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from search import Launch, open_storage, prepare_study, run_study
-from search.preparation.library import shipped_studies
+from search.preparation.files import shipped_studies
 from search.records import Direction, RunSummary, Trial, TrialState
 from search.selection import choose
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.preparation.library import shipped_studies
-from search.preparation.study import prepare_study
+from search.preparation.files import prepare_study, shipped_studies
 from search.techniques import TECHNIQUES
 
 HERE = Path(__file__).parent

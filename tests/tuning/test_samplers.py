@@ -6,25 +6,14 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search.errors import UsageError
-from search.tuning.samplers import SmoothTPESampler, check_installed, make_sampler, trial_seed
+from search.tuning.samplers import SmoothTPESampler, make_sampler, missing_packages, trial_seed
 
 
-@pytest.mark.parametrize(("sampler", "package"), [("gp", "torch"), ("cmaes", "cmaes")])
-def test_missing_package_is_named_with_its_remedy(sampler, package, monkeypatch):
+def test_missing_packages_are_those_of_the_samplers_that_need_one(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError) as caught:
-        check_installed(sampler, "s.toml:5 [study.sampler]")
-    assert str(caught.value) == (
-        f's.toml:5 [study.sampler]: expected the package {package} for the sampler "{sampler}", received an '
-        f'installation without it. Install it with `pip install "regsearch[{sampler}]"`, or choose sampler = "tpe".'
-    )
-
-
-def test_samplers_without_extra_packages_need_none(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    for sampler in ("tpe", "random", "grid", "ablation", "qmc"):
-        check_installed(sampler, "s.toml")
+    assert missing_packages() == {"gp": "torch", "cmaes": "cmaes"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert missing_packages() == {}
 
 
 def test_trial_seeds_differ():

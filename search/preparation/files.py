@@ -1,11 +1,32 @@
-"""Finding a study file: a path, or the name of a study that is shipped."""
+"""A study file, found by its path or as the name of a study that is shipped, becomes a `PreparedStudy`."""
 
 from __future__ import annotations
 
 import difflib
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import Problem, StudyFileError
+from search.preparation.catalogue import default_catalogue
+from search.preparation.study import PreparedStudy, prepare_spec
+from search.spec import place_in_study, read_study
+
+
+def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
+    """Read a study and everything it names.
+
+    Args:
+        study: A path to a study file, or the name of a shipped study.
+        overrides: `table.key=value`, each as given to `--set`.
+
+    Raises:
+        StudyFileError: The file or an override is wrong, on its own or for this data.
+        DataError: The data cannot be read or split.
+    """
+    path = find_study_file(study)
+    spec = read_study(path, default_catalogue(), overrides)
+    return prepare_spec(spec, path.parent, functools.partial(place_in_study, path, overrides))
 
 
 def find_study_file(study: str) -> Path:

@@ -5,6 +5,7 @@ second each. `process` starts one all the same, for what only a process shows.
 """
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -14,7 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import numpy as np
 import pytest
+
+from search.records import Curve, RunResult
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -94,6 +98,23 @@ def in_a_process(*arguments, cwd, storage=None, **variables):
 @pytest.fixture(scope="session")
 def command():
     return regsearch
+
+
+@pytest.fixture
+def search_untrained(monkeypatch):
+    """`regsearch run` in this process, for what commands say of a study whatever trained it: scores are made up."""
+    from search.coordination import launching
+    from search.dispatch import open_workers
+
+    def make_up(plan, run, report):
+        metric = np.array([1.0 + 0.01 * len(run.configuration)])
+        return RunResult(run, float(metric[0]), epochs_trained=1, best_epoch=1, curve=Curve(metric, metric, metric))
+
+    def open_untrained(plan, **ignored):
+        return open_workers(plan, n_jobs=0, train=make_up)
+
+    monkeypatch.setattr(launching, "open_workers", open_untrained)
+    return functools.partial(in_this_process, "run")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import yaml
 from search.cli import cli
 
 TECHNIQUES = {"l2", "dropout", "patience"}
+UNTRAINED = ("-q", "--set", "training.engine=graph")
 
 
 def test_run_prints_progress_to_stderr_and_the_summary_to_stdout(tiny):
@@ -98,12 +99,8 @@ def test_best_tells_what_a_constant_guess_scores(tiny, command):
     assert "constant guess" in tiny.ran.out
 
 
-def test_study_that_learned_nothing_says_so(tiny, command):
-    done = command(
-        *("run", "tiny.toml", "--study-name", "tossed", "--n-trials", "1", "-q", "--set", "training.epochs=1"),
-        *("--set", "data.options={n_samples=60, noise=99.0, random_state=1}"),
-        cwd=tiny.folder,
-    )
+def test_study_that_learned_nothing_says_so(tiny, command, search_untrained):
+    done = search_untrained("tiny.toml", "--study-name", "tossed", "--n-trials", "1", *UNTRAINED, cwd=tiny.folder)
     assert done.code == 0, done.err
     assert (
         "No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.\n"
@@ -141,12 +138,12 @@ def test_compare_of_one_study_prints_one_row_a_set_of_techniques(tiny, command):
     ]
 
 
-def test_long_table_of_techniques_is_cut_and_says_so(tiny, command):
+def test_long_table_of_techniques_is_cut_and_says_so(tiny, command, search_untrained):
     names = ["dense_1.l2", "output.l2", "dense_1.l1", "output.l1", "dropout", "patience"]
     space = ", ".join(f'"{name}"={{choices=[{1 if name == "patience" else 0.1}]}}' for name in names)
-    done = command(
-        *("run", "tiny.toml", "--study-name", "wide", "-q", "--n-trials", "64", "--set", f"space={{{space}}}"),
-        *("--set", "study.sampler=grid", "--set", "training.epochs=1", "--set", "training.engine=compiled"),
+    done = search_untrained(
+        *("tiny.toml", "--study-name", "wide", "--n-trials", "64", "--set", f"space={{{space}}}"),
+        *("--set", "study.sampler=grid", *UNTRAINED),
         cwd=tiny.folder,
     )
     assert done.code == 0, done.err
@@ -267,8 +264,8 @@ def test_storage_comes_from_the_option_then_the_environment(tiny, command, tmp_p
     assert "other.db" in done.err
 
 
-def test_name_that_looks_like_a_number_is_a_name(tiny, command):
-    done = command("run", "tiny.toml", "--study-name", "2026", "--n-trials", "1", "-q", cwd=tiny.folder)
+def test_name_that_looks_like_a_number_is_a_name(tiny, search_untrained):
+    done = search_untrained("tiny.toml", "--study-name", "2026", "--n-trials", "1", *UNTRAINED, cwd=tiny.folder)
     assert done.code == 0, done.err
     assert "2026: 1 of 1 trials ended" in done.out
 
@@ -316,13 +313,13 @@ def test_plain_optuna_reads_the_study(tiny):
     assert json.loads(optuna("best-trial", *where, "-f", "json"))["state"] == "COMPLETE"
 
 
-def test_best_lists_what_is_off_where_the_space_has_many_names(command, tiny, tmp_path):
+def test_best_lists_what_is_off_where_the_space_has_many_names(search_untrained, tiny, tmp_path):
     names = ("l1", "l2", "dropout", "input_noise", "label_smoothing", "weight_noise", "swa")
     space = "\n".join(f"{name} = {{ choices = [0.1] }}" for name in names)
     text = (tiny.folder / "tiny.toml").read_text()
     text = text[: text.index("[space]")] + f"[space]\n{space}\n"
     (tmp_path / "many.toml").write_text(text)
-    ran = command("run", "many.toml", "--n-trials", "1", "-q", cwd=tmp_path)
+    ran = search_untrained("many.toml", "--n-trials", "1", *UNTRAINED, cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert "Searched, and off in both: " + ", ".join(names) + "." in ran.out.splitlines()
 

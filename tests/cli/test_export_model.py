@@ -45,7 +45,7 @@ def make_study(folder):
 
 def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, tmp_path):
     make_study(tmp_path)
-    assert command("run", "study.toml", "-q", cwd=tmp_path).code == 0
+    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
     exported = command("export", "table", "--format", "keras", "-o", "best.keras", cwd=tmp_path)
     assert (exported.code, exported.err) == (0, "Wrote best.keras\n")
     done = subprocess.run(

@@ -14,6 +14,7 @@ from distributed import LocalCluster
 
 from search.errors import UsageError
 from search.execution import Done, ItemFailure, open_pool
+from search.execution import pool as pool_module
 from tests.execution.listening import gather
 
 # Workers cannot import this file: what it defines travels by value.
@@ -110,7 +111,13 @@ def test_worker_that_joins_late_has_the_shared_value():
     assert waited == [True]
 
 
-def test_scheduler_that_does_not_answer_is_bad_usage():
+@pytest.fixture
+def impatient(monkeypatch):
+    """A pool that waits for a scheduler's answer for a second."""
+    monkeypatch.setattr(pool_module, "_CONNECT_SECONDS", 1)
+
+
+def test_scheduler_that_does_not_answer_is_bad_usage(impatient):
     with (
         pytest.raises(UsageError) as caught,
         open_pool(work, None, n_workers=1, scheduler="tcp://127.0.0.1:9"),
@@ -118,12 +125,12 @@ def test_scheduler_that_does_not_answer_is_bad_usage():
         pass
     assert str(caught.value) == (
         "--scheduler: expected the address of a Dask scheduler, received tcp://127.0.0.1:9, where none answers "
-        "within 10 s. Start one with `dask scheduler`, and give its address as tcp://HOST:8786."
+        "within 1 s. Start one with `dask scheduler`, and give its address as tcp://HOST:8786."
     )
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "http://127.0.0.1:80", "tcp://host with spaces:1"])
-def test_address_that_is_none_is_bad_usage(address):
+def test_address_that_is_none_is_bad_usage(impatient, address):
     with (
         pytest.raises(UsageError, match=r"^--scheduler: expected the address of a Dask scheduler"),
         open_pool(work, None, n_workers=1, scheduler=address),

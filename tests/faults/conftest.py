@@ -32,6 +32,7 @@ validation = { method = "kfold", folds = 2 }
 family = "mlp"
 hidden = [64]
 [training]
+engine = "compiled"
 epochs = 20000  # about half a second a run
 learning_rate = 0.001
 [space]

@@ -40,13 +40,13 @@ def test_killed_worker_loses_no_run(launch, look, tmp_path, unbroken):
 
 
 def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_path, unbroken):
-    first = launch()
+    first = launch("--n-jobs", "1")
     first.wait_until_ended(1)
     os.kill(first.process.pid, signal.SIGINT)
     assert first.wait(60) == 130
     n_ended = len(look.ended(tmp_path))
     assert n_ended < 12, "expected the first session to leave something to the second"
-    second = launch()
+    second = launch("--n-jobs", "1")
     second.wait_until_ended(n_ended + 1)  # by itself: a signal that comes before it has begun is another matter
     os.kill(second.process.pid, signal.SIGTERM)
     assert second.wait(60) == 143
@@ -56,9 +56,9 @@ def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_
 
 
 def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
-    first = launch("--n-trials", "50")  # long enough for a second one to start meanwhile
+    first = launch("--n-trials", "24", "--n-jobs", "1")  # long enough for a second one to start meanwhile
     first.wait_until_ended(1)
-    assert launch("--n-trials", "50").wait(60) == 3
+    assert launch("--n-trials", "24").wait(60) == 3
     message = (tmp_path / "stderr.txt").read_text()
     assert f"process {first.process.pid}" in message
     assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "running"
@@ -67,7 +67,7 @@ def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, loo
 
 
 def test_stop_command_drains_a_running_study(launch, look, tmp_path, unbroken):
-    first = launch("--set", "study.window=2", "--n-trials", "50")
+    first = launch("--set", "study.window=2", "--n-trials", "50", "--n-jobs", "1")
     first.wait_until_ended(1)
     assert look.stop(tmp_path).returncode == 0
     assert first.wait(60) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -23,8 +25,9 @@ def images_and_labels(n_rows, n_classes=N_CLASSES):
     return x, np.eye(n_classes, dtype=np.float32)[labels] if n_classes > 1 else labels[:, None].astype(np.float32)
 
 
-def applied(name, value, *, n_rows=7, n_counting=5, n_classes=N_CLASSES, step=2, program="graph"):
-    """A batch before and after a technique: x, y and x, y."""
+@functools.cache
+def changing(name, program):
+    """The program of a technique, one for all calls."""
     import tensorflow as tf
 
     technique = TECHNIQUES[name]
@@ -34,9 +37,17 @@ def applied(name, value, *, n_rows=7, n_counting=5, n_classes=N_CLASSES, step=2,
         batch = technique.apply(Batch({"x": x}, y, tf.ones_like(counts), counts), value, step_key(1, step))
         return batch.x["x"], batch.y, batch.weight, batch.counts
 
+    return compile_as(program, change)
+
+
+def applied(name, value, *, n_rows=7, n_counting=5, n_classes=N_CLASSES, step=2, program="graph"):
+    """A batch before and after a technique: x, y and x, y."""
+    import tensorflow as tf
+
     counts = (np.arange(n_rows) < n_counting).astype(np.float32)
     before = images_and_labels(n_rows, n_classes)
-    x, y, weight, same = compile_as(program, change)(*before, counts, tf.constant(value, tf.float32), tf.constant(step))
+    arguments = (*before, counts, tf.constant(value, tf.float32), tf.constant(step))
+    x, y, weight, same = changing(name, program)(*arguments)
     np.testing.assert_array_equal(weight, np.ones(n_rows))
     np.testing.assert_array_equal(same, counts)
     return *before, x.numpy(), y.numpy()

@@ -104,16 +104,12 @@ def test_trained_model_is_theirs_with_the_techniques_in_it(keras, plan_of, make_
     assert arrays_score - float(sum(model.losses)) == pytest.approx(result.score, rel=1e-3)
 
 
-def _penalized(keras, layers, rows):
-    """Penalties on activations, one of them in a layer that a wrapper holds."""
+def _wrapped(keras, layers, rows):
+    """Penalties on activations and moving averages, in layers that wrappers hold and in one that none does."""
     regularizers = keras.regularizers
-    both = layers.Bidirectional(layers.SimpleRNN(3, activity_regularizer=regularizers.L1(0.1), name="rnn"), name="both")
-    return layers.Dense(6, "tanh", activity_regularizer=regularizers.L2(1.0), name="penalized")(both(rows))
-
-
-def _normalized(keras, layers, rows):
     norms = layers.TimeDistributed(layers.BatchNormalization(momentum=0.7, name="norm"), name="norms")
-    return layers.Flatten(name="flat")(norms(rows))
+    both = layers.Bidirectional(layers.SimpleRNN(3, activity_regularizer=regularizers.L1(0.1), name="rnn"), name="both")
+    return layers.Dense(6, "tanh", activity_regularizer=regularizers.L2(1.0), name="penalized")(both(norms(rows)))
 
 
 def _recurrent(keras, layers, rows):
@@ -153,10 +149,8 @@ def outcomes_of(keras, make_plan, make_run, outcome_of, tmp_path):
 @pytest.mark.parametrize(
     ("make", "name"),
     [
-        (_penalized, "l2"),
-        (_normalized, "l2"),
+        (_wrapped, "l2"),
         (_recurrent, "l2"),
-        (_shared, "l2"),
         # With these slots one branch is longer in programs than it is in `fit`.
         (_shared, "left_2.dropout"),
         (_shared, "right_2.layer_norm"),

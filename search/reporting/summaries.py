@@ -87,8 +87,10 @@ def list_studies(storage: Storage) -> list[Status]:
 
 
 def _status(storage: Storage, study: StudyRecord) -> Status:
-    trials = storage.trials(study.study_id)
+    # Looked at twice: a study that begins or ends in between is not one that was cut off.
     holder = storage.holder(study.name)
+    trials = storage.trials(study.study_id)
+    holder = holder or storage.holder(study.name)
     counts = Counter(trial.state.value for trial in trials)
     choice = choose(trials, study.direction)
     open_trials = tuple(trial.number for trial in trials if trial.state is TrialState.RUNNING)

@@ -17,7 +17,7 @@ N_EPOCHS = 40
 STUDY = f"""
 [study]
 name = "pruned"
-n_trials = 30
+n_trials = 22
 seed = 5
 window = 4
 [data]
@@ -113,10 +113,10 @@ def test_pruned_study_is_the_same_in_pieces_and_after_a_crash(prepare, tmp_path,
     prepared = prepare(pruner)
     at_once = outcome_of(tmp_path / "a.db", prepared, launch, train)
     states = [state for _, state, *_ in at_once[0]]
-    assert 3 < states.count(TrialState.PRUNED) < 27
+    assert 3 < states.count(TrialState.PRUNED) < 20
     assert states[0] is TrialState.COMPLETE
     assert outcome_of(tmp_path / "b.db", prepared, launch, train_in_pieces) == at_once
-    assert outcome_of(tmp_path / "c.db", prepared, launch, train, crash_after(70)) == at_once
+    assert outcome_of(tmp_path / "c.db", prepared, launch, train, crash_after(45)) == at_once
     assert outcome_of(tmp_path / "d.db", prepared, launch, train_in_pieces, crash_after(31)) == at_once
 
 

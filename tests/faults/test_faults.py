@@ -56,9 +56,9 @@ def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_
 
 
 def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
-    first = launch("--n-trials", "24", "--n-jobs", "1")  # long enough for a second one to start meanwhile
+    first = launch("--n-trials", "40", "--n-jobs", "1")  # long enough for a second one to start meanwhile
     first.wait_until_ended(1)
-    assert launch("--n-trials", "24").wait(60) == 3
+    assert launch("--n-trials", "40").wait(60) == 3
     message = (tmp_path / "stderr.txt").read_text()
     assert f"process {first.process.pid}" in message
     assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "running"

@@ -9,7 +9,7 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import noise
 from search.training import TrainingPlan
-from search.training.engines import ENGINES, Stores
+from search.training.engines import ENGINES, Stores, make_engines
 from search.training.engines._orders import EpochOrders, epochs_in_block
 from search.training.jobs import make_job
 from search.training.session import start_tensorflow
@@ -133,11 +133,16 @@ def test_loss_and_gradients_of_the_keras_objective_are_those_of_numpy(keras, mak
         np.testing.assert_allclose(gradient, expected[path], rtol=1e-5, atol=1e-6, err_msg=path)
 
 
+@pytest.fixture(scope="module")
+def engines(keras):
+    return make_engines(Stores())
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @of_every_configuration
-def test_steps_of_every_engine_are_those_of_numpy(keras, make_net, settings, engine):
+def test_steps_of_every_engine_are_those_of_numpy(keras, engines, make_net, settings, engine):
     job = make_net(settings, optimizer="sgd", learning_rate=0.5, epochs=3)
-    outcome = ENGINES[engine](Stores()).train(job)
+    outcome = engines[engine].train(job)
 
     net, weights = objective(settings), in_float64(initial_weights(keras))
     orders = EpochOrders(SEED, N_TRAIN, epochs_in_block(N_TRAIN)).block(0)

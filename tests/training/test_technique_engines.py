@@ -145,7 +145,7 @@ def test_every_technique_has_a_configuration():
     assert {name for _, chosen in COCKTAILS.values() for name in chosen} == set(TECHNIQUES)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CONFIGURATIONS)
 def test_programs_agree(outcome_of, case):
     net, settings = CASES[case]
     compiled, graph = (outcome_of(net, settings, engine, SPACES[net]) for engine in ("compiled", "graph"))

@@ -1,6 +1,7 @@
 """The tutorial's run: two moons, 30 rows train, 2-500-1, 4,000 epochs, scored after each."""
 
 import warnings
+from collections.abc import Collection
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -18,14 +19,17 @@ LIMITED_BY = (
 CASES = {"L2 = 0.001": ({"l2": 1e-3}, 1000), "L2 = 0.001, dropout 0.3": ({"l2": 1e-3, "dropout": 0.3}, 500)}
 FULL = {}
 QUICK = {"rounds": 3, "n_fit_epochs": 20}
-TINY = {"rounds": 1, "n_epochs": 20, "n_fit_epochs": 1}
+TINY = {"rounds": 1, "n_epochs": 20, "n_fit_epochs": 1, "cases": list(CASES)[:1]}
 
 
-def measure(rounds: int = 5, n_epochs: int = 4000, n_fit_epochs: int = 60) -> list[Line]:
+def measure(
+    rounds: int = 5, n_epochs: int = 4000, n_fit_epochs: int = 60, cases: Collection[str] = tuple(CASES)
+) -> list[Line]:
     start_tensorflow()
     arrays = moons()
     lines = []
-    for work, (configuration, goal) in CASES.items():
+    for work in cases:
+        configuration, goal = CASES[work]
         job = make_job(arrays, mlp(2, (500,), 1), configuration, TrainingSection(epochs=n_epochs))
         ours, engine = by_regsearch(job)
         fit, compiled_fit = by_fit(job), by_fit(job, jit_compile=True, steps_per_execution=1)

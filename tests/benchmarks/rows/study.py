@@ -15,13 +15,15 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200}
-TINY = {"rounds": 1, "n_trials": 2, "n_epochs": 10, "n_fit_epochs": 1}
+TINY = {"rounds": 1, "n_trials": 2, "n_epochs": 10, "n_fit_epochs": 1, "n_jobs": 1}
 
 
-def measure(rounds: int = 3, n_trials: int = 1000, n_epochs: int = 4000, n_fit_epochs: int = 60) -> list[Line]:
+def measure(
+    rounds: int = 3, n_trials: int = 1000, n_epochs: int = 4000, n_fit_epochs: int = 60, n_jobs: int | None = None
+) -> list[Line]:
     start_tensorflow()
     text = study_text(n_trials, n_epochs)
-    n_jobs = len(os.sched_getaffinity(0))
+    n_jobs = n_jobs or len(os.sched_getaffinity(0))
     fit = by_fit(make_job(moons(), mlp(2, (500,), 1), {"l2": 1e-3}, TrainingSection()))
     peers = {
         "regsearch": wall_seconds(lambda: run_by_command(text, n_jobs)),

@@ -99,14 +99,15 @@ def test_best_tells_what_a_constant_guess_scores(tiny, command):
     assert "constant guess" in tiny.ran.out
 
 
-def test_study_that_learned_nothing_says_so(tiny, command, search_untrained):
-    done = search_untrained("tiny.toml", "--study-name", "tossed", "--n-trials", "1", *UNTRAINED, cwd=tiny.folder)
+def test_study_that_learned_nothing_says_so(tiny, command, search_untrained, tmp_path):
+    arguments = ("--study-name", "tossed", "--n-trials", "1", *UNTRAINED)
+    done = search_untrained(tiny.folder / "tiny.toml", *arguments, cwd=tmp_path)
     assert done.code == 0, done.err
     assert (
         "No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.\n"
         in done.out
     )
-    found = json.loads(command("best", "tossed", "--format", "json", cwd=tiny.folder).out)
+    found = json.loads(command("best", "tossed", "--format", "json", cwd=tmp_path).out)
     assert found["constant"]["learned"] is False
 
 
@@ -138,19 +139,19 @@ def test_compare_of_one_study_prints_one_row_a_set_of_techniques(tiny, command):
     ]
 
 
-def test_long_table_of_techniques_is_cut_and_says_so(tiny, command, search_untrained):
+def test_long_table_of_techniques_is_cut_and_says_so(tiny, command, search_untrained, tmp_path):
     names = ["dense_1.l2", "output.l2", "dense_1.l1", "output.l1", "dropout", "patience"]
     space = ", ".join(f'"{name}"={{choices=[{1 if name == "patience" else 0.1}]}}' for name in names)
     done = search_untrained(
-        *("tiny.toml", "--study-name", "wide", "--n-trials", "64", "--set", f"space={{{space}}}"),
+        *(tiny.folder / "tiny.toml", "--study-name", "wide", "--n-trials", "64", "--set", f"space={{{space}}}"),
         *("--set", "study.sampler=grid", *UNTRAINED),
-        cwd=tiny.folder,
+        cwd=tmp_path,
     )
     assert done.code == 0, done.err
-    shown = command("compare", "wide", cwd=tiny.folder)
+    shown = command("compare", "wide", cwd=tmp_path)
     assert len(shown.out.splitlines()) == 2 + 30
     assert shown.err == "34 more sets of techniques scored worse or not at all; --format json has all.\n"
-    assert len(json.loads(command("compare", "wide", "--format", "json", cwd=tiny.folder).out)["techniques"]) == 64
+    assert len(json.loads(command("compare", "wide", "--format", "json", cwd=tmp_path).out)["techniques"]) == 64
 
 
 def test_export_in_a_format_that_there_is_not_is_bad_usage(tiny, command):
@@ -264,8 +265,10 @@ def test_storage_comes_from_the_option_then_the_environment(tiny, command, tmp_p
     assert "other.db" in done.err
 
 
-def test_name_that_looks_like_a_number_is_a_name(tiny, search_untrained):
-    done = search_untrained("tiny.toml", "--study-name", "2026", "--n-trials", "1", *UNTRAINED, cwd=tiny.folder)
+def test_name_that_looks_like_a_number_is_a_name(tiny, search_untrained, tmp_path):
+    done = search_untrained(
+        tiny.folder / "tiny.toml", "--study-name", "2026", "--n-trials", "1", *UNTRAINED, cwd=tmp_path
+    )
     assert done.code == 0, done.err
     assert "2026: 1 of 1 trials ended" in done.out
 

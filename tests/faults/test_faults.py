@@ -13,7 +13,7 @@ def test_number_of_workers_changes_nothing(launch, look, tmp_path, unbroken):
 
 
 def test_killed_coordinator_goes_on_where_it_was(launch, look, tmp_path, unbroken):
-    first = launch()
+    first = launch("--n-jobs", "1")
     first.wait_until_ended(3)
     workers = first.workers()
     first.kill()
@@ -24,7 +24,7 @@ def test_killed_coordinator_goes_on_where_it_was(launch, look, tmp_path, unbroke
     assert status["interrupted"]
     psutil.wait_procs(workers, timeout=30)
     assert not [worker for worker in workers if worker.is_running()], "workers outlived their coordinator"
-    assert launch().wait() == 0
+    assert launch("--n-jobs", "1").wait() == 0
     assert look.outcome(tmp_path) == unbroken
     assert [t for t in look.ended(tmp_path) if t["trial"] in {a["trial"] for a in accepted}] == accepted
 

@@ -103,8 +103,16 @@ def copy_weights(source, target):
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
-@program
-@case
+# In TensorFlow's own kernels one of each kind: these compute each operation alone, as XLA does not.
+ONE_OF_A_KIND = {"l1l2", "max_norm", "activity_l1", "batch_norm", "layer_norm", "dropout", "alpha_dropout", "rotation"}
+ONE_OF_A_KIND |= {"spatial_dropout", "recurrent_l1", "recurrent_dropout", "input_noise"}
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "layer", "input_shape"),
+    [("xla", *each) for each in CASES] + [("graph", *each) for each in CASES if each[0] in ONE_OF_A_KIND],
+    ids=lambda value: getattr(value, "path", None),
+)
 def test_off_leaves_predictions_penalty_and_gradients_as_they_are(keras, program, name, layer, input_shape):
     opened = make_open(input_shape, *parts_of(name, Slot(name, TECHNIQUES[name].off), layer, input_shape))
     fill_randomly(opened.made)

@@ -135,11 +135,14 @@ def test_initial_weights_depend_on_the_seed_alone(keras, make_plan, make_run, se
     assert_same_weights(initial(make_run(**settings)), initial(make_run()))
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engine, make_plan, make_run, task, make_job):
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("compiled", "binary"), ("graph", "multiclass"), ("fit", "regression"), ("compiled", "regression")],
+)
+def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engines, make_plan, make_run, name, task, make_job):
     from search.models import build_model
 
-    job = make_job(make_plan(task), make_run(l1=0.01, l2=0.02, output_l2=0.03, dropout=0.2))
+    engine, job = engines[name], make_job(make_plan(task), make_run(l1=0.01, l2=0.02, output_l2=0.03, dropout=0.2))
     outcome = train(engine, job)
     model = build_model(job.regularized)
     for layer in model.layers:

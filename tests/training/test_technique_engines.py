@@ -19,7 +19,7 @@ NETS = {
     "lstm": {**IMAGES, "model": {"family": "lstm", "units": (5,)}},
     "multitask": {**IMAGES, "model": {"family": "multitask", "hidden": (9,)}},
 }
-TRAINING = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01}
+TRAINING = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
 
 # Net, and a configuration with the technique in it. Programs of a net hold all techniques that its configurations name.
 CONFIGURATIONS = {

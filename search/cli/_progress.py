@@ -144,8 +144,9 @@ class _Lines(_Quiet):
             return
         self._last_line = now
         outcome = trial.error or f"{self._prepared.metric} {cell(trial.score)}"
+        shown = settings(trial.configuration, self._prepared.facts)
         click.echo(
-            f"[{progress.done}/{progress.total}] trial {trial.number}: {outcome}, {settings(trial.configuration)}; "
+            f"[{progress.done}/{progress.total}] trial {trial.number}: {outcome}, {shown}; "
             f"{score_words(progress)}; {time_words(progress)}",
             err=True,
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from search.records import StudyFacts
 
 
 def print_json(value: Any) -> None:
@@ -48,8 +51,14 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def settings(configuration: Mapping[str, object], *, nothing: str = "everything off") -> str:
-    """A configuration in one line: `dropout 0.31, l2 0.00012`."""
+def settings(configuration: Mapping[str, object], facts: StudyFacts) -> str:
+    """A configuration in one line: `dropout 0.31, l2 0.00012`; with everything off the model may bring some of its own.
+
+    Args:
+        configuration: Names to values; what is off is absent.
+        facts: Of the study.
+    """
+    nothing = "the model as given" if facts.own_regularization else "everything off"
     return ", ".join(f"{name} {cell(value)}" for name, value in configuration.items()) or nothing
 
 

@@ -11,6 +11,7 @@ from search.cli._render import cell, print_json, print_table
 
 if TYPE_CHECKING:
     from search.reporting.summaries import Best
+    from search.selection import ConstantGuess
 
 
 _MOST_NAMES = 6
@@ -63,16 +64,51 @@ def print_best(found: Best) -> None:
     print_table(["", "trial", study.metric, *measured, *searched], rows)
     if idle:
         click.echo(f"Searched, and off in both: {', '.join(idle)}.")
+    if study.facts.own_regularization:
+        click.echo(f"The baseline is {study.facts.baseline_in_words}.")
     click.echo()
     if choice.baseline is None or choice.gain is None:
         click.echo("The baseline has no score, so nothing says whether regularization helped.")
     elif choice.gain <= 0:
-        click.echo("No gain: nothing that was tried scored better than no regularization at all.")
+        click.echo(f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}.")
     else:
         click.echo(
             f"The best of {found.n_trials} trials scores {cell(choice.gain)} {better(study.direction)} than the "
             "baseline on the validation rows.\n"
             "The best of many is partly luck: on fresh rows expect a smaller difference."
         )
-    if found.constant is not None and found.constant.learned is False:
-        click.echo("No configuration beats a constant guess: there is nothing to learn here, or too few rows to tell.")
+    for line in _lines_on_learning(found):
+        click.echo(line)
+
+
+def _lines_on_learning(found: Best) -> list[str]:
+    """What to make of a study that learned nothing, by how much; none where it learned, or where that is open."""
+    constant, fit = found.constant, found.training_fit
+    if constant is None or constant.learned is not False:
+        return []
+    verdict = _against_guess(found, constant)
+    if fit is None or not fit.is_undertrained:
+        return [verdict, "There is nothing to learn here, or too few rows to tell."]
+    training = found.study.spec["training"]
+    return [
+        verdict,
+        f"Undertrained: on the very rows that train the loss is {cell(fit.loss)}, and a constant guess has "
+        f"{cell(fit.constant)}.\n"
+        f"Raise training.learning_rate (now {training['learning_rate']:g}) or training.epochs (now "
+        f"{training['epochs']:,}), or widen the net, before you regularize it.",
+    ]
+
+
+def _against_guess(found: Best, constant: ConstantGuess) -> str:
+    """The difference to a constant guess in a sentence."""
+    from search.reporting.summaries import better
+
+    if constant.difference > 0:
+        return (
+            f"The best of {found.n_trials} trials scores {cell(constant.difference)} {better(found.study.direction)} "
+            f"than a constant guess; luck alone explains {cell(constant.luck)}."
+        )
+    if constant.difference == 0:
+        return "No configuration beats a constant guess: the best one scores the same."
+    worse = "higher" if found.study.direction == "minimize" else "lower"
+    return f"No configuration beats a constant guess: the best one scores {cell(-constant.difference)} {worse}."

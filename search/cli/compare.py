@@ -41,7 +41,7 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
 
 
 def _print_techniques(found: Techniques) -> None:
-    metric = found.study.metric
+    metric, facts = found.study.metric, found.study.facts
     most = max((len(row.techniques) for row in found.rows), default=0)
     print_table(
         ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"],
@@ -52,7 +52,7 @@ def _print_techniques(found: Techniques) -> None:
                 row.best and row.best.score,
                 row.mean_score,
                 row.gain,
-                settings(row.best.configuration) if row.best and len(row.techniques) <= _MOST_NAMES else None,
+                settings(row.best.configuration, facts) if row.best and len(row.techniques) <= _MOST_NAMES else None,
             ]
             for row in found.rows[:_MOST_ROWS]
         ],
@@ -72,7 +72,7 @@ def _print_studies(studies: list[Best]) -> None:
                 best.choice.baseline and best.choice.baseline.score,
                 best.choice.best and best.choice.best.score,
                 best.choice.gain,
-                settings(best.choice.best.configuration) if best.choice.best else None,
+                settings(best.choice.best.configuration, best.study.facts) if best.choice.best else None,
             ]
             for best in studies
         ],

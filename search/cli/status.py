@@ -33,9 +33,8 @@ def status(name: str, url: str | None, format_: str) -> None:
         click.echo(f"workers      {runs}")
     for label, trial in (("baseline", found.baseline), ("best", found.best)):
         if trial is not None:
-            click.echo(
-                f"{label:<12} {study.metric} {cell(trial.score)}, trial {trial.number}: {settings(trial.configuration)}"
-            )
+            shown = settings(trial.configuration, study.facts)
+            click.echo(f"{label:<12} {study.metric} {cell(trial.score)}, trial {trial.number}: {shown}")
     for note in study.notes:
         click.echo(f"note         {note}")
     if found.interrupted:

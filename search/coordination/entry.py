@@ -16,17 +16,21 @@ _MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path", "data.time
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
 
 
-def find_same_study(prepared: PreparedStudy, storage: Storage) -> StudyRecord | None:
+def find_same_study(prepared: PreparedStudy, storage: Storage) -> tuple[PreparedStudy, StudyRecord | None]:
     """The study of that name in the storage, None if there is none yet.
+
+    Returns:
+        The study as it is to go on, with what its file leaves open as it was begun; and its record.
 
     Raises:
         UsageError: It was begun with another file or other data.
     """
     known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
     if known is not None:
+        prepared = prepared.as_begun(spec_from_json(known.spec))
         _refuse_other_study(known, prepared)
         _refuse_foreign_trials(known, storage)
-    return known
+    return prepared, known
 
 
 def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:

@@ -62,7 +62,7 @@ def run_study(
     launch = launch or Launch()
     observer = observer or SilentObserver()
     with storage.hold(prepared.spec.study.name) as lock:
-        known = find_same_study(prepared, storage)
+        prepared, known = find_same_study(prepared, storage)
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one

@@ -11,6 +11,7 @@
 | `sealed` | `SealedRows`: the test rows, behind one door |
 | `splitters` | how the rows that score are chosen, one file a method, and the map `SPLITTERS` |
 | `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
+| `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
 | `wording` | phrases that the errors share |
 
@@ -38,6 +39,7 @@ from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
+from search.data.target_scale import TargetScale
 
 __all__ = [
     "ONLY_INPUT",
@@ -53,6 +55,7 @@ __all__ = [
     "Samples",
     "SealedRows",
     "Splits",
+    "TargetScale",
     "draw_stop_rows",
     "encoded_shape",
     "fit_encoder",

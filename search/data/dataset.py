@@ -30,7 +30,7 @@ class Dataset:
     Args:
         features: float32, shape (n, ...); or, for a table, a DataFrame of n rows whose columns are float64
             (numeric) or object (text, one-hot encoded later).
-        target: int64 class indices, shape (n,); or float32, shape (n,) or (n, k), for regression.
+        target: int64 class indices, shape (n,); or float64, shape (n,) or (n, k), for regression.
         task: What is to be predicted.
         classes: The label of each class index; empty for regression.
         standardize: Whether numeric features are scaled to mean 0 and deviation 1 before they train.
@@ -41,6 +41,7 @@ class Dataset:
         order: Where rows stand in an order, a time for example, shape (n,): what scores lies after what trains.
         weight: How much each row counts, float32, shape (n,), finite and at least 0; None when all count alike.
         scaled_bytes: Whether the features were bytes and were divided by 255.
+        scale_target: Whether the targets of a regression are scaled to mean 0 and deviation 1 before they train.
     """
 
     features: Array | pd.DataFrame
@@ -54,6 +55,7 @@ class Dataset:
     order: Array | None = None
     weight: Array | None = None
     scaled_bytes: bool = False
+    scale_target: bool = False
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):

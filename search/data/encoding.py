@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from search.data.dataset import Dataset, take_rows
 from search.data.splits import Fold
+from search.data.target_scale import TargetScale
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
@@ -96,17 +97,23 @@ class Arrays:
             that score are the rows that stop.
         validation: The rows that score.
         encoder: What encoded them, fitted on the rows that train; None for rows that came encoded.
+        target_scale: What scaled their targets, fitted alike; None when they are as they came.
     """
 
     train: Samples
     stop: Samples
     validation: Samples
     encoder: Encoder | None = None
+    target_scale: TargetScale | None = None
 
     @property
     def are_weighted(self) -> bool:
         """Whether some rows count more than others."""
         return any(part.is_weighted for part in (self.train, self.stop, self.validation))
+
+    def in_own_unit(self, values: Array) -> Array:
+        """Targets of these rows, or predictions of them, in the target's own unit: what metrics are computed of."""
+        return values if self.target_scale is None else self.target_scale.restored(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,14 +189,20 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
         train = np.union1d(train, np.setdiff1d(stop, fold.validation))
         stop = stop[:0]
     encoder = fit_encoder(development, train)
-    training, validation = (_encode(encoder, development, rows) for rows in (train, fold.validation))
+    scale = TargetScale.fit(development.target[train]) if development.scale_target else None
+
+    def encode(rows: npt.NDArray[np.int64]) -> Samples:
+        part = development.take(rows)
+        return Samples.of(encoder.transform(part), _trained_on(part.target, scale), part.weight)
+
+    training, validation = encode(train), encode(fold.validation)
     if not len(stop):
         stopping = training.first(0)
     elif np.array_equal(stop, fold.validation):
         stopping = validation
     else:
-        stopping = _encode(encoder, development, stop)
-    return Arrays(training, stopping, validation, encoder)
+        stopping = encode(stop)
+    return Arrays(training, stopping, validation, encoder, scale)
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
@@ -227,6 +240,8 @@ def encoded_shape(dataset: Dataset) -> tuple[int, ...]:
     return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
 
 
-def _encode(encoder: Encoder, dataset: Dataset, rows: npt.NDArray[np.int64]) -> Samples:
-    part = dataset.take(rows)
-    return Samples.of(encoder.transform(part), part.target, part.weight)
+def _trained_on(target: Array, scale: TargetScale | None) -> Array:
+    """Class indices as they are, quantities in float32 and scaled if they are to be."""
+    if scale is not None:
+        return scale.scaled(target)
+    return target.astype(np.float32) if target.dtype.kind == "f" else target

@@ -51,10 +51,15 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scal
         task=target.task,
         classes=target.classes,
         standardize=is_table if section.standardize is None else section.standardize,
-        sha256=fingerprint(features, target.values, rows.target_names, target.classes),
+        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes),
         notes=(*rows.notes, *target.notes, *notes, *_note_constant(features)),
         scaled_bytes=_are_scaled_bytes(rows.features),
     )
+
+
+def _fingerprinted(target: Array) -> Array:
+    """Targets as fingerprints of earlier versions took them, which held quantities in float32."""
+    return target.astype(np.float32) if target.dtype.kind == "f" else target
 
 
 def _check_sizes(rows: RawData, place: str) -> None:

@@ -22,7 +22,7 @@ class Target:
     """A checked target.
 
     Args:
-        values: int64 class indices, shape (n,); or float32, shape (n,) or (n, k).
+        values: int64 class indices, shape (n,); or float64, shape (n,) or (n, k), each within what float32 can hold.
         task: Binary, multiclass or regression.
         classes: Label of each class index, in sorted order; empty for regression.
         notes: What the user should know about how the task was told.
@@ -98,8 +98,8 @@ def _tell_quantities(values: npt.NDArray[Any], task: TaskName | None, place: str
     if len(np.unique(values, axis=0)) < 2:
         raise DataError(Problem(place, f"expected at least 2 different targets, received only {values.flat[0]:g}"))
     with np.errstate(over="ignore"):
-        quantities = values.astype(np.float32)
-    if not np.isfinite(quantities).all():
+        fits = np.isfinite(values.astype(np.float32)).all()
+    if not fits:
         raise DataError(
             Problem(place, "expected targets that float32 can hold, received a larger one", "Scale the target.")
         )
@@ -109,7 +109,7 @@ def _tell_quantities(values: npt.NDArray[Any], task: TaskName | None, place: str
             f"The target holds {len(np.unique(values))} different whole numbers, stored as floats, and is taken "
             'for a quantity; set task = "classification" if they are classes.',
         )
-    return Target(quantities, "regression", notes=notes)
+    return Target(values.astype(np.float64), "regression", notes=notes)
 
 
 def _tell_classes(values: npt.NDArray[Any], place: str) -> Target:

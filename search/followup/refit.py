@@ -11,7 +11,7 @@ import numpy as np
 from search.coordination.entry import fingerprint_problems
 from search.data import Fold, draw_stop_rows, encoded_shape
 from search.errors import StudyFailedError, UsageError
-from search.models import with_inputs
+from search.models import with_ends
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, Purpose, StudyRecord
 from search.selection import choose
@@ -61,10 +61,11 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     session = WorkerSession()
     model = session.train_model(plan, run)
     shape = encoded_shape(plan.dataset)
-    steps = session.row_steps(plan, run)
+    rows = session.prepared_rows(plan, run)
+    steps = rows.steps
     if prepared.facts.scaled_bytes:
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
-    return with_inputs(model, steps, shape)
+    return with_ends(model, steps, shape, rows.arrays.target_scale)
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:

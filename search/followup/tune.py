@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import tempfile
+import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from search.data import to_arrays
 from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
-from search.models import read_saved
+from search.models import loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
@@ -106,17 +107,19 @@ def tune(
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            model.save(fresh / _MODEL)
+            _save(model, fresh / _MODEL)
             features, target = to_arrays(x, y)
             np.savez(fresh / _DATA, x=features, y=_classes(target, fresh / _MODEL))
-            draft = Draft(fresh, str(fresh / _MODEL), fresh / _DATA, name=name, prefix="")
+            given = _given_training(model, settings)
+            draft = Draft(fresh, str(fresh / _MODEL), fresh / _DATA, name=name, prefix="", training=given)
             (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
             overrides = ["split.test=0", *settings, f"study.n_trials={n_trials}"]
             prepared = prepare_study(str(fresh / _STUDY), overrides)
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
             prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
-            find_same_study(prepared, storage)  # before files take the place of those that another study needs
+            # Before files take the place of those that another study needs.
+            prepared, _ = find_same_study(prepared, storage)
             for file in (_MODEL, _DATA, _STUDY):
                 (fresh / file).replace(folder / file)
         study = run_study(prepared, storage, Launch(n_jobs))
@@ -145,6 +148,29 @@ def _check(model: Any, settings: Any, space: Any, n_jobs: int) -> None:
     if n_jobs and multiprocessing.parent_process() is not None:
         message = "expected a call that importing the script does not make, received one from a worker that imports it"
         raise UsageError(Problem("n_jobs", message, 'Put the call under `if __name__ == "__main__":`.'))
+
+
+def _save(model: KerasModel, path: Path) -> None:
+    """Save the model; a lambda as its loss, say, cannot be."""
+    try:
+        model.save(path)
+    except (OSError, TypeError, ValueError) as error:
+        message = f"expected a model that Keras can save, received {type(error).__name__}: {error}"
+        remedy = "Compile it with a loss of Keras or a function that has a name, or do not compile it."
+        raise UsageError(Problem("model", message, remedy)) from error
+
+
+def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any]:
+    """What settings say of optimizer and loss, whatever the model's file will tell."""
+    loss = loss_in_memory(getattr(model, "loss", None))
+    given: dict[str, Any] = {} if loss is None else {"loss": loss}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        table, _, name = key.strip().partition(".")
+        if table == "training" and name in ("optimizer", "loss"):
+            with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
+                given[name] = tomllib.loads(f"value = {value}")["value"]
+    return given
 
 
 def _plain(value: Any, name: str) -> Any:

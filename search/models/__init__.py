@@ -5,15 +5,17 @@
 | `architecture` | `Architecture`: a model as a list of layers yet to be made |
 | `families` | the map of model families; `_base` what one is; one file each |
 | `saved` | `SavedModel`: the user's model as the content of a `.keras` file |
-| `archive`, `reading` | such a file is read without Keras |
+| `archive`, `reading`, `compiled` | such a file is read without Keras: layers, ends, and how it was compiled |
 | `sources` | the user's model from a file, or from a function that builds it |
+| `own` | what regularizes the user's model already |
 | `reach` | which layers a technique's name reaches |
 | `injection` | a configuration's techniques enter the layers they are meant for |
 | `checks` | what is wrong with the technique names of a space, for the models that it may train |
-| `names` | activations and optimizers that a study may name |
+| `names`, `optimizers`, `losses` | activations, optimizers, schedules and losses that a study may name |
+| `ends` | which outputs a loss and a task want, and what makes predictions of them |
 | `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
-| `inputs` | what happened to rows before a model, as layers in front of it |
+| `inputs` | what happened to rows before a model, and to its targets, as layers around it |
 | `rendering` | a model as a Python file |
 
 Keras is imported by functions of `building`, `walking`, `rebuilding` and `inputs` alone. A plain model passes through
@@ -24,12 +26,17 @@ What a technique does to one layer is in `search.techniques`; training is in `se
 from search.models.architecture import Architecture, Head
 from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
 from search.models.checks import check_patterns
+from search.models.compiled import loss_in_memory, loss_setting
+from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
-from search.models.inputs import with_inputs
-from search.models.names import ACTIVATIONS, OPTIMIZERS, SCALING_LAYERS
+from search.models.inputs import with_ends
+from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
+from search.models.names import ACTIVATIONS, SCALING_LAYERS
+from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
+from search.models.own import find_own, own_in_words
 from search.models.reading import read_saved
-from search.models.rebuilding import replaced_classes
+from search.models.rebuilding import compiled_metrics, replaced_classes
 from search.models.rendering import render_source
 from search.models.saved import SavedModel
 from search.models.sources import read_model
@@ -38,26 +45,40 @@ from search.models.walking import layers_by_path, weights_by_path
 __all__ = [
     "ACTIVATIONS",
     "FAMILIES",
+    "LOSSES",
     "OPTIMIZERS",
+    "REFUSED_ARGUMENTS",
     "SCALING_LAYERS",
+    "SCHEDULES",
     "Architecture",
     "Family",
     "Head",
+    "Loss",
     "OpenModel",
     "SavedModel",
+    "UnfitLossError",
     "build_model",
     "build_open_model",
     "check_patterns",
+    "compiled_metrics",
     "describe_model",
     "describe_optimizer",
+    "find_end",
+    "find_own",
     "layers_by_path",
+    "loss_in_memory",
+    "loss_setting",
     "make_optimizer",
     "open_slots",
+    "own_in_words",
+    "probabilities_of",
     "read_model",
     "read_saved",
     "regularize",
     "render_source",
     "replaced_classes",
+    "study_loss",
+    "targets_for",
     "weights_by_path",
-    "with_inputs",
+    "with_ends",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from search.models.losses import Loss
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
 
@@ -33,7 +34,7 @@ class Architecture:
         layers: Every layer that has a name, without the input, in the order in which rows pass them. For a model of
             a family this is the chain that makes it; for the user's model the layers of `saved`, whose arguments
             are their Keras configuration, and a layer inside a nested model is named `MODEL/LAYER`.
-        loss: Name of the data loss in `keras.losses`.
+        loss: The data loss; given as a name of `LOSSES` it is that loss without arguments.
         entering: Layers that techniques put between the input and the first layer.
         following: Layers that techniques put behind a layer, by that layer's name.
         auxiliary: The head of a second task; None for models with one.
@@ -43,11 +44,15 @@ class Architecture:
     name: str
     inputs: Mapping[str, tuple[int, ...]] = field(hash=False)
     layers: tuple[Part, ...]
-    loss: str
+    loss: Loss
     entering: tuple[Part, ...] = ()
     following: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, hash=False)
     auxiliary: Head | None = None
     saved: SavedModel | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.loss, str):
+            object.__setattr__(self, "loss", Loss(self.loss))
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.models.architecture import Architecture
 from search.models.injection import as_value
-from search.models.names import OPTIMIZERS
+from search.models.optimizers import OPTIMIZERS, SCHEDULES
 from search.models.rebuilding import rebuild_saved
 from search.models.walking import layers_by_path
 from search.records import Setting
@@ -23,6 +23,7 @@ from search.techniques.traced import traced_classes
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,11 +53,13 @@ class OpenModel:
     Args:
         model: The model; outside of the block every slot holds its value for "off".
         optimizer: Its optimizer, not built yet.
+        learning_rate: Its learning rate, or that at which its schedule begins; `assign` changes it.
         slots: Each open argument: the object, its attribute and the slot.
     """
 
     model: keras.Model
     optimizer: keras.Optimizer
+    learning_rate: Any
     slots: tuple[tuple[Any, str, Slot], ...]
 
     @property
@@ -93,11 +96,24 @@ def build_open_model(architecture: Architecture, training: TrainingSection, name
     model = build_model(architecture, traced=True, heads=True)
     layers = layers_by_path(model)
     open_settings = {x.name: Slot(x.name, x.off) for x in _optimizer_techniques() if x.name in names}
-    optimizer = make_optimizer(training, open_settings, names, model)
-    slots = _slots(optimizer, describe_optimizer(training, open_settings, names))
+    described, rate = describe_optimizer(training, open_settings, names), None
+    if training.schedule is not None:
+        described, rate = _with_open_rate(described, training.learning_rate)
+    optimizer = _finished(make_part(described), open_settings, names, model)
+    slots = _slots(optimizer, described)
     for path, part in _parts_by_path(architecture).items():
         slots += _slots(layers.get(path), part)
-    return OpenModel(model, optimizer, tuple(slots))
+    return OpenModel(model, optimizer, optimizer.learning_rate if rate is None else rate, tuple(slots))
+
+
+def _with_open_rate(optimizer: Part, learning_rate: float) -> tuple[Part, tf.Variable]:
+    """An optimizer whose schedule begins at a variable, and that."""
+    import tensorflow as tf
+
+    schedule, rate = make_part(optimizer.arguments["learning_rate"]), tf.Variable(learning_rate, dtype=tf.float32)
+    if hasattr(schedule, "initial_learning_rate"):
+        schedule.initial_learning_rate = rate
+    return optimizer.with_arguments(learning_rate=schedule), rate
 
 
 def make_optimizer(
@@ -114,7 +130,15 @@ def make_optimizer(
         names: Every name in [space].
         model: The model that it is to train, for what a technique has to tell of it: which weights decay.
     """
-    optimizer = make_part(describe_optimizer(training, configuration, names))
+    return _finished(make_part(describe_optimizer(training, configuration, names)), configuration, names, model)
+
+
+def _finished(
+    optimizer: keras.Optimizer,
+    configuration: Mapping[str, Setting | Slot],
+    names: Collection[str],
+    model: keras.Model | None,
+) -> keras.Optimizer:
     for technique in _optimizer_techniques():
         if model is not None and technique.name in {*names, *configuration}:
             technique.finish(optimizer, model)
@@ -125,13 +149,25 @@ def describe_optimizer(
     training: TrainingSection, configuration: Mapping[str, Setting | Slot] = _NOTHING, names: Collection[str] = ()
 ) -> Part:
     """The optimizer that [training] names, before it is made; arguments as in `make_optimizer`."""
-    part = Part(f"optimizers.{OPTIMIZERS[training.optimizer]}", {"learning_rate": training.learning_rate})
+    known = OPTIMIZERS[training.optimizer_name]
+    part = Part(known.path, {"learning_rate": _describe_rate(training), **training.optimizer_arguments})
     for technique in _optimizer_techniques():
         if technique.name in configuration:
             part = technique.apply(part, as_value(configuration[technique.name]))
         elif technique.name in names:
             part = technique.leave_out(part)
     return part
+
+
+def _describe_rate(training: TrainingSection) -> float | Part:
+    """The learning rate, or the schedule that begins there."""
+    schedule = training.schedule
+    if schedule is None:
+        return training.learning_rate
+    path, arguments = SCHEDULES[schedule.name].path, schedule.arguments
+    if "values" in arguments:
+        return Part(path, {name: list(values) for name, values in arguments.items()})
+    return Part(path, {"initial_learning_rate": training.learning_rate, **arguments})
 
 
 def make_part(part: Part, stand_ins: Mapping[str, type] = _NOTHING) -> Any:

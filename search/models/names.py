@@ -5,8 +5,6 @@ A test compares them with what the installed Keras provides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 _ACTIVATIONS = (
     "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear "
     "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign "
@@ -17,21 +15,3 @@ ACTIVATIONS = tuple(_ACTIVATIONS.split())
 
 SCALING_LAYERS = frozenset({"layers.Normalization", "layers.Rescaling", "layers.BatchNormalization"})
 """Layers with which a model that takes rows as they are begins."""
-
-OPTIMIZERS: Mapping[str, str] = {
-    "adadelta": "Adadelta",
-    "adafactor": "Adafactor",
-    "adagrad": "Adagrad",
-    "adam": "Adam",
-    "adamax": "Adamax",
-    "adamw": "AdamW",
-    "ftrl": "Ftrl",
-    "lamb": "Lamb",
-    "lion": "Lion",
-    "muon": "Muon",
-    "nadam": "Nadam",
-    "rmsprop": "RMSprop",
-    "schedulefreeadamw": "ScheduleFreeAdamW",
-    "sgd": "SGD",
-}
-"""Optimizer names to their classes in `keras.optimizers`: all but those that wrap another optimizer."""

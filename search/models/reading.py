@@ -12,7 +12,8 @@ from typing import Any
 
 from search.errors import Problem, StudyFileError
 from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, read_weights, references
-from search.models.names import ACTIVATIONS, OPTIMIZERS
+from search.models.compiled import read_compiled
+from search.models.names import ACTIVATIONS
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
 from search.techniques.private import OPERATION_MODULES
@@ -52,49 +53,8 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         outputs=outcome.predicting,
         units=outcome.units,
         activation=outcome.activation,
-        training=_compiled(config),
-        left_out=tuple(_left_out(config)),
+        compiled=read_compiled(config),
     )
-
-
-def _left_out(config: Config) -> Iterator[str]:
-    """What a compiled model has that a study does not take over."""
-    compiled = config.get("compile_config") or {}
-    optimizer = compiled.get("optimizer")
-    if isinstance(optimizer, dict):
-        if optimizer["class_name"].lower() not in OPTIMIZERS:
-            yield f"the optimizer {optimizer['class_name']}"
-        for name in ("momentum", "nesterov", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"):
-            if optimizer["config"].get(name):
-                yield f"{name} = {optimizer['config'][name]}"
-        if isinstance(optimizer["config"].get("learning_rate"), dict):
-            yield "a schedule of the learning rate"
-    loss = compiled.get("loss")
-    named = loss["config"].get("name") if isinstance(loss, dict) and isinstance(loss.get("config"), dict) else loss
-    if isinstance(named, str) and named not in _LOSSES:
-        yield f"the loss {named}"
-
-
-_LOSSES = (
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "sparse_categorical_crossentropy",
-    "mean_squared_error",
-    "mse",
-)
-"""What studies train with, by the names that Keras knows."""
-
-
-def _compiled(config: Config) -> dict[str, Any]:
-    """What a compiled model tells of its training."""
-    optimizer = (config.get("compile_config") or {}).get("optimizer")
-    if not isinstance(optimizer, dict) or optimizer["class_name"].lower() not in OPTIMIZERS:
-        return {}
-    told: dict[str, Any] = {"optimizer": optimizer["class_name"].lower()}
-    rate = optimizer["config"]["learning_rate"]
-    if isinstance(rate, float):  # not a schedule
-        told["learning_rate"] = float(f"{rate:.7g}")  # what float32 holds, without the digits that it adds
-    return told
 
 
 def _unknown_code(config: Config, place: str) -> Problem | None:

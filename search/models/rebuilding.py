@@ -52,6 +52,15 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     return model
 
 
+def compiled_metrics(architecture: Architecture) -> list[Any] | None:
+    """The metrics that the user's model was compiled with, made anew; None where there are none."""
+    import keras
+
+    told = () if architecture.saved is None else architecture.saved.compiled.metrics
+    made = [each if isinstance(each, str) else keras.saving.deserialize_keras_object(each) for each in told]
+    return made or None
+
+
 def replaced_classes(architecture: Architecture) -> frozenset[str]:
     """Paths of the Keras classes in the user's own layers that have a stand-in; none in the model of a family."""
     if architecture.saved is None:

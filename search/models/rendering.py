@@ -75,12 +75,12 @@ def render_source(
     stopping = _stopping_arguments(configuration)
     optimizer = _render_part(describe_optimizer(training, configuration, names))
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
-    compiled = f'optimizer={"optimizer" if finishing else optimizer}, loss="{architecture.loss}"'
+    compiled = f"optimizer={'optimizer' if finishing else optimizer}, loss={architecture.loss.source()}"
     # As a metric, Keras takes the loss only of targets that have the predictions' rank.
-    column = stopping and architecture.loss != "sparse_categorical_crossentropy"
+    column = stopping and architecture.loss.form != "indices"
     fitted = f"x, {'y.reshape(len(y), -1)' if column else 'y'}, epochs=EPOCHS, batch_size=BATCH_SIZE"
     if stopping:
-        compiled += f', metrics=["{architecture.loss}"]'
+        compiled += f", metrics=[{architecture.loss.source()}]"
         fitted += ", validation_data=..., callbacks=[EARLY_STOPPING]"
     layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.chain)]
     notes = [*comment.splitlines(), *_left_out(configuration, stopping)]
@@ -90,7 +90,7 @@ def render_source(
         batch_size=training.batch_size,
         layers=",\n            ".join(layers),
         name=architecture.name,
-        early_stopping=_EARLY_STOPPING.format(loss=architecture.loss, settings=stopping) if stopping else "",
+        early_stopping=_EARLY_STOPPING.format(loss=architecture.loss.name, settings=stopping) if stopping else "",
         optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
         compile_arguments=compiled,
         fit_arguments=fitted,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from search.models.compiled import Compiled
 from search.techniques.parts import Part
 
 
@@ -25,9 +24,7 @@ class SavedModel:
             operations and sums follow them.
         units: How many numbers the model predicts a row; None when its layers do not tell.
         activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
-        left_out: What a compiled model's optimizer and loss have that a study does not take over, in words.
-        training: Keys of [training] that a compiled model tells: `optimizer` and `learning_rate`, as far as a study can
-            say them.
+        compiled: How it was compiled, as far as a study can say it.
     """
 
     archive: bytes = field(repr=False)
@@ -39,5 +36,9 @@ class SavedModel:
     outputs: tuple[str, ...]
     units: int | None
     activation: str
-    training: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
-    left_out: tuple[str, ...] = field(default=(), repr=False)
+    compiled: Compiled = field(default_factory=Compiled, repr=False, hash=False)
+
+    @property
+    def predicts_at_its_end(self) -> bool:
+        """Whether nothing follows the layer that predicts, so that its numbers are what comes out."""
+        return bool(self.layers) and self.layers[-1].name in self.outputs and self.activation == "linear"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from search.data import SOURCES, SPLITTERS
-from search.models import ACTIVATIONS, FAMILIES, OPTIMIZERS
-from search.spec import Catalogue
+from search.models import ACTIVATIONS, FAMILIES, LOSSES, OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
+from search.spec import Arguments, Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
 from search.tuning.samplers import missing_packages
@@ -22,7 +22,9 @@ def default_catalogue() -> Catalogue:
         layered=frozenset(n for n, technique in TECHNIQUES.items() if isinstance(technique, LayerTechnique)),
         families={name: family.keys for name, family in FAMILIES.items()},
         required_keys={name: family.required for name, family in FAMILIES.items()},
-        optimizers=frozenset(OPTIMIZERS),
+        optimizers={n: Arguments(known.arguments, refused=REFUSED_ARGUMENTS) for n, known in OPTIMIZERS.items()},
+        schedules={name: Arguments(known.arguments, known.required) for name, known in SCHEDULES.items()},
+        losses={name: Arguments({**form.arguments, "weight": 1.0}) for name, form in LOSSES.items()},
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),
         metrics=tuple(METRICS),

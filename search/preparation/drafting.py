@@ -11,16 +11,27 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data
 from search.errors import DataError, Problem, UsageError
-from search.models import FAMILIES, SCALING_LAYERS, SavedModel, describe_model, read_model
+from search.models import (
+    FAMILIES,
+    SCALING_LAYERS,
+    Architecture,
+    SavedModel,
+    UnfitLossError,
+    describe_model,
+    read_model,
+    study_loss,
+)
 from search.preparation.offers import Offer, OfferFacts, Size, find_offers, size_of
+from search.preparation.resolving import taught_settings
 from search.preparation.study import PreparedStudy, prepare_data
 from search.spec import (
+    TASK_LOSS,
     DataSection,
     ModelSection,
     SplitSection,
@@ -47,6 +58,7 @@ class Draft:
         target: csv: the columns to predict.
         name: Name of the study; letters that a name cannot hold become `_`.
         prefix: Stands before `model` and `data` where problems name them: `--` for options.
+        training: Keys of [training] that are given, whatever the model was compiled with.
     """
 
     folder: Path
@@ -55,6 +67,7 @@ class Draft:
     target: tuple[str, ...] = ()
     name: str = "study"
     prefix: str = "--"
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def place(self, *key: str) -> str:
         """What the user gave that a key of the study comes from."""
@@ -89,9 +102,10 @@ def draft_study(draft: Draft) -> str:
         data = data.model_copy(update={"standardize": False})
         dataset = dataclasses.replace(dataset, standardize=False)
     size = size_of(len(dataset))
-    told = {} if saved is None else saved.training
-    training = TrainingSection(**{"epochs": size.epochs, "batch_size": size.batch_size, **told})
-    plain = describe_model(model, wanted or shape, n_outputs, dataset.task, saved, place)
+    training = TrainingSection.model_validate({"epochs": size.epochs, "batch_size": size.batch_size, **draft.training})
+    told = taught_settings(training, saved, draft.place)
+    training = TrainingSection.model_validate({**training.model_dump(exclude_unset=True), **told})
+    plain = _describe(draft, model, wanted or shape, dataset, saved, training)
     facts = OfferFacts(plain, dataset, size, training.epochs)
     offers = find_offers(facts)
     spec = StudySpec(
@@ -103,6 +117,21 @@ def draft_study(draft: Draft) -> str:
     )
     prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
     return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts))
+
+
+def _describe(
+    draft: Draft,
+    model: ModelSection,
+    shape: tuple[int, ...],
+    dataset: Dataset,
+    saved: SavedModel | None,
+    training: TrainingSection,
+) -> Architecture:
+    place = draft.place("model")
+    try:
+        return describe_model(model, shape, dataset.n_outputs, dataset.task, saved, place, loss=study_loss(training))
+    except UnfitLossError as error:
+        raise UsageError(Problem(place, str(error), "The loss is what the model was compiled with.")) from error
 
 
 def _model_section(draft: Draft) -> ModelSection:
@@ -200,6 +229,12 @@ def _split_as_finely_as_rows_allow(
     return prepare(coarsest)
 
 
+def _own_in_words(prepared: PreparedStudy) -> str:
+    """What the model brings of its own, for the comment beside the key that says what becomes of it."""
+    own = prepared.facts.own_regularization
+    return f"{'; '.join(own)}: part of the baseline; strip takes it out" if own else ""
+
+
 def _comments(draft: Draft, prepared: PreparedStudy, offers: Mapping[str, Offer], facts: OfferFacts) -> dict[str, str]:
     """Dotted key, or table, to what the file says beside it."""
     kind = f"{len(facts.dataset.classes)} classes" if facts.classifies else "a regression"
@@ -212,6 +247,11 @@ def _comments(draft: Draft, prepared: PreparedStudy, offers: Mapping[str, Offer]
         f"Every technique of [space] can be off: the search tries that, too.{_MIRRORED if facts.convolves else ''}",
         "study.n_trials": "a total: raise it and run again to go on",
         "data.standardize": "true scales inputs to mean 0, deviation 1",
+        "data.scale_target": "true trains on targets of mean 0, deviation 1 and predicts in their own unit",
+        "training.loss": "what fits the task"
+        if prepared.spec.training.loss == TASK_LOSS
+        else "as the model was compiled",
+        "model.own": _own_in_words(prepared),
         "split.test": "sealed: no part in the search" if prepared.n_rows["test"] else "too few rows to seal any",
         "split.stop": "rows that early stopping watches: this share of those that train, or those that score",
         "training.epochs": "enough for the plain model to overfit? if not, raise it",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.data import Splits
-from search.models import SCALING_LAYERS, SavedModel
+from search.models import SCALING_LAYERS, SavedModel, find_own, own_in_words
 from search.spec import StudySpec
 from search.techniques import (
     LoopTechnique,
@@ -82,10 +82,12 @@ def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
             f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "
             "data.standardize = false is what you want."
         )
-    if saved.left_out:
+    if own := own_in_words(find_own(saved.layers)):
+        named = "; ".join(own)
         notes.append(
-            f"The model was compiled with {', '.join(saved.left_out)}, which a study does not take over: it trains "
-            f"with {spec.training.optimizer} as Keras has it and the loss of the task."
+            f"The model comes without its own {named}."
+            if spec.model.own == "strip"
+            else f'The baseline is the model as given: {named}. [model] own = "strip" takes that out.'
         )
     return tuple(notes)
 

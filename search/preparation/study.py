@@ -5,26 +5,43 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Dataset, Fold, SealedRows, Splits, encoded_shape, fit_encoder, read_data, split_rows
+from search.data import (
+    Dataset,
+    Fold,
+    SealedRows,
+    Splits,
+    TargetScale,
+    encoded_shape,
+    fit_encoder,
+    read_data,
+    split_rows,
+)
 from search.errors import Problem, StudyFileError
-from search.models import FAMILIES, Architecture, SavedModel, check_patterns, describe_model, read_model
+from search.models import (
+    Architecture,
+    SavedModel,
+    UnfitLossError,
+    check_patterns,
+    describe_model,
+    find_own,
+    own_in_words,
+    read_model,
+    study_loss,
+)
 from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
+from search.preparation.resolving import Place, resolve_study, setting_of, with_setting
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import Choices, StudySpec
-from search.techniques import staging_techniques
+from search.spec import TASK_LOSS, Choices, StudySpec
+from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
 from search.training import METRICS, Metric, TrainingPlan, default_metric
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
-
-Place = Callable[..., str]
-"""Table and key to where they stand in the study file."""
 
 
 def _place_in_table(*key: str) -> str:
@@ -46,6 +63,7 @@ class PreparedStudy:
         n_trials: Trials in all.
         notes: What the user should know about the data and the split, one line each.
         sealed: The rows that no trial sees; looked at once, when the choice is made.
+        left_open: Dotted keys that the file does not give, and whose default an earlier version did not know.
     """
 
     spec: StudySpec
@@ -58,6 +76,7 @@ class PreparedStudy:
     n_trials: int
     notes: tuple[str, ...]
     sealed: SealedRows
+    left_open: frozenset[str] = frozenset()
 
     @property
     def n_rows(self) -> dict[str, int]:
@@ -82,6 +101,16 @@ class PreparedStudy:
         """Runs that train at once, at most: those of a trial that may be cut short follow one another."""
         at_once = 1 if self.spec.study.pruner != "none" else self.runs_per_trial
         return self.spec.study.window * at_once
+
+    def as_begun(self, begun: StudySpec) -> PreparedStudy:
+        """This study as one that was begun earlier: what the file leaves open is as it was then."""
+        spec = self.spec
+        for key in self.left_open:
+            spec = with_setting(spec, key, setting_of(begun, key))
+        if spec == self.spec:
+            return self
+        dataset = dataclasses.replace(self.plan.dataset, scale_target=bool(spec.data.scale_target))
+        return dataclasses.replace(self, spec=spec, plan=dataclasses.replace(self.plan, dataset=dataset, spec=spec))
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""
@@ -146,11 +175,13 @@ def prepare_data(
         StudyFileError: The study is wrong for this data.
         DataError: The data cannot be split.
     """
-    spec = _resolve(spec, dataset, place)
+    spec, left_open = resolve_study(spec, dataset, saved, place)
+    dataset = dataclasses.replace(dataset, scale_target=bool(spec.data.scale_target))
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     development = dataset.take(splits.development)
     _check_patterns(spec, development, saved, place)
     _check_pruner(spec, place)
+    _check_loss(spec, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
@@ -162,10 +193,11 @@ def prepare_data(
         metric=metric,
         direction=METRICS[metric].direction,
         data_sha256=dataset.sha256,
-        facts=_facts(development, splits, METRICS[metric], saved),
+        facts=_facts(spec, development, splits, METRICS[metric], saved),
         n_trials=n_trials,
         notes=(*dataset.notes, *splits.notes, *study_notes(spec, splits, saved, n_trials)),
         sealed=SealedRows(dataset, splits.test),
+        left_open=left_open,
     )
 
 
@@ -179,35 +211,6 @@ _SEEDS_OF = {Purpose.SEARCH: 102, Purpose.REFIT: 102, Purpose.CONFIRMATION: 104}
 def run_seed(study_seed: int, fold: int, repeat: int, purpose: Purpose = Purpose.SEARCH) -> int:
     """The seed of a run, in [0, 2**31): the same for every configuration, so that differences are paired."""
     return int(np.random.SeedSequence((study_seed, _SEEDS_OF[purpose], fold, repeat)).generate_state(1)[0]) >> 1
-
-
-def _resolve(spec: StudySpec, dataset: Dataset, place: Place) -> StudySpec:
-    metric = spec.objective.metric or default_metric(dataset.task)
-    if dataset.task not in METRICS[metric].tasks:
-        fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
-        raise StudyFileError(
-            Problem(
-                place("objective", "metric"),
-                f"expected a metric for {_in_words(dataset)}, received {metric!r}".replace("'", '"'),
-                f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
-            )
-        )
-    defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh"}
-    left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
-    task = "regression" if dataset.task == "regression" else "classification"
-    return spec.model_copy(
-        update={
-            "model": spec.model.model_copy(update=left_out),
-            "objective": spec.objective.model_copy(update={"metric": metric}),
-            "data": spec.data.model_copy(update={"task": task, "standardize": dataset.standardize}),
-        }
-    )
-
-
-def _in_words(dataset: Dataset) -> str:
-    if dataset.task == "regression":
-        return "regression (the target is a number)"
-    return f"classification (the target has {len(dataset.classes)} classes)"
 
 
 def _check_patterns(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> None:
@@ -226,6 +229,21 @@ def _check_pruner(spec: StudySpec, place: Place) -> None:
         raise StudyFileError(Problem(place("study", "pruner"), message, "Leave out one of the two."))
 
 
+def _check_loss(spec: StudySpec, place: Place) -> None:
+    """Refuse techniques that a loss or an optimizer does not go with."""
+    problems, loss = [], study_loss(spec.training)
+    for name in spec.space:
+        technique = TECHNIQUES.get(name)
+        if loss is not None and not loss.known.takes_shares and isinstance(technique, BatchTechnique):
+            message = f"expected a loss that knows labels between two classes, received {loss.name}"
+            problems.append(Problem(place("space", name), message, "Leave out one of the two."))
+    if "weight_decay" in spec.space and spec.training.optimizer_arguments.get("weight_decay") is not None:
+        message = "expected weight_decay in [space] or of the optimizer, received both"
+        problems.append(Problem(place("space", "weight_decay"), message, "Leave out one of the two."))
+    if problems:
+        raise StudyFileError(problems)
+
+
 def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> list[Architecture]:
     """The plain architectures that the study may train: one for each choice of a searched model."""
     searched = {
@@ -238,7 +256,13 @@ def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, 
         spec.configured(dict(zip(searched, choice, strict=True))).model
         for choice in itertools.product(*searched.values())
     )
-    return [describe_model(model, shape, n_outputs, dataset.task, saved, place("model")) for model in models]
+    loss = study_loss(spec.training)
+    try:
+        return [
+            describe_model(model, shape, n_outputs, dataset.task, saved, place("model"), loss=loss) for model in models
+        ]
+    except UnfitLossError as error:
+        raise StudyFileError(Problem(place("training", "loss"), str(error))) from error
 
 
 def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
@@ -256,7 +280,9 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
     return min(size, spec.study.n_trials or size)
 
 
-def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None) -> StudyFacts:
+def _facts(
+    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None
+) -> StudyFacts:
     """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
     encoder = fit_encoder(development, np.arange(len(development)))
     encoded = encoder.transform(development.take([0]))
@@ -269,8 +295,12 @@ def _facts(development: Dataset, splits: Splits, metric: Metric, saved: SavedMod
         rows=_count_rows(splits),
         scaled_bytes=development.scaled_bytes,
         constant_scores=tuple(_score_constant(development, fold, metric) for fold in splits.folds),
+        constant_losses=tuple(_constant_loss(development, fold) for fold in splits.folds)
+        if spec.training.loss == TASK_LOSS
+        else (),
         training_rows=tuple(len(_training_rows(fold)) for fold in splits.folds),
         validation_rows=tuple(len(fold.validation) for fold in splits.folds),
+        own_regularization=() if saved is None or spec.model.own == "strip" else own_in_words(find_own(saved.layers)),
         model_sha256=None if saved is None else saved.sha256,
     )
 
@@ -285,6 +315,16 @@ def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
     constant = metric.constant(development.target[_training_rows(fold)], len(development.classes))
     target = development.target[fold.validation]
     return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
+
+
+def _constant_loss(development: Dataset, fold: Fold) -> float:
+    """The loss, on the rows that train, of the best prediction that is the same for each: entropy or variance."""
+    target = development.target[_training_rows(fold)]
+    if development.task != "regression":
+        shares = np.bincount(target) / len(target)
+        return float(-sum(share * math.log(share) for share in shares if share))
+    scaled = TargetScale.fit(target).scaled(target) if development.scale_target else target
+    return float(np.mean(scaled.var(axis=0, dtype=np.float64)))
 
 
 def _count_rows(splits: Splits) -> RowCounts:

@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
+
+_SINCE = {3: frozenset({"constant_losses", "own_regularization"})}
+"""Version to the fields that came with it."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,13 @@ class StudyFacts:
         scaled_bytes: Whether the features were bytes and were divided by 255.
         constant_scores: What it scores to predict the same for every validation row, fold by fold; empty where that
             was not stored.
+        constant_losses: The loss, on the rows that train, of the best guess that is the same for each, fold by fold;
+            empty where that was not stored, and where the study trains with another loss than its task's own.
         training_rows: Rows that train, fold by fold, the stop rows that do not score among them: a run without early
             stopping trains on all of these. Empty in version 1.
         validation_rows: Rows that score, fold by fold. Empty in version 1.
+        own_regularization: What the user's model brings of its own, a phrase a kind: `dropout 0.5`; the baseline has
+            it. Empty before version 3.
         model_sha256: Fingerprint of the user's own model, in hexadecimal; None for a model of a family.
         folder: The folder to which the study's paths are relative; None where that was not stored.
         version: The version of the document that this was read from.
@@ -62,8 +69,10 @@ class StudyFacts:
     rows: RowCounts = RowCounts()
     scaled_bytes: bool = False
     constant_scores: tuple[float, ...] = ()
+    constant_losses: tuple[float, ...] = ()
     training_rows: tuple[int, ...] = ()
     validation_rows: tuple[int, ...] = ()
+    own_regularization: tuple[str, ...] = ()
     model_sha256: str | None = None
     folder: str | None = None
     version: int = FACTS_VERSION
@@ -73,6 +82,13 @@ class StudyFacts:
             raise ValueError(f"expected facts of version 1 to {FACTS_VERSION}, received version {self.version!r}")
 
     @property
+    def baseline_in_words(self) -> str:
+        """What trial 0 is, with every technique of [space] off."""
+        if self.own_regularization:
+            return f"the model as given: {'; '.join(self.own_regularization)}"
+        return "no regularization at all"
+
+    @property
     def n_outputs(self) -> int:
         """Number of classes, or of targets for a regression."""
         return len(self.classes) or self.n_targets
@@ -80,7 +96,8 @@ class StudyFacts:
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON-ready values; `from_json` gives the same facts back."""
         document = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in document.items()}
+        known = _names_in(self.version, set(document))
+        return {n: list(value) if isinstance(value, tuple) else value for n, value in document.items() if n in known}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> StudyFacts:
@@ -95,11 +112,16 @@ class StudyFacts:
             document = {name: value for name, value in document.items() if name in names} | {"version": 1}
             if "task" not in document:
                 raise ValueError("expected facts with a task, received none")
-        elif version != FACTS_VERSION:
+        elif version not in range(2, FACTS_VERSION + 1):
             raise ValueError(f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}")
-        elif other := sorted(names ^ set(document)):
+        elif other := sorted(_names_in(version, names) ^ set(document)):
             raise ValueError(f"expected facts as of version {version}, received others in {', '.join(other)}")
         return cls(**{name: _typed(name, value) for name, value in document.items()})
+
+
+def _names_in(version: int, names: set[str]) -> set[str]:
+    """Those of all names that a document of a version has."""
+    return names.difference(*(fields for since, fields in _SINCE.items() if since > version))
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState, technique_of
-from search.selection import Choice, ConstantGuess, best_trial, choose, compare_with_constant
+from search.selection import Choice, ConstantGuess, TrainingFit, best_trial, choose, compare_with_constant
 from search.storage import Storage
 
 StudyState = Literal["running", "draining", "interrupted", "finished", "stopped"]
@@ -126,6 +126,8 @@ class Best:
         choice: The best trial and the baseline.
         constant: The best trial against a constant guess; None without a best trial, and for studies that were
             stored without what such a guess scores.
+        training_fit: Where nothing was learned, how far the baseline came on the rows that train, or the best trial
+            where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -134,6 +136,7 @@ class Best:
     n_trials: int
     choice: Choice
     constant: ConstantGuess | None
+    training_fit: TrainingFit | None
     zero_shares: Mapping[int, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -148,7 +151,20 @@ class Best:
             "chosen": trial_json(self.choice.chosen),
         }
         if self.constant is not None:
-            document["constant"] = {"score": self.constant.score, "learned": self.constant.learned}
+            constant = self.constant
+            document["constant"] = {
+                "score": constant.score,
+                "learned": constant.learned,
+                "difference": constant.difference,
+                "luck": constant.luck,
+            }
+        if self.training_fit is not None:
+            fit = self.training_fit
+            document["training"] = {
+                "loss": fit.loss,
+                "constant_loss": fit.constant,
+                "undertrained": fit.is_undertrained,
+            }
         document["notes"] = list(self.study.notes)
         if self.zero_shares:
             shown = (("baseline", self.choice.baseline), ("best", self.choice.best))
@@ -167,7 +183,21 @@ def summarize_best(storage: Storage, name: str) -> Best:
     ended = [trial for trial in trials if trial.state.is_final]
     choice = choose(ended, study.direction)
     constant = _against_constant(storage, study, choice.best, len(ended))
-    return Best(study, len(ended), choice, constant, _zero_shares(storage, study, choice))
+    # Looked up where it is told: an unpacked curve costs the import of NumPy.
+    fit = _training_fit(storage, study, choice) if constant is not None and constant.learned is False else None
+    return Best(study, len(ended), choice, constant, fit, _zero_shares(storage, study, choice))
+
+
+def _training_fit(storage: Storage, study: StudyRecord, choice: Choice) -> TrainingFit | None:
+    trial, constant = choice.baseline or choice.best, study.facts.constant_losses
+    if trial is None or not constant:
+        return None
+    losses = []
+    for run in storage.runs(study.study_id, trial.number):
+        if run.score is not None and run.best_epoch:
+            curve = storage.curve(study.study_id, run.trial, run.fold, run.repeat)
+            losses.append(float(curve.train_loss[run.best_epoch - 1]))
+    return TrainingFit(fmean(losses), fmean(constant)) if losses else None
 
 
 def _zero_shares(storage: Storage, study: StudyRecord, choice: Choice) -> dict[int, float]:

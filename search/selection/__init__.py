@@ -11,13 +11,14 @@ Scores come from `search.training`, trials from `search.storage`.
 """
 
 from search.selection.choice import Choice, best_trial, choose
-from search.selection.constant import ConstantGuess, compare_with_constant
+from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.paired import PairedDifference, compare_pairs
 
 __all__ = [
     "Choice",
     "ConstantGuess",
     "PairedDifference",
+    "TrainingFit",
     "best_trial",
     "choose",
     "compare_pairs",

@@ -31,6 +31,13 @@ class ConstantGuess:
     n_trials: int
 
     @property
+    def luck(self) -> float | None:
+        """The difference that luck alone explains in the best of so many trials; None where nothing tells it."""
+        if self.paired is None:
+            return None
+        return NormalDist().inv_cdf(1 - _LUCK / self.n_trials) * self.paired.standard_error
+
+    @property
     def learned(self) -> bool | None:
         """Whether the configuration beats the guess by more than luck explains; None where that cannot be told.
 
@@ -39,10 +46,9 @@ class ConstantGuess:
         is more than nothing, and only above that of Student's t, which knows the number of folds, it counts as
         learned. A single fold tells no more than that nothing was learned, when the guess is as good.
         """
-        if self.paired is None:
+        if self.paired is None or self.luck is None:
             return None if self.difference > 0 else False
-        bar = NormalDist().inv_cdf(1 - _LUCK / self.n_trials)
-        if self.difference <= bar * self.paired.standard_error:
+        if self.difference <= self.luck:
             return False
         return True if self.paired.is_positive(_LUCK, self.n_trials) else None
 
@@ -83,3 +89,25 @@ def compare_with_constant(
     if n_train and n_validation:
         paired = compare_pairs(differences, n_train=n_train, n_validation=n_validation, n_folds=n_folds)
     return ConstantGuess(fmean(constant_scores[fold] for fold in by_fold), fmean(differences), paired, n_trials)
+
+
+_NOT_FITTED = 0.95
+"""Share of a constant guess' loss above which rows that train were not fitted at all."""
+
+
+@dataclass(frozen=True)
+class TrainingFit:
+    """How far a configuration came on the very rows that it trained on.
+
+    Args:
+        loss: Its training loss without penalties, the mean over its runs.
+        constant: The loss that the best constant guess has on these rows.
+    """
+
+    loss: float
+    constant: float
+
+    @property
+    def is_undertrained(self) -> bool:
+        """Whether it did not even learn the rows that train: more training is missing, not regularization."""
+        return not self.loss < _NOT_FITTED * self.constant

@@ -17,11 +17,13 @@ splitters in `search.data`. Optuna's distributions for a space are made in `sear
 """
 
 from search.records import technique_of
-from search.spec.catalogue import Catalogue, Domain, SourceForm
+from search.spec.catalogue import Arguments, Catalogue, Domain, SourceForm
 from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
+    TASK_LOSS,
     WALKS,
+    Called,
     Choices,
     ConfirmSection,
     DataSection,
@@ -41,7 +43,10 @@ from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec
 __all__ = [
     "OFF",
     "OFF_SHARE",
+    "TASK_LOSS",
     "WALKS",
+    "Arguments",
+    "Called",
     "Catalogue",
     "Choices",
     "ConfirmSection",

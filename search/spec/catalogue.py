@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from search.spec.sections import Validation
 from search.spec.wording import quoted
@@ -126,6 +126,21 @@ def is_name_in(package: str, text: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Arguments:
+    """What a class of Keras takes in a study file.
+
+    Args:
+        defaults: Its arguments and their defaults; None for one that may be left out, or a number.
+        required: Those that may not be left out.
+        refused: Arguments that Keras has and studies do not take, with what to do instead.
+    """
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """Every name that the reader accepts beyond the keys of the sections.
 
@@ -133,7 +148,9 @@ class Catalogue:
         techniques: Technique name to its domain.
         layered: Techniques that may be given per layer, as `LAYER_PATTERN.technique`.
         families: Model family name to the keys of [model] that it takes.
-        optimizers: Names of the optimizers.
+        optimizers: Names of the optimizers, each with its arguments besides the learning rate.
+        schedules: Names of the learning rate's schedules, each with its arguments besides the first learning rate.
+        losses: Names of the losses, each with its arguments.
         activations: Names of the activations.
         sources: How each kind of data source is written, in the order in which errors list them.
         metrics: Names of the metrics, in the order in which they are shown.
@@ -149,11 +166,13 @@ class Catalogue:
     techniques: Mapping[str, Domain]
     layered: frozenset[str]
     families: Mapping[str, frozenset[str]]
-    optimizers: frozenset[str]
+    optimizers: Mapping[str, Arguments]
     activations: frozenset[str]
     sources: tuple[SourceForm, ...]
     metrics: tuple[str, ...]
     splitters: Mapping[str, type[Validation]]
+    schedules: Mapping[str, Arguments] = field(default_factory=dict)
+    losses: Mapping[str, Arguments] = field(default_factory=dict)
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)

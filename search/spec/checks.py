@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.spec.catalogue import Catalogue, SourceForm, is_function
+from search.spec.catalogue import Arguments, Catalogue, SourceForm, is_function
 from search.spec.findings import Findings
-from search.spec.sections import WALKS, DataSection, ModelSection, ObjectiveSection, StudySection, TrainingSection
-from search.spec.space import check_space, check_together
+from search.spec.sections import (
+    TASK_LOSS,
+    WALKS,
+    Called,
+    DataSection,
+    ModelSection,
+    ObjectiveSection,
+    StudySection,
+    TrainingSection,
+)
+from search.spec.space import check_space, check_together, is_number
 from search.spec.tables import section_of
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")
-_BESIDE_OWN_MODEL = frozenset({"weights"})
+_BESIDE_OWN_MODEL = frozenset({"weights", "own"})
 
 
 def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
@@ -30,7 +39,10 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
     if isinstance(model := tables.get("model"), ModelSection):
         _check_model(model, catalogue, findings)
     if isinstance(training := tables.get("training"), TrainingSection):
-        _check_name(("training", "optimizer"), training.optimizer, sorted(catalogue.optimizers), findings)
+        _check_called(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
+        _check_called(("training", "schedule"), training.schedule, catalogue.schedules, findings)
+        if training.loss != TASK_LOSS:
+            _check_called(("training", "loss"), training.loss, catalogue.losses, findings)
     if isinstance(objective := tables.get("objective"), ObjectiveSection):
         _check_name(("objective", "metric"), objective.metric, catalogue.metrics, findings)
     if "space" in tables:
@@ -54,6 +66,43 @@ def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], f
     if name is not None and name not in known:
         message = f"expected {quoted(known)}, received {show(name)}"
         findings.add(path, message, did_you_mean(name, known))
+
+
+def _check_called(
+    path: tuple[str, str], called: str | Called | None, known: Mapping[str, Arguments], findings: Findings
+) -> None:
+    """Check the name of a class of Keras, and its arguments."""
+    name = called.name if isinstance(called, Called) else called
+    if name is None or findings.touches(path):
+        return
+    if name not in known:
+        _check_name(path, name, sorted(known), findings)
+        return
+    taken = known[name]
+    given = called.arguments if isinstance(called, Called) else {}
+    for argument, value in given.items():
+        if argument in taken.refused:
+            message = f"expected no {argument}, received {show(value)}"
+            findings.add((*path, argument), message, taken.refused[argument])
+        elif argument not in taken.defaults:
+            wanted = f"one of the arguments of {name}, {alternatives(taken.defaults)}" if taken.defaults else "none"
+            message = f"expected {wanted}, received {show(argument)}"
+            findings.add((*path, argument), message, did_you_mean(argument, taken.defaults))
+        elif not _is_like(value, taken.defaults[argument]):
+            wanted = "true or false" if isinstance(taken.defaults[argument], bool) else "a number"
+            findings.add((*path, argument), f"expected {wanted}, received {show(value)}")
+    for argument in taken.required:
+        if argument not in given:
+            findings.add((*path, argument), f"expected a number, since name = {show(name)}, received nothing")
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether an argument may hold a value, as far as its default tells."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(value, tuple):
+        return default is None and all(is_number(entry) for entry in value)
+    return is_number(value)
 
 
 def _check_sampler(tables: Mapping[str, Any], missing: Mapping[str, str], findings: Findings) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
 Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
@@ -23,6 +23,10 @@ Count = Annotated[int, Field(ge=1)]
 
 WALKS: tuple[Sampler, ...] = ("grid", "ablation")
 """Samplers that walk a list of points, made from [space], and end with it; the others propose without end."""
+
+
+TASK_LOSS = "task"
+"""The loss that fits the task, whatever a model was compiled with."""
 
 
 class Section(BaseModel):
@@ -73,6 +77,10 @@ class DataSection(Section):
     standardize: bool | None = Field(
         default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv without shape"
     )
+    scale_target: bool | None = Field(
+        default=None,
+        description="regression: train on targets of mean 0, deviation 1, and predict in their own unit; default: true",
+    )
     timeout_seconds: float = Field(
         default=600.0, ge=1, description="FILE.py:function, keras.NAME, a model's builder: how long each may take"
     )
@@ -119,6 +127,11 @@ class ModelSection(Section):
     weights: Literal["fresh", "saved"] | None = Field(
         default=None, description="keras, builder: weights that training begins with; default: fresh"
     )
+    own: Literal["keep", "strip"] | None = Field(
+        default=None,
+        description="keras, builder: what becomes of the model's own dropout, noise, penalties and constraints; "
+        "default: keep",
+    )
     hidden: tuple[Count, ...] | None = Field(default=None, description="units of each hidden dense layer")
     activation: str | None = Field(default=None, description="activation of the hidden layers")
     filters: tuple[Count, ...] | None = Field(default=None, description="cnn: filters of each convolution")
@@ -126,15 +139,62 @@ class ModelSection(Section):
     units: tuple[Count, ...] | None = Field(default=None, description="lstm: units of each recurrent layer")
 
 
+class Called(Section, extra="allow"):
+    """A class of Keras by its name, with arguments: `{ name = "sgd", momentum = 0.9 }`.
+
+    Which names there are, and what each takes, is known above this package; the catalogue hands it down.
+    """
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _freeze_lists(cls, value: Any) -> Any:
+        """Lists as tuples, so that the arguments cannot change."""
+        if not isinstance(value, Mapping):
+            return value
+        return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, by name."""
+        return dict(self.model_extra or {})
+
+
 class TrainingSection(Section):
     """[training]: how it is trained."""
 
-    optimizer: str = Field(default="adam", description="a Keras optimizer by name")
+    optimizer: str | Called = Field(
+        default="adam",
+        description="a Keras optimizer: its name, or { name, arguments }; default: the compiled model's, else adam",
+        json_schema_extra={"expected": "a name, or a table with a name and arguments"},
+    )
     learning_rate: float = Field(default=1e-3, gt=0, description="the optimizer's learning rate")
+    schedule: Called | None = Field(
+        default=None,
+        description="a Keras schedule of the learning rate, step by step, which begins at learning_rate",
+        json_schema_extra={"expected": "a table with a name and arguments"},
+    )
+    loss: str | Called | None = Field(
+        default=None,
+        description='a Keras loss: its name, or { name, arguments }; "task" is what fits the task; default: the '
+        "compiled model's, else that",
+        json_schema_extra={"expected": "a name, or a table with a name and arguments"},
+    )
     epochs: int = Field(default=100, ge=1, description="epochs, at most")
     batch_size: int = Field(default=32, ge=1, description="rows a step")
     engine: EngineName = Field(default="auto", description="how a run is executed")
     precision: Precision = Field(default="float32", description="of the layers' arithmetic; weights stay float32")
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name."""
+        return self.optimizer if isinstance(self.optimizer, str) else self.optimizer.name
+
+    @property
+    def optimizer_arguments(self) -> dict[str, Any]:
+        """The optimizer's arguments besides the learning rate, as far as they are given."""
+        return {} if isinstance(self.optimizer, str) else self.optimizer.arguments
 
 
 class ObjectiveSection(Section):

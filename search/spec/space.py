@@ -8,7 +8,7 @@ A technique that means nothing without another one (`minimum_delta` without `pat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args
@@ -26,7 +26,7 @@ from search.spec.wording import alternatives, did_you_mean, expected, quoted, sh
 
 OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
-_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras", "weights"})
+_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras", "weights", "own", "loss", "schedule"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Entry:
     domain: Domain | None
     table: str | None
     key: str
-    names: frozenset[str] | None = None
+    names: Collection[str] | None = None
 
     @property
     def path(self) -> tuple[str, str]:
@@ -59,7 +59,7 @@ class _Entry:
         return accepts(table, self.key, value) and value is not None and self._is_known(value)
 
     def _is_known(self, value: Any) -> bool:
-        return self.names is None or value in self.names
+        return self.names is None or (isinstance(value, str) and value in self.names)
 
     def describe(self) -> str:
         """What each value is to be."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from search.errors import StudyFileError
 from search.spec.findings import Findings
-from search.spec.sections import StudySpec
+from search.spec.sections import TASK_LOSS, StudySpec
 from search.spec.tables import read_tables, section_of
 from search.spec.wording import as_toml
 
@@ -62,12 +62,22 @@ def spec_from_json(data: Mapping[str, Any]) -> StudySpec:
     Raises:
         StudyFileError: The values are no study, for example those of another version.
     """
-    document = {table: _without_nulls(section) for table, section in data.items()}
+    document = {table: _without_nulls(section) for table, section in _as_it_was_meant(data).items()}
     findings = Findings(_STORED, None, ())
     tables = read_tables(document, findings)
     if problems := findings.problems():
         raise StudyFileError(problems)
     return StudySpec(**tables)
+
+
+def _as_it_was_meant(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A study that was stored before there was a key is what such studies were then."""
+    data, training = document.get("data"), document.get("training")
+    if isinstance(data, Mapping) and data.get("task") == "regression":
+        document = {**document, "data": {"scale_target": False, **data}}
+    if isinstance(training, Mapping):
+        document = {**document, "training": {"loss": TASK_LOSS, **training}}
+    return document
 
 
 def _without_nulls(value: Any) -> Any:

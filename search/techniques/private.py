@@ -29,6 +29,14 @@ def flattened_layers(model: keras.Model) -> list[keras.Layer]:
     return list(model._flatten_layers())
 
 
+def loss_arguments(loss: keras.losses.Loss) -> dict[str, Any]:
+    """What a loss of Keras' own was made with, beside what all losses take.
+
+    `LossFunctionWrapper._fn_kwargs` of Keras 3.15, whose `get_config` leaves it out for `Huber`.
+    """
+    return dict(loss._fn_kwargs)
+
+
 @contextlib.contextmanager
 def seeds_drawn_from(generator: random.Random) -> Iterator[None]:
     """Let Keras draw the seeds of initializers and random layers from a generator of ours.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from search.models import Architecture, describe_model, open_slots, regularize
+from search.models import Architecture, describe_model, open_slots, regularize, study_loss
 from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
@@ -42,6 +42,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
         stopping=stopping_rule(values),
         seed=run.seed,
         metric=METRICS[plan.metric],
+        n_classes=len(plan.dataset.classes),
     )
 
 
@@ -72,7 +73,8 @@ def _trains_head(names: Iterable[str]) -> bool:
 
 def _plain_model(plan: TrainingPlan, spec: StudySpec, input_shape: tuple[int, ...]) -> Architecture:
     dataset = plan.dataset
-    plain = describe_model(spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved)
+    loss = study_loss(spec.training)
+    plain = describe_model(spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved, loss=loss)
     if not _trains_head(plan.spec.space):
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from search.data import import_encoders
 from search.errors import DivergedError
-from search.models import build_model, make_optimizer, weights_by_path
+from search.models import build_model, compiled_metrics, make_optimizer, weights_by_path
 from search.records import EngineChoice, FailureCause, Run, RunReport, RunResult
-from search.techniques import RowStep
 from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
 from search.training.plan import TrainingPlan
+from search.training.rows import PreparedRows
 from search.training.session import start_tensorflow, traced_gradients_forgotten
 from search.training.stages import stage_jobs, stage_runs, train_stages
 
@@ -78,9 +78,9 @@ class WorkerSession:
 
         Returns:
             The model at the weights kept, compiled with the optimizer and the loss, made of Keras' own classes alone:
-            it is saved, loaded and used without regsearch. It takes rows as they are trained on, see `row_steps`. It
-            has no head of a second task, and no layers that change its input while training: Keras' augmentation
-            layers act unless they are told that nothing trains.
+            it is saved, loaded and used without regsearch. It takes rows, and predicts targets, as they are trained on,
+            see `prepared_rows`. It has no head of a second task, and no layers that change its input while training:
+            Keras' augmentation layers act unless they are told that nothing trains.
 
         Raises:
             DivergedError: Its loss or its weights are not finite.
@@ -92,9 +92,9 @@ class WorkerSession:
                 raise DivergedError(outcome.diverged_epoch)
             return _trained_model(jobs[-1], outcome)
 
-    def row_steps(self, plan: TrainingPlan, run: Run) -> tuple[RowStep, ...]:
-        """What was done to rows, with text as one-hot inputs, before a run's model saw them."""
-        return rows_of(plan, run, self._stores).steps
+    def prepared_rows(self, plan: TrainingPlan, run: Run) -> PreparedRows:
+        """The rows that a run's model sees, with what was done to them and to their targets."""
+        return rows_of(plan, run, self._stores)
 
     def calibrate(self, plan: TrainingPlan, run: Run) -> EngineChoice:
         """Find the engine for a run and all runs of its architecture, by training a few epochs with each candidate.
@@ -168,7 +168,8 @@ def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
     model = build_model(replace(job.regularized, entering=()))
     for path, variable in weights_by_path(model).items():
         variable.assign(outcome.weights[path])
-    model.compile(make_optimizer(job.training, job.values, job.names, model), loss=job.plain.loss)
+    optimizer = make_optimizer(job.training, job.values, job.names, model)
+    model.compile(optimizer, metrics=compiled_metrics(job.plain), **job.plain.loss.compile_arguments())
     model.optimizer.build(model.trainable_variables)  # else Keras warns each time that the saved model is loaded
     return model
 

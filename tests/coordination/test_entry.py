@@ -3,6 +3,7 @@
 import pytest
 
 from search.coordination.entry import enter_study, find_same_study
+from search.errors import UsageError
 from search.preparation.files import prepare_study
 from search.spec import spec_to_json
 from search.storage import open_storage
@@ -19,6 +20,7 @@ hidden = [4]
 [space]
 l2 = { low = 1e-6, high = 1e-1, log = true }
 """
+REGRESSION = ("data.source=sklearn.make_regression", "data.options={n_features=3, random_state=1}")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def prepare(tmp_path):
 def test_study_goes_on_with_another_time_limit_of_its_data(prepare, sqlite_url):
     with open_storage(sqlite_url, create=True) as storage:
         entered = enter_study(prepare(), None, storage)
-        assert find_same_study(prepare("data.timeout_seconds=5"), storage) == entered
+        assert find_same_study(prepare("data.timeout_seconds=5"), storage)[1] == entered
 
 
 def test_study_of_a_version_that_knew_no_time_limit_goes_on(prepare, sqlite_url):
@@ -42,4 +44,36 @@ def test_study_of_a_version_that_knew_no_time_limit_goes_on(prepare, sqlite_url)
         entered = storage.create_study(
             "quick", prepared.direction, prepared.metric, spec, prepared.data_sha256, prepared.facts, 2
         )
-        assert find_same_study(prepared, storage) == entered
+        assert find_same_study(prepared, storage)[1] == entered
+
+
+@pytest.fixture
+def begun_unscaled(prepare, sqlite_url):
+    """A regression that a version began which did not scale targets, and the storage that it is in."""
+    prepared = prepare(*REGRESSION)
+    spec = spec_to_json(prepared.spec)
+    del spec["data"]["scale_target"]
+    with open_storage(sqlite_url, create=True) as storage:
+        storage.create_study(
+            "quick", prepared.direction, prepared.metric, spec, prepared.data_sha256, prepared.facts, 2
+        )
+        yield storage
+
+
+def test_regression_of_a_version_that_scaled_no_targets_goes_on_without(prepare, begun_unscaled):
+    prepared = prepare(*REGRESSION)
+    assert (prepared.spec.data.scale_target, prepared.plan.dataset.scale_target) == (True, True)
+    going_on, known = find_same_study(prepared, begun_unscaled)
+    assert known is not None
+    assert (going_on.spec.data.scale_target, going_on.plan.dataset.scale_target) == (False, False)
+    assert going_on.plan.spec == going_on.spec
+    assert going_on.plan.identity != prepared.plan.identity
+
+
+def test_regression_whose_file_says_otherwise_is_refused(prepare, begun_unscaled):
+    with pytest.raises(UsageError) as caught:
+        find_same_study(prepare(*REGRESSION, "data.scale_target=true"), begun_unscaled)
+    assert str(caught.value) == (
+        "quick [data.scale_target]: expected False as the study was begun with, received True. "
+        "Give the new study a name of its own with --study-name, or go on with the one that was begun."
+    )

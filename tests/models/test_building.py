@@ -1,3 +1,4 @@
+import functools
 import inspect
 
 import numpy as np
@@ -5,7 +6,11 @@ import pytest
 
 from search.models import (
     ACTIVATIONS,
+    LOSSES,
     OPTIMIZERS,
+    REFUSED_ARGUMENTS,
+    SCHEDULES,
+    Loss,
     build_model,
     build_open_model,
     describe_model,
@@ -14,6 +19,7 @@ from search.models import (
     open_slots,
     regularize,
     render_source,
+    targets_for,
     weights_by_path,
 )
 from search.spec import ModelSection, TrainingSection
@@ -61,14 +67,76 @@ def test_activations_are_those_of_keras_that_keep_the_number_of_units(keras):
 def test_optimizers_are_those_of_keras_that_wrap_no_other(keras):
     known = {name for name, value in inspect.getmembers(keras.optimizers, inspect.isclass)}
     wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}
-    assert known - wrappers == set(OPTIMIZERS.values())
-    assert {name: class_name.lower() for name, class_name in OPTIMIZERS.items()} == {n: n for n in OPTIMIZERS}
+    assert known - wrappers == {each.path.removeprefix("optimizers.") for each in OPTIMIZERS.values()}
+    assert all(each.path.removeprefix("optimizers.").lower() == name for name, each in OPTIMIZERS.items())
+
+
+def defaults_of(kind):
+    """The arguments of a class of Keras with their defaults, without those that studies know otherwise."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    otherwise = {
+        "name",
+        "kwargs",
+        "learning_rate",
+        "initial_learning_rate",
+        "reduction",
+        "dtype",
+        "axis",
+        "ignore_class",
+    }
+    otherwise |= {"ema_momentum", "ema_overwrite_frequency", *REFUSED_ARGUMENTS}
+    return {
+        each.name: None if each.default is inspect.Parameter.empty else each.default
+        for each in parameters
+        if each.name not in otherwise
+    }
+
+
+@pytest.mark.parametrize("known", [*OPTIMIZERS.values(), *SCHEDULES.values()], ids=lambda known: known.path)
+def test_arguments_of_optimizers_and_schedules_are_those_of_keras(keras, known):
+    kind = functools.reduce(getattr, known.path.split("."), keras)
+    assert known.arguments == defaults_of(kind)
+
+
+def test_schedules_are_those_of_keras(keras):
+    known = {name for name, value in inspect.getmembers(keras.optimizers.schedules, inspect.isclass)}
+    named = {each.path.removeprefix("optimizers.schedules.") for each in SCHEDULES.values()}
+    assert known - {"LearningRateSchedule"} == named
+
+
+def test_losses_are_those_of_keras_that_give_a_number_a_row(keras):
+    known = {name for name, value in inspect.getmembers(keras.losses, inspect.isfunction)}
+    of_batches = {"circle", "cosine_similarity", "ctc", "dice", "tversky"}
+    assert known - {"get", "serialize", "deserialize"} - of_batches == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_takes_what_its_form_says(keras, name):
+    form = LOSSES[name]
+    assert form.arguments == defaults_of(getattr(keras.losses, form.class_name))
+    predicted = np.random.default_rng(0).dirichlet(np.ones(3), 5).astype(np.float32)
+    classes = np.array([0, 1, 2, 0, 1])
+    if form.form == "column":
+        predicted, classes = predicted[:, :1], classes % 2
+    y = targets_for(Loss(name), classes, 3)
+    by_function = np.asarray(Loss(name).make()(y, predicted))
+    assert by_function.shape == (5,)
+    by_class = getattr(keras.losses, form.class_name)(reduction=None)(y, predicted)
+    np.testing.assert_allclose(by_function, by_class, rtol=1e-5, atol=1e-6)
+
+
+def test_weighted_loss_with_arguments_is_that_of_keras(keras):
+    loss = Loss("huber", (("delta", 0.5),), weight=3.0)
+    y, predicted = np.array([[0.0], [2.0]]), np.array([[0.2], [0.0]])
+    expected = 3 * np.asarray(keras.losses.Huber(delta=0.5, reduction=None)(y, predicted))
+    np.testing.assert_allclose(loss.make()(y, predicted), expected, rtol=1e-6)
+    assert loss.source() == "keras.losses.Huber(delta=0.5)"
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_takes_its_learning_rate_and_moves_the_weights(keras, name):
     optimizer = make_optimizer(TrainingSection(optimizer=name, learning_rate=0.125))
-    assert type(optimizer).__name__ == OPTIMIZERS[name]
+    assert type(optimizer).__name__ == OPTIMIZERS[name].path.removeprefix("optimizers.")
     assert float(optimizer.learning_rate) == 0.125
     model = build_model(architecture({}))
     before = model.get_weights()
@@ -184,7 +252,8 @@ def test_rendered_file_makes_the_very_same_model(keras, configuration, arguments
     rendered = file["build_model"]()
     start_anew(keras)
     model = build_model(described)
-    model.compile(optimizer=make_optimizer(TRAINING, configuration, (), model), loss=described.loss)
+    optimizer = make_optimizer(TRAINING, configuration, (), model)
+    model.compile(optimizer=optimizer, **described.loss.compile_arguments())
     assert rendered.get_config() == model.get_config()
     assert rendered.get_compile_config() == model.get_compile_config()
     for ours, theirs in zip(model.get_weights(), rendered.get_weights(), strict=True):

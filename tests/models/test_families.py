@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from search.errors import StudyFileError
-from search.models import FAMILIES, build_model, describe_model
+from search.models import FAMILIES, Loss, build_model, describe_model
 from search.spec import ModelSection
 from search.techniques import Part
 
@@ -36,7 +36,7 @@ def test_output_suits_the_task(family, task, n_outputs, units, activation, loss)
     assert architecture.output == Part("layers.Dense", {"units": units, "activation": activation, "name": "output"})
     assert architecture.layers[-1] is architecture.output
     assert architecture.outputs == {"output"}
-    assert architecture.loss == loss
+    assert architecture.loss == Loss(loss)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from search.models import with_inputs
+from search.models import with_ends
 from search.techniques.row_steps import Scaling, Whitening
 
 RNG = np.random.default_rng(0)
@@ -36,26 +36,24 @@ def test_rows_pass_every_step_before_the_model(keras, shape):
     scaled = (rows.reshape(5, 6) - scaling.mean) / scaling.deviation
     rotated = (scaled - rotation.mean) @ rotation.matrix
     expected = model(rotated.reshape(rows.shape)).numpy()
-    whole = with_inputs(model, [scaling, rotation], shape)
+    whole = with_ends(model, [scaling, rotation], shape)
     np.testing.assert_allclose(whole(rows).numpy(), expected, rtol=1e-4, atol=1e-5)
     assert isinstance(whole.optimizer, keras.optimizers.SGD)
     assert whole.loss == "mean_squared_error"
 
 
 def test_steps_do_not_train(keras):
-    whole = with_inputs(
-        compiled(keras, (3,)), [Scaling(np.ones(3), np.ones(3)), Whitening(np.ones(3), np.eye(3))], (3,)
-    )
+    whole = with_ends(compiled(keras, (3,)), [Scaling(np.ones(3), np.ones(3)), Whitening(np.ones(3), np.eye(3))], (3,))
     assert [weight.name for weight in whole.trainable_weights] == ["kernel", "bias"]
 
 
 def test_model_without_steps_is_the_model_itself(keras):
     model = compiled(keras, (3,))
-    assert with_inputs(model, [], (3,)) is model
+    assert with_ends(model, [], (3,)) is model
 
 
 def test_saved_model_needs_keras_alone(keras, tmp_path):
-    whole = with_inputs(
+    whole = with_ends(
         compiled(keras, (3,)), [Scaling(np.ones(3), np.full(3, 2.0)), Whitening(np.ones(3), np.eye(3))], (3,)
     )
     whole.save(tmp_path / "whole.keras")
@@ -72,9 +70,7 @@ def test_small_differences_of_large_inputs_survive(keras):
     mean, matrix = rows.mean(axis=0, dtype=np.float64), np.diag([100.0, 100.0, 100.0])
     model = keras.Sequential([keras.Input((3,)), keras.layers.Activation("linear")])
     model.compile("sgd", "mean_squared_error")
-    whole = with_inputs(
-        model, [Whitening(mean.astype(np.float32), matrix), Scaling(np.zeros(3), np.full(3, 1e-9))], (3,)
-    )
+    whole = with_ends(model, [Whitening(mean.astype(np.float32), matrix), Scaling(np.zeros(3), np.full(3, 1e-9))], (3,))
     expected = (rows - mean.astype(np.float32)) @ matrix / 1e-9
     np.testing.assert_allclose(whole(rows).numpy(), expected, rtol=1e-4)
 
@@ -82,6 +78,6 @@ def test_small_differences_of_large_inputs_survive(keras):
 def test_model_for_sequences_of_any_length_takes_those_that_it_was_trained_on(keras):
     model = keras.Sequential([keras.Input((None, 2)), keras.layers.LSTM(3), keras.layers.Dense(1)])
     model.compile("sgd", "mean_squared_error")
-    whole = with_inputs(model, [Scaling(np.ones((5, 2)), np.full((5, 2), 2.0))], (5, 2))
+    whole = with_ends(model, [Scaling(np.ones((5, 2)), np.full((5, 2), 2.0))], (5, 2))
     rows = RNG.normal(size=(4, 5, 2)).astype(np.float32)
     np.testing.assert_allclose(whole(rows).numpy(), model((rows - 1) / 2).numpy(), rtol=1e-5)

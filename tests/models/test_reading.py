@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from search.errors import StudyFileError
-from search.models import describe_model, read_saved
+from search.models import Loss, describe_model, read_saved
 from search.spec import ModelSection
 from search.techniques import Part
 
@@ -339,14 +339,8 @@ def test_output_that_suits_the_task_is_taken(keras, archive_of, task, n_outputs,
     model = ending(keras, *(getattr(keras.layers, name)(**arguments) for name, arguments in last))
     saved = read_saved(archive_of(model), "[model]")
     architecture = describe_model(ModelSection(keras="own.keras"), (4,), n_outputs, task, saved)
-    assert (
-        architecture.loss
-        == {
-            "binary": "binary_crossentropy",
-            "multiclass": "sparse_categorical_crossentropy",
-            "regression": "mean_squared_error",
-        }[task]
-    )
+    names = {"binary": "binary_", "multiclass": "sparse_categorical_"}
+    assert architecture.loss == Loss(f"{names[task]}crossentropy" if task in names else "mean_squared_error")
     assert architecture.outputs == {architecture.layers[1].name}
     assert architecture.layers[1].path == "layers.Dense"
 
@@ -354,10 +348,13 @@ def test_output_that_suits_the_task_is_taken(keras, archive_of, task, n_outputs,
 def test_two_classes_may_be_told_apart_by_a_softmax_of_two(keras, archive_of):
     saved = read_saved(archive_of(ending(keras, keras.layers.Dense(2, activation="softmax"))), "x")
     architecture = describe_model(ModelSection(keras="own.keras"), (4,), 2, "binary", saved)
-    assert architecture.loss == "sparse_categorical_crossentropy"
+    assert architecture.loss == Loss("sparse_categorical_crossentropy")
 
 
-PROBABILITIES = "Add the activation as a last layer, so that the model predicts probabilities."
+PROBABILITIES = (
+    "Add the activation as a last layer, so that the model predicts probabilities; or, where its outputs are logits, set "
+    'training.loss = { name = "sparse_categorical_crossentropy", from_logits = true }.'
+)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from search.errors import DataError, UsageError
+from search.errors import DataError, StudyFileError, UsageError
 from search.preparation.catalogue import default_catalogue
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
@@ -190,13 +190,44 @@ def test_what_a_compiled_model_tells_of_its_training_stands_in_the_file(tmp_path
     assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("sgd", 0.1)
 
 
-def test_schedule_of_a_compiled_model_is_left_to_the_default(tmp_path, make_archive, keras):
+def test_schedule_of_a_compiled_model_stands_in_the_file(tmp_path, make_archive, keras):
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
     schedule = keras.optimizers.schedules.CosineDecay(0.1, 100)
     model.compile(keras.optimizers.RMSprop(schedule), "sparse_categorical_crossentropy")
     model.save(tmp_path / "net.keras")
     study = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))[1]
-    assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("rmsprop", 1e-3)
+    assert (study["training"]["optimizer"], study["training"]["learning_rate"]) == ("rmsprop", 0.1)
+    assert study["training"]["schedule"] == {"name": "cosine_decay", "decay_steps": 100}
+    assert study["training"]["loss"] == "sparse_categorical_crossentropy"
+
+
+def own_loss(y, predicted):
+    return predicted - y
+
+
+def test_loss_of_ones_own_is_refused_with_what_to_do(tmp_path, make_archive, keras):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("adam", own_loss)
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(StudyFileError) as caught:
+        draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
+    assert str(caught.value) == (
+        "--model: expected a model compiled with what a study trains with, received the loss own_loss, a function of "
+        'its own. Set training.loss to one of Keras, with its arguments, or to "task" for what fits the task.'
+    )
+
+
+def test_what_the_model_brings_of_its_own_is_named_and_can_be_stripped(tmp_path, make_archive, keras):
+    layers = [keras.layers.Dense(4, "relu", kernel_regularizer="l2", name="hidden"), keras.layers.Dropout(0.5)]
+    keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(3, "softmax")]).save(tmp_path / "net.keras")
+    text, study = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
+    assert 'own = "keep" # dropout 0.5; L2 0.01 on hidden: part of the baseline; strip takes it out' in text
+    prepared = prepare_study(str(tmp_path / "study.toml"))
+    assert prepared.facts.baseline_in_words == "the model as given: dropout 0.5; L2 0.01 on hidden"
+    assert any(note.startswith("The baseline is the model as given: dropout 0.5; L2 0.01") for note in prepared.notes)
+    stripped = prepare_study(str(tmp_path / "study.toml"), ["model.own=strip"])
+    assert stripped.facts.baseline_in_words == "no regularization at all"
+    assert "The model comes without its own dropout 0.5; L2 0.01 on hidden." in stripped.notes
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Facts of a study: a document with a version."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -21,12 +21,14 @@ FACTS = st.builds(
     rows=st.builds(RowCounts, COUNTS, COUNTS, COUNTS, COUNTS),
     scaled_bytes=st.booleans(),
     constant_scores=st.lists(FINITE).map(tuple),
+    constant_losses=st.lists(FINITE).map(tuple),
+    own_regularization=st.lists(st.text()).map(tuple),
     training_rows=st.lists(COUNTS).map(tuple),
     validation_rows=st.lists(COUNTS).map(tuple),
     model_sha256=st.none() | st.text(),
     folder=st.none() | st.text(),
     version=st.integers(1, FACTS_VERSION),
-)
+).map(lambda facts: facts if facts.version >= 3 else replace(facts, constant_losses=(), own_regularization=()))
 
 # As the versions before wrote it.
 VERSION_1 = {
@@ -65,6 +67,12 @@ def test_document_without_a_version_is_of_version_1():
     )
 
 
+def test_document_of_version_2_has_what_there_was_then():
+    document = StudyFacts("binary", folder="studies", version=2).to_json()
+    assert document.keys().isdisjoint({"constant_losses", "own_regularization"})
+    assert StudyFacts.from_json(document) == StudyFacts("binary", folder="studies", version=2)
+
+
 def test_what_version_1_does_not_know_is_ignored_and_what_it_lacks_is_not_known():
     facts = StudyFacts.from_json({"task": "regression", "colour": "red", "rows": {"train": 3, "spare": 4}})
     assert facts == StudyFacts("regression", rows=RowCounts(train=3), version=1)
@@ -75,8 +83,8 @@ def test_version_that_is_not_known_is_refused(version):
     with pytest.raises(ValueError, match="expected facts") as caught:
         StudyFacts.from_json(StudyFacts("binary").to_json() | {"version": version})
     assert str(caught.value) == f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}"
-    with pytest.raises(ValueError, match="expected facts of version 1 to 2, received version 3"):
-        StudyFacts("binary", version=3)
+    with pytest.raises(ValueError, match="expected facts of version 1 to 3, received version 4"):
+        StudyFacts("binary", version=4)
 
 
 def test_document_that_is_not_as_its_version_says_is_refused():

@@ -2,11 +2,12 @@
 
 import pytest
 
-from search.records import Configuration, RowCounts, Run, RunResult, StudyFacts, TrialState
+from search.records import Configuration, Curve, RowCounts, Run, RunResult, StudyFacts, TrialState
 from search.reporting.summaries import compare_techniques, summarize_best, summarize_status
 from search.storage import Ended, Started, open_storage
 
 NOTES = ("Equal in features and target: 10 validation rows and a training row.",)
+CURVE = Curve([0.9, 0.6], [0.9, 0.8], [0.9, 0.8])
 SPACE = {"l2": {"choices": [0.1]}, "dropout": {"choices": [0.2]}, "training.epochs": {"choices": [5, 9]}}
 
 
@@ -27,7 +28,7 @@ def make_study(storage):
         for number, (settings, scores) in enumerate(trials):
             configuration = Configuration(settings)
             results = [
-                RunResult(Run(number, fold, 0, 7 + fold, configuration), score)
+                RunResult(Run(number, fold, 0, 7 + fold, configuration), score, best_epoch=2, curve=CURVE)
                 for fold, score in enumerate(scores or ())
             ]
             mean = sum(scores) / len(scores) if scores else None
@@ -48,7 +49,32 @@ def test_best_is_held_against_the_constant_guess(storage, make_study):
     found = summarize_best(storage, "s")
     assert found.constant is not None
     assert found.constant.difference == pytest.approx(0.3)
-    assert found.to_json()["constant"] == {"score": pytest.approx(0.6), "learned": True}
+    document = found.to_json()["constant"]
+    assert (document["score"], document["learned"]) == (pytest.approx(0.6), True)
+    assert document["difference"] == pytest.approx(0.3) > document["luck"] >= 0
+
+
+@pytest.mark.parametrize(("constant_loss", "undertrained"), [(0.61, True), (0.69, False)])
+def test_baseline_that_did_not_fit_the_rows_that_train_is_undertrained(
+    storage, make_study, constant_loss, undertrained
+):
+    losses = {"constant_scores": (0.3, 0.1), "constant_losses": (constant_loss,) * 2}
+    make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], **losses)
+    assert summarize_best(storage, "s").to_json()["training"] == {
+        "loss": pytest.approx(0.6),
+        "constant_loss": pytest.approx(constant_loss),
+        "undertrained": undertrained,
+    }
+
+
+@pytest.mark.parametrize(
+    "facts", [{"constant_scores": (0.3, 0.1)}, {"constant_scores": (9.0, 9.0), "constant_losses": (1, 1)}]
+)
+def test_study_that_learned_or_does_not_know_what_a_guess_loses_says_nothing_of_its_training(
+    storage, make_study, facts
+):
+    make_study([({}, [0.8, 0.6])], rows=ROWS, **facts)
+    assert "training" not in summarize_best(storage, "s").to_json()
 
 
 def test_notes_of_the_study_are_told(storage, make_study):
@@ -93,7 +119,8 @@ def test_repeats_of_a_k_fold_do_not_make_the_best_surer(storage, make_study):
 
 def test_study_stored_without_its_numbers_of_rows_has_no_error(storage, make_study):
     make_study([({}, [0.8, 0.6]), ({"l2": 0.1}, [0.4, 0.2])], constant_scores=(0.7, 0.5), version=1)
-    assert summarize_best(storage, "s").to_json()["constant"] == {"score": pytest.approx(0.6), "learned": None}
+    document = summarize_best(storage, "s").to_json()["constant"]
+    assert (document["score"], document["learned"], document["luck"]) == (pytest.approx(0.6), None, None)
 
 
 @pytest.mark.parametrize(("scores", "number"), [([0.4, 0.3], 1), ([0.8, 0.6], 0), ([0.9, 0.9], 0)])

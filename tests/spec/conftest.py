@@ -4,7 +4,7 @@ import pytest
 
 from search.errors import StudyFileError
 from search.preparation.catalogue import default_catalogue
-from search.spec import Catalogue, Domain, parse_study
+from search.spec import Arguments, Catalogue, Domain, parse_study
 
 VALID = """\
 # What does each technique do for 30 rows?
@@ -63,7 +63,12 @@ def catalogue() -> Catalogue:
         layered=frozenset({"l1", "l2", "dropout"}),
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
         required_keys={"mlp": frozenset({"hidden"})},
-        optimizers=frozenset({"adam", "sgd"}),
+        optimizers={
+            "adam": Arguments({"clipnorm": None, "amsgrad": False}),
+            "sgd": Arguments({"momentum": 0.0, "nesterov": False}, refused={"use_ema": "Search swa instead."}),
+        },
+        schedules={"cosine_decay": Arguments({"decay_steps": None, "alpha": 0.0}, ("decay_steps",))},
+        losses={"huber": Arguments({"delta": 1.0}), "hinge": Arguments()},
         activations=frozenset({"relu", "tanh"}),
         sources=default_catalogue().sources,
         metrics=("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", "r2"),

@@ -438,3 +438,59 @@ def test_reading_a_study_needs_no_heavy_library():
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        ('optimizer = { name = "sgd", momentum = 0.9, nesterov = true }', []),
+        ('loss = "task"\nschedule = { name = "cosine_decay", decay_steps = 100 }', []),
+        ('loss = { name = "huber", delta = 0.5 }', []),
+        (
+            'optimizer = { name = "sdg" }',
+            ['17 [training.optimizer]: expected "adam" or "sgd", received "sdg". Did you mean "sgd"?'],
+        ),
+        (
+            'optimizer = { name = "sgd", momentun = 0.9 }',
+            [
+                "17 [training.optimizer.momentun]: expected one of the arguments of sgd, momentum or nesterov, "
+                'received "momentun". Did you mean "momentum"?'
+            ],
+        ),
+        (
+            'optimizer = { name = "sgd", nesterov = 1, momentum = "high" }',
+            [
+                "17 [training.optimizer.nesterov]: expected true or false, received 1.",
+                '17 [training.optimizer.momentum]: expected a number, received "high".',
+            ],
+        ),
+        (
+            'optimizer = { name = "sgd", use_ema = true }',
+            ["17 [training.optimizer.use_ema]: expected no use_ema, received true. Search swa instead."],
+        ),
+        (
+            "optimizer = { momentum = 0.9 }",
+            [
+                "17 [training.optimizer]: expected a name, or a table with a name and arguments, received { momentum = 0.9 }."
+            ],
+        ),
+        (
+            'schedule = { name = "cosine_decay" }',
+            ['17 [training.schedule.decay_steps]: expected a number, since name = "cosine_decay", received nothing.'],
+        ),
+        ('loss = { name = "hinge", delta = 1.0 }', ['17 [training.loss.delta]: expected none, received "delta".']),
+        (
+            'loss = "hubert"',
+            ['17 [training.loss]: expected "hinge" or "huber", received "hubert". Did you mean "huber"?'],
+        ),
+    ],
+)
+def test_optimizer_schedule_and_loss_are_named_with_their_arguments(problems_of, valid, line, sentences):
+    text = valid.replace('optimizer = "adam"', line)
+    assert [sentence.removeprefix("s.toml:") for sentence in problems_of(text)] == sentences
+
+
+def test_arguments_of_an_optimizer_are_not_searched(problems_of, valid):
+    text = valid + '"training.optimizer" = { choices = ["adam", { name = "sgd" }] }\n'
+    (sentence,) = problems_of(text.replace("[confirm]\nfinalists = 0\n", ""))
+    assert 'expected each choice to be "adam" or "sgd", received' in sentence

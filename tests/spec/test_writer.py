@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from search.errors import StudyFileError
 from search.preparation.catalogue import default_catalogue
-from search.spec import Catalogue, Domain, describe_keys, parse_study, spec_from_json, spec_to_json, spec_to_toml
+from search.spec import (
+    Arguments,
+    Catalogue,
+    Domain,
+    describe_keys,
+    parse_study,
+    spec_from_json,
+    spec_to_json,
+    spec_to_toml,
+)
 
 OPEN = Catalogue(
     techniques={
@@ -18,7 +27,7 @@ OPEN = Catalogue(
     },
     layered=frozenset({"l2", "dropout"}),
     families={"mlp": frozenset({"hidden", "activation"})},
-    optimizers=frozenset({"adam", "sgd"}),
+    optimizers={"adam": Arguments(), "sgd": Arguments()},
     activations=frozenset({"relu"}),
     sources=default_catalogue().sources,
     metrics=("log_loss",),
@@ -147,3 +156,23 @@ def test_stored_values_that_are_no_study_are_refused(catalogue, valid):
         "the stored study [data]: expected the table [data], received none. Add [data].",
         "the stored study [split.validation.method]: expected a method, received no method.",
     ]
+
+
+def test_study_that_was_stored_before_there_was_a_key_is_what_it_was_then():
+    document = _stored(task="regression")
+    del document["data"]["scale_target"], document["training"]["loss"]
+    read = spec_from_json(document)
+    assert (read.data.scale_target, read.training.loss) == (False, "task")
+    classes = _stored(task="classification")
+    del classes["data"]["scale_target"]
+    assert spec_from_json(classes).data.scale_target is None
+
+
+def _stored(task):
+    study = {
+        "study": {"name": "s", "n_trials": 1},
+        "data": {"source": "sklearn.make_moons", "task": task},
+        "model": {"family": "mlp", "hidden": [3]},
+        "space": {"l2": {"choices": [0.1]}},
+    }
+    return spec_to_json(_parse(study))

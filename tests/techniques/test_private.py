@@ -165,3 +165,9 @@ def test_no_other_module_leans_on_a_private_name(path):
         assert "._flatten_layers(" in found
     else:
         assert found == []
+
+
+def test_huber_keeps_its_delta_where_its_configuration_has_none(keras):
+    loss = keras.losses.Huber(delta=2.0)
+    assert private.loss_arguments(loss) == {"delta": 2.0}
+    assert "delta" not in loss.get_config()

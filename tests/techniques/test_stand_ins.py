@@ -490,11 +490,10 @@ def test_constant_noise_shape_of_a_users_dropout_is_kept(keras, tf):
 
 
 def test_decay_that_optimizers_have_by_themselves_is_left_out(keras):
-    from search.models.names import OPTIMIZERS
+    from search.models import OPTIMIZERS
 
-    for name in OPTIMIZERS.values():
-        path = f"optimizers.{name}"
-        config = make(TECHNIQUES["weight_decay"].leave_out(Part(path))).get_config()
+    for known in OPTIMIZERS.values():
+        config = make(TECHNIQUES["weight_decay"].leave_out(Part(known.path))).get_config()
         assert not any(value for argument, value in config.items() if argument.endswith("weight_decay"))
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from search.models.architecture import Architecture
+from search.models.ends import End, find_end
 from search.models.families._base import Family
 from search.models.families.cnn import Cnn
 from search.models.families.lstm import Lstm
 from search.models.families.mlp import Mlp
 from search.models.families.multitask import Multitask
 from search.models.families.own import describe_own
+from search.models.losses import Loss
+from search.models.own import stripped
 from search.models.saved import SavedModel
 from search.records import Task
 from search.spec import ModelSection
@@ -26,6 +30,8 @@ def describe_model(
     task: Task,
     saved: SavedModel | None = None,
     place: str = "[model]",
+    *,
+    loss: Loss | None = None,
 ) -> Architecture:
     """The plain model of a study: no technique is in it.
 
@@ -36,15 +42,27 @@ def describe_model(
         task: What is predicted.
         saved: The user's model, as `read_model` read it; None for a family's.
         place: Where the model is named, for errors.
+        loss: The loss that the study names or the model was compiled with; None for what fits the task.
 
     Raises:
         StudyFileError: The model does not take such rows, or does not predict what is to be predicted.
+        UnfitLossError: The loss is not for such a task.
     """
     if saved is not None:
-        return describe_own(saved, tuple(input_shape), n_outputs, task, place)
+        plain = describe_own(saved, tuple(input_shape), n_outputs, task, place, loss)
+        return plain if section.own != "strip" else replace(plain, layers=tuple(map(stripped, plain.layers)))
     if section.keras or section.builder:
         raise ValueError(f"expected the model of {section.keras or section.builder}, received none")
-    return FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task, place)
+    plain = FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task, place)
+    return plain if loss is None else _trained_with(plain, find_end(task, n_outputs, loss))
+
+
+def _trained_with(plain: Architecture, end: End) -> Architecture:
+    """A family's model that ends as a loss wants it."""
+    (activation, *_), last = end.activations, plain.output
+    ended = last.with_arguments(units=end.units, activation=activation)
+    layers = tuple(ended if layer is last else layer for layer in plain.layers)
+    return replace(plain, layers=layers, loss=end.loss_behind(activation))
 
 
 __all__ = ["FAMILIES", "Family", "describe_model"]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from search.models.architecture import Architecture
+from search.models.ends import find_end
+from search.models.losses import Loss
 from search.records import Task
 from search.spec import ModelSection
 from search.techniques.parts import Part
@@ -34,19 +36,16 @@ class Family(ABC):
         """The plain model; arguments and errors as in `describe_model`."""
 
 
-def output_layer(n_outputs: int, task: Task) -> tuple[Part, str]:
-    """The layer that predicts, and the name of its loss.
+def output_layer(n_outputs: int, task: Task) -> tuple[Part, Loss]:
+    """The layer that predicts, and the loss that fits the task; `describe_model` changes both for another loss.
 
     Returns:
         One sigmoid unit for two classes (the probability of class 1), a softmax for more, and linear units
         for a regression.
     """
-    units, activation, loss = {
-        "binary": (1, "sigmoid", "binary_crossentropy"),
-        "multiclass": (n_outputs, "softmax", "sparse_categorical_crossentropy"),
-        "regression": (n_outputs, "linear", "mean_squared_error"),
-    }[task]
-    return Part("layers.Dense", {"units": units, "activation": activation, "name": "output"}), loss
+    end = find_end(task, n_outputs, None)
+    activation = end.activations[0]
+    return Part("layers.Dense", {"units": end.units, "activation": activation, "name": "output"}), end.loss
 
 
 def flattening(input_shape: tuple[int, ...]) -> tuple[Part, ...]:

@@ -8,21 +8,24 @@ from collections.abc import Iterator
 from search.data import ONLY_INPUT
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
-from search.models.families._base import output_layer
+from search.models.ends import End, find_end
+from search.models.losses import Loss
 from search.models.saved import SavedModel
 from search.records import Task
 
 
 def describe_own(
-    saved: SavedModel, input_shape: tuple[int, ...], n_outputs: int, task: Task, place: str
+    saved: SavedModel, input_shape: tuple[int, ...], n_outputs: int, task: Task, place: str, loss: Loss | None = None
 ) -> Architecture:
     """The plain model; arguments and errors as in `describe_model`."""
-    problems = [*_unfit_rows(saved, input_shape, place), *_unfit_output(saved, n_outputs, task, place)]
+    # Two units with a softmax tell two classes apart as well as one with a sigmoid does.
+    paired = saved.activation != "softmax" and saved.units in (None, 1)
+    end = find_end(task, n_outputs, loss, paired=paired)
+    problems = [*_unfit_rows(saved, input_shape, place), *_unfit_output(saved, end, task, place)]
     if problems:
         raise StudyFileError(problems)
-    # Two units with a softmax tell two classes apart as well as one with a sigmoid does.
-    _, loss = output_layer(n_outputs, "multiclass" if saved.activation == "softmax" else task)
-    return Architecture(saved.name, {ONLY_INPUT: input_shape}, saved.layers, loss, saved=saved)
+    ended = end.loss_behind(saved.activation)
+    return Architecture(saved.name, {ONLY_INPUT: input_shape}, saved.layers, ended, saved=saved)
 
 
 def _unfit_rows(saved: SavedModel, shape: tuple[int, ...], place: str) -> Iterator[Problem]:
@@ -36,21 +39,34 @@ def _unfit_rows(saved: SavedModel, shape: tuple[int, ...], place: str) -> Iterat
     yield Problem(place, f"expected rows of shape {wanted}, which the model takes, received rows of {shape}", remedy)
 
 
-def _unfit_output(saved: SavedModel, n_outputs: int, task: Task, place: str) -> Iterator[Problem]:
-    output, _ = output_layer(n_outputs, "multiclass" if task == "binary" and saved.activation == "softmax" else task)
-    units, activation = output.arguments["units"], output.arguments["activation"]
+def _unfit_output(saved: SavedModel, end: End, task: Task, place: str) -> Iterator[Problem]:
     # A regression may well end in relu or tanh; only what makes probabilities tells of another task.
-    fits = saved.activation not in ("sigmoid", "softmax") if task == "regression" else saved.activation == activation
-    if fits and saved.units in (None, units):
+    if task == "regression":
+        fits = saved.activation not in ("sigmoid", "softmax")
+    else:
+        fits = saved.activation in end.activations
+    if fits and saved.units in (None, end.units):
         return
     ends = f"{saved.units or 'some'} unit{'' if saved.units == 1 else 's'} with the activation {saved.activation}"
-    wanted = f"Dense({units})" if task == "regression" else f'Dense({units}, activation="{activation}")'
-    remedy = ""
-    if task != "regression" and saved.activation == "linear":
-        remedy = "Add the activation as a last layer, so that the model predicts probabilities."
-    elif task == "regression" and not fits:
-        remedy = 'Set data.task = "classification" when the target was taken for the wrong kind.'
-    yield Problem(place, f"expected a model that ends like {wanted} for {_TARGETS[task]}, received {ends}", remedy)
+    activation = end.activations[0]
+    wanted = f"Dense({end.units})" if activation == "linear" else f'Dense({end.units}, activation="{activation}")'
+    yield Problem(
+        place,
+        f"expected a model that ends like {wanted} for {_TARGETS[task]}, received {ends}",
+        _remedy(saved, end, task, fits=fits),
+    )
+
+
+def _remedy(saved: SavedModel, end: End, task: Task, *, fits: bool) -> str:
+    if task == "regression":
+        return "" if fits else 'Set data.task = "classification" when the target was taken for the wrong kind.'
+    if saved.activation == "linear" and "from_logits" in end.loss.known.arguments:
+        named = f'{{ name = "{end.loss.name}", from_logits = true }}'
+        return (
+            "Add the activation as a last layer, so that the model predicts probabilities; or, where its outputs are "
+            f"logits, set training.loss = {named}."
+        )
+    return ""
 
 
 _TARGETS = {

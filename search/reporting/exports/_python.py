@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from search.errors import Problem, UsageError
-from search.models import describe_model, regularize, render_source
+from search.models import describe_model, regularize, render_source, study_loss
 from search.reporting.exports._base import TextExport
 from search.reporting.exports.chosen import Chosen
 
@@ -33,12 +33,13 @@ class PythonExport(TextExport):
 
 def _source(chosen: Chosen) -> str:
     facts = chosen.study.facts
-    plain = describe_model(chosen.spec.model, facts.input_shape, facts.n_outputs, facts.task).at_precision(
-        chosen.spec.training.precision
-    )
+    training = chosen.spec.training
+    plain = describe_model(
+        chosen.spec.model, facts.input_shape, facts.n_outputs, facts.task, loss=study_loss(training)
+    ).at_precision(training.precision)
     names = tuple(chosen.spec.space)
     architecture = regularize(plain, chosen.best.configuration, names)
-    return render_source(architecture, chosen.spec.training, chosen.best.configuration, _comment(chosen), names)
+    return render_source(architecture, training, chosen.best.configuration, _comment(chosen), names)
 
 
 def _comment(chosen: Chosen) -> str:
@@ -47,7 +48,7 @@ def _comment(chosen: Chosen) -> str:
         f"The best configuration of the study {study.name} (trial {best.number} of {chosen.n_trials}).",
         "",
         f"{study.metric} on validation rows: {best.score:.6g}"
-        + (f"; without regularization: {baseline.score:.6g}." if baseline and baseline.score is not None else "."),
+        + (f"; baseline: {baseline.score:.6g}." if baseline and baseline.score is not None else "."),
     ]
     classes = study.facts.classes
     if classes:
@@ -73,4 +74,6 @@ def _preparation(chosen: Chosen) -> list[str]:
         lines += ["", "Inputs were bytes and were divided by 255."]
     if chosen.spec.data.standardize:
         lines += ["", "Numeric inputs were standardized: mean 0, deviation 1, fitted on the training rows."]
+    if chosen.spec.data.scale_target:
+        lines += ["", "Targets were standardized alike: give the model such, and undo it in what it predicts."]
     return lines

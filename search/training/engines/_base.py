@@ -47,6 +47,7 @@ class Job:
         stopping: When the stop rows end the run; None trains all epochs and keeps the last weights.
         seed: Seed of initial weights, shuffling and noise.
         metric: The metric of the curve and of the score.
+        n_classes: Number of classes; 0 for a regression.
         start: Weights to begin with instead of the initial ones, by path; None for a run that begins anew.
     """
 
@@ -61,6 +62,7 @@ class Job:
     stopping: Stopping | None
     seed: int
     metric: Metric
+    n_classes: int
     start: Mapping[str, npt.NDArray[Any]] | None = None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from search.models import probabilities_of, targets_for
 from search.training.engines._base import Job
 from search.training.engines._step import as_input, predictions
 
@@ -29,10 +29,9 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
         shape (rows, outputs); data losses without penalties, times the rows' weights, shape (rows,), from logits where
         Keras can, as in its own `val_loss`. And whether all weights of the model are finite.
     """
-    import keras
     import tensorflow as tf
 
-    stop, validation, loss = job.arrays.stop, job.arrays.validation, keras.losses.get(job.plain.loss)
+    stop, validation, loss = job.arrays.stop, job.arrays.validation, job.plain.loss.make()
     rows = (
         {name: np.concatenate([stop.x[name], values]) for name, values in validation.x.items()},
         loss_targets(job, np.concatenate([stop.y, validation.y])),
@@ -44,9 +43,13 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
     ]
 
     def evaluate(x: dict[str, tf.Tensor], y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        predicted = predictions(model(as_input(x), training=False))
+        outputs = predictions(model(as_input(x), training=False))
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in model.trainable_variables]
-        return predicted, loss(y, predicted) * weight, tf.reduce_all(tf.stack(finite))
+        return (
+            probabilities_of(outputs, job.plain.loss.link),
+            loss(y, outputs) * weight,
+            tf.reduce_all(tf.stack(finite)),
+        )
 
     # Compiled once, for any number of rows.
     compiled = tf.function(evaluate, autograph=False, reduce_retracing=True)
@@ -58,6 +61,12 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
     return evaluate_all
 
 
+def score_validation(job: Job, predicted: Array) -> float:
+    """The metric of predictions for the validation rows, both in the target's own unit."""
+    arrays = job.arrays
+    return job.metric.score(arrays.in_own_unit(arrays.validation.y), arrays.in_own_unit(predicted))
+
+
 def loss_targets(job: Job, y: Array) -> Array:
-    """Targets in the shape that the loss takes: a column for each output, or class indices."""
-    return y if job.plain.loss == "sparse_categorical_crossentropy" else y.reshape(len(y), math.prod(y.shape[1:]))
+    """Targets as the loss takes them."""
+    return targets_for(job.plain.loss, y, job.n_classes)

@@ -35,7 +35,6 @@ Values = Mapping[str, "tf.Tensor | float"]
 """Technique name to its number, a scalar; what is absent, or not a number, is off."""
 
 _KERNELS = ("kernel", "recurrent_kernel")
-_SOFT_LOSSES = {"sparse_categorical_crossentropy": "categorical_crossentropy"}
 
 
 def step_names(names: Collection[str]) -> tuple[str, ...]:
@@ -89,7 +88,7 @@ class TrainingStep:
         self._on_weights = [known for known in acting if isinstance(known, WeightTechnique)]
         self._of_heads = [known for known in acting if isinstance(known, HeadTechnique)]
         # Techniques that mix labels need a loss that takes probabilities; without them class indices are cheaper.
-        self._loss = keras.losses.get(_SOFT_LOSSES.get(plain.loss, plain.loss) if self._on_batches else plain.loss)
+        self._loss = (plain.loss.softened if self._on_batches else plain.loss).make()
         self._n_outputs: int = model.outputs[0].shape[-1]
         head = plain.auxiliary if self._of_heads else None
         self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)

@@ -65,7 +65,7 @@ class Stores:
 
     def fold_tensors(self, job: Job, n_positions: int) -> FoldTensors:
         """The rows of a job, filled up to `n_positions` that train and to its capacity of those evaluated."""
-        key = (id(job.arrays), job.plain.loss, n_positions, padded(job.capacity.evaluated))
+        key = (id(job.arrays), repr(job.plain.loss), n_positions, padded(job.capacity.evaluated))
         return self._folds.get(key, lambda: (job.arrays, fold_tensors(job, n_positions)))[1]
 
     def order_tensor(self, job: Job, block: int, n_epochs: int, n_positions: int) -> tf.Tensor:

@@ -29,6 +29,7 @@ class FoldTensors(NamedTuple):
         x_evaluated: Features of the stop rows, then of the validation rows, by the name of their input.
         y_evaluated: Their targets.
         weight_evaluated: How much each of them counts, float32.
+        target_deviation: What targets were divided by, float32, shape () or (targets,).
         stops: 1 for stop rows, 0 for others, float32.
         scores: 1 for validation rows, 0 for others, float32.
     """
@@ -40,6 +41,7 @@ class FoldTensors(NamedTuple):
     x_evaluated: dict[str, tf.Tensor]
     y_evaluated: tf.Tensor
     weight_evaluated: tf.Tensor
+    target_deviation: tf.Tensor
     stops: tf.Tensor
     scores: tf.Tensor
 
@@ -67,6 +69,7 @@ def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
         x_evaluated={name: evaluated(apart.x[name], rows) for name, rows in validation.x.items()},
         y_evaluated=evaluated(y_apart, y_validation),
         weight_evaluated=evaluated(apart.weight, validation.weight),
+        target_deviation=tf.constant(1.0 if (scale := arrays.target_scale) is None else scale.deviation, tf.float32),
         stops=tf.constant(stops),
         scores=tf.constant(scores),
     )

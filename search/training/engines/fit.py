@@ -30,7 +30,7 @@ from search.spec import technique_of
 from search.techniques import TECHNIQUES, Batch, noise
 from search.techniques.private import flattened_layers
 from search.training.engines._base import Job, Outcome, Watch, keep_going
-from search.training.engines._evaluation import evaluator, loss_targets
+from search.training.engines._evaluation import evaluator, loss_targets, score_validation
 from search.training.engines._initial import initial_model
 from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
 from search.training.engines._step import TrainingStep, as_input, step_names
@@ -74,9 +74,9 @@ class FitEngine:
         steps = -(-len(job.arrays.train) // job.training.batch_size)
         model.compile(
             optimizer=optimizer,
-            loss=job.plain.loss,
             metrics=[_data_loss(job)] if _is_penalized(model) and not own else None,
             steps_per_execution=steps,
+            **job.plain.loss.compile_arguments(),
         )
         follower = _Follower(job, model, step, watch)
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=follower.on_epoch_end)]
@@ -190,7 +190,7 @@ class _Follower:
         n_stop = len(losses) - len(self.job.arrays.validation)
         train_loss = float(logs.get(_DATA_LOSS, logs["loss"]))
         stop_loss = _mean(losses[:n_stop]) if n_stop else math.nan
-        metric = self.job.metric.score(self.job.arrays.validation.y, predicted[n_stop:])
+        metric = score_validation(self.job, predicted[n_stop:])
         self.epochs.append((train_loss, _mean(losses[n_stop:]), metric, stop_loss))
         if self.best is not None:
             if self.best.observe(epoch, stop_loss):
@@ -299,7 +299,7 @@ def _data_loss(job: Job) -> keras.metrics.Metric:
     """The loss without penalties as a metric of the training batches; it changes no weight."""
     import keras
 
-    return keras.metrics.MeanMetricWrapper(keras.losses.get(job.plain.loss), name=_DATA_LOSS)
+    return keras.metrics.MeanMetricWrapper(job.plain.loss.make(), name=_DATA_LOSS)
 
 
 def _penalty(model: keras.Model) -> float:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from search.models import Architecture, build_open_model, weights_by_path
+from search.models import Architecture, build_open_model, probabilities_of, weights_by_path
 from search.records import Curve
 from search.techniques import TECHNIQUES, Batch, OptimizerTechnique, noise
 from search.techniques.private import tracing_count
 from search.training.engines import _tensors
 from search.training.engines._base import Job, Outcome, Watch
+from search.training.engines._evaluation import score_validation
 from search.training.engines._initial import first_states, random_states
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
@@ -44,13 +45,14 @@ def program_key(job: Job) -> tuple[object, ...]:
         repr(job.open),
         step_names(job.names),
         tuple(name for name in job.names if isinstance(TECHNIQUES.get(name), OptimizerTechnique)),
-        job.training.optimizer,
+        repr((job.training.optimizer, job.training.schedule)),
         job.training.batch_size,
         job.metric.name,
         job.capacity,
         job.arrays.train.y.shape[1:],
         job.arrays.train.y.dtype.str,
         job.arrays.are_weighted,
+        job.arrays.target_scale is not None,
     )
 
 
@@ -64,7 +66,6 @@ class Program:
     """
 
     def __init__(self, job: Job, stores: Stores, *, compiled: bool) -> None:
-        import keras
         import tensorflow as tf
 
         self._stores = stores
@@ -74,8 +75,9 @@ class Program:
         self._optimizer_start = OptimizerStart(self._optimizer, self._model.trainable_variables)
         self._step = TrainingStep(self._model, self._optimizer, job.plain, job.names)
         self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
-        self._loss = keras.losses.get(job.plain.loss)
+        self._loss, self._link, self._form = job.plain.loss.make(), job.plain.loss.link, job.plain.loss.form
         self._is_weighted = job.arrays.are_weighted
+        self._scales_target = job.arrays.target_scale is not None
         self._metric = job.metric
         self._weights = weights_by_path(self._model)
         self._first_weights = {path: tf.constant(weight.numpy()) for path, weight in self._weights.items()}
@@ -190,7 +192,7 @@ class Program:
             weights = {path: value.numpy() for path, value in kept.items() if path.startswith(present)}
             penalty, shares = float(penalties), self._zeros(job, values)
             n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.validation)
-            score = job.metric.score(job.arrays.validation.y, state.predicted.numpy()[n_stop : n_stop + n_scored])
+            score = score_validation(job, state.predicted.numpy()[n_stop : n_stop + n_scored])
         train_loss, validation_loss, validation_metric, stop_loss = curve.T
         return Outcome(
             curve=Curve(train_loss, validation_loss, validation_metric, () if job.stopping is None else stop_loss),
@@ -222,7 +224,7 @@ class Program:
         for index, state in enumerate(self._random_states):
             state.assign(states[index])
         self._optimizer_start.assign()
-        self._optimizer.learning_rate.assign(learning_rate)
+        self._opened.learning_rate.assign(learning_rate)
 
     def _return_to_kept(self, values: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Put the weights that were kept back in place; they, by path, and the sum of their penalties."""
@@ -342,8 +344,13 @@ class Program:
             diverged=tf.where(finite, 0, epoch),
             predicted=tf.where(keeps, predicted, state.predicted),
         )
-        metric = self._metric.traced(rows.y_evaluated, predicted, rows.scores)
+        target = rows.y_evaluated if self._form != "one_hot" else tf.argmax(rows.y_evaluated, axis=1)
+        metric = self._metric.traced(self._in_own_unit(rows, target), self._in_own_unit(rows, predicted), rows.scores)
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
+
+    def _in_own_unit(self, rows: _tensors.FoldTensors, values: tf.Tensor) -> tf.Tensor:
+        """Targets or predictions in the target's own unit, but for the mean that was taken off."""
+        return values * rows.target_deviation if self._scales_target else values
 
     def _evaluate(self, rows: _tensors.FoldTensors) -> tuple[tf.Tensor, tf.Tensor]:
         """Predictions, shape (rows, outputs), and weighted data losses, shape (rows,), of stop and validation rows."""
@@ -351,8 +358,8 @@ class Program:
 
         def evaluate(piece: tuple[dict[str, tf.Tensor], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             x, y = piece
-            predicted = tf.cast(predictions(self._model(as_input(x), training=False)), tf.float32)
-            return predicted, self._loss(y, predicted)
+            outputs = tf.cast(predictions(self._model(as_input(x), training=False)), tf.float32)
+            return probabilities_of(outputs, self._link), self._loss(y, outputs)
 
         n_rows, evaluated = _tensors.padded(self._capacity.evaluated), (rows.x_evaluated, rows.y_evaluated)
         if n_rows <= _tensors.ROWS_AT_ONCE:

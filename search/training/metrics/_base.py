@@ -48,8 +48,9 @@ class Metric(ABC):
         imported in here, nowhere else.
 
         Args:
-            target: As the loss takes it: class indices, shape (rows,) or (rows, 1); or numbers, shape (rows, targets).
-            predicted: Probabilities or numbers, shape (rows, outputs), float32.
+            target: As the loss takes it: class indices, shape (rows,) or (rows, 1); or numbers, shape (rows, targets),
+                each target less some number of its own, which float32 then need not hold.
+            predicted: Probabilities or numbers, shape (rows, outputs), float32; numbers less the same.
             counts: 1 for rows that count and 0 for those that only fill a program's room up, shape (rows,), float32.
 
         Returns:

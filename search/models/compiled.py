@@ -1,0 +1,175 @@
+"""What a compiled model tells of its training: optimizer, schedule and loss, with their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.models.archive import Config
+from search.models.ends import make_loss
+from search.models.losses import LOSSES, Loss, loss_name
+from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES, KerasClass, name_of_class
+from search.techniques.private import loss_arguments
+
+_EVERYWHERE = frozenset({"name", "dtype", "reduction", "axis", "fn"})
+_EMA = frozenset({"ema_momentum", "ema_overwrite_frequency"})
+_MEANS = ("sum_over_batch_size", "mean", "auto", None)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """How a model was compiled, as far as a study can say it.
+
+    Args:
+        training: Keys of [training] to their values: `optimizer`, `learning_rate` and `schedule`.
+        loss: Its loss; None when it has none.
+        refused: `optimizer` or `loss` to what of it a study cannot take over, in words.
+        metrics: Its metrics, as Keras writes them down.
+    """
+
+    training: Mapping[str, Any] = field(default_factory=dict)
+    loss: Loss | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Any, ...] = ()
+
+
+class _RefusedError(ValueError):
+    """Something that a study cannot take over, in words."""
+
+
+def read_compiled(config: Config) -> Compiled:
+    """How the model of an archive was compiled; nothing when it was not."""
+    compiled = config.get("compile_config") or {}
+    training, loss, refused = dict[str, Any](), None, dict[str, str]()
+    try:
+        training = _training(compiled.get("optimizer"))
+    except _RefusedError as error:
+        refused["optimizer"] = str(error)
+    try:
+        loss = _loss(compiled.get("loss"), _weight(compiled.get("loss_weights")))
+    except _RefusedError as error:
+        refused["loss"] = str(error)
+    return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))))
+
+
+def loss_in_memory(loss: Any) -> dict[str, Any] | None:
+    """The loss of a model in memory as a study file writes it, where Keras does not write it down whole; else None."""
+    if type(loss).__name__ != "Huber" or type(loss).__module__.partition(".")[0] != "keras":
+        return None
+    return {"name": "huber", **loss_arguments(loss)}
+
+
+def loss_setting(loss: Loss) -> Any:
+    """A loss as a study file writes it."""
+    arguments = dict(loss.arguments) | ({} if loss.weight == 1 else {"weight": loss.weight})
+    return {"name": loss.name, **arguments} if arguments else loss.name
+
+
+def _training(optimizer: Any) -> dict[str, Any]:
+    if optimizer is None:
+        return {}
+    if isinstance(optimizer, str):
+        optimizer = {"class_name": optimizer, "config": {}}
+    name = name_of_class(OPTIMIZERS, optimizer["class_name"])
+    if name is None and optimizer["class_name"].lower() in OPTIMIZERS:
+        name = optimizer["class_name"].lower()
+    if name is None or not str(optimizer.get("module", "keras")).startswith("keras"):
+        raise _RefusedError(f"the optimizer {optimizer['class_name']}")
+    config = dict(optimizer["config"])
+    rate = config.pop("learning_rate", None)
+    arguments = _arguments(OPTIMIZERS[name], config, f"the optimizer {name}")
+    told: dict[str, Any] = {"optimizer": {"name": name, **arguments} if arguments else name}
+    return told | _rate(rate)
+
+
+def _rate(rate: Any) -> dict[str, Any]:
+    if rate is None:
+        return {}
+    if isinstance(rate, int | float):
+        return {"learning_rate": float(f"{rate:.7g}")}  # what float32 holds, without the digits that it adds
+    name = name_of_class(SCHEDULES, rate.get("class_name", ""))
+    if name is None or rate.get("module") != "keras.optimizers.schedules":
+        raise _RefusedError(f"the schedule {rate.get('class_name', rate)} of the learning rate")
+    config = dict(rate["config"])
+    first = config.pop("initial_learning_rate", None)
+    arguments = _arguments(SCHEDULES[name], config, f"the schedule {name}")
+    if first is None:
+        first = arguments["values"][0]
+    return {"learning_rate": float(first), "schedule": {"name": name, **arguments}}
+
+
+def _arguments(known: KerasClass, config: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """The arguments that are not at their defaults."""
+    arguments = {}
+    for name, value in config.items():
+        if name in known.arguments:
+            if value != known.arguments[name]:
+                arguments[name] = value
+        elif name in REFUSED_ARGUMENTS:
+            if value:
+                raise _RefusedError(f"{name} = {value} of {what}")
+        elif value and name not in _EVERYWHERE | _EMA:
+            raise _RefusedError(f"{name} = {value} of {what}")
+    return arguments
+
+
+def _weight(weights: Any) -> float:
+    if isinstance(weights, Mapping):
+        weights = list(weights.values())
+    if isinstance(weights, list | tuple):
+        weights = weights[0] if weights else None
+    return 1.0 if weights is None else float(weights)
+
+
+def _loss(told: Any, weight: float) -> Loss | None:
+    while not isinstance(told, str):
+        if told is None:
+            return None
+        if isinstance(told, Mapping) and "class_name" in told:
+            return _described_loss(told, weight)
+        inner = list(told.values()) if isinstance(told, Mapping) else list(told)
+        if len(inner) != 1:
+            raise _RefusedError(f"{len(inner)} losses")
+        (told,) = inner
+    name = loss_name(told)
+    if name is None:
+        raise _RefusedError(f"the loss {told}")
+    return make_loss(name, {"weight": weight})
+
+
+def _described_loss(told: Mapping[str, Any], weight: float) -> Loss:
+    """The loss of an object that Keras wrote down: an instance of a class, or a function."""
+    if told["class_name"] == "function":
+        name = loss_name(str(told["config"]))
+        if name is None:
+            raise _RefusedError(f"the loss {told['config']}, a function of its own")
+        return make_loss(name, {"weight": weight})
+    name = loss_name(told["class_name"])
+    if name is None or told.get("module") != "keras.losses":
+        raise _RefusedError(f"the loss {told['class_name']}")
+    config, defaults = told["config"], LOSSES[name].arguments
+    if config.get("reduction") not in _MEANS:
+        raise _RefusedError(f"reduction = {config['reduction']} of the loss {name}")
+    if config.get("axis", -1) != -1:
+        raise _RefusedError(f"axis = {config['axis']} of the loss {name}")
+    for argument, value in config.items():
+        if argument not in defaults and argument not in _EVERYWHERE and value is not None:
+            raise _RefusedError(f"{argument} = {value} of the loss {name}")
+    if missing := [argument for argument in defaults if argument not in config]:
+        # keras.losses.Huber.get_config, Keras 3.15: the delta is lost.
+        raise _RefusedError(f"the loss {told['class_name']}, whose {missing[0]} Keras does not write down")
+    return make_loss(name, {**{key: config[key] for key in defaults if key in config}, "weight": weight})
+
+
+def _metrics(told: Any) -> list[Any]:
+    """Metrics of Keras itself; others change nothing in training, and cannot be made without their code."""
+    if isinstance(told, Mapping) and "class_name" not in told:
+        told = [each for entry in told.values() for each in (entry if isinstance(entry, list) else [entry])]
+    listed = told if isinstance(told, list) else []
+    flat = [each for entry in listed for each in (entry if isinstance(entry, list) else [entry])]
+    return [each for each in flat if isinstance(each, str) or _is_kerass(each)]
+
+
+def _is_kerass(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and str(entry.get("module", "")).startswith("keras.")

@@ -1,0 +1,141 @@
+"""Every default of a study that depends on its data or its model is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from search.data import Dataset
+from search.errors import Problem, StudyFileError
+from search.models import FAMILIES, SavedModel, loss_setting, study_loss
+from search.spec import TASK_LOSS, Called, StudySpec, TrainingSection
+from search.training import METRICS, default_metric
+
+Place = Callable[..., str]
+"""Table and key to where they stand in the study file."""
+
+_TAUGHT = ("optimizer", "learning_rate", "schedule", "loss")
+"""Keys of [training] that a compiled model tells."""
+
+_INSTEAD = {
+    "optimizer": "Set training.optimizer to one of Keras, with its arguments.",
+    "loss": f'Set training.loss to one of Keras, with its arguments, or to "{TASK_LOSS}" for what fits the task.',
+}
+
+
+def resolve_study(
+    spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place
+) -> tuple[StudySpec, frozenset[str]]:
+    """A study with its defaults, and the dotted keys whose default an earlier version did not know.
+
+    Args:
+        spec: A valid study.
+        dataset: Its data.
+        saved: The user's model; None for a family's.
+        place: Where a table and a key stand, for errors.
+
+    Raises:
+        StudyFileError: The metric is not for such data, or the model was compiled with what a study cannot train with.
+    """
+    left_open = {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
+    if spec.data.scale_target is None:
+        left_open.add("data.scale_target")
+    if spec.model.own is None:
+        left_open.add("model.own")
+    metric = spec.objective.metric or default_metric(dataset.task)
+    _check_task(spec, dataset, metric, place)
+    defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
+    left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
+    training = spec.training.model_copy(update=taught_settings(spec.training, saved, place))
+    data: dict[str, Any] = {"task": "classification", "standardize": dataset.standardize}
+    spec = spec.model_copy(
+        update={
+            "model": spec.model.model_copy(update=left_out),
+            "objective": spec.objective.model_copy(update={"metric": metric}),
+            "training": training,
+        }
+    )
+    if dataset.task == "regression":
+        data |= {"task": "regression", "scale_target": _scales_target(spec, saved)}
+    return spec.model_copy(update={"data": spec.data.model_copy(update=data)}), frozenset(left_open)
+
+
+def setting_of(spec: StudySpec, key: str) -> Any:
+    """What a study holds under a dotted key."""
+    table, _, name = key.partition(".")
+    return getattr(getattr(spec, table), name)
+
+
+def with_setting(spec: StudySpec, key: str, value: Any) -> StudySpec:
+    """The study with another value under a dotted key."""
+    table, _, name = key.partition(".")
+    return spec.model_copy(update={table: getattr(spec, table).model_copy(update={name: value})})
+
+
+def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) -> None:
+    if dataset.task not in METRICS[metric].tasks:
+        fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
+        raise StudyFileError(
+            Problem(
+                place("objective", "metric"),
+                f"expected a metric for {_in_words(dataset)}, received {metric!r}".replace("'", '"'),
+                f"Choose one of {fitting}; or set data.task when the target was taken for the wrong kind.",
+            )
+        )
+    if dataset.task != "regression" and spec.data.scale_target:
+        message = f"expected no scale_target for {_in_words(dataset)}, received true"
+        raise StudyFileError(Problem(place("data", "scale_target"), message))
+
+
+def _in_words(dataset: Dataset) -> str:
+    if dataset.task == "regression":
+        return "regression (the target is a number)"
+    return f"classification (the target has {len(dataset.classes)} classes)"
+
+
+def taught_settings(training: TrainingSection, saved: SavedModel | None, place: Place) -> dict[str, Any]:
+    """The keys of [training] that a study leaves to its compiled model, and what that tells.
+
+    Args:
+        training: The table as it was given.
+        saved: The user's model; None for a family's.
+        place: Where a table and a key stand, for errors.
+
+    Raises:
+        StudyFileError: The model was compiled with what a study cannot train with.
+    """
+    given = training.model_fields_set
+    told: dict[str, Any] = {} if "loss" in given and training.loss is not None else {"loss": TASK_LOSS}
+    if saved is None:
+        return told
+    compiled = saved.compiled
+    problems = [
+        Problem(
+            place("model"), f"expected a model compiled with what a study trains with, received {what}", _INSTEAD[key]
+        )
+        for key, what in compiled.refused.items()
+        if key not in given
+    ]
+    if problems:
+        raise StudyFileError(problems)
+    if "loss" in told and compiled.loss is not None:
+        told["loss"] = _as_setting(loss_setting(compiled.loss))
+    if "optimizer" not in given:
+        rate = () if given & {"learning_rate", "schedule"} else ("learning_rate", "schedule")
+        told |= {key: _as_setting(compiled.training[key]) for key in ("optimizer", *rate) if key in compiled.training}
+    return told
+
+
+def _as_setting(value: Any) -> Any:
+    return Called.model_validate(value) if isinstance(value, dict) else value
+
+
+def _scales_target(spec: StudySpec, saved: SavedModel | None) -> bool:
+    """Whether targets are scaled: as the file says, else where neither loss nor model know a unit."""
+    if spec.data.scale_target is not None:
+        return spec.data.scale_target
+    loss = study_loss(spec.training)
+    if saved is None:
+        return loss is None or loss.known.suits_scaled
+    free = saved.predicts_at_its_end and not saved.keeps_weights
+    return free and (loss is None or loss.known.knows_no_unit)

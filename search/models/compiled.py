@@ -145,6 +145,8 @@ def _described_loss(told: Mapping[str, Any], weight: float) -> Loss:
         if name is None:
             raise _RefusedError(f"the loss {told['config']}, a function of its own")
         return make_loss(name, {"weight": weight})
+    if told["class_name"] == "__lambda__":
+        raise _RefusedError("a lambda function as its loss")
     name = loss_name(told["class_name"])
     if name is None or told.get("module") != "keras.losses":
         raise _RefusedError(f"the loss {told['class_name']}")

@@ -90,7 +90,7 @@ LOSS_ALIASES = {
 """Other names that Keras knows some of them by, in small letters."""
 
 _UNNAMED = frozenset({"categorical_generalized_cross_entropy"})
-"""Losses that Keras knows by their classes alone: it does not find them by name, and their functions have no defaults."""
+"""Losses that Keras knows by their classes alone: not by name, and their functions have no defaults."""
 
 _SOFT = {"sparse_categorical_crossentropy": "categorical_crossentropy"}
 

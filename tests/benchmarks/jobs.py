@@ -84,6 +84,7 @@ def make_job(
         stopping=None,
         seed=1,
         metric=METRICS["log_loss"],
+        n_classes=int(arrays.train.y.max()) + 1,
     )
 
 
@@ -102,7 +103,7 @@ def by_fit(job: Job, **options: object) -> Fit:
     import keras
 
     model = build_model(job.regularized)
-    model.compile(optimizer=make_optimizer(job.training), loss=job.plain.loss, **options)
+    model.compile(optimizer=make_optimizer(job.training), **job.plain.loss.compile_arguments(), **options)
     arrays = job.arrays
 
     def seconds_an_epoch(n_epochs: int) -> float:

@@ -352,8 +352,8 @@ def test_two_classes_may_be_told_apart_by_a_softmax_of_two(keras, archive_of):
 
 
 PROBABILITIES = (
-    "Add the activation as a last layer, so that the model predicts probabilities; or, where its outputs are logits, set "
-    'training.loss = { name = "sparse_categorical_crossentropy", from_logits = true }.'
+    "Add the activation as a last layer, so that the model predicts probabilities; or, where its outputs are logits, "
+    'set training.loss = { name = "sparse_categorical_crossentropy", from_logits = true }.'
 )
 
 

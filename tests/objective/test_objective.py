@@ -119,7 +119,7 @@ def test_loss_and_gradients_of_the_keras_objective_are_those_of_numpy(keras, mak
         variable.assign(weights[path])
     with opened.filled(job.values) as model, noise.noise_step(noise.step_key(SEED, 0)), tf.GradientTape() as tape:
         predicted = model(x, training=True)
-        data_loss = tf.reduce_mean(keras.losses.get(job.plain.loss)(y[:, None].astype(np.float32), predicted))
+        data_loss = tf.reduce_mean(job.plain.loss.make()(y[:, None].astype(np.float32), predicted))
         penalty = tf.add_n(model.losses)
         gradients = tape.gradient(data_loss + penalty, [variable.value for variable in variables.values()])
 

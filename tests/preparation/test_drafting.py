@@ -140,7 +140,7 @@ def test_saved_model_is_searched_by_its_own_layers_and_gets_rows_of_its_shape(tm
     ]
     keras.Sequential([keras.Input((8, 8, 1)), *layers]).save(tmp_path / "net.keras")
     text, study = draft(tmp_path, tmp_path / "net.keras", make_archive(90, 64))
-    assert study["model"] == {"keras": "net.keras", "weights": "fresh"}
+    assert study["model"] == {"keras": "net.keras", "weights": "fresh", "own": "keep"}
     assert study["data"]["shape"] == [8, 8, 1]
     assert list(study["space"])[:3] == ["l2", "thinks [[]hard].dropout", "spatial_dropout"]
     assert '"thinks [[]hard].dropout" = ' in text
@@ -220,7 +220,7 @@ def test_loss_of_ones_own_is_refused_with_what_to_do(tmp_path, make_archive, ker
 def test_what_the_model_brings_of_its_own_is_named_and_can_be_stripped(tmp_path, make_archive, keras):
     layers = [keras.layers.Dense(4, "relu", kernel_regularizer="l2", name="hidden"), keras.layers.Dropout(0.5)]
     keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(3, "softmax")]).save(tmp_path / "net.keras")
-    text, study = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
+    text, _ = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
     assert 'own = "keep" # dropout 0.5; L2 0.01 on hidden: part of the baseline; strip takes it out' in text
     prepared = prepare_study(str(tmp_path / "study.toml"))
     assert prepared.facts.baseline_in_words == "the model as given: dropout 0.5; L2 0.01 on hidden"

@@ -471,7 +471,8 @@ def test_reading_a_study_needs_no_heavy_library():
         (
             "optimizer = { momentum = 0.9 }",
             [
-                "17 [training.optimizer]: expected a name, or a table with a name and arguments, received { momentum = 0.9 }."
+                "17 [training.optimizer]: expected a name, or a table with a name and arguments, received "
+                "{momentum = 0.9}."
             ],
         ),
         (

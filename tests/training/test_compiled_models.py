@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import special
 from sklearn import metrics as reference
 
 from search.models import read_saved
@@ -106,12 +107,12 @@ def test_score_is_that_of_probabilities(keras, compiled_of, engines, case):
         layer, _, name = path.partition("/")
         next(v for v in model.get_layer(layer).weights if v.name == name).assign(values)
     outputs = model.predict(job.arrays.validation.array, verbose=0)
-    by_sigmoid, by_softmax = keras.ops.sigmoid(outputs).numpy(), keras.ops.softmax(outputs).numpy()
-    probabilities = {
-        "logits, clipped": by_sigmoid,
-        "logits of classes, decayed": by_softmax,
-        "hinge": (1 + outputs) / 2,
-    }.get(case, outputs)
+    to_probabilities = {
+        "logits, clipped": lambda logits: 1 / (1 + np.exp(-logits)),
+        "logits of classes, decayed": lambda logits: special.softmax(logits, axis=1),
+        "hinge": lambda margins: (1 + margins) / 2,
+    }
+    probabilities = to_probabilities.get(case, lambda given: given)(outputs)
     if probabilities.shape[1] == 1:
         probabilities = np.hstack([1 - probabilities, probabilities])
     truth = job.arrays.validation.y

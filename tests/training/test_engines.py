@@ -47,7 +47,7 @@ def plain_program(keras, job):
         for part in job.plain.layers
     ]
     model = keras.Sequential([keras.layers.Input(job.plain.input_shape), *layers])
-    model.compile(keras.optimizers.Adam(job.training.learning_rate), loss=job.plain.loss)
+    model.compile(keras.optimizers.Adam(job.training.learning_rate), **job.plain.loss.compile_arguments())
     for order in orders(job):
         model.fit(
             job.arrays.train.array[order],
@@ -147,7 +147,7 @@ def test_validation_loss_of_keras_minus_ours_is_the_penalty(keras, engines, make
     model = build_model(job.regularized)
     for layer in model.layers:
         layer.set_weights([outcome.weights[f"{layer.name}/{v.name}"] for v in layer.trainable_weights])
-    model.compile(loss=job.plain.loss)
+    model.compile(**job.plain.loss.compile_arguments())
     theirs = model.evaluate(job.arrays.validation.array, job.arrays.validation.y, verbose=0)
     assert outcome.penalty > 0.01
     assert theirs - outcome.curve.validation_loss[-1] == pytest.approx(outcome.penalty, abs=1e-5)

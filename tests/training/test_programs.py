@@ -208,7 +208,7 @@ def keras_scores(jobs, stores):
 
     model = build_model(jobs[0].regularized)
     optimizer = make_optimizer(jobs[0].training)
-    model.compile(optimizer, loss=jobs[0].plain.loss)
+    model.compile(optimizer, **jobs[0].plain.loss.compile_arguments())
     optimizer.build(model.trainable_variables)
     start = [variable.numpy() for variable in optimizer.variables]
     for job in jobs:

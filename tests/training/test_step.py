@@ -50,7 +50,7 @@ def test_averages_are_those_of_keras(keras, make_step):
     """With a learning rate that makes them differ from the weights, and one of the weights constrained by nobody."""
     job, model, step = make_step(swa=0.75)
     theirs = initial_model(job, draw_initial_weights(job))
-    theirs.compile(keras.optimizers.Adam(0.001, use_ema=True, ema_momentum=0.75), loss=job.plain.loss)
+    theirs.compile(keras.optimizers.Adam(0.001, use_ema=True, ema_momentum=0.75), **job.plain.loss.compile_arguments())
     for number in range(5):
         take(job, step, number)
         theirs.train_on_batch(job.arrays.train.array[:8], job.arrays.train.y[:8])

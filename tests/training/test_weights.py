@@ -35,7 +35,7 @@ def fitted(job):
     model, initial = build_model(job.regularized), draw_initial_weights(job)
     for path, variable in weights_by_path(model).items():
         variable.assign(initial[path])
-    model.compile(make_optimizer(job.training), loss=job.plain.loss)
+    model.compile(make_optimizer(job.training), **job.plain.loss.compile_arguments())
     train = job.arrays.train
     for order in EpochOrders(job.seed, len(train), epochs_in_block(len(train))).block(0)[: job.training.epochs]:
         model.fit(

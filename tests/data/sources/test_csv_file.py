@@ -90,7 +90,7 @@ def test_a_guess_at_the_task_is_noted_and_the_study_file_overrides_it(table):
     )
     assert table(text, task="classification").notes == ()
     dataset = table(text, task="regression")
-    assert (dataset.task, dataset.classes, dataset.target.dtype) == ("regression", (), np.float32)
+    assert (dataset.task, dataset.classes, dataset.target.dtype) == ("regression", (), np.float64)
     assert table(rows(*[1.5, 2.5] * 2), task="classification").classes == ("1.5", "2.5")
 
 

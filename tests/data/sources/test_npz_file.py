@@ -61,7 +61,7 @@ def test_dtype_of_the_target_tells_the_task(archive):
     assert archive(x=X, y=np.array(list("abcabc"))).classes == ("a", "b", "c")
     assert archive(x=X, y=Y == 3).classes == ("False", "True")
     quantity = archive(x=X, y=np.array([0.5, 1, 1.5, 2, 2.5, 3]))
-    assert (quantity.task, quantity.target.dtype, quantity.notes) == ("regression", np.float32, ())
+    assert (quantity.task, quantity.target.dtype, quantity.notes) == ("regression", np.float64, ())
     assert archive(x=X, y=X).target.shape == (6, 2)
 
 

@@ -30,7 +30,7 @@ def test_bundled_sets_are_rows(read):
     digits = read(source="sklearn.load_digits")
     assert (digits.features.shape, digits.task, len(digits.classes)) == ((1797, 64), "multiclass", 10)
     diabetes = read(source="sklearn.load_diabetes")
-    assert (diabetes.task, diabetes.target.dtype, diabetes.classes) == ("regression", np.float32, ())
+    assert (diabetes.task, diabetes.target.dtype, diabetes.classes) == ("regression", np.float64, ())
     assert read(source="sklearn.load_linnerud").target.shape == (20, 3)
 
 

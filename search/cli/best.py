@@ -95,7 +95,8 @@ def _lines_on_learning(found: Best) -> list[str]:
         f"Undertrained: on the very rows that train the loss is {cell(fit.loss)}, and a constant guess has "
         f"{cell(fit.constant)}.\n"
         f"Raise training.learning_rate (now {training['learning_rate']:g}) or training.epochs (now "
-        f"{training['epochs']:,}), or widen the net, before you regularize it.",
+        f"{training['epochs']:,}){', let training.schedule last longer' if training.get('schedule') else ''}, or widen "
+        "the net, before you regularize it.",
     ]
 
 

@@ -165,6 +165,8 @@ class Best:
                 "constant_loss": fit.constant,
                 "undertrained": fit.is_undertrained,
             }
+        if self.study.facts.own_regularization:
+            document["own_regularization"] = list(self.study.facts.own_regularization)
         document["notes"] = list(self.study.notes)
         if self.zero_shares:
             shown = (("baseline", self.choice.baseline), ("best", self.choice.best))

@@ -78,6 +78,11 @@ def test_study_that_learned_or_does_not_know_what_a_guess_loses_says_nothing_of_
     assert "training" not in summarize_best(storage, "s").to_json()
 
 
+def test_what_the_model_brings_of_its_own_is_told(storage, make_study):
+    make_study([({}, [0.8])], own_regularization=("dropout 0.5",))
+    assert summarize_best(storage, "s").to_json()["own_regularization"] == ["dropout 0.5"]
+
+
 def test_notes_of_the_study_are_told(storage, make_study):
     make_study([({}, [0.8])])
     assert summarize_status(storage, "s").to_json()["notes"] == list(NOTES)

@@ -83,6 +83,7 @@ _SLOW = (
     "training/test_weights.py",
     "training/test_target_scale.py",
     "training/test_compiled_models.py",
+    "training/test_class_weight.py",
     "training/test_step.py",
     "objective/",
     "techniques/test_stand_ins.py",

@@ -9,7 +9,7 @@ from typing import Any
 from search.errors import Problem, UsageError
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
-from search.spec import spec_from_json, spec_to_json
+from search.spec import StudySpec, spec_from_json, spec_to_json
 from search.storage import Storage
 
 _MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path", "data.timeout_seconds"})
@@ -27,10 +27,23 @@ def find_same_study(prepared: PreparedStudy, storage: Storage) -> tuple[Prepared
     """
     known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
     if known is not None:
-        prepared = prepared.as_begun(spec_from_json(known.spec))
+        prepared = _as_begun(prepared, spec_from_json(known.spec))
         _refuse_other_study(known, prepared)
         _refuse_foreign_trials(known, storage)
     return prepared, known
+
+
+def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:
+    """The study with what its file leaves open as it was when it was begun, perhaps by an earlier version."""
+    spec = prepared.spec
+    for key in prepared.left_open:
+        table, _, name = key.partition(".")
+        value = getattr(getattr(begun, table), name)
+        spec = spec.model_copy(update={table: getattr(spec, table).model_copy(update={name: value})})
+    if spec == prepared.spec:
+        return prepared
+    dataset = replace(prepared.plan.dataset, scale_target=bool(spec.data.scale_target))
+    return replace(prepared, spec=spec, plan=replace(prepared.plan, dataset=dataset, spec=spec))
 
 
 def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:

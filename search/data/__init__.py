@@ -13,6 +13,7 @@
 | `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
 | `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
+| `identifiers` | columns that name rows instead of describing them |
 | `wording` | phrases that the errors share |
 
 A source is one file in `sources` and one line in `SOURCES`; a splitter one file in `splitters` and one line in
@@ -33,6 +34,7 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
+from search.data.identifiers import find_identifiers
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
@@ -58,6 +60,7 @@ __all__ = [
     "TargetScale",
     "draw_stop_rows",
     "encoded_shape",
+    "find_identifiers",
     "fit_encoder",
     "import_encoders",
     "prepare",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data
+from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, find_identifiers, read_data
 from search.errors import DataError, Problem, UsageError
 from search.models import (
     FAMILIES,
@@ -82,7 +82,7 @@ def draft_study(draft: Draft) -> str:
         DataError: The data cannot be read, or is too little to be split.
     """
     model = _model_section(draft)
-    data, dataset = _read_rows(draft, scale_bytes=model.family is not None)
+    data, dataset, identifiers = _read_rows(draft, scale_bytes=model.family is not None)
     shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
     saved = read_model(
         model,
@@ -116,7 +116,7 @@ def draft_study(draft: Draft) -> str:
         space={name: offer.values(facts) for name, offer in offers.items()},
     )
     prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
-    return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts))
+    return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts, identifiers))
 
 
 def _describe(
@@ -156,7 +156,8 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset]:
+def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset, Mapping[str, str]]:
+    """The [data] table, its rows, and the columns that it drops, each with the reason."""
     suffix = draft.data.suffix.lower()
     if suffix not in (".csv", ".npz"):
         message = f'expected a file that ends in .csv or .npz, received "{draft.data}"'
@@ -166,7 +167,13 @@ def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset
         path=_relative(draft.data, draft.folder),
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
     )
-    return section, read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes)
+    dataset = read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes)
+    # A model of the user's was made for the columns that there are.
+    identifiers = find_identifiers(dataset) if draft.model in FAMILIES else {}
+    if not identifiers or len(identifiers) == dataset.features.shape[1]:
+        return section, dataset, {}
+    section = section.model_copy(update={"drop": tuple(identifiers)})
+    return section, read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes), identifiers
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:
@@ -235,7 +242,13 @@ def _own_in_words(prepared: PreparedStudy) -> str:
     return f"{'; '.join(own)}: part of the baseline; strip takes it out" if own else ""
 
 
-def _comments(draft: Draft, prepared: PreparedStudy, offers: Mapping[str, Offer], facts: OfferFacts) -> dict[str, str]:
+def _comments(
+    draft: Draft,
+    prepared: PreparedStudy,
+    offers: Mapping[str, Offer],
+    facts: OfferFacts,
+    identifiers: Mapping[str, str],
+) -> dict[str, str]:
     """Dotted key, or table, to what the file says beside it."""
     kind = f"{len(facts.dataset.classes)} classes" if facts.classifies else "a regression"
     runs = "run" if prepared.runs_per_trial == 1 else f"{prepared.runs_per_trial} runs"
@@ -247,6 +260,7 @@ def _comments(draft: Draft, prepared: PreparedStudy, offers: Mapping[str, Offer]
         f"Every technique of [space] can be off: the search tries that, too.{_MIRRORED if facts.convolves else ''}",
         "study.n_trials": "a total: raise it and run again to go on",
         "data.standardize": "true scales inputs to mean 0, deviation 1",
+        "data.drop": "; ".join(identifiers.values()),
         "data.scale_target": "true trains on targets of mean 0, deviation 1 and predicts in their own unit",
         "training.loss": "what fits the task"
         if prepared.spec.training.loss == TASK_LOSS

@@ -44,6 +44,7 @@ def resolve_study(
         left_open.add("model.own")
     metric = spec.objective.metric or default_metric(dataset.task)
     _check_task(spec, dataset, metric, place)
+    _check_class_weight(spec, dataset, place)
     defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
     training = spec.training.model_copy(update=taught_settings(spec.training, saved, place))
@@ -60,18 +61,6 @@ def resolve_study(
     return spec.model_copy(update={"data": spec.data.model_copy(update=data)}), frozenset(left_open)
 
 
-def setting_of(spec: StudySpec, key: str) -> Any:
-    """What a study holds under a dotted key."""
-    table, _, name = key.partition(".")
-    return getattr(getattr(spec, table), name)
-
-
-def with_setting(spec: StudySpec, key: str, value: Any) -> StudySpec:
-    """The study with another value under a dotted key."""
-    table, _, name = key.partition(".")
-    return spec.model_copy(update={table: getattr(spec, table).model_copy(update={name: value})})
-
-
 def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) -> None:
     if dataset.task not in METRICS[metric].tasks:
         fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
@@ -85,6 +74,18 @@ def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) ->
     if dataset.task != "regression" and spec.data.scale_target:
         message = f"expected no scale_target for {_in_words(dataset)}, received true"
         raise StudyFileError(Problem(place("data", "scale_target"), message))
+
+
+def _check_class_weight(spec: StudySpec, dataset: Dataset, place: Place) -> None:
+    weights = spec.training.class_weight
+    searched = "training.class_weight" in spec.space
+    if dataset.task == "regression" and (weights != "none" or searched):
+        message = f"expected no class_weight for {_in_words(dataset)}, received it"
+        raise StudyFileError(Problem(place("training", "class_weight"), message))
+    if isinstance(weights, dict) and (unknown := [label for label in weights if label not in dataset.classes]):
+        known = ", ".join(f'"{label}"' for label in dataset.classes[:20])
+        message = f'expected class_weight to name classes of the target, received "{unknown[0]}"'
+        raise StudyFileError(Problem(place("training", "class_weight"), message, f"They are {known}."))
 
 
 def _in_words(dataset: Dataset) -> str:

@@ -36,7 +36,7 @@ from search.models import (
 )
 from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
-from search.preparation.resolving import Place, resolve_study, setting_of, with_setting
+from search.preparation.resolving import Place, resolve_study
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, Choices, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
@@ -101,16 +101,6 @@ class PreparedStudy:
         """Runs that train at once, at most: those of a trial that may be cut short follow one another."""
         at_once = 1 if self.spec.study.pruner != "none" else self.runs_per_trial
         return self.spec.study.window * at_once
-
-    def as_begun(self, begun: StudySpec) -> PreparedStudy:
-        """This study as one that was begun earlier: what the file leaves open is as it was then."""
-        spec = self.spec
-        for key in self.left_open:
-            spec = with_setting(spec, key, setting_of(begun, key))
-        if spec == self.spec:
-            return self
-        dataset = dataclasses.replace(self.plan.dataset, scale_target=bool(spec.data.scale_target))
-        return dataclasses.replace(self, spec=spec, plan=dataclasses.replace(self.plan, dataset=dataset, spec=spec))
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""

@@ -87,7 +87,8 @@ class SourceForm:
         form: As it is shown to users: `csv`, `keras.NAME`, `FILE.py:function`.
         matches: Whether a text of `data.source` is written so.
         needs: Those of `path`, `target` and `options` that it cannot do without.
-        takes: Those that it takes beside them, but for a study file's `options`; the others are refused.
+        takes: Keys of [data] that not all sources have, and it takes beside them, but for a study file's `options`; the
+            others are refused.
         options_of: Whose options a study file may give, in words that follow "the functions of": `scikit-learn`; empty
             when it may give none.
         hint: What to write instead of a text that names no source but is nearly this one, as a sentence; empty for
@@ -103,7 +104,7 @@ class SourceForm:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Those of `path`, `target` and `options` that a source may be given in Python."""
+        """Those keys of [data] that not all sources have which it may be given in Python."""
         return frozenset({*self.needs, *self.takes, *(["options"] if self.options_of else [])})
 
     @property

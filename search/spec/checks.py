@@ -132,7 +132,9 @@ def _check_data(data: DataSection, sources: Sequence[SourceForm], findings: Find
         if key in known.needs and value is None and not findings.touches(("data", key)):
             wanted = "the path of a file" if key == "path" else "a column, or a list of columns"
             findings.add(("data", key), f"expected {wanted}, since {source}, received nothing")
-        elif key not in known.keys and value is not None:
+    for key in ("path", "target", "columns", "drop", "separator", "decimal"):
+        value = getattr(data, key)
+        if key not in known.keys and value is not None and not findings.touches(("data", key)):
             findings.add(("data", key), f"expected no {key}, since {source}, received {show(value)}")
     if data.path == "":
         findings.add(("data", "path"), 'expected the path of a file, received ""')

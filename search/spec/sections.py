@@ -70,6 +70,18 @@ class DataSection(Section):
     target: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         default=None, description="csv: the column to predict, or several"
     )
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        default=None, description="csv: the columns to learn from; default: all but the target"
+    )
+    drop: tuple[str, ...] | None = Field(default=None, description="csv: columns that are left out")
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None,
+        description="csv: what stands between fields; default: the comma, or what the header line shows",
+        json_schema_extra={"expected": 'a single character, as in ";"'},
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="csv: the decimal mark; default: a comma in columns where every number fits that"
+    )
     task: TaskName | None = Field(default=None, description="when it cannot be told from the target")
     shape: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
         default=None, description="shape of one row, for models that take images or sequences; the columns in order"
@@ -180,6 +192,12 @@ class TrainingSection(Section):
         description='a Keras loss: its name, or { name, arguments }; "task" is what fits the task; default: the '
         "compiled model's, else that",
         json_schema_extra={"expected": "a name, or a table with a name and arguments"},
+    )
+    class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default="none",
+        description='how much rows of a class count in training: "balanced", so that all classes count alike, or a '
+        "number for each class that does not count 1",
+        json_schema_extra={"expected": '"none", "balanced", or a table with a number above 0 for each class'},
     )
     epochs: int = Field(default=100, ge=1, description="epochs, at most")
     batch_size: int = Field(default=32, ge=1, description="rows a step")

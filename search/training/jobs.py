@@ -50,8 +50,9 @@ def rows_of(plan: TrainingPlan, run: Run, stores: Stores) -> PreparedRows:
     """The rows that a run trains on, and what was done to them."""
     values = _values(run)
     fold, stops, changes = plan.fold(run), stopping_rule(values) is not None, data_changes(values)
-    key = (plan.identity, fold.purpose, fold.number, stops)
-    prepared = stores.rows.get((*key, ()), lambda: prepare_rows(plan, fold, keep_stop=stops))
+    weights = plan.spec.configured(run.configuration).training.class_weight
+    key = (plan.identity, fold.purpose, fold.number, stops, repr(weights))
+    prepared = stores.rows.get((*key, ()), lambda: prepare_rows(plan, fold, keep_stop=stops, class_weight=weights))
     if not changes:
         return prepared
     return stores.rows.get((*key, changes), lambda: prepared.changed(changes))

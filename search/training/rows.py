@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from search.data import Arrays, Encoder, Fold, prepare
 from search.techniques import TECHNIQUES, DataTechnique, Masking, RowStep, Scaling
 from search.training.plan import TrainingPlan
+
+ClassWeight = str | Mapping[str, float]
+"""`none`, `balanced`, or label to number."""
 
 Changes = tuple[tuple[DataTechnique, float], ...]
 """Techniques that change all rows of a fold, in the order in which they do, and their values."""
@@ -41,21 +47,45 @@ class PreparedRows:
         return PreparedRows(arrays, steps)
 
 
+def class_weights(
+    y: npt.NDArray[np.int64], classes: Sequence[str], class_weight: ClassWeight
+) -> npt.NDArray[np.float32]:
+    """How much rows of each class count, shape (classes,).
+
+    Args:
+        y: Class indices of the rows that train.
+        classes: The label of each class.
+        class_weight: `balanced`, as in scikit-learn: rows over classes times rows of the class; or label to number, 1
+            for the others.
+    """
+    if isinstance(class_weight, Mapping):
+        return np.array([class_weight.get(label, 1.0) for label in classes], np.float32)
+    counts = np.bincount(y, minlength=len(classes))
+    return (len(y) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+
+
 def data_changes(values: Mapping[str, float]) -> Changes:
     """The techniques of a configuration that change all rows of a fold, in the order of `TECHNIQUES`."""
     known = (technique for technique in TECHNIQUES.values() if isinstance(technique, DataTechnique))
     return tuple((technique, values[technique.name]) for technique in known if technique.name in values)
 
 
-def prepare_rows(plan: TrainingPlan, fold: Fold, *, keep_stop: bool) -> PreparedRows:
+def prepare_rows(
+    plan: TrainingPlan, fold: Fold, *, keep_stop: bool, class_weight: ClassWeight = "none"
+) -> PreparedRows:
     """The rows of a fold, encoded; no technique has changed them.
 
     Args:
         plan: Whose rows.
         fold: Which of them train, stop and score.
         keep_stop: Whether the stop rows stay apart; when not, they train too.
+        class_weight: How much rows of a class count in training, as in [training].
     """
     arrays = prepare(plan.dataset, fold, keep_stop=keep_stop)
+    if class_weight != "none":
+        train = arrays.train
+        weight = train.weight * class_weights(train.y, plan.dataset.classes, class_weight)[train.y]
+        arrays = replace(arrays, train=replace(train, weight=weight))
     return PreparedRows(arrays, () if arrays.encoder is None else tuple(_encoder_steps(arrays.encoder)))
 
 

@@ -230,6 +230,16 @@ def test_what_the_model_brings_of_its_own_is_named_and_can_be_stripped(tmp_path,
     assert "The model comes without its own dropout 0.5; L2 0.01 on hidden." in stripped.notes
 
 
+def test_identifier_is_dropped_in_the_file_with_the_reason(tmp_path, table):
+    header, *rows = table.read_text().splitlines()
+    lines = [f"customer_id,{header}", *(f"{1000 + 7 * number},{row}" for number, row in enumerate(rows))]
+    table.write_text("\n".join(lines) + "\n")
+    text, study = draft(tmp_path, "mlp", table, "the label")
+    assert study["data"]["drop"] == ["customer_id"]
+    assert '["customer_id"] # customer_id: another number in each row, an identifier' in text
+    assert "customer_id" not in prepare_study(str(tmp_path / "study.toml")).facts.inputs
+
+
 @pytest.mark.parametrize(
     ("model", "remedy"), [("net.h5", ' Save a Keras model with model.save("net.keras").'), ("resnet", "")]
 )

@@ -127,3 +127,16 @@ def test_scaling_the_targets_of_classes_is_refused(resolve):
         "s.toml [data.scale_target]: expected no scale_target for classification (the target has 2 classes), received "
         "true."
     )
+
+
+def test_weights_of_classes_are_for_classes_that_there_are(resolve):
+    spec, _ = resolve(training={"class_weight": {"1": 2.0}})
+    assert spec.training.class_weight == {"1": 2.0}
+    with pytest.raises(StudyFileError) as caught:
+        resolve(training={"class_weight": {"yes": 2.0}})
+    assert str(caught.value) == (
+        's.toml [training.class_weight]: expected class_weight to name classes of the target, received "yes". '
+        'They are "0", "1".'
+    )
+    with pytest.raises(StudyFileError, match="expected no class_weight for regression"):
+        resolve(task="regression", training={"class_weight": "balanced"})

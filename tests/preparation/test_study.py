@@ -118,7 +118,7 @@ def test_defaults_that_depend_on_the_data_are_filled_in(tmp_path):
     assert str(caught.value) == (
         "--set objective.metric=accuracy: expected a metric for regression (the target is a number), "
         'received "accuracy". '
-        "Choose one of mse, mae, r2; or set data.task when the target was taken for the wrong kind."
+        "Choose one of mse, rmse, mae, r2; or set data.task when the target was taken for the wrong kind."
     )
 
 
@@ -267,8 +267,8 @@ def test_problem_of_a_study_in_memory_stands_in_its_table(study_of):
         prepare_spec(wrong, Path(study).parent)
     assert str(caught.value) == (
         '[objective.metric]: expected a metric for classification (the target has 2 classes), received "mse". '
-        "Choose one of log_loss, accuracy, balanced_accuracy, f1_macro; or set data.task when the target was taken for "
-        "the wrong kind."
+        "Choose one of log_loss, brier, accuracy, balanced_accuracy, f1_macro, roc_auc, average_precision; or set "
+        "data.task when the target was taken for the wrong kind."
     )
 
 

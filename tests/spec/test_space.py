@@ -149,7 +149,8 @@ def test_impossible_values_of_a_technique_are_refused(problems_of, valid, entry,
         ),
         (
             '"training.engine" = {choices=["fit"]}',
-            '[space."training.engine"]: expected "training.optimizer", "training.learning_rate", "training.epochs", '
+            '[space."training.engine"]: expected "training.optimizer", "training.learning_rate", '
+            '"training.class_weight", "training.epochs", '
             '"training.batch_size" or "training.precision", received "training.engine". training.engine cannot be '
             "searched.",
         ),

@@ -122,7 +122,7 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
         '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\ntimeout_seconds = 600.0\n\n'
         '[split]\ntest = 0\nvalidation = {method = "holdout", fraction = 0.25}\nstop = 0.2\n\n'
         '[model]\nfamily = "mlp"\nhidden = []\n\n'
-        '[training]\noptimizer = "adam"\nlearning_rate = 0.001\nepochs = 100\nbatch_size = 32\n'
+        '[training]\noptimizer = "adam"\nlearning_rate = 0.001\nclass_weight = "none"\nepochs = 100\nbatch_size = 32\n'
         'engine = "auto"\nprecision = "float32"\n\n'
         "[objective]\nseeds = 1\n\n"
         '[space]\nl2 = {low = 1e-6, high = 1.0, log = true}\n"dense_1.l2" = {choices = ["off", 0.5]}\n\n'

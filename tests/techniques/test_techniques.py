@@ -10,7 +10,7 @@ import pytest
 
 from search.errors import StudyFileError
 from search.preparation.catalogue import default_catalogue
-from search.spec import Catalogue, parse_study
+from search.spec import Arguments, Catalogue, parse_study
 from search.techniques import (
     TECHNIQUES,
     AveragingTechnique,
@@ -131,7 +131,7 @@ def problems_with(name: str, value: float | str) -> list[str]:
         techniques={known: technique.domain for known, technique in TECHNIQUES.items()},
         layered=frozenset(LAYER_TECHNIQUES),
         families={"mlp": frozenset({"hidden"})},
-        optimizers=frozenset({"adam"}),
+        optimizers={"adam": Arguments()},
         activations=frozenset({"relu"}),
         sources=default_catalogue().sources,
         metrics=("log_loss",),

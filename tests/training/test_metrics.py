@@ -26,6 +26,11 @@ def draw_classification(seed, n_rows, n_classes, sharpness):
     return target, shifted / shifted.sum(axis=1, keepdims=True)
 
 
+def of_all(predicted):
+    """Probabilities of every class."""
+    return np.hstack([1 - predicted, predicted]) if predicted.shape[1] == 1 else predicted
+
+
 def classes_of(predicted):
     return (predicted[:, 0] > 0.5).astype(int) if predicted.shape[1] == 1 else predicted.argmax(axis=1)
 
@@ -43,9 +48,34 @@ def test_classification_metrics_are_those_of_scikit_learn(seed, n_rows, n_classe
             "accuracy": reference.accuracy_score(target, classes),
             "balanced_accuracy": reference.balanced_accuracy_score(target, classes),
             "f1_macro": reference.f1_score(target, classes, average="macro"),
+            "brier": reference.brier_score_loss(target, of_all(predicted), labels=labels),
         }
+        if n_classes > 2:
+            expected["top_k"] = reference.top_k_accuracy_score(target, predicted, labels=labels)
     scores = {name: METRICS[name].score(target, predicted) for name in expected}
     assert scores == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(SEEDS, st.integers(6, 40), N_CLASSES, st.sampled_from([0.0, 1.0, 30.0]))
+@settings(max_examples=60, deadline=None)
+def test_metrics_of_order_are_those_of_scikit_learn(seed, n_rows, n_classes, sharpness):
+    target, predicted = draw_classification(seed, n_rows, n_classes, sharpness)
+    predicted = np.round(predicted, 1)  # ties
+    scores = {"roc_auc": [], "average_precision": []}
+    for index in [1] if n_classes == 2 else range(n_classes):
+        truth, values = target == index, of_all(predicted)[:, index]
+        if 0 < truth.sum() < n_rows:
+            scores["roc_auc"].append(reference.roc_auc_score(truth, values))
+            scores["average_precision"].append(reference.average_precision_score(truth, values))
+    for name, of_classes in scores.items():
+        expected = np.mean(of_classes) if of_classes else 0.5
+        assert METRICS[name].score(target, predicted) == pytest.approx(expected, rel=1e-6)
+
+
+def test_area_of_several_classes_is_that_of_one_against_the_rest():
+    target, predicted = draw_classification(3, 40, 5, 1.0)
+    expected = reference.roc_auc_score(target, predicted.astype(float), multi_class="ovr", average="macro")
+    assert METRICS["roc_auc"].score(target, predicted) == pytest.approx(expected, rel=1e-6)
 
 
 @given(SEEDS, st.integers(2, 40), st.sampled_from([None, 1, 3]), st.booleans())
@@ -57,6 +87,7 @@ def test_regression_metrics_are_those_of_scikit_learn(seed, n_rows, n_targets, c
     predicted = (target.reshape(n_rows, -1) + rng.normal(size=(n_rows, n_targets or 1))).astype(np.float32)
     expected = {
         "mse": reference.mean_squared_error(target, predicted),
+        "rmse": reference.root_mean_squared_error(target, predicted),
         "mae": reference.mean_absolute_error(target, predicted),
         "r2": reference.r2_score(target, predicted),
     }
@@ -87,10 +118,15 @@ def test_every_metric_knows_its_direction_and_its_tasks():
     classification = ["binary", "multiclass"]
     assert told == {
         "log_loss": ("log_loss", "minimize", classification),
+        "brier": ("brier", "minimize", classification),
         "accuracy": ("accuracy", "maximize", classification),
         "balanced_accuracy": ("balanced_accuracy", "maximize", classification),
         "f1_macro": ("f1_macro", "maximize", classification),
+        "top_k": ("top_k", "maximize", ["multiclass"]),
+        "roc_auc": ("roc_auc", "maximize", classification),
+        "average_precision": ("average_precision", "maximize", classification),
         "mse": ("mse", "minimize", ["regression"]),
+        "rmse": ("rmse", "minimize", ["regression"]),
         "mae": ("mae", "minimize", ["regression"]),
         "r2": ("r2", "maximize", ["regression"]),
     }
@@ -114,14 +150,20 @@ def draw_rows(metric, seed, n_rows, n_outputs):
     return target, target, predicted
 
 
-@pytest.mark.parametrize("n_outputs", [2, 3])
-@pytest.mark.parametrize("name", METRICS)
+CASES = [(name, n) for name, metric in METRICS.items() for n in (2, 3) if n > 2 or metric.tasks != {"multiclass"}]
+
+
+@pytest.mark.parametrize(("name", "n_outputs"), CASES)
 def test_metric_inside_a_program_is_that_of_the_rows_which_count(keras, name, n_outputs):
+    import tensorflow as tf
+
     metric = METRICS[name]
     target, as_loss_takes_it, predicted = draw_rows(metric, 7, 40, n_outputs)
     for weight in (np.ones(40, np.float32), (np.arange(40) % 3 > 0).astype(np.float32)):
         traced = float(metric.traced(as_loss_takes_it, predicted, weight))
         assert traced == pytest.approx(metric.score(target[weight > 0], predicted[weight > 0]), rel=1e-5)
+        compiled = tf.function(metric.traced, jit_compile=True)
+        assert float(compiled(as_loss_takes_it, predicted, weight)) == pytest.approx(traced, rel=1e-5)
     assert metric.score(target, predicted) != pytest.approx(traced)
 
 
@@ -138,7 +180,7 @@ def score_constant(metric, target, constant):
         [[1.0, 5.0], [2.0, 0.0], [30.0, -70.0]],
     ],
 )
-@pytest.mark.parametrize("name", ["mse", "mae", "r2"])
+@pytest.mark.parametrize("name", ["mse", "rmse", "mae", "r2"])
 def test_no_constant_scores_better_than_the_one_of_the_metric(name, target):
     metric, target = METRICS[name], np.array(target, np.float32)
     best = metric.constant(target, 0)
@@ -158,7 +200,7 @@ def test_constant_of_the_absolute_error_is_as_good_as_any_row(values):
 
 
 @pytest.mark.parametrize(("n_classes", "expected"), [(2, [0.25]), (3, [0.75, 0.25, 0.0])])
-@pytest.mark.parametrize("name", ["log_loss", "accuracy", "balanced_accuracy", "f1_macro"])
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if "binary" in metric.tasks])
 def test_constant_of_a_classification_is_the_share_of_each_class(name, n_classes, expected):
     target = np.array([0, 0, 1, 0])
     constant = METRICS[name].constant(target, n_classes)

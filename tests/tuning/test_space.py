@@ -8,7 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from search.preparation.catalogue import default_catalogue
 from search.records import Configuration
-from search.spec import OFF_SHARE, Catalogue, Choices, Domain, Range, parse_study
+from search.spec import OFF_SHARE, Arguments, Catalogue, Choices, Domain, Range, parse_study
 from search.tuning.history import History
 from search.tuning.space import MOST_POINTS, search_space
 
@@ -28,7 +28,7 @@ CATALOGUE = Catalogue(
     },
     layered=frozenset({"l1", "l2", "dropout"}),
     families={"mlp": frozenset({"hidden", "activation"})},
-    optimizers=frozenset({"adam"}),
+    optimizers={"adam": Arguments()},
     activations=frozenset({"relu", "tanh"}),
     sources=default_catalogue().sources,
     metrics=("log_loss",),

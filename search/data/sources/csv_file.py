@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import io
 import re
@@ -27,6 +28,7 @@ FORM = SourceForm(
     form="csv",
     matches=lambda text: text == "csv",
     needs=("path", "target"),
+    takes=("columns", "drop", "separator", "decimal"),
     hint=functools.partial(hint_at_file, "csv"),
 )
 
@@ -35,7 +37,9 @@ MISSING = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "n/a"}
     | {"-NaN", "-nan", "NaN", "nan", "NULL", "null", "None"}
 )
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
@@ -44,6 +48,7 @@ class _Sheet:
     """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
 
     shown: str
+    separator: str
     header: list[str]
     lines: list[int]
     rows: list[list[str]]
@@ -61,35 +66,49 @@ class _Sheet:
 
 
 def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
-    """Read a comma-separated UTF-8 file with a header line; blank lines are skipped.
+    """Read a UTF-8 file with a header line; blank lines are skipped, and so is an index column that pandas wrote.
 
     Raises:
         DataError: With line and column of the first problems of each kind.
     """
     path = find_file(section.path, folder, place)
-    sheet, problems = _read_sheet(path, str(section.path), place)
+    sheet, notes, problems = _read_sheet(path, section, place)
+    sheet, of_index = _without_index(sheet)
     targets = _find_targets(section, sheet, place)
     problems = [*problems, *_check_header(sheet)]
     if problems:
         raise DataError(keep_first(problems))
+    features = _find_features(section, sheet, targets, place)
     columns: dict[str, Array] = {}
-    for name in sheet.header:
+    with_commas = []
+    for name in (*features, *targets):
         task = section.task if name in targets else None
-        columns[name], found = _read_column(sheet, name, may_mix=task == "classification")
+        marked = _has_decimal_commas(sheet, name, section.decimal)
+        if marked:
+            with_commas.append(name)
+        columns[name], found = _read_column(sheet, name, may_mix=task == "classification", decimal_comma=marked)
         problems.extend(found)
     if problems:
         raise DataError(keep_first(problems))
-    target, notes = _read_target([columns[name] for name in targets], targets, section.task, place)
-    features = {name: values for name, values in columns.items() if name not in targets}
-    return RawData(to_frame(features), target, tuple(targets), notes)
+    if with_commas and section.decimal is None:
+        notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
+    target, of_target = _read_target([columns[name] for name in targets], targets, section.task, place)
+    frame = to_frame({name: columns[name] for name in features})
+    return RawData(frame, target, tuple(targets), (*notes, *of_index, *of_target))
 
 
-def _read_sheet(path: Path, shown: str, place: str) -> tuple[_Sheet, list[Problem]]:
-    """The cells of a file, and a problem for each of its first ragged lines.
+def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_Sheet, list[str], list[Problem]]:
+    """The cells of a file, what the user should know of it, and a problem for each of its first ragged lines.
 
     pandas is not asked: it fills short lines and drops long ones without telling.
     """
-    reader = csv.reader(io.StringIO(_read_text(path, shown, place), newline=""), strict=True)
+    shown = str(section.path)
+    text = _read_text(path, shown, place)
+    separator, notes = section.separator or ",", list[str]()
+    if section.separator is None and (found := _separator_of(text)):
+        separator = found
+        notes.append(f'"{shown}" is separated by {_SEPARATORS[found]}.')
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     header: list[str] = []
     lines, rows, ragged = [], [], []
     start = 1
@@ -116,7 +135,62 @@ def _read_sheet(path: Path, shown: str, place: str) -> tuple[_Sheet, list[Proble
     ]
     if len(ragged) > _FIRST:
         problems.append(Problem(shown, f"and {count(len(ragged) - _FIRST, 'more line')} with another number of fields"))
-    return _Sheet(shown, header, lines, rows), problems
+    return _Sheet(shown, separator, header, lines, rows), notes, problems
+
+
+def _separator_of(text: str) -> str | None:
+    """What separates the header line where no comma does; None where one does, or nothing shows it."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    if "," in re.sub(r'"[^"]*"', "", header):
+        return None
+    return next((mark for mark in _SEPARATORS if mark in header), None)
+
+
+def _without_index(sheet: _Sheet) -> tuple[_Sheet, tuple[str, ...]]:
+    """The cells without a first column that has no name and numbers the rows, as pandas writes its index."""
+    if sheet.header[0] or len(sheet.header) < 2:
+        return sheet, ()
+    numbers = [row[0] for row in sheet.rows]
+    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+        return sheet, ()
+    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=[row[1:] for row in sheet.rows])
+    return rest, ("The first column has no name and numbers the rows, as pandas writes its index: it is left out.",)
+
+
+def _find_features(section: DataSection, sheet: _Sheet, targets: Sequence[str], place: str) -> list[str]:
+    """The names of the columns to learn from."""
+    asked = {"columns": section.columns or (), "drop": section.drop or ()}
+    problems = [
+        Problem(
+            place,
+            f'expected {key} to name columns of "{sheet.shown}", received {quote(name)}',
+            suggest_name(name, sheet.header),
+        )
+        for key, names in asked.items()
+        for name in names
+        if name not in sheet.header
+    ]
+    problems += [
+        Problem(place, f"expected {key} without the target, received {quote(name)}")
+        for key, names in asked.items()
+        for name in names
+        if name in targets
+    ]
+    if problems:
+        raise DataError(problems)
+    chosen = [name for name in section.columns or sheet.header if name not in (*targets, *(section.drop or ()))]
+    if not chosen:
+        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" to learn from, received none'))
+    return list(dict.fromkeys(chosen))
+
+
+def _has_decimal_commas(sheet: _Sheet, name: str, decimal: str | None) -> bool:
+    """Whether a column's numbers have decimal commas; where commas separate fields, they may mark thousands instead."""
+    if decimal is not None or sheet.separator == ",":
+        return decimal == ","
+    cells = [cell for cell in sheet.column(name) if cell not in MISSING]
+    with_comma = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
+    return bool(with_comma) and all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in cells)
 
 
 def _read_text(path: Path, shown: str, place: str) -> str:
@@ -181,9 +255,9 @@ def _find_targets(section: DataSection, sheet: _Sheet, place: str) -> list[str]:
 
 def _explain_missing(name: str, header: Sequence[str]) -> str:
     if len(header) == 1:
-        for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        for mark, called in _SEPARATORS.items():
             if mark in header[0]:
-                return f"The file is separated by {called}; save it with commas."
+                return f'The file is separated by {called}: set data.separator = "{mark}".'.replace("\t", "\\t")
     if np.isfinite(_to_numbers(header)).all():
         return "The first line holds numbers; add a header line."
     return suggest_name(name, header)
@@ -201,23 +275,28 @@ def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
 
 
-def _read_column(sheet: _Sheet, name: str, *, may_mix: bool) -> tuple[Array, list[Problem]]:
+def _read_column(
+    sheet: _Sheet, name: str, *, may_mix: bool, decimal_comma: bool = False
+) -> tuple[Array, list[Problem]]:
     """A column as float64 or as text, and what is wrong with it.
 
     Args:
         sheet: The file.
         name: The column.
         may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
+        decimal_comma: Whether 1,5 is a number.
     """
     cells = sheet.column(name)
+    if decimal_comma:
+        cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
     numbers = _to_numbers(cells)
     missing = np.array([cell in MISSING for cell in cells])
     text = np.isnan(numbers) & ~missing
     if text.any() and (may_mix or not (~text & ~missing).any()):
         problems = _report(sheet, name, missing, "expected text", "Drop or fill this row.")
         if not may_mix and all(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
-            everywhere = np.ones(len(cells), dtype=bool)
-            problems = _report(sheet, name, everywhere, "expected a decimal point", "Write 1.5, not 1,5.")
+            remedy = 'Set data.decimal = "," if the comma is a decimal mark.'
+            problems = _report(sheet, name, np.ones(len(cells), dtype=bool), "expected a decimal point", remedy)
         return np.array(cells), problems
     problems = _report(sheet, name, missing, "expected a number", "Drop or fill this row.")
     problems += _report(sheet, name, np.isinf(numbers), "expected a finite number", "Drop or fill this row.")

@@ -74,6 +74,8 @@ def _preparation(chosen: Chosen) -> list[str]:
         lines += ["", "Inputs were bytes and were divided by 255."]
     if chosen.spec.data.standardize:
         lines += ["", "Numeric inputs were standardized: mean 0, deviation 1, fitted on the training rows."]
+    if chosen.spec.training.class_weight != "none":
+        lines += ["", f"Rows were weighted by their classes in training: {chosen.spec.training.class_weight}."]
     if chosen.spec.data.scale_target:
         lines += ["", "Targets were standardized alike: give the model such, and undo it in what it predicts."]
     return lines

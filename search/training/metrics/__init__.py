@@ -4,6 +4,7 @@
 |---|---|
 | `_base` | `Metric`: what a metric tells and computes |
 | `_classes`, `_numbers` | what metrics of classifications share, and those of regressions |
+| `_ranking` | what metrics share that look at the order of predictions |
 | `_counting` | means over the rows of a program that count |
 | all others | one metric each |
 
@@ -18,19 +19,29 @@ from collections.abc import Mapping
 from search.records import Task
 from search.training.metrics._base import Metric
 from search.training.metrics.accuracy import Accuracy
+from search.training.metrics.average_precision import AveragePrecision
 from search.training.metrics.balanced_accuracy import BalancedAccuracy
+from search.training.metrics.brier import Brier
 from search.training.metrics.f1_macro import F1Macro
 from search.training.metrics.log_loss import LogLoss
 from search.training.metrics.mae import Mae
 from search.training.metrics.mse import Mse
 from search.training.metrics.r2 import R2
+from search.training.metrics.rmse import Rmse
+from search.training.metrics.roc_auc import RocAuc
+from search.training.metrics.top_k import TopK
 
 _ALL: tuple[Metric, ...] = (
     LogLoss(),
+    Brier(),
     Accuracy(),
     BalancedAccuracy(),
     F1Macro(),
+    TopK(),
+    RocAuc(),
+    AveragePrecision(),
     Mse(),
+    Rmse(),
     Mae(),
     R2(),
 )

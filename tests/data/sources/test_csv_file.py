@@ -170,8 +170,10 @@ def test_a_mixed_column_names_the_first_row_of_the_rarer_kind(refused):
 
 def test_numbers_with_a_decimal_comma_are_not_categories(refused):
     assert refused('a,label\n"1,5",x\n"2,5",y\n') == [
-        't.csv:2, column "a": expected a decimal point, received "1,5". Write 1.5, not 1,5.',
-        't.csv:3, column "a": expected a decimal point, received "2,5". Write 1.5, not 1,5.',
+        't.csv:2, column "a": expected a decimal point, received "1,5". '
+        'Set data.decimal = "," if the comma is a decimal mark.',
+        't.csv:3, column "a": expected a decimal point, received "2,5". '
+        'Set data.decimal = "," if the comma is a decimal mark.',
     ]
 
 
@@ -184,7 +186,7 @@ def test_ragged_lines_are_named(refused):
 
 
 def test_header_problems_come_together(refused):
-    assert refused(",a,a,label\n1,2,3,x\n1,2,x\n") == [
+    assert refused(",a,a,label\n1,2,3,x\n1,2,x\n1,2,3,x\n") == [
         "t.csv:3: expected 4 fields, received 3.",
         "t.csv:1: expected a name for every column, received an empty one in field 1. "
         "Name it, or save the table without its index column.",
@@ -227,8 +229,8 @@ def test_an_unknown_target_names_the_nearest_column(refused):
         f'{place}"agee". Did you mean "age"?',
         f'{place}"xxx". Known are "age", "city", "width", "label".',
     ]
-    assert refused(COMPLETE.replace(",", ";")) == [
-        f'{place}"label". The file is separated by semicolons; save it with commas.'
+    assert refused(COMPLETE.replace(",", ";"), separator=",") == [
+        f'{place}"label". The file is separated by semicolons: set data.separator = ";".'
     ]
     assert refused("1,2\n3,4\n") == [f'{place}"label". The first line holds numbers; add a header line.']
 
@@ -260,3 +262,95 @@ def test_constant_columns_and_identifiers_are_noted(table):
         'Text column "id" has 30 different values in 30 rows: it becomes up to 30 one-hot inputs.',
         '1 of 2 features never change: "one".',
     )
+
+
+def test_columns_may_be_chosen_and_dropped(table, refused):
+    assert list(table(COMPLETE, drop=("city",)).features.columns) == ["age", "width"]
+    assert list(
+        table(
+            COMPLETE,
+            columns=(
+                "width",
+                "age",
+            ),
+        ).features.columns
+    ) == ["width", "age"]
+    assert list(
+        table(
+            COMPLETE,
+            columns=(
+                "width",
+                "age",
+            ),
+            drop=("age",),
+        ).features.columns
+    ) == ["width"]
+    assert (
+        table(COMPLETE, drop=("city",)).sha256
+        == table(
+            COMPLETE,
+            columns=(
+                "age",
+                "width",
+            ),
+        ).sha256
+    )
+    assert refused(
+        COMPLETE,
+        drop=(
+            "ctiy",
+            "label",
+        ),
+    ) == [
+        '[data]: expected drop to name columns of "t.csv", received "ctiy". Did you mean "city"?',
+        '[data]: expected drop without the target, received "label".',
+    ]
+    assert refused(
+        COMPLETE,
+        drop=(
+            "city",
+            "age",
+            "width",
+        ),
+    ) == ['[data]: expected a column of "t.csv" to learn from, received none.']
+
+
+def test_cells_of_a_column_that_is_dropped_may_be_missing(table):
+    assert list(table(TABLE, drop=("age",)).features.columns) == ["city", "width"]
+
+
+@pytest.mark.parametrize(("mark", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_file_that_is_separated_otherwise_is_read_with_a_note(table, mark, called):
+    dataset = table(COMPLETE.replace(",", mark))
+    assert dataset.sha256 == table(COMPLETE).sha256
+    assert dataset.notes == (f'"t.csv" is separated by {called}.',)
+    assert table(COMPLETE.replace(",", mark), separator=mark).notes == ()
+
+
+def test_decimal_commas_are_read_where_commas_separate_nothing(table):
+    text = "a;b;label\n1,5;3;x\n-2,25;4,0;y\n,5;1;x\n2e1;2,5;y\n"
+    dataset = table(text)
+    assert dataset.features["a"].tolist() == [1.5, -2.25, 0.5, 20.0]
+    assert dataset.features["b"].tolist() == [3.0, 4.0, 1.0, 2.5]
+    assert dataset.notes == ('"t.csv" is separated by semicolons.', 'Decimal commas were read in "a", "b".')
+    given = table(text, separator=";", decimal=",")
+    assert (given.sha256, given.notes) == (dataset.sha256, ())
+
+
+def test_decimal_commas_in_quotes_are_read_when_the_study_says_so(table):
+    assert table('a,label\n"1,5",x\n"2,5",y\n3,x\n4,y\n', decimal=",").features["a"].tolist() == [1.5, 2.5, 3.0, 4.0]
+
+
+def test_index_that_pandas_wrote_is_left_out_with_a_note(table, refused, tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "label": list("xyxy")})
+    frame.to_csv(tmp_path / "pandas.csv")
+    dataset = table((tmp_path / "pandas.csv").read_text())
+    assert list(dataset.features.columns) == ["a"]
+    assert dataset.notes == (
+        "The first column has no name and numbers the rows, as pandas writes its index: it is left out.",
+    )
+    assert dataset.sha256 == table(frame.to_csv(index=False)).sha256
+    (sentence,) = refused(",a,label\nred,1,x\nblue,2,y\n")
+    assert sentence.startswith("t.csv:1: expected a name for every column, received an empty one in field 1.")

@@ -1,0 +1,37 @@
+"""Average precision: the area under the curve of precision over recall, as steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.training.metrics._base import Rows
+from search.training.metrics._ranking import RankingMetric, at_least
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class AveragePrecision(RankingMetric):
+    """Mean, over the rows of a class, of the precision among all rows ranked as high or higher."""
+
+    name = "average_precision"
+    direction = "maximize"
+
+    def _of_class(self, truth: Rows, values: Rows) -> float:
+        first, _ = at_least(values)
+        n_as_high = len(values) - first
+        ordered = np.sort(values[truth])
+        yes_as_high = len(ordered) - np.searchsorted(ordered, values[truth], "left")
+        return float((yes_as_high / n_as_high[truth]).mean())
+
+    def _traced_of_class(self, yes: tf.Tensor, no: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
+        of_class, counting = tf.where(yes > 0, values, np.inf), tf.where(yes + no > 0, values, np.inf)
+        n_yes, n_rows = tf.reduce_sum(yes), tf.reduce_sum(yes + no)
+        above = n_rows - tf.cast(tf.searchsorted(tf.sort(counting), values, "left"), tf.float32)
+        yes_above = n_yes - tf.cast(tf.searchsorted(tf.sort(of_class), values, "left"), tf.float32)
+        precision = yes_above / tf.maximum(above, 1.0)
+        return tf.reduce_sum(precision * yes) / tf.maximum(n_yes, 1.0)

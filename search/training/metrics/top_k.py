@@ -1,0 +1,43 @@
+"""Top-k accuracy: whether the true class is among the likeliest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.training.metrics._base import Rows
+from search.training.metrics._classes import ClassMetric, traced_targets
+from search.training.metrics._counting import counting_mean
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_K = 2
+
+
+class TopK(ClassMetric):
+    """Share of rows whose true class is one of the two likeliest; of equal ones the later class is the likelier.
+
+    For two classes that is every row, so that only studies of more can be judged by it.
+    """
+
+    name = "top_k"
+    direction = "maximize"
+    tasks = frozenset({"multiclass"})
+
+    def score(self, target: Rows, predicted: Rows) -> float:
+        """As `sklearn.metrics.top_k_accuracy_score` with its default, k = 2."""
+        likeliest = np.argsort(predicted, axis=1, kind="mergesort")[:, ::-1][:, :_K]
+        return float((likeliest == target[:, None]).any(axis=1).mean())
+
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        """The share of the rows that count."""
+        import tensorflow as tf
+
+        truth, probabilities = traced_targets(target, predicted)
+        of_truth = tf.reduce_sum(truth * probabilities, axis=1, keepdims=True)
+        places = tf.range(probabilities.shape[1], dtype=tf.float32)
+        later = places > tf.reduce_sum(truth * places, axis=1, keepdims=True)
+        before = (probabilities > of_truth) | ((probabilities == of_truth) & later)
+        return counting_mean(tf.cast(tf.reduce_sum(tf.cast(before, tf.float32), axis=1) < _K, tf.float32), counts)

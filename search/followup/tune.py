@@ -47,7 +47,8 @@ class Tuned:
         best: The trial with the best score.
         chosen: The trial that the study ends with: the best one, the baseline where nothing beats it.
         configuration: The chosen trial's configuration; a technique that is off is absent.
-        model: The model with that configuration, trained on all rows (but for sealed ones, where a setting seals some).
+        model: The model with that configuration, trained on all rows (but for sealed ones, where a setting seals some);
+            it predicts targets in their own unit.
     """
 
     study: StudyRecord
@@ -74,8 +75,8 @@ def tune(
     """Find the regularization that makes a model generalize.
 
     Args:
-        model: A Sequential or Functional model, compiled or not; it stays as it is. A compiled one tells optimizer and
-            learning rate. Weights begin anew for every run.
+        model: A Sequential or Functional model, compiled or not; it stays as it is. A compiled one is trained as it is
+            compiled, unless a setting says otherwise. Weights begin anew for every run.
         x: Features, shape (rows, ...): an array, a tensor, a list.
         y: Targets, shape (rows,) or (rows, targets).
         n_trials: Trials in all, the baseline among them.

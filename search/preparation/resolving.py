@@ -37,11 +37,10 @@ def resolve_study(
     Raises:
         StudyFileError: The metric is not for such data, or the model was compiled with what a study cannot train with.
     """
-    left_open = {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
-    if spec.data.scale_target is None:
-        left_open.add("data.scale_target")
-    if spec.model.own is None:
-        left_open.add("model.own")
+    left_open = set() if spec.data.scale_target is not None else {"data.scale_target"}
+    if saved is not None:
+        left_open |= {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
+        left_open |= set() if spec.model.own is not None else {"model.own"}
     metric = spec.objective.metric or default_metric(dataset.task)
     _check_task(spec, dataset, metric, place)
     _check_class_weight(spec, dataset, place)

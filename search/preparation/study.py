@@ -286,7 +286,7 @@ def _facts(
         scaled_bytes=development.scaled_bytes,
         constant_scores=tuple(_score_constant(development, fold, metric) for fold in splits.folds),
         constant_losses=tuple(_constant_loss(development, fold) for fold in splits.folds)
-        if spec.training.loss == TASK_LOSS
+        if spec.training.loss == TASK_LOSS and spec.training.class_weight == "none"
         else (),
         training_rows=tuple(len(_training_rows(fold)) for fold in splits.folds),
         validation_rows=tuple(len(fold.validation) for fold in splits.folds),

@@ -48,7 +48,8 @@ class StudyFacts:
         constant_scores: What it scores to predict the same for every validation row, fold by fold; empty where that
             was not stored.
         constant_losses: The loss, on the rows that train, of the best guess that is the same for each, fold by fold;
-            empty where that was not stored, and where the study trains with another loss than its task's own.
+            empty where that was not stored, and where the study trains with another loss than its task's own, or weighs
+            classes.
         training_rows: Rows that train, fold by fold, the stop rows that do not score among them: a run without early
             stopping trains on all of these. Empty in version 1.
         validation_rows: Rows that score, fold by fold. Empty in version 1.

@@ -35,15 +35,19 @@ def find_same_study(prepared: PreparedStudy, storage: Storage) -> tuple[Prepared
 
 def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:
     """The study with what its file leaves open as it was when it was begun, perhaps by an earlier version."""
-    spec = prepared.spec
-    for key in prepared.left_open:
+    spec, kept = prepared.spec, list[str]()
+    for key in sorted(prepared.left_open):
         table, _, name = key.partition(".")
-        value = getattr(getattr(begun, table), name)
-        spec = spec.model_copy(update={table: getattr(spec, table).model_copy(update={name: value})})
-    if spec == prepared.spec:
+        section, value = getattr(spec, table), getattr(getattr(begun, table), name)
+        if getattr(section, name) != value:
+            spec = spec.model_copy(update={table: section.model_copy(update={name: value})})
+            kept.append(f"{key} = {_shown(value)}")
+    if not kept:
         return prepared
+    note = f"Where its file leaves that open, the study goes on as it was begun: {', '.join(kept)}."
     dataset = replace(prepared.plan.dataset, scale_target=bool(spec.data.scale_target))
-    return replace(prepared, spec=spec, plan=replace(prepared.plan, dataset=dataset, spec=spec))
+    plan = replace(prepared.plan, dataset=dataset, spec=spec)
+    return replace(prepared, spec=spec, plan=plan, notes=(*prepared.notes, note))
 
 
 def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:

@@ -62,7 +62,10 @@ def run_study(
     launch = launch or Launch()
     observer = observer or SilentObserver()
     with storage.hold(prepared.spec.study.name) as lock:
+        n_told = len(prepared.notes)
         prepared, known = find_same_study(prepared, storage)
+        for note in prepared.notes[n_told:]:
+            observer.note(f"note: {note}")
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one

@@ -42,6 +42,7 @@ from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.target_scale import TargetScale
+from search.data.targets import is_coded, is_one_hot
 
 __all__ = [
     "ONLY_INPUT",
@@ -63,6 +64,8 @@ __all__ = [
     "find_identifiers",
     "fit_encoder",
     "import_encoders",
+    "is_coded",
+    "is_one_hot",
     "prepare",
     "read_data",
     "split_rows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,13 @@ def is_coded(values: npt.NDArray[Any]) -> bool:
     return different == 2 or (different <= MOST_CODED_CLASSES and 5 * different <= len(values))
 
 
+def is_one_hot(values: npt.NDArray[Any]) -> bool:
+    """Whether each row holds a single 1 among zeros, as Keras takes classes, and each class occurs."""
+    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all() and values.any(axis=0).all())
+
+
 def _check_finite(values: npt.NDArray[Any], place: str) -> None:
     if values.dtype.kind != "f":
         return
@@ -113,6 +120,9 @@ def _tell_quantities(values: npt.NDArray[Any], task: TaskName | None, place: str
 
 
 def _tell_classes(values: npt.NDArray[Any], place: str) -> Target:
+    if is_one_hot(values):
+        told = _tell_classes(values.argmax(axis=1), place)
+        return replace(told, notes=(f"One-hot targets are taken for {values.shape[1]} classes, by their columns.",))
     if values.ndim != 1:
         raise DataError(
             Problem(

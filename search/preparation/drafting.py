@@ -28,7 +28,7 @@ from search.models import (
     study_loss,
 )
 from search.preparation.offers import Offer, OfferFacts, Size, find_offers, size_of
-from search.preparation.resolving import taught_settings
+from search.preparation.resolving import taught_settings, tells_classes
 from search.preparation.study import PreparedStudy, prepare_data
 from search.spec import (
     TASK_LOSS,
@@ -93,6 +93,9 @@ def draft_study(draft: Draft) -> str:
         task=dataset.task,
         timeout_seconds=data.timeout_seconds,
     )
+    if tells_classes(saved, dataset):
+        data = data.model_copy(update={"task": "classification"})
+        dataset = read_data(data, draft.folder, draft.place("data"), scale_bytes=False)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None

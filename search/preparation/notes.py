@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from search.data import Splits
+import math
+
+import numpy as np
+
+from search.data import Dataset, Splits
 from search.models import SCALING_LAYERS, SavedModel, find_own, own_in_words
 from search.spec import StudySpec
 from search.techniques import (
@@ -15,26 +19,54 @@ from search.techniques import (
 )
 from search.tuning.samplers import N_STARTUP_TRIALS
 
+_LEAST_SCORING_ROWS = 3
+"""Rows of a class that score a run, below which its part of a score is one row or two."""
+
 # Four judge; a trial that has no fifth run has nothing left to be saved.
 _LEAST_RUNS_FOR_WILCOXON = 5
 
 
-def study_notes(spec: StudySpec, splits: Splits, saved: SavedModel | None, n_trials: int) -> tuple[str, ...]:
+def study_notes(
+    spec: StudySpec, development: Dataset, splits: Splits, saved: SavedModel | None, n_trials: int
+) -> tuple[str, ...]:
     """The notes on a study that is ready to run.
 
     Args:
         spec: The study, every default filled in.
-        splits: Its rows.
+        development: Its rows that are not sealed.
+        splits: How they are divided.
         saved: The user's model; None for a family's.
         n_trials: Trials in all.
     """
     return (
+        *_class_notes(development, splits),
         *_stop_notes(spec),
         *_penalty_notes(spec),
         *_path_notes(spec),
         *_model_notes(spec, saved),
         *_sampler_notes(spec, n_trials),
         *_pruner_notes(spec, splits),
+    )
+
+
+def _class_notes(development: Dataset, splits: Splits) -> tuple[str, ...]:
+    """Classes of which too few rows score to tell anything."""
+    if development.task == "regression":
+        return ()
+    n_classes = len(development.classes)
+    scoring = [np.bincount(development.target[fold.validation], minlength=n_classes) for fold in splits.folds]
+    rarest = np.min(scoring, axis=0)
+    few = [index for index in range(n_classes) if rarest[index] < _LEAST_SCORING_ROWS]
+    if not few:
+        return ()
+    index = min(few, key=lambda each: int(rarest[each]))
+    label, total, scored = development.classes[index], int((development.target == index).sum()), int(rarest[index])
+    share = min(len(fold.validation) for fold in splits.folds) / len(development)
+    enough = math.ceil(_LEAST_SCORING_ROWS / share)
+    return (
+        f'Of class "{label}" {total} rows train and score, {scored} of them in the part that scores a run: '
+        f"too few to tell how well it is recognized. About {enough} rows would do; or merge classes, or choose fewer "
+        "folds.",
     )
 
 

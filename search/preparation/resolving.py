@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from search.data import Dataset
+from search.data import Dataset, is_coded, is_one_hot
 from search.errors import Problem, StudyFileError
 from search.models import FAMILIES, SavedModel, loss_setting, study_loss
 from search.spec import TASK_LOSS, Called, StudySpec, TrainingSection
@@ -58,6 +58,17 @@ def resolve_study(
     if dataset.task == "regression":
         data |= {"task": "regression", "scale_target": _scales_target(spec, saved)}
     return spec.model_copy(update={"data": spec.data.model_copy(update=data)}), frozenset(left_open)
+
+
+def tells_classes(saved: SavedModel | None, dataset: Dataset) -> bool:
+    """Whether numbers to predict are classes, since the user's model predicts probabilities and they look like such."""
+    if saved is None or dataset.task != "regression":
+        return False
+    loss = saved.compiled.loss
+    by_loss = loss is not None and loss.known.predicts == "probabilities"
+    return (by_loss or saved.activation in ("sigmoid", "softmax")) and (
+        is_one_hot(dataset.target) or (dataset.target.ndim == 1 and is_coded(dataset.target))
+    )
 
 
 def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) -> None:

@@ -36,7 +36,7 @@ from search.models import (
 )
 from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
-from search.preparation.resolving import Place, resolve_study
+from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, Choices, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
@@ -146,6 +146,9 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             task=dataset.task,
             timeout_seconds=spec.data.timeout_seconds,
         )
+        if spec.data.task is None and tells_classes(saved, dataset):
+            told = spec.data.model_copy(update={"task": "classification"})
+            dataset = read_data(told, folder, place("data"), scale_bytes=False)
     prepared = prepare_data(spec, dataset, place, saved)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
 
@@ -185,7 +188,7 @@ def prepare_data(
         data_sha256=dataset.sha256,
         facts=_facts(spec, development, splits, METRICS[metric], saved),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *study_notes(spec, splits, saved, n_trials)),
+        notes=(*dataset.notes, *splits.notes, *study_notes(spec, development, splits, saved, n_trials)),
         sealed=SealedRows(dataset, splits.test),
         left_open=left_open,
     )

@@ -72,9 +72,11 @@ def spec_from_json(data: Mapping[str, Any]) -> StudySpec:
 
 def _as_it_was_meant(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study that was stored before there was a key is what such studies were then."""
-    data, training = document.get("data"), document.get("training")
+    data, training, model = document.get("data"), document.get("training"), document.get("model")
     if isinstance(data, Mapping) and data.get("task") == "regression":
         document = {**document, "data": {"scale_target": False, **data}}
+    if isinstance(model, Mapping) and model.get("family") is None:
+        document = {**document, "model": {"own": "keep", **model}}
     if isinstance(training, Mapping):
         document = {**document, "training": {"loss": TASK_LOSS, **training}}
     return document

@@ -68,6 +68,10 @@ def test_regression_of_a_version_that_scaled_no_targets_goes_on_without(prepare,
     assert (going_on.spec.data.scale_target, going_on.plan.dataset.scale_target) == (False, False)
     assert going_on.plan.spec == going_on.spec
     assert going_on.plan.identity != prepared.plan.identity
+    assert going_on.notes == (
+        *prepared.notes,
+        "Where its file leaves that open, the study goes on as it was begun: data.scale_target = False.",
+    )
 
 
 def test_regression_whose_file_says_otherwise_is_refused(prepare, begun_unscaled):

@@ -240,6 +240,35 @@ def test_identifier_is_dropped_in_the_file_with_the_reason(tmp_path, table):
     assert "customer_id" not in prepare_study(str(tmp_path / "study.toml")).facts.inputs
 
 
+@pytest.mark.parametrize("last", ["softmax of one-hot rows", "sigmoid of floats", "logits of one-hot rows"])
+def test_numbers_are_classes_where_the_model_predicts_probabilities(tmp_path, keras, last):
+    x, index = np.random.default_rng(0).normal(size=(90, 5)), np.arange(90) % 3
+    one_hot = "one-hot" in last
+    np.savez(tmp_path / "rows.npz", x=x, y=np.eye(3)[index] if one_hot else (index > 0).astype(float))
+    activation = None if "logits" in last else last.split()[0]
+    net = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3 if one_hot else 1, activation)])
+    if activation is None:
+        net.compile("adam", keras.losses.CategoricalCrossentropy(from_logits=True))
+    net.save(tmp_path / "net.keras")
+    _, study = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.npz")
+    assert study["data"]["task"] == "classification"
+    by_hand = '[study]\nname = "s"\nn_trials = 1\n[data]\nsource = "npz"\npath = "rows.npz"\n[model]\n'
+    (tmp_path / "hand.toml").write_text(by_hand + 'keras = "net.keras"\n[space]\nl2 = { choices = [0.1] }\n')
+    prepared = prepare_study(str(tmp_path / "hand.toml"))
+    assert prepared.facts.classes == (("0", "1", "2") if one_hot else ("0", "1"))
+    assert ("One-hot targets are taken for 3 classes, by their columns." in prepared.notes) == one_hot
+
+
+def test_class_of_too_few_rows_is_told_with_what_would_do(tmp_path, keras):
+    x, y = np.random.default_rng(0).normal(size=(240, 6)), np.r_[np.ones(4, int), np.zeros(236, int)]
+    np.savez(tmp_path / "rare.npz", x=x, y=y)
+    draft(tmp_path, "mlp", tmp_path / "rare.npz")
+    notes = prepare_study(str(tmp_path / "study.toml")).notes
+    (said,) = [note for note in notes if note.startswith('Of class "1"')]
+    assert "too few to tell how well it is recognized. About 15 rows would do;" in said
+    assert not any(note.startswith("Of class") for note in prepare_study("moons").notes)
+
+
 @pytest.mark.parametrize(
     ("model", "remedy"), [("net.h5", ' Save a Keras model with model.save("net.keras").'), ("resnet", "")]
 )

@@ -115,8 +115,8 @@ def test_constant_features_of_images_are_noted_by_index(archive):
             "Text columns are taken from a csv file or a pandas DataFrame.",
         ),
         (
-            {"x": X, "y": np.eye(6, dtype=int)},
-            "[data]: expected one class label for each row, shape (n,), received shape (6, 6). "
+            {"x": X, "y": np.ones((6, 2), dtype=int)},
+            "[data]: expected one class label for each row, shape (n,), received shape (6, 2). "
             'Give the number of the class instead of one-hot rows, or set task = "regression".',
         ),
         (

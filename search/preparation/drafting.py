@@ -109,7 +109,8 @@ def draft_study(draft: Draft) -> str:
     told = taught_settings(training, saved, draft.place)
     training = TrainingSection.model_validate({**training.model_dump(exclude_unset=True), **told})
     plain = _describe(draft, model, wanted or shape, dataset, saved, training)
-    facts = OfferFacts(plain, dataset, size, training.epochs)
+    decays = training.optimizer_arguments.get("weight_decay") is not None
+    facts = OfferFacts(plain, dataset, size, training.epochs, decays)
     offers = find_offers(facts)
     spec = StudySpec(
         study=StudySection(name=_study_name(draft.name), n_trials=size.n_trials),

@@ -48,12 +48,21 @@ _SIZES = (
 
 @dataclass(frozen=True)
 class OfferFacts:
-    """What offers depend on."""
+    """What offers depend on.
+
+    Args:
+        plain: The model.
+        dataset: The rows.
+        size: What their number decides.
+        epochs: Epochs of a run.
+        decays: Whether the optimizer has a weight decay of its own.
+    """
 
     plain: Architecture
     dataset: Dataset
     size: Size
     epochs: int
+    decays: bool = False
 
     def suiting(self, technique: str) -> list[Part]:
         """The layers that the technique, named without a pattern, would reach."""
@@ -68,6 +77,11 @@ class OfferFacts:
     def classifies(self) -> bool:
         """Whether classes are told apart."""
         return self.dataset.task != "regression"
+
+    @property
+    def has_soft_labels(self) -> bool:
+        """Whether classes are told apart by a loss that knows labels between two of them."""
+        return self.classifies and self.plain.loss.known.takes_shares
 
     @property
     def convolves(self) -> bool:
@@ -123,14 +137,19 @@ class Offer:
 _OFFERS = (
     Offer("l2", _penalty, "keeps kernels small"),
     Offer("recurrent_l2", _penalty, "the same for what comes back"),
-    Offer("weight_decay", _decay, "shrinks weights; times the learning rate", lambda facts: not facts.suiting("l2")),
+    Offer(
+        "weight_decay",
+        _decay,
+        "shrinks weights; times the learning rate",
+        lambda facts: not facts.decays and not facts.suiting("l2"),
+    ),
     Offer("dropout", _rate, "leaves out units"),
     Offer("spatial_dropout", _rate, "leaves out whole feature maps"),
     Offer("recurrent_dropout", _rate, "leaves out units on their way back"),
     Offer("rotation", _between(0.01, 0.1), "turns images, share of a full turn", lambda facts: facts.convolves),
     Offer("shift", _between(0.02, 0.15), "moves images, share of their edge", lambda facts: facts.convolves),
     Offer("zoom", _between(0.02, 0.2), "brings images nearer or farther", lambda facts: facts.convolves),
-    Offer("label_smoothing", _between(0.01, 0.2), "asks for less than certainty", lambda facts: facts.classifies),
+    Offer("label_smoothing", _between(0.01, 0.2), "asks for less than certainty", lambda facts: facts.has_soft_labels),
     Offer("patience", _patience, "stops after so many epochs without improvement", lambda facts: True),
 )
 

@@ -233,8 +233,24 @@ def _check_loss(spec: StudySpec, place: Place) -> None:
     if "weight_decay" in spec.space and spec.training.optimizer_arguments.get("weight_decay") is not None:
         message = "expected weight_decay in [space] or of the optimizer, received both"
         problems.append(Problem(place("space", "weight_decay"), message, "Leave out one of the two."))
+    problems += _unfit_rate(spec, place)
     if problems:
         raise StudyFileError(problems)
+
+
+def _unfit_rate(spec: StudySpec, place: Place) -> list[Problem]:
+    """What is wrong with a learning rate beside a schedule that holds its own."""
+    values = () if spec.training.schedule is None else spec.training.schedule.arguments.get("values", ())
+    if not values:
+        return []
+    problems = []
+    if spec.training.learning_rate != values[0]:
+        message = f"expected {values[0]:g}, with which the schedule begins, received {spec.training.learning_rate:g}"
+        problems.append(Problem(place("training", "learning_rate"), message))
+    if "training.learning_rate" in spec.space:
+        message = "expected a learning rate that is not searched, since the schedule holds its values, received it"
+        problems.append(Problem(place("space", "training.learning_rate"), message, "Leave out one of the two."))
+    return problems
 
 
 def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> list[Architecture]:

@@ -1,5 +1,6 @@
 """What `regsearch init` writes: studies that pass the check, with techniques that suit the layers found."""
 
+import re
 import tomllib
 
 import numpy as np
@@ -267,6 +268,42 @@ def test_class_of_too_few_rows_is_told_with_what_would_do(tmp_path, keras):
     (said,) = [note for note in notes if note.startswith('Of class "1"')]
     assert "too few to tell how well it is recognized. About 15 rows would do;" in said
     assert not any(note.startswith("Of class") for note in prepare_study("moons").notes)
+
+
+def test_techniques_that_do_not_go_with_how_a_model_was_compiled_are_not_offered(tmp_path, keras):
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "rows.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "tanh")])
+    net.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), "hinge")
+    net.save(tmp_path / "net.keras")
+    _, study = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.npz")
+    assert study["space"].keys().isdisjoint({"label_smoothing", "weight_decay"})
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study(
+            str(tmp_path / "study.toml"),
+            ["space.label_smoothing={choices=[0.1]}", "space.weight_decay={choices=[0.1]}"],
+        )
+    assert [str(problem).partition(": ")[2] for problem in caught.value.problems] == [
+        "expected a loss that knows labels between two classes, received hinge. Leave out one of the two.",
+        "expected weight_decay in [space] or of the optimizer, received both. Leave out one of the two.",
+    ]
+
+
+def test_learning_rate_beside_a_schedule_that_holds_its_own_is_its_first(tmp_path, keras):
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "rows.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid")])
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([10], [0.1, 0.01])
+    net.compile(keras.optimizers.SGD(schedule), "binary_crossentropy")
+    net.save(tmp_path / "net.keras")
+    draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.npz")
+    searched = 'space."training.learning_rate"={low=0.1, high=0.5}'
+    for override, message in (
+        ("training.learning_rate=0.5", "expected 0.1, with which the schedule begins, received 0.5."),
+        (searched, "expected a learning rate that is not searched, since the schedule holds its values, received it."),
+    ):
+        with pytest.raises(StudyFileError, match=re.escape(message)):
+            prepare_study(str(tmp_path / "study.toml"), [override])
 
 
 @pytest.mark.parametrize(

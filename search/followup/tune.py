@@ -26,7 +26,7 @@ from search.data import to_arrays
 from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
-from search.models import loss_in_memory, read_saved
+from search.models import is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
@@ -171,6 +171,9 @@ def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any
         if table == "training" and name in ("optimizer", "loss"):
             with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
                 given[name] = tomllib.loads(f"value = {value}")["value"]
+    if "loss" not in given and is_own_loss(getattr(model, "loss", None)):
+        message = f"expected a loss of Keras, received a function of its own that is called {model.loss.__name__}"
+        raise UsageError(Problem("model", message, 'Set "training.loss" to one of Keras, or to "task".'))
     return given
 
 

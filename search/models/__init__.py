@@ -26,7 +26,7 @@ What a technique does to one layer is in `search.techniques`; training is in `se
 from search.models.architecture import Architecture, Head
 from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
 from search.models.checks import check_patterns
-from search.models.compiled import loss_in_memory, loss_setting
+from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
 from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
@@ -65,6 +65,7 @@ __all__ = [
     "describe_optimizer",
     "find_end",
     "find_own",
+    "is_own_loss",
     "layers_by_path",
     "loss_in_memory",
     "loss_setting",

@@ -14,7 +14,7 @@ from search.techniques.private import loss_arguments
 
 _EVERYWHERE = frozenset({"name", "dtype", "reduction", "axis", "fn"})
 _EMA = frozenset({"ema_momentum", "ema_overwrite_frequency"})
-_MEANS = ("sum_over_batch_size", "mean", "auto", None)
+_MEANS = ("sum_over_batch_size", "mean", "auto")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class _RefusedError(ValueError):
     """Something that a study cannot take over, in words."""
 
 
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What is raised where a file holds something else than Keras writes."""
+
+
 def read_compiled(config: Config) -> Compiled:
     """How the model of an archive was compiled; nothing when it was not."""
     compiled = config.get("compile_config") or {}
@@ -46,10 +50,14 @@ def read_compiled(config: Config) -> Compiled:
         training = _training(compiled.get("optimizer"))
     except _RefusedError as error:
         refused["optimizer"] = str(error)
+    except _MALFORMED:
+        refused["optimizer"] = "an optimizer that the file does not tell as Keras does"
     try:
         loss = _loss(compiled.get("loss"), _weight(compiled.get("loss_weights")))
     except _RefusedError as error:
         refused["loss"] = str(error)
+    except _MALFORMED:
+        refused["loss"] = "a loss that the file does not tell as Keras does"
     return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))))
 
 
@@ -58,6 +66,15 @@ def loss_in_memory(loss: Any) -> dict[str, Any] | None:
     if type(loss).__name__ != "Huber" or type(loss).__module__.partition(".")[0] != "keras":
         return None
     return {"name": "huber", **loss_arguments(loss)}
+
+
+def is_own_loss(loss: Any) -> bool:
+    """Whether the loss of a model in memory is a function of the user's that bears the name of one of Keras.
+
+    A file tells the two apart as little as Keras does when it loads it.
+    """
+    name, module = getattr(loss, "__name__", ""), getattr(loss, "__module__", None) or ""
+    return loss_name(name) is not None and module.partition(".")[0] != "keras"
 
 
 def loss_setting(loss: Loss) -> Any:
@@ -74,7 +91,7 @@ def _training(optimizer: Any) -> dict[str, Any]:
     name = name_of_class(OPTIMIZERS, optimizer["class_name"])
     if name is None and optimizer["class_name"].lower() in OPTIMIZERS:
         name = optimizer["class_name"].lower()
-    if name is None or not str(optimizer.get("module", "keras")).startswith("keras"):
+    if name is None or optimizer.get("module", "keras.optimizers") != "keras.optimizers":
         raise _RefusedError(f"the optimizer {optimizer['class_name']}")
     config = dict(optimizer["config"])
     rate = config.pop("learning_rate", None)
@@ -151,7 +168,7 @@ def _described_loss(told: Mapping[str, Any], weight: float) -> Loss:
     if name is None or told.get("module") != "keras.losses":
         raise _RefusedError(f"the loss {told['class_name']}")
     config, defaults = told["config"], LOSSES[name].arguments
-    if config.get("reduction") not in _MEANS:
+    if config.get("reduction", "mean") not in _MEANS:
         raise _RefusedError(f"reduction = {config['reduction']} of the loss {name}")
     if config.get("axis", -1) != -1:
         raise _RefusedError(f"axis = {config['axis']} of the loss {name}")

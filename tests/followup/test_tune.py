@@ -190,6 +190,20 @@ def test_loss_that_cannot_be_taken_over_is_refused_unless_another_one_is_set(ker
         search.tune(model, X, Y, 1, space=space, settings=QUICK)
 
 
+def huber(y, predicted):
+    return predicted - y
+
+
+def test_function_of_ones_own_is_not_taken_for_the_loss_of_keras_of_that_name(keras):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="out")])
+    model.compile("adam", huber)
+    with pytest.raises(UsageError, match="received a function of its own that is called huber"):
+        search.tune(model, X, X[:, 0], 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
+    model.compile("adam", keras.losses.huber)
+    found = search.tune(model, X, X[:, 0], 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
+    assert found.study.spec["training"]["loss"] == "huber"
+
+
 def test_model_that_scales_its_inputs_is_told_where_they_are_standardized(keras, tmp_path):
     layers = [keras.layers.Rescaling(0.1, name="scale"), keras.layers.Dense(1, "sigmoid")]
     model = keras.Sequential([keras.Input((4,)), *layers])

@@ -3,6 +3,7 @@
 import pytest
 
 from search.models import Loss, loss_in_memory, loss_setting, read_saved
+from search.models.compiled import read_compiled
 
 
 @pytest.fixture
@@ -107,6 +108,10 @@ def mine(y, predicted):
             {"loss": "reduction = sum of the loss mean_squared_error"},
         ),
         (lambda k: {"loss": k.losses.Huber(2.0)}, {"loss": "the loss Huber, whose delta Keras does not write down"}),
+        (
+            lambda k: {"loss": k.losses.MeanSquaredError(reduction=None)},
+            {"loss": "reduction = None of the loss mean_squared_error"},
+        ),
         (lambda k: {"optimizer": k.optimizers.SGD(use_ema=True)}, {"optimizer": "use_ema = True of the optimizer sgd"}),
         (
             lambda k: {"optimizer": k.optimizers.LossScaleOptimizer(k.optimizers.SGD())},
@@ -123,3 +128,12 @@ def test_what_keras_does_not_write_down_is_known_of_a_model_in_memory(keras):
     assert loss_in_memory(keras.losses.Huber(delta=2.0)) == {"name": "huber", "delta": 2.0}
     for other in (None, "mse", keras.losses.MeanSquaredError(), mine):
         assert loss_in_memory(other) is None
+
+
+@pytest.mark.parametrize(
+    "optimizer", [7, {}, {"class_name": "SGD"}, {"class_name": "SGD", "config": {"learning_rate": []}}]
+)
+@pytest.mark.parametrize("loss", [7, {"class_name": "Huber"}, {"class_name": 3, "config": []}])
+def test_whatever_a_file_tells_is_read_or_refused_in_words(optimizer, loss):
+    told = read_compiled({"compile_config": {"optimizer": optimizer, "loss": loss}})
+    assert set(told.refused) == {"optimizer", "loss"}

@@ -13,7 +13,12 @@
 | `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
 | `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
+| `columns` | the columns of a table become inputs, one file a kind of column |
 | `identifiers` | columns that name rows instead of describing them |
+| `date_formats` | dates in text |
+| `suiting` | `suit_columns`: which keys of [data] suit the columns of a table |
+| `row_columns` | columns that say something of their rows |
+| `parts` | a division of the user's own |
 | `wording` | phrases that the errors share |
 
 A source is one file in `sources` and one line in `SOURCES`; a splitter one file in `splitters` and one line in
@@ -23,6 +28,7 @@ pandas are imported inside the functions that need them, and TensorFlow never: a
 own data sets, a user's function) runs in a child process.
 """
 
+from search.data.columns import TableOptions
 from search.data.dataset import Dataset
 from search.data.encoding import (
     ONLY_INPUT,
@@ -34,13 +40,13 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
-from search.data.identifiers import find_identifiers
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
+from search.data.suiting import suit_columns
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
 
@@ -58,10 +64,10 @@ __all__ = [
     "Samples",
     "SealedRows",
     "Splits",
+    "TableOptions",
     "TargetScale",
     "draw_stop_rows",
     "encoded_shape",
-    "find_identifiers",
     "fit_encoder",
     "import_encoders",
     "is_coded",
@@ -69,5 +75,6 @@ __all__ = [
     "prepare",
     "read_data",
     "split_rows",
+    "suit_columns",
     "to_arrays",
 ]

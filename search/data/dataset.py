@@ -7,12 +7,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from search.data.columns import TableOptions, is_date, is_text
 from search.records import Task
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ _CELLS_PER_BLOCK = 2**22  # 32 MiB as float64: a fingerprint never doubles the m
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows with their targets, checked: every number is finite and every class has two rows at least.
+    """Rows with their targets, checked: no number is infinite and every class has two rows at least.
 
     Args:
         features: float32, shape (n, ...); or, for a table, a DataFrame of n rows whose columns are float64
-            (numeric) or object (text, one-hot encoded later).
+            (numbers), object (text) or datetime64[us] (dates); missing cells are NaN, None and NaT.
         target: int64 class indices, shape (n,); or float64, shape (n,) or (n, k), for regression.
         task: What is to be predicted.
         classes: The label of each class index; empty for regression.
@@ -39,9 +40,11 @@ class Dataset:
         notes: What the user should know, one sentence each: constant columns, scaled bytes.
         groups: What rows belong together, shape (n,): rows of equal value never stand on two sides of a division.
         order: Where rows stand in an order, a time for example, shape (n,): what scores lies after what trains.
+        part: A division of the user's own, shape (n,): which part each row is of, as `search.data.parts` reads it.
         weight: How much each row counts, float32, shape (n,), finite and at least 0; None when all count alike.
         scaled_bytes: Whether the features were bytes and were divided by 255.
         scale_target: Whether the targets of a regression are scaled to mean 0 and deviation 1 before they train.
+        options: How the columns of a table become inputs.
     """
 
     features: Array | pd.DataFrame
@@ -53,9 +56,11 @@ class Dataset:
     notes: tuple[str, ...] = ()
     groups: Array | None = None
     order: Array | None = None
+    part: Array | None = None
     weight: Array | None = None
     scaled_bytes: bool = False
     scale_target: bool = False
+    options: TableOptions = field(default_factory=TableOptions)
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):
@@ -77,9 +82,14 @@ class Dataset:
         return len(self.classes) or math.prod(self.target.shape[1:])
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether a cell of a table is missing."""
+        return not isinstance(self.features, np.ndarray) and bool(self.features.isna().to_numpy().any())
+
+    @property
     def row_columns(self) -> dict[str, Array]:
-        """Those of `groups`, `order` and `weight` that the data has, by name."""
-        columns = {"groups": self.groups, "order": self.order, "weight": self.weight}
+        """Those of `groups`, `order`, `part` and `weight` that the data has, by name."""
+        columns = {"groups": self.groups, "order": self.order, "part": self.part, "weight": self.weight}
         return {name: column for name, column in columns.items() if column is not None}
 
     def take(self, rows: npt.ArrayLike) -> Dataset:
@@ -120,7 +130,10 @@ def fingerprint(
         classes: Label of each class index.
         row_columns: As `Dataset.row_columns` gives them.
     """
-    columns = None if isinstance(features, np.ndarray) else [str(name) for name in features.columns]
+    columns, dates = None, list[str]()
+    if not isinstance(features, np.ndarray):
+        columns = [str(name) for name in features.columns]
+        dates = [str(name) for name in features.columns if is_date(features[name])]
     header = {
         "features": list(features.shape),
         "target": list(target.shape),
@@ -128,6 +141,8 @@ def fingerprint(
         "target_names": list(target_names),
         "classes": list(classes),
     }
+    if dates:
+        header["dates"] = dates
     columns_of_rows = sorted((row_columns or {}).items())
     if columns_of_rows:
         header["row_columns"] = [name for name, _ in columns_of_rows]
@@ -157,8 +172,7 @@ def code_columns(features: Array | pd.DataFrame) -> Array:
     import pandas as pd
 
     columns = (features.iloc[:, position] for position in range(features.shape[1]))
-    coded = (pd.factorize(column)[0] if column.dtype == object else column.to_numpy(np.float64) for column in columns)
-    return np.column_stack([column.astype(np.float64) for column in coded])
+    return np.column_stack([pd.factorize(column)[0] if is_text(column) else _numbers(column) for column in columns])
 
 
 def _blocks(features: Array | pd.DataFrame, target: Array) -> Iterator[bytes]:
@@ -167,11 +181,20 @@ def _blocks(features: Array | pd.DataFrame, target: Array) -> Iterator[bytes]:
     else:
         for position in range(features.shape[1]):
             column = features.iloc[:, position]
-            if column.dtype == object:
-                yield json.dumps(column.tolist()).encode()
+            if is_text(column):
+                yield json.dumps([cell if isinstance(cell, str) else None for cell in column.tolist()]).encode()
             else:
-                yield from _number_blocks(column.to_numpy())
+                yield from _number_blocks(_numbers(column))
     yield from _number_blocks(target)
+
+
+def _numbers(column: pd.Series[Any]) -> Array:
+    """Cells that are no text as float64: dates in microseconds since 1970, missing cells as one and the same NaN."""
+    if not is_date(column):
+        numbers = column.to_numpy(np.float64)
+        return np.where(np.isnan(numbers), np.nan, numbers)
+    moments = column.to_numpy("datetime64[us]")
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64).astype(np.float64))
 
 
 def _column_blocks(column: Array) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""One fold as float32 arrays: numbers scaled and text one-hot, both as the rows that train alone know them."""
+"""One fold as float32 arrays: scaled, filled and one-hot as the rows that train alone know it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.dataset import Dataset, take_rows
+from search.data.columns import KINDS, Block, Fitting
+from search.data.dataset import Dataset
 from search.data.splits import Fold
 from search.data.target_scale import TargetScale
 
@@ -121,13 +122,12 @@ class Encoder:
     """How features become numbers, as fitted on training rows. It pickles.
 
     Args:
-        transformer: scikit-learn's fitted transformer of two-dimensional features; None leaves arrays unchanged.
-        known: For a table, 1 for each input that the fitted rows know and 0 for categories that none of them has, shape
-            (inputs,); None for arrays.
+        scaler: scikit-learn's fitted scaler of the numbers of an array, flattened; None leaves arrays unchanged.
+        blocks: For a table, its columns by kind, in the order of their inputs; None for arrays.
     """
 
-    transformer: Any
-    known: FloatArray | None = None
+    scaler: Any = None
+    blocks: tuple[Block, ...] | None = None
 
     def transform(self, dataset: Dataset) -> FloatArray:
         """Encode at least one row.
@@ -135,44 +135,25 @@ class Encoder:
         Args:
             dataset: Rows with the columns that the encoder was fitted on.
         Returns:
-            float32, shape (n, ...): an array keeps its shape; a table gives (n, inputs), its numeric columns
-            first, then one input for each category of the data set. An input whose category no fitted row has
-            is 0: every fold has the same inputs, and none learns of a category that it has not seen.
+            float32, shape (n, ...): an array keeps its shape; a table gives (n, inputs), in the order of
+            `search.data.columns`. An input whose category no fitted row has is 0: every fold has the same inputs, and
+            none learns of a category that it has not seen.
         """
         features = dataset.features
-        if self.transformer is None:
+        if not isinstance(features, np.ndarray):
+            return _stacked([block.encode(features) for block in self.blocks or ()])
+        if self.scaler is None:
             return np.asarray(features, dtype=np.float32)
-        if isinstance(features, np.ndarray):
-            flat = self.transformer.transform(features.reshape(len(features), -1))
-            return np.asarray(flat, dtype=np.float32).reshape(features.shape)
-        encoded = np.asarray(self.transformer.transform(features), dtype=np.float32)
-        return encoded if self.known is None else encoded * self.known
+        flat = self.scaler.transform(features.reshape(len(features), -1))
+        return np.asarray(flat, dtype=np.float32).reshape(features.shape)
 
     def scaling(self) -> tuple[Array, Array] | None:
-        """What each input has subtracted, and is then divided by, shape (inputs,) each; None when nothing is done.
-
-        Categories have 0 subtracted and are divided by 1.
-        """
-        columns = getattr(self.transformer, "named_transformers_", None)
-        scaler = self.transformer if columns is None else columns["numeric"]
-        if not hasattr(scaler, "scale_"):
-            return None
-        n_more = 0 if columns is None else len(self.input_names()) - len(scaler.mean_)
-        return np.append(scaler.mean_, np.zeros(n_more)), np.append(scaler.scale_, np.ones(n_more))
+        """What each number of an array has subtracted, and is then divided by; None where nothing is done."""
+        return None if self.scaler is None else (self.scaler.mean_, self.scaler.scale_)
 
     def input_names(self) -> list[str]:
         """What each input of an encoded table is: `width`, or `color = red` for a category; empty for arrays."""
-        names = getattr(self.transformer, "transformers_", None)
-        if names is None:
-            return []
-        inputs: list[str] = []
-        for kind, encoder, columns in names:
-            if kind == "numeric":
-                inputs += map(str, columns)
-            elif kind == "text" and len(columns):
-                pairs = zip(columns, encoder.categories_, strict=True)
-                inputs += [f"{column} = {category}" for column, categories in pairs for category in categories]
-        return inputs
+        return [name for block in self.blocks or () for name in block.inputs]
 
 
 def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
@@ -188,14 +169,16 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
     if not keep_stop:
         train = np.union1d(train, np.setdiff1d(stop, fold.validation))
         stop = stop[:0]
-    encoder = fit_encoder(development, train)
+    encoder, encode_train = _fit(development, train)
     scale = TargetScale.fit(development.target[train]) if development.scale_target else None
 
     def encode(rows: npt.NDArray[np.int64]) -> Samples:
         part = development.take(rows)
         return Samples.of(encoder.transform(part), _trained_on(part.target, scale), part.weight)
 
-    training, validation = encode(train), encode(fold.validation)
+    trained = development.take(train)
+    training = Samples.of(encode_train(), _trained_on(trained.target, scale), trained.weight)
+    validation = encode(fold.validation)
     if not len(stop):
         stopping = training.first(0)
     elif np.array_equal(stop, fold.validation):
@@ -206,32 +189,34 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
-    """Fit scaling and categories on the given rows of a data set; of the others nothing but categories' names."""
-    features = take_rows(dataset.features, rows)
+    """Fit scaling and columns on the given rows of a data set; of the others nothing but which inputs there are."""
+    return _fit(dataset, rows)[0]
+
+
+def _fit(dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[Encoder, Callable[[], FloatArray]]:
+    """An encoder, and what encodes the very rows that it was fitted on."""
+    features = dataset.features
     if isinstance(features, np.ndarray):
-        if not dataset.standardize:
-            return Encoder(None)
-        from sklearn.preprocessing import StandardScaler
+        encoder = Encoder(None)
+        if dataset.standardize:
+            from sklearn.preprocessing import StandardScaler
 
-        return Encoder(StandardScaler().fit(features.reshape(len(features), -1)))
-    from sklearn.compose import ColumnTransformer
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+            encoder = Encoder(StandardScaler().fit(features[rows].reshape(len(rows), -1)))
+        return encoder, lambda: encoder.transform(dataset.take(rows))
+    fitting = Fitting(features, rows, dataset.target, len(dataset.classes), dataset.standardize, dataset.options)
+    names = [(kind, kind.columns_of(fitting)) for kind in KINDS]
+    blocks = tuple(kind.fit(fitting, of_kind) for kind, of_kind in names if of_kind)
+    return Encoder(None, blocks), lambda: _stacked([block.encode_train(fitting) for block in blocks])
 
-    text = [name for name in features.columns if features[name].dtype == object]
-    numeric = [name for name in features.columns if features[name].dtype != object]
-    scale = StandardScaler() if dataset.standardize else "passthrough"
-    categories = [sorted(set(dataset.features[name])) for name in text]
-    one_hot = OneHotEncoder(categories=categories, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
-    columns = ColumnTransformer([("numeric", scale, numeric), ("text", one_hot, text)])
-    seen = [np.isin(known, list(set(features[name]))) for name, known in zip(text, categories, strict=True)]
-    known = np.concatenate([np.ones(len(numeric)), *seen]).astype(np.float32)
-    return Encoder(columns.fit(features), known)
+
+def _stacked(blocks: list[Array]) -> FloatArray:
+    return np.hstack(blocks).astype(np.float32)
 
 
 def import_encoders() -> None:
     """Import the packages that `prepare` imports on its way, so that one that is missing is found before."""
     import pandas  # noqa: F401  # for its own sake
-    import sklearn.compose
+    import sklearn.impute
     import sklearn.preprocessing  # noqa: F401  # for its own sake
 
 

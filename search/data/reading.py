@@ -10,40 +10,59 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
+from search.data.date_formats import find_formats
+from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
-from search.data.sources.raw import LARGEST, RawData
+from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
 from search.data.targets import Target, tell_target
 from search.data.wording import count, quote_names
 from search.errors import DataError, Problem
-from search.spec.sections import DataSection, TaskName
+from search.spec.sections import DataSection, SplitSection, TaskName
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[Any]
 
+_FILLED = "Missing cells of a table (csv, a DataFrame) are filled here."
 
-def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scale_bytes: bool = True) -> Dataset:
+
+def read_data(
+    section: DataSection,
+    folder: Path,
+    place: str = "[data]",
+    *,
+    own_model: bool = False,
+    split: SplitSection | None = None,
+    split_place: str = "[split]",
+) -> Dataset:
     """Read, check and fingerprint the data of a study.
 
     Args:
         section: The [data] table.
         folder: Folder of the study file, to which the section's paths are relative.
         place: Where the table stands, for errors: `studies/moons.toml:4 [data]`.
-        scale_bytes: Whether bytes become numbers from 0 to 1; a model of the user's is given them as they are.
+        own_model: Whether the rows are for a model of the user's: it is given bytes as they are, and no more inputs
+            than it was made for; for other models bytes become numbers from 0 to 1.
+        split: The [split] table, which may name columns that divisions respect; None for none.
+        split_place: Where that stands.
 
     Raises:
         DataError: The data cannot be used; every problem that could be told at once is listed.
     """
-    rows = find_source(section, place).read(section, folder, place)
+    request = SourceRequest(section, folder, place, _beside(section, split), split_place)
+    rows = find_source(section, place).read(request)
     _check_sizes(rows, place)
     if section.shape is not None:
         rows = replace(rows, features=_reshape(rows.features, section.shape, place))
-    if not scale_bytes and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
+    if own_model and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
         note = "The features are bytes (uint8) and are given to the model as they are, from 0 to 255."
         rows = replace(rows, features=rows.features.astype(np.float32), notes=(*rows.notes, note))
-    target, features, notes = _check_values(rows, section.task, place)
+    options = _table_options(section, rows.features, own_model=own_model, place=place)
+    target, features, notes = _check_values(rows, section.task, options, place)
+    columns = check_row_columns(rows.row_columns, len(target.values), request)
     is_table = not isinstance(features, np.ndarray)
     return Dataset(
         features=features,
@@ -51,10 +70,43 @@ def read_data(section: DataSection, folder: Path, place: str = "[data]", *, scal
         task=target.task,
         classes=target.classes,
         standardize=is_table if section.standardize is None else section.standardize,
-        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes),
+        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes, columns),
         notes=(*rows.notes, *target.notes, *notes, *_note_constant(features)),
         scaled_bytes=_are_scaled_bytes(rows.features),
+        options=options,
+        groups=columns.get("groups"),
+        order=columns.get("order"),
+        part=columns.get("part"),
+        weight=columns.get("weight"),
     )
+
+
+def _beside(section: DataSection, split: SplitSection | None) -> dict[RowRole, str]:
+    """The columns that say something of their rows, by what they say."""
+    named: dict[RowRole, str | None] = {"weight": section.weight}
+    if split is not None:
+        named |= {"groups": split.groups, "order": split.order, "part": split.column}
+    return {role: name for role, name in named.items() if name is not None}
+
+
+def _table_options(
+    section: DataSection, features: Array | pd.DataFrame, *, own_model: bool, place: str
+) -> TableOptions:
+    """How the columns of a table become inputs."""
+    keys = ("missing", "min_frequency", "target_encode")
+    if isinstance(features, np.ndarray):
+        given = [key for key in keys if getattr(section, key) is not None]
+        problems = [Problem(place, f"expected no {key} for arrays of numbers, received it") for key in given]
+        if problems:
+            raise DataError(problems)
+        return TableOptions()
+    encoded = section.target_encode or ()
+    unfit = [name for name in encoded if name not in features.columns or not is_text(features[name])]
+    if unfit:
+        message = f"expected target_encode to name columns of text, received {quote_names(unfit)}"
+        raise DataError(Problem(place, message))
+    missing = section.missing or ("impute" if own_model else "indicate")
+    return TableOptions(missing, section.min_frequency, encoded)
 
 
 def _fingerprinted(target: Array) -> Array:
@@ -88,10 +140,15 @@ def _check_sizes(rows: RawData, place: str) -> None:
 def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str) -> Array:
     """Features as an array of rows of that shape; a table's columns are taken in their order."""
     if not isinstance(features, np.ndarray):
-        text = [name for name in features.columns if features[name].dtype == object]
+        text = [name for name in features.columns if is_text(features[name]) or is_date(features[name])]
         if text:
             message = f"expected columns of numbers, since shape = {list(shape)}, received text in {quote_names(text)}"
             raise DataError(Problem(place, message, "Leave the columns out of the file, or leave shape out."))
+        if holed := [name for name in features.columns if features[name].isna().any()]:
+            message = (
+                f"expected a number in every cell, since shape = {list(shape)}, received gaps in {quote_names(holed)}"
+            )
+            raise DataError(Problem(place, message, "Drop or fill them, or leave shape out."))
         features = features.to_numpy()
     size, wanted = math.prod(features.shape[1:]), math.prod(shape)
     if size != wanted:
@@ -101,7 +158,7 @@ def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str)
 
 
 def _check_values(
-    rows: RawData, task: TaskName | None, place: str
+    rows: RawData, task: TaskName | None, options: TableOptions, place: str
 ) -> tuple[Target, Array | pd.DataFrame, tuple[str, ...]]:
     """The checked target and features, and notes on the features; problems of both are reported together."""
     target: Target | None = None
@@ -111,7 +168,7 @@ def _check_values(
     except DataError as error:
         problems.extend(error.problems)
     try:
-        features, notes = _check_features(rows.features, place)
+        features, notes = _check_features(rows.features, options, place)
     except DataError as error:
         problems.extend(error.problems)
         raise DataError(problems) from error
@@ -120,10 +177,12 @@ def _check_values(
     return target, features, notes
 
 
-def _check_features(features: Array | pd.DataFrame, place: str) -> tuple[Array | pd.DataFrame, tuple[str, ...]]:
+def _check_features(
+    features: Array | pd.DataFrame, options: TableOptions, place: str
+) -> tuple[Array | pd.DataFrame, tuple[str, ...]]:
     if isinstance(features, np.ndarray):
         return _check_array(features, place)
-    return features, _check_table(features, place)
+    return features, _check_table(features, options, place)
 
 
 def _check_array(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
@@ -148,7 +207,7 @@ def _check_array(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
                 place,
                 f"expected {ask} in every cell of the features, received {bad} at index "
                 f"{list(first)}, counted from 0{more}",
-                "Drop or fill it.",
+                "Drop or fill it." if np.isfinite(bad) else f"Drop or fill it. {_FILLED}",
             )
         )
     if _are_scaled_bytes(features):
@@ -162,28 +221,55 @@ def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
     return isinstance(features, np.ndarray) and features.dtype == np.uint8 and bool(features.max() > 1)
 
 
-def _check_table(features: pd.DataFrame, place: str) -> tuple[str, ...]:
-    """Check the numeric columns; notes on text columns with too many values to be categories."""
+def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> tuple[str, ...]:
+    """Check the columns; notes on what becomes of missing cells, and on text that is hardly a category."""
     problems, notes = [], []
     for name in features.columns:
         column = features[name]
-        if column.dtype == object:
-            different = column.nunique()
-            if different > 20 and 2 * different > len(column):
-                notes.append(
-                    f'Text column "{name}" has {different} different values in {len(column)} rows: '
-                    f"it becomes up to {different} one-hot inputs."
-                )
-            continue
-        values = column.to_numpy()
-        if len(wrong := np.flatnonzero(~(np.abs(values) <= LARGEST))):
+        lacking = column.isna().to_numpy() & (options.missing == "error")
+        wrong = np.flatnonzero(lacking)
+        remedy = 'Drop or fill it, or set missing = "indicate" or "impute".'
+        if not is_text(column) and not is_date(column) and not len(wrong):
+            wrong, remedy = np.flatnonzero(np.abs(column.to_numpy()) > LARGEST), "Drop or fill it."
+        if len(wrong):
             more = f" (and {count(len(wrong) - 1, 'more row')})" if len(wrong) > 1 else ""
-            received = f"{values[wrong[0]]} in row {wrong[0]}, counted from 0{more}"
-            message = f"expected a finite number, received {received}"
-            problems.append(Problem(f'{place} column "{name}"', message, "Drop or fill it."))
+            received = f"{column.iloc[wrong[0]]} in row {wrong[0]}, counted from 0{more}"
+            asked = "text" if is_text(column) else "a date" if is_date(column) else "a finite number"
+            problems.append(Problem(f'{place} column "{name}"', f"expected {asked}, received {received}", remedy))
+        if is_text(column) and name not in options.target_encode:
+            notes += _text_notes(name, column, options)
     if problems:
         raise DataError(problems)
-    return tuple(notes)
+    return (*notes, *_gap_notes(features, options))
+
+
+def _text_notes(name: str, column: pd.Series[Any], options: TableOptions) -> list[str]:
+    counts = column.value_counts()
+    if find_formats(list(map(str, counts.index))):
+        return [f'Text column "{name}" looks like dates, and each becomes an input of its own: set dates = ["{name}"].']
+    if options.min_frequency is not None:
+        rare = int((counts < options.min_frequency).sum())
+        return [f'Text column "{name}": {rare} of {len(counts)} values are rare and one together.'] if rare else []
+    if len(counts) > 20 and 2 * len(counts) > len(column):
+        return [
+            f'Text column "{name}" has {len(counts)} different values in {len(column)} rows: '
+            f"it becomes up to {len(counts)} one-hot inputs."
+        ]
+    return []
+
+
+def _gap_notes(features: pd.DataFrame, options: TableOptions) -> list[str]:
+    """What becomes of missing cells, where there are any."""
+    lacking = features.isna().sum()
+    holed = [name for name in features.columns if lacking[name]]
+    if not holed:
+        return []
+    named = ", ".join(f'{lacking[name]} in "{name}"' for name in holed[:6])
+    more = f" and others in {len(holed) - 6} more columns" if len(holed) > 6 else ""
+    beside = "; an input beside each column says where" if options.missing == "indicate" else ""
+    return [
+        f"Missing cells, {named}{more}, become the median or the most frequent category of the rows that train{beside}."
+    ]
 
 
 def _note_constant(features: Array | pd.DataFrame) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.data.dataset import Dataset, row_keys
 from search.data.draws import Columns, Draw, Positions, check_classes, derive_seed
+from search.data.parts import Parts
 from search.data.splitters import Development, find_splitter
 from search.data.wording import count, keep_first
 from search.errors import DataError, Problem
@@ -71,12 +73,16 @@ def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = 
             allow no such division.
     """
     development = np.arange(len(dataset), dtype=np.int64)
-    test = development[:0]
-    if section.test:
+    test, parts = development[:0], None
+    if dataset.part is not None:
+        parts = Parts.read(dataset.part, f"{place} column")
+        development, test = parts.development, parts.test
+    elif section.test:
         draw = Draw(f"{place} test", "test", "development", "Change split.test.")
         seed_of_test = derive_seed(seed, _TEST)
         development, test = draw.divide(development, Columns.of(dataset), section.test, seed_of_test)
-    folds = _Folds(Columns.of(dataset.take(development)), section, seed, place).make()
+    columns = Columns.of(dataset.take(development))
+    folds = _Folds(columns, section, seed, place, parts and parts.take(development)).make()
     keys = row_keys(dataset)
     notes = (*_note_sealed(keys[test], keys[development]), *_note_duplicates(keys[development], folds))
     return Splits(development, test, folds, notes)
@@ -96,6 +102,8 @@ def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[
     share = SplitSection().stop if section.stop == "validation" else section.stop
     draw = Draw("[split] stop", "stop", "other training", "Change split.stop.")
     rows = np.arange(len(dataset), dtype=np.int64)
+    if dataset.part is not None and len(stop := Parts.read(dataset.part, "[split] column").of("stop")):
+        return np.setdiff1d(rows, stop), stop
     return draw.divide(rows, Columns.of(dataset), float(share), derive_seed(seed, _STOP))
 
 
@@ -107,27 +115,40 @@ class _Folds:
     section: SplitSection
     seed: int
     place: str
+    parts: Parts | None = None
 
     def make(self) -> tuple[Fold, ...]:
         """The folds, each with its stop rows; the problems of all folds are reported together."""
-        place = f"{self.place} validation"
-        splitter, options = find_splitter(self.section.validation, place)
-        development = Development(self.columns, derive_seed(self.seed, _VALIDATION), place)
         folds: list[Fold] = []
         problems: list[Problem] = []
-        for number, (train, validation) in enumerate(splitter.divide(options, development)):
+        for number, (train, stop, validation) in enumerate(self._divide()):
             try:
-                folds.append(self._make_fold(number, train, validation))
+                folds.append(self._make_fold(number, train, stop, validation))
             except DataError as error:
                 problems.extend(error.problems)
         if problems:
             raise DataError(keep_first(list(dict.fromkeys(problems)), 5))
         return tuple(folds)
 
-    def _make_fold(self, number: int, train: Positions, validation: Positions) -> Fold:
+    def _divide(self) -> Iterator[tuple[Positions, Positions, Positions]]:
+        """Rows that train, rows that stop as far as the user tells them, and rows that score, for each fold."""
+        if self.parts is not None:
+            yield from self.parts.folds()
+            return
+        place = f"{self.place} validation"
+        splitter, options = find_splitter(self.section.validation, place)
+        development = Development(self.columns, derive_seed(self.seed, _VALIDATION), place)
+        for train, validation in splitter.divide(options, development):
+            yield train, train[:0], validation
+
+    def _make_fold(self, number: int, train: Positions, stop: Positions, validation: Positions) -> Fold:
         parts = ((f"the training rows of fold {number}", train), (f"the validation rows of fold {number}", validation))
         remedy = "Change split.validation, or shuffle the rows of the file."
-        check_classes(f"{self.place} validation", parts, self.columns, remedy)
+        if self.parts is not None:
+            remedy = "Correct the column."
+        check_classes(f"{self.place} {'validation' if self.parts is None else 'column'}", parts, self.columns, remedy)
+        if len(stop):
+            return Fold(number, train, stop, validation)
         if self.section.stop == "validation":
             return Fold(number, train, validation, validation)
         remedy = 'Change split.stop to another share of the training rows, or set it to "validation".'

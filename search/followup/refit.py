@@ -11,7 +11,7 @@ import numpy as np
 from search.coordination.entry import fingerprint_problems
 from search.data import Fold, draw_stop_rows, encoded_shape
 from search.errors import StudyFailedError, UsageError
-from search.models import with_ends
+from search.models import TableEnds, with_ends
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, Purpose, StudyRecord
 from search.selection import choose
@@ -52,8 +52,8 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     choose.
 
     Returns:
-        A compiled model of Keras' own classes. It takes rows as the study's source gives them (text as one-hot inputs):
-        scaling and whitening are layers of it.
+        A model of Keras' own classes. It takes rows as the study's source gives them, an array or a table's columns by
+        name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
     """
     fold = _whole_fold(prepared.plan, stops=watches_stop_rows(configuration))
     plan = dataclasses.replace(prepared.plan, folds=(fold,))
@@ -62,10 +62,13 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     model = session.train_model(plan, run)
     shape = encoded_shape(plan.dataset)
     rows = session.prepared_rows(plan, run)
-    steps = rows.steps
+    steps, encoder = rows.steps, rows.arrays.encoder
     if prepared.facts.scaled_bytes:
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
-    return with_ends(model, steps, shape, rows.arrays.target_scale)
+    table = None
+    if encoder is not None and encoder.blocks is not None:
+        table = TableEnds(encoder, plan.dataset.classes, session.link(plan, run))
+    return with_ends(model, steps, shape, rows.arrays.target_scale, table)
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:

@@ -16,9 +16,10 @@
 | `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
+| `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file |
 
-Keras is imported by functions of `building`, `walking`, `rebuilding` and `inputs` alone. A plain model passes through
+Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs` and `table_inputs` alone. A plain model passes through
 untouched: with everything off there is no regularizer and no extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
@@ -30,7 +31,7 @@ from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
 from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
-from search.models.inputs import with_ends
+from search.models.inputs import TableEnds, with_ends
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.names import ACTIVATIONS, SCALING_LAYERS
 from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
@@ -56,6 +57,7 @@ __all__ = [
     "Loss",
     "OpenModel",
     "SavedModel",
+    "TableEnds",
     "UnfitLossError",
     "build_model",
     "build_open_model",

@@ -3,37 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data import TargetScale
+from search.data import Encoder, TargetScale
+from search.models.losses import Link
+from search.models.table_inputs import table_inputs
 from search.techniques import RowStep
 
 if TYPE_CHECKING:
     import keras
 
 
+@dataclass(frozen=True)
+class TableEnds:
+    """What surrounds a model of a table's rows.
+
+    Args:
+        encoder: What made inputs of the columns.
+        classes: The label of each class index; empty for a regression.
+        link: What makes probabilities of the model's outputs.
+        threshold: Of two classes, the probability of the second above which it is the one predicted.
+    """
+
+    encoder: Encoder
+    classes: tuple[str, ...] = ()
+    link: Link | None = None
+    threshold: float = 0.5
+
+
 def with_ends(
-    model: keras.Model, steps: Sequence[RowStep], shape: tuple[int, ...], target_scale: TargetScale | None = None
+    model: keras.Model,
+    steps: Sequence[RowStep],
+    shape: tuple[int, ...],
+    target_scale: TargetScale | None = None,
+    table: TableEnds | None = None,
 ) -> keras.Model:
     """A model that takes rows as they were before the steps, and predicts in the target's own unit.
 
     Args:
         model: A compiled model with one input; it becomes a layer of the new one, with its names and weights.
-        steps: What was done to rows, in order.
-        shape: Shape of one row.
+        steps: What was done to rows, in order, once they were encoded.
+        shape: Shape of one encoded row.
         target_scale: What the targets that it was trained on had been scaled with.
+        table: Of a table: what its columns became, and what is predicted. None for arrays.
 
     Returns:
-        A model compiled alike; the model itself when nothing was done.
+        A model compiled alike, the model itself when nothing was done. Of a table's rows it takes a dictionary of
+        columns, as `search.models.table_inputs` says; where it predicts classes it is not compiled and gives a
+        dictionary: `probabilities`, shape (rows, classes), and `label`, text, shape (rows,).
     """
     import keras
 
-    if not steps and target_scale is None:
+    if not steps and target_scale is None and table is None:
         return model
-    rows = passed = keras.Input(shape)
+    rows: Any
+    if table is None:
+        rows = passed = keras.Input(shape)
+    else:
+        rows, passed = table_inputs(table.encoder)
     for step in steps:
         for layer in step.layers(shape):
             passed = layer(passed)
@@ -41,10 +72,32 @@ def with_ends(
     if target_scale is not None:
         shift, scale = (_by_target(values) for values in (target_scale.mean, target_scale.deviation))
         predicted = keras.layers.Rescaling(scale, shift, name="own_unit", dtype="float32")(predicted)
+    if table is not None and table.classes:
+        return keras.Model(rows, _classified(predicted, table), name=f"{model.name}_with_ends")
     whole = keras.Model(rows, predicted, name=f"{model.name}_with_ends")
     whole.compile_from_config(model.get_compile_config())
     whole.optimizer.build(whole.trainable_variables)
     return whole
+
+
+def _classified(predicted: Any, table: TableEnds) -> dict[str, Any]:
+    """Probabilities of all classes, and the label of the one that is predicted."""
+    import keras
+    from keras import ops
+
+    probabilities = ops.cast(predicted, "float32")
+    if table.link == "halves":
+        probabilities = ops.clip((1 + probabilities) / 2, 0.0, 1.0)
+    elif table.link is not None:
+        probabilities = {"sigmoid": ops.sigmoid, "softmax": ops.softmax}[table.link](probabilities)
+    if len(table.classes) == 2:
+        second = probabilities[:, -1:]
+        probabilities = ops.concatenate([1 - second, second], axis=1)
+        index = ops.cast(second[:, 0] > table.threshold, "int64")
+    else:
+        index = ops.argmax(probabilities, axis=1)
+    named = keras.layers.StringLookup(vocabulary=list(table.classes), num_oov_indices=0, invert=True, name="label")
+    return {"probabilities": keras.layers.Identity(name="probabilities")(probabilities), "label": named(index)}
 
 
 def _by_target(values: npt.NDArray[np.float64]) -> float | list[float]:

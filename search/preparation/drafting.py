@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, find_identifiers, read_data
+import numpy as np
+
+from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data, suit_columns
 from search.errors import DataError, Problem, UsageError
 from search.models import (
     FAMILIES,
@@ -32,8 +34,11 @@ from search.preparation.resolving import taught_settings, tells_classes
 from search.preparation.study import PreparedStudy, prepare_data
 from search.spec import (
     TASK_LOSS,
+    Choices,
     DataSection,
     ModelSection,
+    ObjectiveSection,
+    Range,
     SplitSection,
     StudySection,
     StudySpec,
@@ -41,6 +46,7 @@ from search.spec import (
     spec_to_toml,
 )
 
+_RARE = 0.2  # share of one class of two, below which it is rare
 _HIDDEN = (128, 128)  # of an mlp, the one family without a size of its own
 _OF_IMAGES_OR_SEQUENCES = ("cnn", "lstm")
 _MIRRORED = """
@@ -69,6 +75,10 @@ class Draft:
     prefix: str = "--"
     training: Mapping[str, Any] = field(default_factory=dict)
 
+    def read(self, section: DataSection) -> Dataset:
+        """The rows of a [data] table."""
+        return read_data(section, self.folder, self.place("data"), own_model=self.model not in FAMILIES)
+
     def place(self, *key: str) -> str:
         """What the user gave that a key of the study comes from."""
         return f"{self.prefix}{'model' if key[0] in ('model', 'space') else 'data'}"
@@ -82,7 +92,7 @@ def draft_study(draft: Draft) -> str:
         DataError: The data cannot be read, or is too little to be split.
     """
     model = _model_section(draft)
-    data, dataset, identifiers = _read_rows(draft, scale_bytes=model.family is not None)
+    data, dataset, reasons = _read_rows(draft)
     shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
     saved = read_model(
         model,
@@ -95,12 +105,12 @@ def draft_study(draft: Draft) -> str:
     )
     if tells_classes(saved, dataset):
         data = data.model_copy(update={"task": "classification"})
-        dataset = read_data(data, draft.folder, draft.place("data"), scale_bytes=False)
+        dataset = draft.read(data)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None
         data = data.model_copy(update={"shape": wanted, "standardize": standardize})
-        dataset = read_data(data, draft.folder, draft.place("data"), scale_bytes=model.family is not None)
+        dataset = draft.read(data)
     if saved is not None and saved.layers and saved.layers[0].path in SCALING_LAYERS and dataset.standardize:
         data = data.model_copy(update={"standardize": False})
         dataset = dataclasses.replace(dataset, standardize=False)
@@ -112,15 +122,49 @@ def draft_study(draft: Draft) -> str:
     decays = training.optimizer_arguments.get("weight_decay") is not None
     facts = OfferFacts(plain, dataset, size, training.epochs, decays)
     offers = find_offers(facts)
+    balance = _balance(facts)
     spec = StudySpec(
         study=StudySection(name=_study_name(draft.name), n_trials=size.n_trials),
         data=data,
         model=model,
         training=training,
-        space={name: offer.values(facts) for name, offer in offers.items()},
+        objective=ObjectiveSection(metric=balance.metric),
+        space={**{name: offer.values(facts) for name, offer in offers.items()}, **balance.space},
     )
     prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
-    return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts, identifiers))
+    return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts, reasons) | balance.reasons)
+
+
+@dataclass(frozen=True)
+class _Balance:
+    """What a study of a rare class says besides.
+
+    Args:
+        metric: Its metric; None for the default.
+        space: What is searched besides.
+        reasons: Dotted key to what the file says beside it.
+    """
+
+    metric: str | None = None
+    space: dict[str, Range | Choices] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def _balance(facts: OfferFacts) -> _Balance:
+    """What suits classes of which one is rare: a score that asks for the order of rows, and weights for the classes."""
+    if not facts.classifies:
+        return _Balance()
+    shares = np.bincount(facts.dataset.target) / len(facts.dataset)
+    if shares.min() * len(shares) > 2 * _RARE:
+        return _Balance()
+    label = facts.dataset.classes[int(shares.argmin())]
+    space: dict[str, Range | Choices] = {"training.class_weight": Choices(choices=("none", "balanced"))}
+    metric = "roc_auc" if facts.dataset.task == "binary" else "balanced_accuracy"
+    reasons = {
+        "objective.metric": f"{label} is rare ({shares.min():.1%} of the rows): how well it is told apart counts",
+        "space.training.class_weight": "all classes count alike",
+    }
+    return _Balance(metric, space, reasons)
 
 
 def _describe(
@@ -160,8 +204,8 @@ def _relative(file: Path, folder: Path) -> str:
     return Path(os.path.relpath(file, folder)).as_posix()
 
 
-def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset, Mapping[str, str]]:
-    """The [data] table, its rows, and the columns that it drops, each with the reason."""
+def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
+    """The [data] table, its rows, and why it has the keys that it has."""
     suffix = draft.data.suffix.lower()
     if suffix not in (".csv", ".npz"):
         message = f'expected a file that ends in .csv or .npz, received "{draft.data}"'
@@ -171,13 +215,12 @@ def _read_rows(draft: Draft, *, scale_bytes: bool) -> tuple[DataSection, Dataset
         path=_relative(draft.data, draft.folder),
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
     )
-    dataset = read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes)
-    # A model of the user's was made for the columns that there are.
-    identifiers = find_identifiers(dataset) if draft.model in FAMILIES else {}
-    if not identifiers or len(identifiers) == dataset.features.shape[1]:
-        return section, dataset, {}
-    section = section.model_copy(update={"drop": tuple(identifiers)})
-    return section, read_data(section, draft.folder, draft.place("data"), scale_bytes=scale_bytes), identifiers
+    dataset = draft.read(section)
+    told, reasons = suit_columns(dataset, may_drop=draft.model in FAMILIES)
+    if not told:
+        return section, dataset, reasons
+    section = section.model_copy(update=told)
+    return section, draft.read(section), reasons
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:
@@ -251,7 +294,7 @@ def _comments(
     prepared: PreparedStudy,
     offers: Mapping[str, Offer],
     facts: OfferFacts,
-    identifiers: Mapping[str, str],
+    reasons: Mapping[str, str],
 ) -> dict[str, str]:
     """Dotted key, or table, to what the file says beside it."""
     kind = f"{len(facts.dataset.classes)} classes" if facts.classifies else "a regression"
@@ -264,7 +307,7 @@ def _comments(
         f"Every technique of [space] can be off: the search tries that, too.{_MIRRORED if facts.convolves else ''}",
         "study.n_trials": "a total: raise it and run again to go on",
         "data.standardize": "true scales inputs to mean 0, deviation 1",
-        "data.drop": "; ".join(identifiers.values()),
+        "data.missing": "an input beside each column with missing cells says where" if facts.dataset.has_gaps else "",
         "data.scale_target": "true trains on targets of mean 0, deviation 1 and predicts in their own unit",
         "training.loss": "what fits the task"
         if prepared.spec.training.loss == TASK_LOSS
@@ -275,4 +318,5 @@ def _comments(
         "training.epochs": "enough for the plain model to overfit? if not, raise it",
         "objective.metric": "penalty-free, on validation rows",
     }
+    notes |= {f"data.{key}": reason for key, reason in reasons.items()}
     return notes | {f"space.{name}": offer.reason for name, offer in offers.items()}

@@ -38,7 +38,7 @@ from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
 from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import TASK_LOSS, Choices, StudySpec
+from search.spec import TASK_LOSS, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
 from search.training import METRICS, Metric, TrainingPlan, default_metric
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
@@ -133,7 +133,11 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         DataError: The data cannot be read or split.
     """
     own_model = spec.model.family is None
-    dataset = read_data(spec.data, folder, place("data"), scale_bytes=not own_model)
+
+    def read(data: DataSection) -> Dataset:
+        return read_data(data, folder, place("data"), own_model=own_model, split=spec.split, split_place=place("split"))
+
+    dataset = read(spec.data)
     saved = None
     if own_model:
         development = dataset.take(split_rows(dataset, spec.split, spec.study.seed, place("split")).development)
@@ -147,8 +151,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             timeout_seconds=spec.data.timeout_seconds,
         )
         if spec.data.task is None and tells_classes(saved, dataset):
-            told = spec.data.model_copy(update={"task": "classification"})
-            dataset = read_data(told, folder, place("data"), scale_bytes=False)
+            dataset = read(spec.data.model_copy(update={"task": "classification"}))
     prepared = prepare_data(spec, dataset, place, saved)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
 

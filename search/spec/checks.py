@@ -14,6 +14,7 @@ from search.spec.sections import (
     DataSection,
     ModelSection,
     ObjectiveSection,
+    SplitSection,
     StudySection,
     TrainingSection,
 )
@@ -36,6 +37,8 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
     _check_sampler(tables, catalogue.missing, findings)
     if isinstance(data := tables.get("data"), DataSection) and not findings.touches(("data", "source")):
         _check_data(data, catalogue.sources, findings)
+        if isinstance(split := tables.get("split"), SplitSection):
+            _check_split(split, data, catalogue.sources, findings)
     if isinstance(model := tables.get("model"), ModelSection):
         _check_model(model, catalogue, findings)
     if isinstance(training := tables.get("training"), TrainingSection):
@@ -132,7 +135,18 @@ def _check_data(data: DataSection, sources: Sequence[SourceForm], findings: Find
         if key in known.needs and value is None and not findings.touches(("data", key)):
             wanted = "the path of a file" if key == "path" else "a column, or a list of columns"
             findings.add(("data", key), f"expected {wanted}, since {source}, received nothing")
-    for key in ("path", "target", "columns", "drop", "separator", "decimal"):
+    for key in (
+        "path",
+        "target",
+        "columns",
+        "drop",
+        "dates",
+        "weight",
+        "separator",
+        "decimal",
+        "na_values",
+        "encoding",
+    ):
         value = getattr(data, key)
         if key not in known.keys and value is not None and not findings.touches(("data", key)):
             findings.add(("data", key), f"expected no {key}, since {source}, received {show(value)}")
@@ -144,6 +158,24 @@ def _check_data(data: DataSection, sources: Sequence[SourceForm], findings: Find
         findings.add(("data", "options"), message, f"Only the functions of {functions} take options.")
     if isinstance(data.target, tuple) and len(set(data.target)) < len(data.target):
         findings.add(("data", "target"), f"expected each column once, received {show(data.target)}")
+
+
+def _check_split(split: SplitSection, data: DataSection, sources: Sequence[SourceForm], findings: Findings) -> None:
+    """Refuse columns where there are none, and divisions that say the same twice."""
+    known = next((source for source in sources if source.matches(data.source)), None)
+    named = [key for key in ("groups", "order", "column") if getattr(split, key) is not None]
+    for key in named:
+        if known is not None and "weight" not in known.keys:
+            wanted = f"no {key}, since source = {show(data.source)} has no columns of that kind"
+            findings.add(("split", key), f"expected {wanted}, received {show(getattr(split, key))}")
+    if split.column is None:
+        return
+    for key in ("test", "validation", "groups", "order"):
+        # A study that was written out holds the defaults, too.
+        value, default = getattr(split, key), SplitSection.model_fields[key].get_default(call_default_factory=True)
+        if value != default:
+            message = f"expected no {key} beside column, which divides all rows, received {show(getattr(split, key))}"
+            findings.add(("split", key), message, "Leave out one of the two.")
 
 
 def hint_at_source(text: str, sources: Sequence[SourceForm]) -> str:

@@ -82,6 +82,31 @@ class DataSection(Section):
     decimal: Literal[".", ","] | None = Field(
         default=None, description="csv: the decimal mark; default: a comma in columns where every number fits that"
     )
+    na_values: tuple[str, ...] | None = Field(
+        default=None, description='csv: texts of missing cells, beside the empty cell, "NA", "NaN", "null" and the like'
+    )
+    encoding: str | None = Field(default=None, description="csv: how text is written; default: UTF-8")
+    dates: tuple[str, ...] | dict[str, str] | None = Field(
+        default=None,
+        description="csv: columns of dates, which become year, month, weekday and days since the first; a list, or "
+        'each with its format, as in { start = "%d/%m/%Y" }',
+        json_schema_extra={"expected": "a list of columns, or a table with the format of each"},
+    )
+    missing: Literal["indicate", "impute", "error"] | None = Field(
+        default=None,
+        description="tables: missing cells become the median or the most frequent category, beside an input that says "
+        "so (indicate) or without one (impute); default: indicate, for a model of one's own impute",
+    )
+    min_frequency: int | None = Field(
+        default=None, ge=2, description="tables: categories of fewer rows are one; default: each is one of its own"
+    )
+    target_encode: tuple[str, ...] | None = Field(
+        default=None,
+        description="tables: columns of text that become the mean target of rows of that text, out of fold",
+    )
+    weight: str | None = Field(
+        default=None, description="csv, npz: the column (array) that says how much each row counts"
+    )
     task: TaskName | None = Field(default=None, description="when it cannot be told from the target")
     shape: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
         default=None, description="shape of one row, for models that take images or sequences; the columns in order"
@@ -127,6 +152,18 @@ class SplitSection(Section):
     )
     stop: Fraction | Literal["validation"] = Field(
         default=0.2, description='share of the training rows that early stopping watches, or "validation"'
+    )
+    groups: str | None = Field(
+        default=None, description="csv, npz: the column (array) of groups, none of which stands on two sides"
+    )
+    order: str | None = Field(
+        default=None,
+        description="csv, npz: the column (array) that orders rows: what scores lies after what trains",
+    )
+    column: str | None = Field(
+        default=None,
+        description="csv, npz: a division of one's own: the column (array) with train, stop, validation and test, or "
+        "with the number of the fold that each row scores in",
     )
 
 

@@ -77,7 +77,7 @@ from search.techniques.recurrent_dropout import RecurrentDropout
 from search.techniques.recurrent_l1 import RecurrentL1
 from search.techniques.recurrent_l2 import RecurrentL2
 from search.techniques.rotation import Rotation
-from search.techniques.row_steps import Masking, RowStep, Scaling
+from search.techniques.row_steps import RowStep, Scaling
 from search.techniques.shift import Shift
 from search.techniques.spatial_dropout import SpatialDropout
 from search.techniques.start_epoch import StartEpoch
@@ -219,7 +219,6 @@ __all__ = [
     "InputTechnique",
     "LayerTechnique",
     "LoopTechnique",
-    "Masking",
     "OptimizerTechnique",
     "Part",
     "RowStep",

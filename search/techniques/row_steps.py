@@ -52,27 +52,6 @@ class Scaling:
 
 
 @dataclass(frozen=True, eq=False)
-class Masking:
-    """Inputs that a model has not seen in training are 0, whatever they hold.
-
-    Args:
-        known: 1 for inputs that stay and 0 for the others, one number for each input of a row.
-    """
-
-    known: Array
-
-    def __call__(self, rows: Array) -> npt.NDArray[np.float32]:
-        """The rows after the step."""
-        return (rows * self.known.reshape(rows.shape[1:])).astype(np.float32)
-
-    def layers(self, shape: tuple[int, ...]) -> list[Any]:
-        """The layer that does it, for rows of this shape."""
-        import keras
-
-        return [keras.layers.Rescaling(self.known.reshape(shape).tolist())]
-
-
-@dataclass(frozen=True, eq=False)
 class Whitening:
     """Rows, flattened, are centred and multiplied with a matrix: `(x - mean) @ matrix`.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data import Arrays, Encoder, Fold, prepare
-from search.techniques import TECHNIQUES, DataTechnique, Masking, RowStep, Scaling
+from search.techniques import TECHNIQUES, DataTechnique, RowStep, Scaling
 from search.training.plan import TrainingPlan
 
 ClassWeight = str | Mapping[str, float]
@@ -25,8 +25,8 @@ class PreparedRows:
 
     Args:
         arrays: The rows.
-        steps: What made them of rows as the source gives them, text as one-hot inputs, in order. All were fitted on
-            the rows that train, each as the steps before left them.
+        steps: What made them of rows as the source gives them, or of a table's as its encoder leaves them, in order.
+            All were fitted on the rows that train, each as the steps before left them.
     """
 
     arrays: Arrays
@@ -90,11 +90,9 @@ def prepare_rows(
 
 
 def _encoder_steps(encoder: Encoder) -> Iterator[RowStep]:
-    """What an encoder does to rows whose text is one-hot inputs already."""
+    """What an encoder does to the numbers of arrays; of a table's columns it makes inputs itself."""
     if (scaling := encoder.scaling()) is not None:
         yield Scaling(*scaling)
-    if encoder.known is not None and not encoder.known.all():
-        yield Masking(encoder.known)
 
 
 def _stepped(arrays: Arrays, step: RowStep) -> Arrays:

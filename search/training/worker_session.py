@@ -16,6 +16,7 @@ import numpy.typing as npt
 from search.data import import_encoders
 from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, weights_by_path
+from search.models.losses import Link
 from search.records import EngineChoice, FailureCause, Run, RunReport, RunResult
 from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
@@ -95,6 +96,10 @@ class WorkerSession:
     def prepared_rows(self, plan: TrainingPlan, run: Run) -> PreparedRows:
         """The rows that a run's model sees, with what was done to them and to their targets."""
         return rows_of(plan, run, self._stores)
+
+    def link(self, plan: TrainingPlan, run: Run) -> Link | None:
+        """What makes probabilities of the outputs of a run's model."""
+        return stage_jobs(plan, run, self._stores)[-1].plain.loss.link
 
     def calibrate(self, plan: TrainingPlan, run: Run) -> EngineChoice:
         """Find the engine for a run and all runs of its architecture, by training a few epochs with each candidate.

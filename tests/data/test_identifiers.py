@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.data import Dataset, find_identifiers
+from search.data import Dataset
+from search.data.identifiers import find_identifiers
 
 N_ROWS = 30
 RNG = np.random.default_rng(0)

@@ -8,9 +8,9 @@
 | `keras.NAME` | `keras_datasets` | in a child process (it imports TensorFlow) |
 | `FILE.py:function` | `python_function` | in a child process (it may import anything) |
 
-`raw` holds what a source hands over, and how whatever a function returned becomes plain arrays; `child`
-starts the child process, `_child` is what runs in it. Whether the values make sense is checked for all sources
-alike in `search.data.reading`.
+`raw` holds what a source is asked for and hands over, and how whatever a function returned becomes plain arrays;
+`table` tells which columns of a file are what; `child` starts the child process, `_child` is what runs in it. Whether
+the values make sense is checked for all sources alike in `search.data.reading`.
 
 A new source is one file and one line in `SOURCES`: the file declares with its `FORM` how a study file writes it and
 which keys it takes, which `search.preparation.catalogue` tells to the reader of study files; and it reads the rows.
@@ -20,10 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from search.data.sources import csv_file, keras_datasets, npz_file, python_function, scikit_learn
-from search.data.sources.raw import RawData
+from search.data.sources.raw import RawData, SourceRequest
 from search.errors import DataError, Problem
 from search.spec import DataSection, SourceForm
 from search.spec.checks import hint_at_source
@@ -35,11 +34,11 @@ class Source:
 
     Args:
         form: How a study file writes it, and which keys it takes.
-        read: Reads it; arguments as in `search.data.read_data`.
+        read: Reads what is asked for.
     """
 
     form: SourceForm
-    read: Callable[[DataSection, Path, str], RawData]
+    read: Callable[[SourceRequest], RawData]
 
 
 SOURCES: Mapping[str, Source] = {

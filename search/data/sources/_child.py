@@ -85,10 +85,19 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for name, value in plain.items():
         if isinstance(value, dict):
             arrays[f"{name}_columns"] = json.dumps(list(value))
-            arrays.update({f"{name}_{position}": column for position, column in enumerate(value.values())})
+            for position, column in enumerate(value.values()):
+                arrays |= _packed(f"{name}_{position}", column)
         else:
             arrays[name] = value
     return arrays
+
+
+def _packed(name: str, column: Any) -> dict[str, Any]:
+    """A column as arrays that need no pickle: text with missing cells is text and where it is none."""
+    if column.dtype != object:
+        return {name: column}
+    lacking = np.array([cell is None for cell in column])
+    return {name: np.where(lacking, "", column).astype(str), f"{name}_missing": lacking}
 
 
 def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:

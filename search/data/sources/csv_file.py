@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import dataclasses
 import functools
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import LARGEST, RawData, find_file, hint_at_file, to_frame
-from search.data.targets import is_coded
-from search.data.wording import count, keep_first, quote, quote_names, suggest_name
+from search.data.date_formats import ISO, closest_format, read_dates
+from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
+from search.data.sources.table import Reading, Sheet, read_table, single_format
+from search.data.wording import count, quote, quote_names
 from search.errors import DataError, Problem
 from search.spec import SourceForm
-from search.spec.sections import DataSection, TaskName
+from search.spec.sections import DataSection
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +31,7 @@ FORM = SourceForm(
     form="csv",
     matches=lambda text: text == "csv",
     needs=("path", "target"),
-    takes=("columns", "drop", "separator", "decimal"),
+    takes=("columns", "drop", "dates", "weight", "separator", "decimal", "na_values", "encoding"),
     hint=functools.partial(hint_at_file, "csv"),
 )
 
@@ -40,11 +43,12 @@ MISSING = frozenset(
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
 _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _CsvSheet(Sheet):
     """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
 
     shown: str
@@ -52,10 +56,49 @@ class _Sheet:
     header: list[str]
     lines: list[int]
     rows: list[list[str]]
+    decimal: str | None = None
+    na_values: tuple[str, ...] = ()
+
+    def read(self, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
+        """A column; whatever is wrong with a cell is told with its line."""
+        cells = self.column(name)
+        if reading.date_format is not None:
+            return _read_dates(self, name, cells, reading)
+        column, problems = _read_column(self, name, reading)
+        if reading.role == "order" and not problems and column.dtype.kind == "U":
+            return _read_dates(self, name, cells, reading)
+        if reading.role == "weight" and not problems:
+            is_number = column.dtype.kind == "f"
+            negative = column < 0 if is_number else np.ones(len(cells), dtype=bool)
+            problems = _report(self, name, negative, "expected a number of at least 0", "")
+        return column, problems
+
+    def explain_unknown(self, name: str) -> str:
+        """What may have been meant, or why the header is none."""
+        if len(self.header) == 1:
+            for mark, called in _SEPARATORS.items():
+                if mark in self.header[0]:
+                    return f'The file is separated by {called}: set data.separator = "{mark}".'.replace("\t", "\\t")
+        if np.isfinite(_to_numbers(self.header)).all():
+            return "The first line holds numbers; add a header line."
+        return super().explain_unknown(name)
 
     def column(self, name: str) -> list[str]:
+        """The cells of a column."""
         position = self.header.index(name)
         return [row[position] for row in self.rows]
+
+    def missing(self, cells: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which of some cells are missing, shape (rows,)."""
+        return np.array([cell in MISSING or cell in self.na_values for cell in cells], dtype=bool)
+
+    def has_decimal_commas(self, name: str) -> bool:
+        """Whether a column's numbers have decimal commas; where commas separate fields, they may mark thousands."""
+        if self.decimal is not None or self.separator == ",":
+            return self.decimal == ","
+        cells = [cell for cell in self.column(name) if cell not in MISSING and cell not in self.na_values]
+        with_comma = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
+        return bool(with_comma) and all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in cells)
 
     def cell(self, row: int, name: str) -> str:
         """A cell in words for an error."""
@@ -65,45 +108,31 @@ class _Sheet:
         return quote(text if len(text) <= 40 else f"{text[:37]}...")
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
-    """Read a UTF-8 file with a header line; blank lines are skipped, and so is an index column that pandas wrote.
+def read_rows(request: SourceRequest) -> RawData:
+    """Read a file with a header line; blank lines are skipped, and so is an index column that pandas wrote.
 
     Raises:
         DataError: With line and column of the first problems of each kind.
     """
-    path = find_file(section.path, folder, place)
+    section, place = request.section, request.place
+    path = find_file(section.path, request.folder, place)
     sheet, notes, problems = _read_sheet(path, section, place)
     sheet, of_index = _without_index(sheet)
-    targets = _find_targets(section, sheet, place)
-    problems = [*problems, *_check_header(sheet)]
-    if problems:
-        raise DataError(keep_first(problems))
-    features = _find_features(section, sheet, targets, place)
-    columns: dict[str, Array] = {}
-    with_commas = []
-    for name in (*features, *targets):
-        task = section.task if name in targets else None
-        marked = _has_decimal_commas(sheet, name, section.decimal)
-        if marked:
-            with_commas.append(name)
-        columns[name], found = _read_column(sheet, name, may_mix=task == "classification", decimal_comma=marked)
-        problems.extend(found)
-    if problems:
-        raise DataError(keep_first(problems))
+    rows = read_table(sheet, request, [*problems, *_check_header(sheet)])
+    read = {*getattr(rows.features, "columns", ()), *rows.target_names}
+    with_commas = [name for name in sheet.header if name in read and sheet.has_decimal_commas(name)]
     if with_commas and section.decimal is None:
         notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
-    target, of_target = _read_target([columns[name] for name in targets], targets, section.task, place)
-    frame = to_frame({name: columns[name] for name in features})
-    return RawData(frame, target, tuple(targets), (*notes, *of_index, *of_target))
+    return dataclasses.replace(rows, notes=(*notes, *of_index, *rows.notes))
 
 
-def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_Sheet, list[str], list[Problem]]:
+def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_CsvSheet, list[str], list[Problem]]:
     """The cells of a file, what the user should know of it, and a problem for each of its first ragged lines.
 
     pandas is not asked: it fills short lines and drops long ones without telling.
     """
     shown = str(section.path)
-    text = _read_text(path, shown, place)
+    text = _read_text(path, shown, place, section.encoding)
     separator, notes = section.separator or ",", list[str]()
     if section.separator is None and (found := _separator_of(text)):
         separator = found
@@ -135,7 +164,7 @@ def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_Sheet, l
     ]
     if len(ragged) > _FIRST:
         problems.append(Problem(shown, f"and {count(len(ragged) - _FIRST, 'more line')} with another number of fields"))
-    return _Sheet(shown, separator, header, lines, rows), notes, problems
+    return _CsvSheet(shown, separator, header, lines, rows, section.decimal, section.na_values or ()), notes, problems
 
 
 def _separator_of(text: str) -> str | None:
@@ -146,7 +175,7 @@ def _separator_of(text: str) -> str | None:
     return next((mark for mark in _SEPARATORS if mark in header), None)
 
 
-def _without_index(sheet: _Sheet) -> tuple[_Sheet, tuple[str, ...]]:
+def _without_index(sheet: _CsvSheet) -> tuple[_CsvSheet, tuple[str, ...]]:
     """The cells without a first column that has no name and numbers the rows, as pandas writes its index."""
     if sheet.header[0] or len(sheet.header) < 2:
         return sheet, ()
@@ -157,61 +186,38 @@ def _without_index(sheet: _Sheet) -> tuple[_Sheet, tuple[str, ...]]:
     return rest, ("The first column has no name and numbers the rows, as pandas writes its index: it is left out.",)
 
 
-def _find_features(section: DataSection, sheet: _Sheet, targets: Sequence[str], place: str) -> list[str]:
-    """The names of the columns to learn from."""
-    asked = {"columns": section.columns or (), "drop": section.drop or ()}
-    problems = [
-        Problem(
-            place,
-            f'expected {key} to name columns of "{sheet.shown}", received {quote(name)}',
-            suggest_name(name, sheet.header),
-        )
-        for key, names in asked.items()
-        for name in names
-        if name not in sheet.header
-    ]
-    problems += [
-        Problem(place, f"expected {key} without the target, received {quote(name)}")
-        for key, names in asked.items()
-        for name in names
-        if name in targets
-    ]
-    if problems:
-        raise DataError(problems)
-    chosen = [name for name in section.columns or sheet.header if name not in (*targets, *(section.drop or ()))]
-    if not chosen:
-        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" to learn from, received none'))
-    return list(dict.fromkeys(chosen))
-
-
-def _has_decimal_commas(sheet: _Sheet, name: str, decimal: str | None) -> bool:
-    """Whether a column's numbers have decimal commas; where commas separate fields, they may mark thousands instead."""
-    if decimal is not None or sheet.separator == ",":
-        return decimal == ","
-    cells = [cell for cell in sheet.column(name) if cell not in MISSING]
-    with_comma = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
-    return bool(with_comma) and all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in cells)
-
-
-def _read_text(path: Path, shown: str, place: str) -> str:
+def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        if encoding is None:
+            encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        text = content.decode(encoding)
     except OSError as error:
         raise DataError(
             Problem(place, f'expected a file that can be read, received "{shown}": {error.strerror}')
         ) from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        message = f"expected text in UTF-8, received byte 0x{error.object[error.start]:02x}"
-        raise DataError(Problem(f"{shown}:{line}", message, "Save the file as UTF-8.")) from error
+    except LookupError as error:
+        message = f"expected the name of an encoding, received {quote(encoding)}"
+        raise DataError(Problem(place, message, 'Write encoding = "utf-8" or "cp1252", for example.')) from error
+    except UnicodeError as error:
+        raise DataError(_explain_encoding(error, shown, encoding)) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataError(Problem(f"{shown}:{line}", "expected text in UTF-8, received a zero byte"))
     return text
 
 
-def _check_header(sheet: _Sheet) -> list[Problem]:
+def _explain_encoding(error: UnicodeError, shown: str, encoding: str | None) -> Problem:
+    called = "UTF-8" if encoding == "utf-8-sig" else encoding
+    if not isinstance(error, UnicodeDecodeError):
+        return Problem(shown, f"expected text in {called}, received {error}")
+    line = error.object[: error.start].count(b"\n") + 1
+    message = f"expected text in {called}, received byte 0x{error.object[error.start]:02x}"
+    remedy = 'Save the file as UTF-8, or name its encoding, as in data.encoding = "cp1252".'
+    return Problem(f"{shown}:{line}", message, remedy)
+
+
+def _check_header(sheet: _CsvSheet) -> list[Problem]:
     place = f"{sheet.shown}:1"
     problems = [
         Problem(
@@ -228,46 +234,6 @@ def _check_header(sheet: _Sheet) -> list[Problem]:
     return problems
 
 
-def _find_targets(section: DataSection, sheet: _Sheet, place: str) -> list[str]:
-    """The names of the target columns."""
-    wanted = [section.target] if isinstance(section.target, str) else list(dict.fromkeys(section.target or ()))
-    header = sheet.header
-    if not wanted:
-        message = f'expected target to name a column of "{sheet.shown}", received none'
-        raise DataError(Problem(place, message, f"Its columns are {quote_names(header, 20)}."))
-    problems = [
-        Problem(
-            place,
-            f'expected target to name a column of "{sheet.shown}", received {quote(name)}',
-            _explain_missing(name, header),
-        )
-        for name in wanted
-        if name not in header
-    ]
-    if not problems and len(wanted) == len(header):
-        problems = [Problem(place, f'expected feature columns beside the target in "{sheet.shown}", received none')]
-    if not problems and len(wanted) > 1 and section.task == "classification":
-        problems = [_several_classes(wanted, place)]
-    if problems:
-        raise DataError(problems)
-    return wanted
-
-
-def _explain_missing(name: str, header: Sequence[str]) -> str:
-    if len(header) == 1:
-        for mark, called in _SEPARATORS.items():
-            if mark in header[0]:
-                return f'The file is separated by {called}: set data.separator = "{mark}".'.replace("\t", "\\t")
-    if np.isfinite(_to_numbers(header)).all():
-        return "The first line holds numbers; add a header line."
-    return suggest_name(name, header)
-
-
-def _several_classes(names: Sequence[str], place: str) -> Problem:
-    message = f"expected a single target column for classification, received {quote_names(names)}"
-    return Problem(place, message, "Several class targets are not available yet.")
-
-
 def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
     """Cells as numbers: NaN where a cell is none, infinity where it says so or exceeds float64."""
     import pandas as pd
@@ -275,30 +241,23 @@ def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
 
 
-def _read_column(
-    sheet: _Sheet, name: str, *, may_mix: bool, decimal_comma: bool = False
-) -> tuple[Array, list[Problem]]:
-    """A column as float64 or as text, and what is wrong with it.
-
-    Args:
-        sheet: The file.
-        name: The column.
-        may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
-        decimal_comma: Whether 1,5 is a number.
-    """
+def _read_column(sheet: _CsvSheet, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
+    """A column as float64 or as text, and what is wrong with it."""
     cells = sheet.column(name)
-    if decimal_comma:
+    if sheet.has_decimal_commas(name):
         cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
-    numbers = _to_numbers(cells)
-    missing = np.array([cell in MISSING for cell in cells])
+    missing = sheet.missing(cells)
+    numbers = np.where(missing, np.nan, _to_numbers(cells))
     text = np.isnan(numbers) & ~missing
+    may_mix = reading.may_mix
+    lacking = missing & (not reading.may_lack)
     if text.any() and (may_mix or not (~text & ~missing).any()):
-        problems = _report(sheet, name, missing, "expected text", "Drop or fill this row.")
-        if not may_mix and all(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
+        problems = _report(sheet, name, lacking, "expected text", _fill_or_drop(reading))
+        if not may_mix and all(map(_DECIMAL_COMMA.fullmatch, itertools.compress(cells, ~missing))):
             remedy = 'Set data.decimal = "," if the comma is a decimal mark.'
-            problems = _report(sheet, name, np.ones(len(cells), dtype=bool), "expected a decimal point", remedy)
-        return np.array(cells), problems
-    problems = _report(sheet, name, missing, "expected a number", "Drop or fill this row.")
+            problems = _report(sheet, name, ~missing, "expected a decimal point", remedy)
+        return _with_gaps(cells, missing), problems
+    problems = _report(sheet, name, lacking, "expected a number", _fill_or_drop(reading))
     problems += _report(sheet, name, np.isinf(numbers), "expected a finite number", "Drop or fill this row.")
     large = np.isfinite(numbers) & (np.abs(numbers) > LARGEST)
     problems += _report(sheet, name, large, "expected a number that float32 can hold", "Scale the column.")
@@ -307,7 +266,51 @@ def _read_column(
     return numbers, problems
 
 
-def _report(sheet: _Sheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
+def _read_dates(sheet: _CsvSheet, name: str, cells: list[str], reading: Reading) -> tuple[Array, list[Problem]]:
+    """A column as dates, and what is wrong with it."""
+    missing = sheet.missing(cells)
+    texts = list(itertools.compress(cells, ~missing))
+    date_format = reading.date_format
+    if not date_format and texts:
+        date_format, wrong = single_format(texts)
+        if not date_format:
+            place, key = f"{sheet.shown}, column {quote(name)}", quote(name)
+            remedy = f'Say which, as in data.dates = {{ {key} = "%d/%m/%Y" }}.' if " and " in wrong else ""
+            closest = closest_format(texts)
+            if not remedy and closest and reading.role != "order":
+                date_format = closest
+            else:
+                return np.zeros(len(cells)), [Problem(place, wrong, remedy)]
+    dates = read_dates(
+        [None if lacks else cell for cell, lacks in zip(cells, missing, strict=True)], date_format or ISO
+    )
+    shown = date_format if date_format not in (None, "", ISO) else "2024-12-31"
+    problems = _report(
+        sheet,
+        name,
+        np.isnat(dates) & ~missing,
+        f"expected a date as in {shown}",
+        "Correct the cell, or leave it empty.",
+    )
+    problems += _report(sheet, name, missing & (not reading.may_lack), "expected a date", _fill_or_drop(reading))
+    return dates, problems
+
+
+def _with_gaps(cells: Sequence[str], missing: npt.NDArray[np.bool_]) -> Array:
+    """Text, with None where a cell is missing."""
+    if not missing.any():
+        return np.array(cells)
+    column = np.array(cells, dtype=object)
+    column[missing] = None
+    return column
+
+
+def _fill_or_drop(reading: Reading) -> str:
+    """What to do about a missing cell."""
+    return _MAY_BE_FILLED if reading.role == "feature" else "Drop or fill this row."
+
+
+def _report(sheet: _CsvSheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
     """A problem for each of the first wrong cells, and one that counts the others."""
     rows = np.flatnonzero(wrong).tolist()
     problems = [
@@ -324,7 +327,7 @@ def _report(sheet: _Sheet, name: str, wrong: npt.NDArray[np.bool_], expected: st
     return problems
 
 
-def _report_mixed(sheet: _Sheet, name: str, text: npt.NDArray[np.bool_], numbers: npt.NDArray[np.bool_]) -> Problem:
+def _report_mixed(sheet: _CsvSheet, name: str, text: npt.NDArray[np.bool_], numbers: npt.NDArray[np.bool_]) -> Problem:
     """Name the first row of the kind that is rarer."""
     few, many, noun = (text, numbers, "number") if text.sum() <= numbers.sum() else (numbers, text, "text")
     row = int(np.flatnonzero(few)[0])
@@ -336,27 +339,3 @@ def _report_mixed(sheet: _Sheet, name: str, text: npt.NDArray[np.bool_], numbers
         f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",
         "A column holds numbers or text, not both.",
     )
-
-
-def _read_target(
-    columns: list[Array], names: list[str], task: TaskName | None, place: str
-) -> tuple[Array, tuple[str, ...]]:
-    """The target, its dtype telling the task: text and int64 are classes, float64 a quantity."""
-    if len(columns) > 1:
-        text = [name for name, column in zip(names, columns, strict=True) if column.dtype.kind == "U"]
-        if text and task == "regression":
-            raise DataError(Problem(place, f"expected targets of numbers, received text in {quote_names(text)}"))
-        if text:
-            raise DataError(_several_classes(names, place))
-        return np.column_stack(columns), ()
-    column = columns[0]
-    if column.dtype.kind == "U" or task is not None or not is_coded(column):
-        return column, ()
-    different = len(np.unique(column))
-    if different == 2:
-        return column.astype(np.int64), ()
-    note = (
-        f'The target "{names[0]}" holds {different} different whole numbers and is taken for classes; '
-        'set task = "regression" if it is a quantity.'
-    )
-    return column.astype(np.int64), (note,)

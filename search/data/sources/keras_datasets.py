@@ -7,16 +7,14 @@ not know.
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 from search.data.sources import npz_file
 from search.data.sources.child import call_child
-from search.data.sources.raw import RawData, to_rows
+from search.data.sources.raw import RawData, SourceRequest, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec import SourceForm
 from search.spec.catalogue import is_name_in
-from search.spec.sections import DataSection
 
 # Options of load_data are taken from Python alone; a study file may give none.
 FORM = SourceForm(form="keras.NAME", matches=functools.partial(is_name_in, "keras"), takes=("path", "options"))
@@ -25,12 +23,13 @@ NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion
 _RAGGED = ("imdb", "reuters")
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
+def read_rows(request: SourceRequest) -> RawData:
     """Load a data set; its train and test parts are put one after the other.
 
     Raises:
         DataError: There is no such set, or it cannot be loaded (no network, for example) in the time given.
     """
+    section, place = request.section, request.place
     name = section.source.removeprefix("keras.")
     if name in _RAGGED:
         message = f"expected a data set whose rows have one shape, received {section.source}: lists of words"
@@ -42,7 +41,7 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
         message = f"expected no option path for {section.source}, received {section.options['path']!r}"
         raise DataError(Problem(place, message, "For a file of your own write data.path."))
     if section.path is not None:
-        return npz_file.read_rows(section, folder, place)
-    request = {"kind": "keras", "name": name, "options": section.options}
-    x, y = call_child(request, place, section.timeout_seconds)
+        return npz_file.read_rows(request)
+    asked = {"kind": "keras", "name": name, "options": section.options}
+    x, y = call_child(asked, place, section.timeout_seconds)
     return to_rows(x, y, place)

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import RawData, find_file, hint_at_file
-from search.data.wording import quote_names
+from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file
+from search.data.sources.table import KEY_OF_ROLE
+from search.data.wording import quote, quote_names, suggest_name
 from search.errors import DataError, Problem
 from search.spec import SourceForm
-from search.spec.sections import DataSection
 
 Array = npt.NDArray[Any]
 
 FORM = SourceForm(
-    form="npz", matches=lambda text: text == "npz", needs=("path",), hint=functools.partial(hint_at_file, "npz")
+    form="npz",
+    matches=lambda text: text == "npz",
+    needs=("path",),
+    takes=("weight",),
+    hint=functools.partial(hint_at_file, "npz"),
 )
 
 _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
@@ -33,33 +37,37 @@ _DAMAGED = (
 )
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
+def read_rows(request: SourceRequest) -> RawData:
     """Read an archive; its train and test parts are put one after the other.
 
     Raises:
         DataError: The file is damaged, holds pickled objects or lacks an array.
     """
+    section, folder, place = request.section, request.folder, request.place
     path = find_file(section.path, folder, place)
-    arrays, notes = _load(path, str(section.path), place)
-    if len(arrays) == 2:
-        return RawData(arrays["x"], arrays["y"], notes=notes)
+    arrays, notes = _load(path, request)
+    beside = {role: arrays[name] for role, name in request.beside.items()}
+    if "x" in arrays:
+        return RawData(arrays["x"], arrays["y"], notes=notes, row_columns=beside)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
-    return RawData(x, y, notes=(*notes, pooled))
+    return RawData(x, y, notes=(*notes, pooled), row_columns=beside)
 
 
-def _load(path: Path, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """The arrays of one layout by name, and a note on those that are not used."""
+def _load(path: Path, request: SourceRequest) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The arrays of one layout, and those that say something of rows, by name; and a note on others."""
+    shown, place = str(request.section.path), request.place
     try:
         # An open file, since numpy leaves one that it opened itself open when the archive is damaged.
         with path.open("rb") as stream:
-            return _load_layout(np.load(stream, allow_pickle=False), shown, place)
+            return _load_layout(np.load(stream, allow_pickle=False), shown, request)
     except _DAMAGED as error:
         raise DataError(_explain(error, shown, place)) from error
 
 
-def _load_layout(archive: Any, shown: str, place: str) -> tuple[dict[str, Array], tuple[str, ...]]:
+def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict[str, Array], tuple[str, ...]]:
+    place = request.place
     if not isinstance(archive, np.lib.npyio.NpzFile):
         message = f'expected an .npz archive, received "{shown}" with a single array'
         raise DataError(Problem(place, message, _SAVE))
@@ -67,6 +75,18 @@ def _load_layout(archive: Any, shown: str, place: str) -> tuple[dict[str, Array]
         layout = next((keys for keys in _LAYOUTS if set(keys) <= set(archive.files)), None)
         if layout is None:
             raise DataError(_unknown_layout(archive.files, shown, place))
+        problems = [
+            Problem(
+                request.place_of(role),
+                f'expected {KEY_OF_ROLE[role]} to name an array of "{shown}", received {quote(name)}',
+                suggest_name(name, [key for key in archive.files if key not in layout]),
+            )
+            for role, name in request.beside.items()
+            if name not in archive.files
+        ]
+        if problems:
+            raise DataError(problems)
+        layout = (*layout, *request.beside.values())
         unused = [key for key in archive.files if key not in layout]
         notes = (f'Arrays of "{shown}" that are not used: {quote_names(unused)}.',) if unused else ()
         return {key: _load_array(archive, key, shown, place) for key in layout}, notes

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from search.data.sources.child import call_child
-from search.data.sources.raw import RawData, find_file, to_rows
+from search.data.sources.raw import RawData, SourceRequest, find_file, to_rows
 from search.spec import SourceForm
 from search.spec.catalogue import is_function
-from search.spec.sections import DataSection
 from search.spec.wording import show
 
 
@@ -19,7 +16,7 @@ def _hint(text: str) -> str:
 FORM = SourceForm(form="FILE.py:function", matches=is_function, options_of="a file", hint=_hint)
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
+def read_rows(request: SourceRequest) -> RawData:
     """Call `function(**options)`, which returns (x, y): arrays, lists, or a DataFrame and a Series.
 
     Modules beside the file can be imported by it; the working directory is the study file's folder.
@@ -27,9 +24,10 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     Raises:
         DataError: File or function is missing, the function fails or takes too long, or it returns something else.
     """
+    section, folder, place = request.section, request.folder, request.place
     name, _, function = section.source.rpartition(":")
     path = find_file(name, folder, place, key="source")
-    request = {
+    asked = {
         "kind": "function",
         "file": str(path.resolve()),
         "shown": name,
@@ -37,5 +35,5 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
         "options": section.options,
         "folder": str(folder),
     }
-    x, y = call_child(request, place, section.timeout_seconds)
+    x, y = call_child(asked, place, section.timeout_seconds)
     return to_rows(x, y, place)

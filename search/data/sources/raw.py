@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
+from search.spec.sections import DataSection
 from search.spec.wording import show
 
 if TYPE_CHECKING:
@@ -19,10 +20,38 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Plain = Array | dict[str, Array]
-"""Numbers or text as one array, or a table: column name to its array, shape (n,)."""
+"""Numbers or text as one array, or a table: column name to its array, shape (n,).
+
+Text has dtype `U`, or `object` with None where it is missing; dates are `datetime64[us]`.
+"""
+RowRole = Literal["groups", "order", "part", "weight"]
+"""What a column may say of its rows."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest magnitude of a feature: networks are trained in float32."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """What a source is to read.
+
+    Args:
+        section: The [data] table.
+        folder: The study file's folder, to which paths are relative.
+        place: Where the table stands, for errors.
+        beside: Columns that say something of their rows, by what they say: `groups`, `order`, `part` and `weight`.
+        split_place: Where the [split] table stands, which names all of these but weights.
+    """
+
+    section: DataSection
+    folder: Path
+    place: str
+    beside: Mapping[RowRole, str] = field(default_factory=dict)
+    split_place: str = "[split]"
+
+    def place_of(self, role: RowRole) -> str:
+        """Where a column that says something of its rows is named."""
+        return self.place if role == "weight" else self.split_place
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,16 +59,18 @@ class RawData:
     """Features and targets as a source found them, shaped but not yet checked value by value.
 
     Args:
-        features: An array with the rows first; or a DataFrame of float64 and object (text) columns.
+        features: An array with the rows first; or a DataFrame of float64, object (text) and datetime64[us] columns.
         target: Numbers or text (dtype `U`), rows first.
         target_names: Names of the target columns; empty where a source has none.
         notes: What the user should know.
+        row_columns: What was asked for beside, shape (rows,) each.
     """
 
     features: Array | pd.DataFrame
     target: Array
     target_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    row_columns: Mapping[RowRole, Array] = field(default_factory=dict)
 
 
 class PlainError(ValueError):
@@ -78,25 +109,39 @@ def to_plain(value: Any, name: str) -> Plain:
 
 
 def _plain_column(series: Any, name: str) -> Array:
-    """A pandas Series as numbers (missing ones become NaN) or text."""
-    from pandas.api.types import is_numeric_dtype
+    """A pandas Series as numbers (missing ones become NaN), dates or text (missing ones become None)."""
+    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
+    if is_datetime64_any_dtype(series.dtype):
+        if series.dt.tz is not None:
+            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        return np.asarray(series.to_numpy("datetime64[us]"))
     if is_numeric_dtype(series.dtype):
         values: Array = series.to_numpy(dtype=float, na_value=np.nan) if series.hasnans else series.to_numpy()
         if values.dtype.kind in "biuf":
             return values
-    return _plain_text(series.astype(object).to_numpy(), name)
+    cells = series.astype(object)
+    if str(series.dtype) == "category":
+        cells = cells.map(str, na_action="ignore")
+    lacking = cells.isna().to_numpy()
+    known = cells.to_numpy()[~lacking]
+    if len(known) and all(isinstance(cell, bool | np.bool_) for cell in known):
+        return np.where(lacking, np.nan, cells.to_numpy() == True)  # noqa: E712  # of booleans among missing ones
+    column = np.full(len(cells), None, dtype=object)
+    column[~lacking] = _plain_text(known, name, np.flatnonzero(~lacking)) if len(known) else known
+    return column if lacking.any() else column.astype(str)
 
 
-def _plain_text(values: Array, name: str) -> Array:
+def _plain_text(values: Array, name: str, rows: Array | None = None) -> Array:
+    """Text, shape (n,); `rows` says where they stand when some were left out."""
     strange = next((index for index, item in enumerate(values.flat) if not isinstance(item, str)), None)
     if values.dtype != object or (strange is not None and not isinstance(values.flat[0], str)):
         kind = values.dtype if values.dtype != object or not values.size else type(values.flat[0]).__name__
         raise PlainError(f"expected {name} to hold numbers only or text only, received {kind}")
     if strange is not None:
-        item = values.flat[strange]
+        item, row = values.flat[strange], strange if rows is None else rows[strange]
         received = "a missing value" if item is None or item != item else repr(item)  # NaN differs from itself
-        raise PlainError(f"expected text in every row of {name}, received {received} in row {strange}, counted from 0")
+        raise PlainError(f"expected text in every row of {name}, received {received} in row {row}, counted from 0")
     return values.astype(str)
 
 
@@ -116,11 +161,16 @@ def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawD
 
 
 def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:
-    """A table whose numeric columns are float64 and whose text columns are object."""
+    """A table of float64 (numbers), object (text) and datetime64[us] (dates) columns."""
     import pandas as pd
 
-    dtypes = {name: object if values.dtype.kind == "U" else np.float64 for name, values in columns.items()}
-    return pd.DataFrame({name: pd.Series(columns[name], dtype=dtype) for name, dtype in dtypes.items()})
+    return pd.DataFrame({name: pd.Series(values, dtype=_frame_dtype(values)) for name, values in columns.items()})
+
+
+def _frame_dtype(values: Array) -> Any:
+    if values.dtype.kind in "UO":
+        return object
+    return "datetime64[us]" if values.dtype.kind == "M" else np.float64
 
 
 def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> Path:

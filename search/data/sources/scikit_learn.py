@@ -7,15 +7,13 @@ import http.client
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from search.data.sources.raw import PlainError, RawData, to_plain, to_rows
+from search.data.sources.raw import PlainError, RawData, SourceRequest, to_plain, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec import SourceForm
 from search.spec.catalogue import is_name_in
-from search.spec.sections import DataSection
 from search.spec.wording import show
 
 
@@ -38,7 +36,7 @@ _FAILURES = (
 )
 
 
-def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
+def read_rows(request: SourceRequest) -> RawData:
     """Call a function of `sklearn.datasets`.
 
     A function that takes `random_state` gets 0 unless the options name one: a study must be repeatable.
@@ -46,6 +44,7 @@ def read_rows(section: DataSection, folder: Path, place: str) -> RawData:
     Raises:
         DataError: There is no such function, its options do not fit, or it gives no features and targets.
     """
+    section, place = request.section, request.place
     name = section.source.removeprefix("sklearn.")
     function = _find_function(name, section.source, place)
     options = _check_options(function, name, section.options, place)

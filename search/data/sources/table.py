@@ -1,0 +1,242 @@
+"""Which columns of a file's table are features and targets, which are dates, and which say something of their rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.date_formats import find_formats
+from search.data.sources.raw import RawData, RowRole, SourceRequest, to_frame
+from search.data.targets import is_coded
+from search.data.wording import keep_first, quote, quote_names, suggest_name
+from search.errors import DataError, Problem
+from search.spec.sections import TaskName
+
+Array = npt.NDArray[Any]
+Role = RowRole | Literal["feature", "target"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is to be read.
+
+    Args:
+        role: What it is for.
+        may_lack: Whether cells may be missing.
+        may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
+        date_format: The format of its dates, "" for the one that fits; None for a column of numbers or text.
+    """
+
+    role: Role
+    may_lack: bool = False
+    may_mix: bool = False
+    date_format: str | None = None
+
+
+class Sheet(ABC):
+    """The columns of a file, read one by one.
+
+    Attributes:
+        shown: The file as errors name it.
+        header: Names of the columns, in order.
+    """
+
+    shown: str
+    header: list[str]
+
+    @abstractmethod
+    def read(self, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
+        """A column, and what is wrong with it.
+
+        Returns:
+            float64, text (dtype `U`, or object with None for missing cells) or datetime64[us], shape (rows,); and
+            problems, after which the column is of no use.
+        """
+
+    def explain_unknown(self, name: str) -> str:
+        """What may have been meant by a column that is not there."""
+        return suggest_name(name, self.header)
+
+
+def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem] = ()) -> RawData:
+    """Features, targets and what is said of rows.
+
+    Args:
+        sheet: The table.
+        request: What to read of it.
+        problems: What is wrong with the table; told once it is clear which columns are meant to be its targets.
+
+    Raises:
+        DataError: With the first problems of each kind.
+    """
+    section, place = request.section, request.place
+    targets = _find_targets(sheet, request)
+    if problems:
+        raise DataError(keep_first(problems))
+    beside = _find_beside(sheet, request, targets)
+    features = _find_features(sheet, request, {*targets, *(name for role, name in beside.items() if role != "order")})
+    formats = _date_formats(request)
+    readings = [(name, _of_feature(name, request, formats)) for name in features]
+    readings += [(name, Reading("target", may_mix=section.task == "classification")) for name in targets]
+    columns: dict[str, Array] = {}
+    row_columns: dict[RowRole, Array] = {}
+    wrong: list[Problem] = []
+    for name, reading in readings:
+        columns[name], found = sheet.read(name, reading)
+        wrong += found
+    for role, name in beside.items():
+        row_columns[role], found = sheet.read(name, _of_role(role, name, formats))
+        wrong += found
+    if wrong:
+        raise DataError(keep_first(wrong))
+    empty = [name for name in features if _is_empty(columns[name])]
+    if len(empty) == len(features):
+        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" with values, received empty ones only'))
+    notes = [f"Columns without any value are left out: {quote_names(empty)}."] if empty else []
+    target, of_target = _read_target([columns[name] for name in targets], targets, section.task, place)
+    frame = to_frame({name: columns[name] for name in features if name not in empty})
+    return RawData(frame, target, tuple(targets), (*notes, *of_target), row_columns)
+
+
+def _find_targets(sheet: Sheet, request: SourceRequest) -> list[str]:
+    """The names of the target columns."""
+    section, place = request.section, request.place
+    wanted = [section.target] if isinstance(section.target, str) else list(dict.fromkeys(section.target or ()))
+    if not wanted:
+        message = f'expected target to name a column of "{sheet.shown}", received none'
+        raise DataError(Problem(place, message, f"Its columns are {quote_names(sheet.header, 20)}."))
+    problems = _unknown(sheet, place, "target", wanted)
+    if not problems and len(wanted) == len(sheet.header):
+        problems = [Problem(place, f'expected feature columns beside the target in "{sheet.shown}", received none')]
+    if not problems and len(wanted) > 1 and section.task == "classification":
+        problems = [_several_classes(wanted, place)]
+    if problems:
+        raise DataError(problems)
+    return wanted
+
+
+def _find_beside(sheet: Sheet, request: SourceRequest, targets: Sequence[str]) -> dict[RowRole, str]:
+    """The columns that say something of their rows, by what they say."""
+    problems = []
+    for role, name in request.beside.items():
+        place = request.place_of(role)
+        problems += _unknown(sheet, place, KEY_OF_ROLE[role], [name])
+        if name in targets:
+            problems.append(Problem(place, f"expected another column than the target, received {quote(name)}"))
+    if problems:
+        raise DataError(problems)
+    return dict(request.beside)
+
+
+def _find_features(sheet: Sheet, request: SourceRequest, others: set[str]) -> list[str]:
+    """The names of the columns to learn from."""
+    section, place = request.section, request.place
+    asked: dict[str, Sequence[str]] = {
+        "columns": section.columns or (),
+        "drop": section.drop or (),
+        "dates": tuple(section.dates or ()),
+        "target_encode": section.target_encode or (),
+    }
+    problems = [problem for key, names in asked.items() for problem in _unknown(sheet, place, key, names)]
+    targets = {section.target} if isinstance(section.target, str) else set(section.target or ())
+    problems += [
+        Problem(place, f"expected {key} without the target, received {quote(name)}")
+        for key, names in asked.items()
+        for name in names
+        if name in targets
+    ]
+    if problems:
+        raise DataError(problems)
+    chosen = [name for name in section.columns or sheet.header if name not in {*others, *asked["drop"]}]
+    if not chosen:
+        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" to learn from, received none'))
+    return list(dict.fromkeys(chosen))
+
+
+def _unknown(sheet: Sheet, place: str, key: str, names: Sequence[str]) -> list[Problem]:
+    number = "a column" if key in _SINGLE else "columns"
+    return [
+        Problem(
+            place,
+            f'expected {key} to name {number} of "{sheet.shown}", received {quote(name)}',
+            sheet.explain_unknown(name),
+        )
+        for name in names
+        if name not in sheet.header
+    ]
+
+
+KEY_OF_ROLE: Mapping[RowRole, str] = {"groups": "groups", "order": "order", "part": "column", "weight": "weight"}
+"""What a column says of its rows, to the key of a study file that names it."""
+
+_SINGLE = ("target", *KEY_OF_ROLE.values())
+
+
+def _date_formats(request: SourceRequest) -> dict[str, str]:
+    """Column of dates to its format; "" for the one that fits."""
+    dates = request.section.dates or ()
+    return dict(dates) if isinstance(dates, Mapping) else dict.fromkeys(dates, "")
+
+
+def _of_feature(name: str, request: SourceRequest, formats: Mapping[str, str]) -> Reading:
+    return Reading("feature", may_lack=request.section.missing != "error", date_format=formats.get(name))
+
+
+def _of_role(role: RowRole, name: str, formats: Mapping[str, str]) -> Reading:
+    return Reading(role, may_mix=role in ("groups", "part"), date_format=formats.get(name))
+
+
+def _is_empty(column: Array) -> bool:
+    if column.dtype == object:
+        return all(cell is None for cell in column)
+    return column.dtype.kind in "fM" and bool(
+        np.isnat(column).all() if column.dtype.kind == "M" else np.isnan(column).all()
+    )
+
+
+def single_format(cells: Sequence[str]) -> tuple[str, str]:
+    """The format of some dates, and what is wrong: they are no dates, or may be read in several ways.
+
+    Returns:
+        Format and an empty text; or an empty format, and what was expected and received instead.
+    """
+    found = find_formats(cells)
+    if len(found) == 1:
+        return found[0], ""
+    if not found:
+        return "", "expected dates, all in one format, received other text"
+    return "", f"expected dates that can be read in one way, received such as are {' and '.join(found)}"
+
+
+def _several_classes(names: Sequence[str], place: str) -> Problem:
+    message = f"expected a single target column for classification, received {quote_names(names)}"
+    return Problem(place, message, "Several class targets are not available yet.")
+
+
+def _read_target(
+    columns: list[Array], names: list[str], task: TaskName | None, place: str
+) -> tuple[Array, tuple[str, ...]]:
+    """The target, its dtype telling the task: text and int64 are classes, float64 a quantity."""
+    if len(columns) > 1:
+        text = [name for name, column in zip(names, columns, strict=True) if column.dtype.kind == "U"]
+        if text and task == "regression":
+            raise DataError(Problem(place, f"expected targets of numbers, received text in {quote_names(text)}"))
+        if text:
+            raise DataError(_several_classes(names, place))
+        return np.column_stack(columns), ()
+    column = columns[0]
+    if column.dtype.kind == "U" or task is not None or not is_coded(column):
+        return column, ()
+    different = len(np.unique(column))
+    if different == 2:
+        return column.astype(np.int64), ()
+    note = (
+        f'The target "{names[0]}" holds {different} different whole numbers and is taken for classes; '
+        'set task = "regression" if it is a quantity.'
+    )
+    return column.astype(np.int64), (note,)

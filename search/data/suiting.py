@@ -1,0 +1,58 @@
+"""What a table's columns ask for: which name rows, which hold dates, which have many rare categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from search.data.columns import is_text
+from search.data.dataset import Dataset
+from search.data.date_formats import find_formats
+from search.data.identifiers import find_identifiers
+
+_MANY_CATEGORIES = 20
+_MIN_FREQUENCY = 10
+
+
+def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """Keys of [data] that suit the columns of a table as it was read without them.
+
+    Args:
+        dataset: The rows; nothing is said of arrays.
+        may_drop: Whether columns may be left out; a model of the user's was made for those that there are.
+    Returns:
+        Key to value, and key to the reason in words.
+    """
+    features = dataset.features
+    if isinstance(features, np.ndarray):
+        return {}, {}
+    told: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+    texts = [name for name in features.columns if is_text(features[name])]
+    formats = {name: found for name in texts if (found := find_formats(features[name].dropna().tolist()))}
+    if formats:
+        told["dates"], reasons["dates"] = _dates(formats)
+    identifiers = {name: why for name, why in find_identifiers(dataset).items() if name not in formats}
+    if may_drop and identifiers and len(identifiers) < features.shape[1]:
+        told["drop"], reasons["drop"] = tuple(identifiers), "; ".join(identifiers.values())
+    dropped = told.get("drop", ())
+    counts = {name: features[name].nunique() for name in texts if name not in formats and name not in dropped}
+    many = {name: number for name, number in counts.items() if number > _MANY_CATEGORIES}
+    if many:
+        told["min_frequency"] = _MIN_FREQUENCY
+        named = ", ".join(f"{number:,} in {name}" for name, number in many.items())
+        reasons["min_frequency"] = (
+            f"categories of fewer rows are one: there are {named}; target_encode = [...] would make a number of them"
+        )
+    return told, reasons
+
+
+def _dates(formats: dict[str, list[str]]) -> tuple[Any, str]:
+    """The value of `dates`, and why."""
+    shown = "year, month, weekday and days since the first"
+    if all(len(found) == 1 for found in formats.values()):
+        return tuple(formats), shown
+    doubtful = ", ".join(name for name, found in formats.items() if len(found) > 1)
+    first = {name: found[0] for name, found in formats.items()}
+    return first, f"{shown}; day and month of {doubtful} could be taken for each other: is the format right?"

@@ -21,6 +21,7 @@ from search.cli.compare import compare
 from search.cli.dashboard import dashboard
 from search.cli.export import export
 from search.cli.init import init
+from search.cli.predict import predict
 from search.cli.run import run
 from search.cli.status import status
 from search.cli.stop import stop
@@ -50,7 +51,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, init, check, studies, status, trials, best, compare, stop, export, dashboard):
+for _command in (run, init, check, studies, status, trials, best, compare, stop, export, predict, dashboard):
     cli.add_command(_command)
 
 

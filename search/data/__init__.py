@@ -18,6 +18,7 @@
 | `date_formats` | dates in text |
 | `suiting` | `suit_columns`: which keys of [data] suit the columns of a table |
 | `row_columns` | columns that say something of their rows |
+| `row_form` | how rows are written that a trained model is given |
 | `parts` | a division of the user's own |
 | `wording` | phrases that the errors share |
 
@@ -42,6 +43,7 @@ from search.data.encoding import (
 )
 from search.data.memory import to_arrays
 from search.data.reading import read_data
+from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
@@ -61,6 +63,8 @@ __all__ = [
     "HeadValidation",
     "HoldoutValidation",
     "KFoldValidation",
+    "NewRows",
+    "RowForm",
     "Samples",
     "SealedRows",
     "Splits",
@@ -74,6 +78,7 @@ __all__ = [
     "is_one_hot",
     "prepare",
     "read_data",
+    "read_new_rows",
     "split_rows",
     "suit_columns",
     "to_arrays",

@@ -60,7 +60,7 @@ def read_data(
     if own_model and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
         note = "The features are bytes (uint8) and are given to the model as they are, from 0 to 255."
         rows = replace(rows, features=rows.features.astype(np.float32), notes=(*rows.notes, note))
-    options = _table_options(section, rows.features, own_model=own_model, place=place)
+    options = _table_options(section, rows, own_model=own_model, place=place)
     target, features, notes = _check_values(rows, section.task, options, place)
     columns = check_row_columns(rows.row_columns, len(target.values), request)
     is_table = not isinstance(features, np.ndarray)
@@ -89,10 +89,9 @@ def _beside(section: DataSection, split: SplitSection | None) -> dict[RowRole, s
     return {role: name for role, name in named.items() if name is not None}
 
 
-def _table_options(
-    section: DataSection, features: Array | pd.DataFrame, *, own_model: bool, place: str
-) -> TableOptions:
+def _table_options(section: DataSection, rows: RawData, *, own_model: bool, place: str) -> TableOptions:
     """How the columns of a table become inputs."""
+    features = rows.features
     keys = ("missing", "min_frequency", "target_encode")
     if isinstance(features, np.ndarray):
         given = [key for key in keys if getattr(section, key) is not None]
@@ -106,7 +105,7 @@ def _table_options(
         message = f"expected target_encode to name columns of text, received {quote_names(unfit)}"
         raise DataError(Problem(place, message))
     missing = section.missing or ("impute" if own_model else "indicate")
-    return TableOptions(missing, section.min_frequency, encoded)
+    return TableOptions(missing, section.min_frequency, encoded, rows.date_formats)
 
 
 def _fingerprinted(target: Array) -> Array:

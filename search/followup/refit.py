@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from search.coordination.entry import fingerprint_problems
-from search.data import Fold, draw_stop_rows, encoded_shape
+from search.data import Fold, RowForm, draw_stop_rows, encoded_shape
 from search.errors import StudyFailedError, UsageError
+from search.followup.prediction import ModelCard
 from search.models import TableEnds, with_ends
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, Purpose, StudyRecord
@@ -26,7 +28,25 @@ KerasModel = Any
 _ROWS_FOR_THE_CURVE = 256
 
 
+@dataclass(frozen=True)
+class Refitted:
+    """A model that a study leads to.
+
+    Args:
+        model: The model.
+        card: What it does not say itself.
+    """
+
+    model: KerasModel
+    card: ModelCard
+
+
 def train_best(storage: Storage, name: str) -> KerasModel:
+    """The model of `refit_study` alone; arguments and errors as there."""
+    return refit_study(storage, name).model
+
+
+def refit_study(storage: Storage, name: str) -> Refitted:
     """Train the chosen configuration of a study.
 
     Args:
@@ -42,10 +62,15 @@ def train_best(storage: Storage, name: str) -> KerasModel:
     chosen = choose(storage.trials(record.study_id), record.direction).chosen
     if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
-    return train_final(_prepared_again(record), chosen.configuration)
+    return refit(_prepared_again(record), chosen.configuration)
 
 
 def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasModel:
+    """The model of `refit` alone; arguments and errors as there."""
+    return refit(prepared, configuration).model
+
+
+def refit(prepared: PreparedStudy, configuration: Configuration) -> Refitted:
     """Train one configuration on all rows that are not sealed.
 
     With early stopping a share of them stops the run, as in the search; nothing scores, for there is nothing left to
@@ -59,16 +84,23 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     plan = dataclasses.replace(prepared.plan, folds=(fold,))
     run = prepared.run(0, 0, 0, configuration, Purpose.REFIT)
     session = WorkerSession()
-    model = session.train_model(plan, run)
-    shape = encoded_shape(plan.dataset)
+    model, link = session.train_model(plan, run), session.link(plan, run)
+    shape, classes = encoded_shape(plan.dataset), plan.dataset.classes
     rows = session.prepared_rows(plan, run)
     steps, encoder = rows.steps, rows.arrays.encoder
     if prepared.facts.scaled_bytes:
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
-    table = None
-    if encoder is not None and encoder.blocks is not None:
-        table = TableEnds(encoder, plan.dataset.classes, session.link(plan, run))
-    return with_ends(model, steps, shape, rows.arrays.target_scale, table)
+    is_table = encoder is not None and encoder.blocks is not None
+    table = TableEnds(encoder, classes, link) if encoder is not None and is_table else None
+    whole = with_ends(model, steps, shape, rows.arrays.target_scale, table)
+    form = RowForm.of(plan.dataset, prepared.spec.data)
+    return Refitted(whole, ModelCard(classes, _targets(prepared), form, None if is_table else link))
+
+
+def _targets(prepared: PreparedStudy) -> tuple[str, ...]:
+    """Names of the target columns."""
+    target = prepared.spec.data.target or ()
+    return (target,) if isinstance(target, str) else target
 
 
 def _prepared_again(record: StudyRecord) -> PreparedStudy:

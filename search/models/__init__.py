@@ -16,11 +16,12 @@
 | `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
+| `predicting` | what a model in a file predicts |
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file |
 
-Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs` and `table_inputs` alone. A plain model passes through
-untouched: with everything off there is no regularizer and no extra layer.
+Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `table_inputs` and `predicting` alone. A
+plain model passes through untouched: with everything off there is no regularizer and no extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
 
@@ -36,6 +37,7 @@ from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.names import ACTIVATIONS, SCALING_LAYERS
 from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
 from search.models.own import find_own, own_in_words
+from search.models.predicting import TrainedModel
 from search.models.reading import read_saved
 from search.models.rebuilding import compiled_metrics, replaced_classes
 from search.models.rendering import render_source
@@ -58,6 +60,7 @@ __all__ = [
     "OpenModel",
     "SavedModel",
     "TableEnds",
+    "TrainedModel",
     "UnfitLossError",
     "build_model",
     "build_open_model",

@@ -48,6 +48,8 @@ def resolve_study(
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
     training = spec.training.model_copy(update=taught_settings(spec.training, saved, place))
     data: dict[str, Any] = {"task": "classification", "standardize": dataset.standardize}
+    if dataset.options.date_formats:
+        data["dates"] = dict(dataset.options.date_formats)
     if dataset.has_gaps:
         data["missing"] = dataset.options.missing
     spec = spec.model_copy(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -27,11 +27,13 @@ class TableOptions:
             `indicate` adds an input that says so, `error` leaves none.
         min_frequency: Categories of fewer rows are one together; None keeps all.
         target_encode: Columns of text that become the mean target of rows of that text.
+        date_formats: Columns that were text and are dates, each with the format that it had.
     """
 
     missing: Missing = "indicate"
     min_frequency: int | None = None
     target_encode: tuple[str, ...] = ()
+    date_formats: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.date_formats import ISO, closest_format, read_dates
+from search.data.date_formats import ISO, read_dates
 from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
-from search.data.sources.table import Reading, Sheet, read_table, single_format
+from search.data.sources.table import Reading, Sheet, read_table
 from search.data.wording import count, quote, quote_names
 from search.errors import DataError, Problem
 from search.spec import SourceForm
@@ -48,7 +48,7 @@ _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
 @dataclass(frozen=True)
-class _CsvSheet(Sheet):
+class CsvSheet(Sheet):
     """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
 
     shown: str
@@ -61,17 +61,18 @@ class _CsvSheet(Sheet):
 
     def read(self, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
         """A column; whatever is wrong with a cell is told with its line."""
-        cells = self.column(name)
         if reading.date_format is not None:
-            return _read_dates(self, name, cells, reading)
+            return _read_dates(self, name, reading.date_format, reading)
         column, problems = _read_column(self, name, reading)
-        if reading.role == "order" and not problems and column.dtype.kind == "U":
-            return _read_dates(self, name, cells, reading)
         if reading.role == "weight" and not problems:
-            is_number = column.dtype.kind == "f"
-            negative = column < 0 if is_number else np.ones(len(cells), dtype=bool)
-            problems = _report(self, name, negative, "expected a number of at least 0", "")
+            unfit = column < 0 if column.dtype.kind == "f" else np.ones(len(column), dtype=bool)
+            problems = _report(self, name, unfit, "expected a number of at least 0", "Correct the cell.")
         return column, problems
+
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column that are not missing."""
+        cells = self.column(name)
+        return list(itertools.compress(cells, ~self.missing(cells)))
 
     def explain_unknown(self, name: str) -> str:
         """What may have been meant, or why the header is none."""
@@ -114,19 +115,29 @@ def read_rows(request: SourceRequest) -> RawData:
     Raises:
         DataError: With line and column of the first problems of each kind.
     """
-    section, place = request.section, request.place
-    path = find_file(section.path, request.folder, place)
-    sheet, notes, problems = _read_sheet(path, section, place)
-    sheet, of_index = _without_index(sheet)
-    rows = read_table(sheet, request, [*problems, *_check_header(sheet)])
+    section = request.section
+    sheet, notes, problems = open_sheet(request)
+    rows = read_table(sheet, request, problems)
     read = {*getattr(rows.features, "columns", ()), *rows.target_names}
     with_commas = [name for name in sheet.header if name in read and sheet.has_decimal_commas(name)]
     if with_commas and section.decimal is None:
         notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
-    return dataclasses.replace(rows, notes=(*notes, *of_index, *rows.notes))
+    return dataclasses.replace(rows, notes=(*notes, *rows.notes))
 
 
-def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_CsvSheet, list[str], list[Problem]]:
+def open_sheet(request: SourceRequest) -> tuple[CsvSheet, list[str], list[Problem]]:
+    """The cells of a file, what the user should know of it, and what is wrong with its lines and its header.
+
+    Raises:
+        DataError: It is no CSV file.
+    """
+    path = find_file(request.section.path, request.folder, request.place)
+    sheet, notes, problems = _read_sheet(path, request.section, request.place)
+    sheet, of_index = _without_index(sheet)
+    return sheet, [*notes, *of_index], [*problems, *_check_header(sheet)]
+
+
+def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[CsvSheet, list[str], list[Problem]]:
     """The cells of a file, what the user should know of it, and a problem for each of its first ragged lines.
 
     pandas is not asked: it fills short lines and drops long ones without telling.
@@ -164,7 +175,7 @@ def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[_CsvSheet
     ]
     if len(ragged) > _FIRST:
         problems.append(Problem(shown, f"and {count(len(ragged) - _FIRST, 'more line')} with another number of fields"))
-    return _CsvSheet(shown, separator, header, lines, rows, section.decimal, section.na_values or ()), notes, problems
+    return CsvSheet(shown, separator, header, lines, rows, section.decimal, section.na_values or ()), notes, problems
 
 
 def _separator_of(text: str) -> str | None:
@@ -175,7 +186,7 @@ def _separator_of(text: str) -> str | None:
     return next((mark for mark in _SEPARATORS if mark in header), None)
 
 
-def _without_index(sheet: _CsvSheet) -> tuple[_CsvSheet, tuple[str, ...]]:
+def _without_index(sheet: CsvSheet) -> tuple[CsvSheet, tuple[str, ...]]:
     """The cells without a first column that has no name and numbers the rows, as pandas writes its index."""
     if sheet.header[0] or len(sheet.header) < 2:
         return sheet, ()
@@ -217,7 +228,7 @@ def _explain_encoding(error: UnicodeError, shown: str, encoding: str | None) -> 
     return Problem(f"{shown}:{line}", message, remedy)
 
 
-def _check_header(sheet: _CsvSheet) -> list[Problem]:
+def _check_header(sheet: CsvSheet) -> list[Problem]:
     place = f"{sheet.shown}:1"
     problems = [
         Problem(
@@ -241,7 +252,7 @@ def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
     return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), dtype=np.float64)
 
 
-def _read_column(sheet: _CsvSheet, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
+def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
     """A column as float64 or as text, and what is wrong with it."""
     cells = sheet.column(name)
     if sheet.has_decimal_commas(name):
@@ -250,6 +261,8 @@ def _read_column(sheet: _CsvSheet, name: str, reading: Reading) -> tuple[Array, 
     numbers = np.where(missing, np.nan, _to_numbers(cells))
     text = np.isnan(numbers) & ~missing
     may_mix = reading.may_mix
+    if reading.as_text:
+        return _with_gaps(cells, missing), _report(sheet, name, missing & (not reading.may_lack), "expected text", "")
     lacking = missing & (not reading.may_lack)
     if text.any() and (may_mix or not (~text & ~missing).any()):
         problems = _report(sheet, name, lacking, "expected text", _fill_or_drop(reading))
@@ -266,32 +279,13 @@ def _read_column(sheet: _CsvSheet, name: str, reading: Reading) -> tuple[Array, 
     return numbers, problems
 
 
-def _read_dates(sheet: _CsvSheet, name: str, cells: list[str], reading: Reading) -> tuple[Array, list[Problem]]:
+def _read_dates(sheet: CsvSheet, name: str, date_format: str, reading: Reading) -> tuple[Array, list[Problem]]:
     """A column as dates, and what is wrong with it."""
+    cells = sheet.column(name)
     missing = sheet.missing(cells)
-    texts = list(itertools.compress(cells, ~missing))
-    date_format = reading.date_format
-    if not date_format and texts:
-        date_format, wrong = single_format(texts)
-        if not date_format:
-            place, key = f"{sheet.shown}, column {quote(name)}", quote(name)
-            remedy = f'Say which, as in data.dates = {{ {key} = "%d/%m/%Y" }}.' if " and " in wrong else ""
-            closest = closest_format(texts)
-            if not remedy and closest and reading.role != "order":
-                date_format = closest
-            else:
-                return np.zeros(len(cells)), [Problem(place, wrong, remedy)]
-    dates = read_dates(
-        [None if lacks else cell for cell, lacks in zip(cells, missing, strict=True)], date_format or ISO
-    )
-    shown = date_format if date_format not in (None, "", ISO) else "2024-12-31"
-    problems = _report(
-        sheet,
-        name,
-        np.isnat(dates) & ~missing,
-        f"expected a date as in {shown}",
-        "Correct the cell, or leave it empty.",
-    )
+    dates = read_dates(_with_gaps(cells, missing).tolist(), date_format)
+    wrong, example = np.isnat(dates) & ~missing, "2024-12-31" if date_format == ISO else date_format
+    problems = _report(sheet, name, wrong, f"expected a date as in {example}", "Correct the cell, or leave it empty.")
     problems += _report(sheet, name, missing & (not reading.may_lack), "expected a date", _fill_or_drop(reading))
     return dates, problems
 
@@ -310,7 +304,7 @@ def _fill_or_drop(reading: Reading) -> str:
     return _MAY_BE_FILLED if reading.role == "feature" else "Drop or fill this row."
 
 
-def _report(sheet: _CsvSheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
+def _report(sheet: CsvSheet, name: str, wrong: npt.NDArray[np.bool_], expected: str, remedy: str) -> list[Problem]:
     """A problem for each of the first wrong cells, and one that counts the others."""
     rows = np.flatnonzero(wrong).tolist()
     problems = [
@@ -327,7 +321,7 @@ def _report(sheet: _CsvSheet, name: str, wrong: npt.NDArray[np.bool_], expected:
     return problems
 
 
-def _report_mixed(sheet: _CsvSheet, name: str, text: npt.NDArray[np.bool_], numbers: npt.NDArray[np.bool_]) -> Problem:
+def _report_mixed(sheet: CsvSheet, name: str, text: npt.NDArray[np.bool_], numbers: npt.NDArray[np.bool_]) -> Problem:
     """Name the first row of the kind that is rarer."""
     few, many, noun = (text, numbers, "number") if text.sum() <= numbers.sum() else (numbers, text, "text")
     row = int(np.flatnonzero(few)[0])

@@ -64,6 +64,7 @@ class RawData:
         target_names: Names of the target columns; empty where a source has none.
         notes: What the user should know.
         row_columns: What was asked for beside, shape (rows,) each.
+        date_formats: Columns that were text and are dates, each with the format that it had.
     """
 
     features: Array | pd.DataFrame
@@ -71,6 +72,7 @@ class RawData:
     target_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     row_columns: Mapping[RowRole, Array] = field(default_factory=dict)
+    date_formats: Mapping[str, str] = field(default_factory=dict)
 
 
 class PlainError(ValueError):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from search.data.date_formats import find_formats
+from search.data.date_formats import closest_format, find_formats
 from search.data.sources.raw import RawData, RowRole, SourceRequest, to_frame
 from search.data.targets import is_coded
 from search.data.wording import keep_first, quote, quote_names, suggest_name
@@ -29,12 +29,14 @@ class Reading:
         role: What it is for.
         may_lack: Whether cells may be missing.
         may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
-        date_format: The format of its dates, "" for the one that fits; None for a column of numbers or text.
+        as_text: Whether numbers are text, too.
+        date_format: The format of its dates; None for a column of numbers or text.
     """
 
     role: Role
     may_lack: bool = False
     may_mix: bool = False
+    as_text: bool = False
     date_format: str | None = None
 
 
@@ -58,6 +60,10 @@ class Sheet(ABC):
             problems, after which the column is of no use.
         """
 
+    @abstractmethod
+    def texts(self, name: str) -> list[str]:
+        """The cells of a column as text, but for missing ones."""
+
     def explain_unknown(self, name: str) -> str:
         """What may have been meant by a column that is not there."""
         return suggest_name(name, self.header)
@@ -80,7 +86,7 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
         raise DataError(keep_first(problems))
     beside = _find_beside(sheet, request, targets)
     features = _find_features(sheet, request, {*targets, *(name for role, name in beside.items() if role != "order")})
-    formats = _date_formats(request)
+    formats = _date_formats(sheet, request, [*features, *beside.values()])
     readings = [(name, _of_feature(name, request, formats)) for name in features]
     readings += [(name, Reading("target", may_mix=section.task == "classification")) for name in targets]
     columns: dict[str, Array] = {}
@@ -91,6 +97,12 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
         wrong += found
     for role, name in beside.items():
         row_columns[role], found = sheet.read(name, _of_role(role, name, formats))
+        if role == "order" and row_columns[role].dtype.kind == "U" and not found:
+            told = _tell_format(sheet, name)
+            if isinstance(told, Problem):
+                found = [told]
+            else:
+                row_columns[role], found = sheet.read(name, Reading(role, date_format=told))
         wrong += found
     if wrong:
         raise DataError(keep_first(wrong))
@@ -100,7 +112,7 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
     notes = [f"Columns without any value are left out: {quote_names(empty)}."] if empty else []
     target, of_target = _read_target([columns[name] for name in targets], targets, section.task, place)
     frame = to_frame({name: columns[name] for name in features if name not in empty})
-    return RawData(frame, target, tuple(targets), (*notes, *of_target), row_columns)
+    return RawData(frame, target, tuple(targets), (*notes, *of_target), row_columns, formats)
 
 
 def _find_targets(sheet: Sheet, request: SourceRequest) -> list[str]:
@@ -177,10 +189,37 @@ KEY_OF_ROLE: Mapping[RowRole, str] = {"groups": "groups", "order": "order", "par
 _SINGLE = ("target", *KEY_OF_ROLE.values())
 
 
-def _date_formats(request: SourceRequest) -> dict[str, str]:
-    """Column of dates to its format; "" for the one that fits."""
+def _date_formats(sheet: Sheet, request: SourceRequest, names: Sequence[str]) -> dict[str, str]:
+    """Each of some columns that is of dates, as the study says, to its format."""
     dates = request.section.dates or ()
-    return dict(dates) if isinstance(dates, Mapping) else dict.fromkeys(dates, "")
+    given = dict(dates) if isinstance(dates, Mapping) else dict.fromkeys(dates, "")
+    formats, problems = dict[str, str](), list[Problem]()
+    for name in names:
+        if name in given:
+            told = given[name] or _tell_format(sheet, name)
+            if isinstance(told, Problem):
+                problems.append(told)
+            else:
+                formats[name] = told
+    if problems:
+        raise DataError(problems)
+    return formats
+
+
+def _tell_format(sheet: Sheet, name: str) -> str | Problem:
+    """The format of a column's dates, or what is wrong with it; of dates that do not all fit one, that of most."""
+    texts, place = sheet.texts(name), f"{sheet.shown}, column {quote(name)}"
+    found = find_formats(texts)
+    if len(found) > 1:
+        message = f"expected dates that can be read in one way, received such as {quote(texts[0])}"
+        ways = " or ".join(f"data.dates = {{ {quote(name)} = {quote(way)} }}" for way in found)
+        return Problem(place, message, f"Set {ways}.")
+    if found:
+        return found[0]
+    closest = closest_format(texts)
+    if closest is None:
+        return Problem(place, f"expected dates, all in one format, received {quote(texts[0])}")
+    return closest
 
 
 def _of_feature(name: str, request: SourceRequest, formats: Mapping[str, str]) -> Reading:
@@ -197,20 +236,6 @@ def _is_empty(column: Array) -> bool:
     return column.dtype.kind in "fM" and bool(
         np.isnat(column).all() if column.dtype.kind == "M" else np.isnan(column).all()
     )
-
-
-def single_format(cells: Sequence[str]) -> tuple[str, str]:
-    """The format of some dates, and what is wrong: they are no dates, or may be read in several ways.
-
-    Returns:
-        Format and an empty text; or an empty format, and what was expected and received instead.
-    """
-    found = find_formats(cells)
-    if len(found) == 1:
-        return found[0], ""
-    if not found:
-        return "", "expected dates, all in one format, received other text"
-    return "", f"expected dates that can be read in one way, received such as are {' and '.join(found)}"
 
 
 def _several_classes(names: Sequence[str], place: str) -> Problem:

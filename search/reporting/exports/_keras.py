@@ -11,7 +11,7 @@ from search.reporting.exports._base import FileExport
 from search.storage import Storage
 
 if TYPE_CHECKING:
-    from search.followup.refit import KerasModel
+    from search.followup.refit import Refitted
 
 
 class KerasExport(FileExport):
@@ -29,16 +29,16 @@ class KerasExport(FileExport):
             StudyFailedError: No trial of the study has a score, or this training failed.
             UsageError: The data is not what it was, or the file cannot be written there.
         """
-        from search.followup.refit import train_best
+        from search.followup.refit import refit_study
 
-        write_model(train_best(storage, study), path)
+        write_model(refit_study(storage, study), path)
 
 
-def write_model(model: KerasModel, path: Path) -> None:
-    """Save a model as a `.keras` file, whole or not at all.
+def write_model(refitted: Refitted, path: Path) -> None:
+    """Save a model with its card as a `.keras` file, whole or not at all.
 
     Args:
-        model: A Keras model.
+        refitted: What a study led to.
         path: A file whose name ends in `.keras`, which Keras wants.
 
     Raises:
@@ -47,7 +47,8 @@ def write_model(model: KerasModel, path: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             written = Path(folder) / path.name
-            model.save(written)
+            refitted.model.save(written)
+            refitted.card.write(written)
             written.replace(path)
     except OSError as error:
         raise UsageError(

@@ -1,0 +1,29 @@
+"""`regsearch predict`: what an exported model says of rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(epilog="Example: regsearch predict best.keras new.csv -o predicted.csv")
+@click.argument("model", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("rows", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
+def predict(model: Path, rows: Path, output: Path | None) -> None:
+    """Predict the rows of a CSV file with a model that `regsearch export --format keras` wrote.
+
+    ROWS has the columns that the study learned from, written as they were there; missing cells, dates and text are
+    taken as in training. The rows are written with the predicted class and the probability of each class, or with the
+    predicted number, behind their own columns.
+    """
+    from search.followup.prediction import predict_rows
+    from search.reporting.exports import write_export
+
+    text = predict_rows(model, rows).to_csv()
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_export(text, output)
+    click.echo(f"Wrote {output}", err=True)

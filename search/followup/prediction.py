@@ -1,0 +1,173 @@
+"""Predictions of an exported model: rows of a file in, the same rows with what the model says of them out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data import NewRows, RowForm, read_new_rows
+from search.errors import DataError, Problem, UsageError
+from search.models import TrainedModel
+from search.training import start_tensorflow
+
+_MEMBER = "regsearch.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model does not say itself, kept in its file beside what Keras keeps there.
+
+    Args:
+        classes: The label of each class index; empty for a regression.
+        targets: Names of the target columns; empty where there are none.
+        form: How the rows of its table are written; None for a model that takes arrays.
+        link: What makes probabilities of its outputs, where it takes arrays and gives something else.
+    """
+
+    classes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    form: RowForm | None = None
+    link: Any = None
+
+    def write(self, path: Path) -> None:
+        """Put the card into a `.keras` file, which Keras loads as before.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        form = None if self.form is None else self.form.to_json()
+        document = {"version": _VERSION, "classes": list(self.classes), "targets": list(self.targets)}
+        document |= {"rows": form, "link": self.link}
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_MEMBER, json.dumps(document, indent=2))
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """The card of a model; an empty one for a file that has none.
+
+        Raises:
+            UsageError: There is no such file, or its card is of a version that we do not know.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if _MEMBER not in archive.namelist():
+                    return cls()
+                document = json.loads(archive.read(_MEMBER))
+        except (OSError, zipfile.BadZipFile, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no .keras file"
+            raise UsageError(Problem(str(path), f"expected a model in a .keras file, received {reason}")) from error
+        if document.get("version") != _VERSION:
+            received = document.get("version")
+            raise UsageError(Problem(str(path), f"expected a card of version {_VERSION}, received {received}"))
+        form = document["rows"] and RowForm.from_json(document["rows"])
+        return cls(tuple(document["classes"]), tuple(document["targets"]), form, document["link"])
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows and what a model says of them.
+
+    Args:
+        header: Names of the columns: those of the rows, then those of the predictions.
+        rows: Cells, row by row.
+    """
+
+    header: list[str]
+    rows: list[list[str]] = field(repr=False)
+
+    def to_csv(self) -> str:
+        """The table as CSV text with a header line."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+def predict_rows(model: Path, rows: Path) -> Predictions:
+    """What an exported model predicts of the rows of a file.
+
+    Args:
+        model: A `.keras` file that `regsearch export` wrote, or any other that takes rows of numbers.
+        rows: A CSV file with the columns that the model's study learned from; others are passed on.
+
+    Returns:
+        The rows, with the predicted class and the probability of each, or with the predicted numbers.
+
+    Raises:
+        UsageError: The model cannot be read.
+        DataError: The rows cannot, or the model does not take them.
+    """
+    card = ModelCard.read(model)
+    read = read_new_rows(rows, card.form)
+    start_tensorflow()
+    trained = TrainedModel(model)
+    if card.form is None and trained.columns is not None:
+        message = "expected a model with the card that regsearch export puts into it, received one without"
+        raise UsageError(Problem(str(model), message, "Export it again; a model that Keras saved anew has lost it."))
+    outputs = trained.predict(read.columns if card.form is not None else _matrix(read, trained, rows), card.link)
+    names, columns = _told(outputs, card)
+    header = [*read.header, *_fresh(names, read.header)]
+    return Predictions(
+        header, [[*cells, *said] for cells, said in zip(read.cells, zip(*columns, strict=True), strict=True)]
+    )
+
+
+def _matrix(read: NewRows, trained: TrainedModel, rows: Path) -> npt.NDArray[np.float32]:
+    """All columns as rows of the shape that the model takes."""
+    values = np.column_stack(list(read.columns.values())).astype(np.float32)
+    wanted = [size if size is not None else -1 for size in trained.row_shape]
+    n_numbers = int(np.prod(wanted))
+    if wanted.count(-1) > 1 or (n_numbers > 0 and n_numbers != values.shape[1]) or values.shape[1] % abs(n_numbers):
+        message = f"expected rows of shape {trained.row_shape}, received {values.shape[1]} columns of numbers"
+        raise DataError(Problem(str(rows), message, "Leave other columns, the target among them, out of the file."))
+    return values.reshape(len(values), *wanted)
+
+
+def _told(outputs: dict[str, Any], card: ModelCard) -> tuple[list[str], list[list[str]]]:
+    """What is said of each row: names and columns of cells."""
+    if "label" in outputs:
+        labels = [label.decode() if isinstance(label, bytes) else str(label) for label in outputs["label"]]
+        return _with_probabilities(labels, outputs["probabilities"], card.classes)
+    values = outputs["prediction"].reshape(len(outputs["prediction"]), -1)
+    if not card.classes:
+        targets = card.targets if len(card.targets) == values.shape[1] else range(1, values.shape[1] + 1)
+        names = ["prediction"] if values.shape[1] == 1 else [f"prediction_{name}" for name in targets]
+        return names, [_cells(values[:, position]) for position in range(values.shape[1])]
+    if len(card.classes) == 2:
+        values = np.column_stack([1 - values[:, -1], values[:, -1]])
+    labels = [card.classes[index] for index in values.argmax(axis=1)]
+    return _with_probabilities(labels, values, card.classes)
+
+
+def _with_probabilities(
+    labels: list[str], probabilities: npt.NDArray[np.float32], classes: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    known = classes or [str(index) for index in range(probabilities.shape[1])]
+    names = ["prediction", *(f"probability_{label}" for label in known)]
+    return names, [labels, *(_cells(probabilities[:, index]) for index in range(len(known)))]
+
+
+def _cells(values: npt.NDArray[Any]) -> list[str]:
+    """Numbers as text that reads back as the same number."""
+    return [str(value) for value in values]
+
+
+def _fresh(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Names that no column of the rows has."""
+    fresh = []
+    for name in names:
+        while name in taken:
+            name += "_"
+        fresh.append(name)
+    return fresh

@@ -1,0 +1,79 @@
+"""What a model in a `.keras` file predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.errors import DataError, Problem, UsageError
+from search.models.losses import Link, probabilities_of
+
+Array = npt.NDArray[Any]
+
+_ROWS_AT_ONCE = 1024
+
+
+class TrainedModel:
+    """A model from a file, that predicts.
+
+    Args:
+        path: A `.keras` file.
+
+    Raises:
+        UsageError: Keras cannot load it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import keras
+
+        try:
+            self._model = keras.models.load_model(path, compile=False)
+        except Exception as error:  # Keras raises nearly anything on files that are no models
+            reason = " ".join(str(error).split())[:300]
+            raise UsageError(
+                Problem(str(path), f"expected a model that Keras can load, received {type(error).__name__}: {reason}")
+            ) from error
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The columns that it takes by name; None where it takes an array."""
+        inputs = self._model.input
+        return list(inputs) if isinstance(inputs, dict) else None
+
+    @property
+    def row_shape(self) -> tuple[int | None, ...]:
+        """Shape of a row of the array that it takes."""
+        return tuple(self._model.input_shape[1:])
+
+    def predict(self, rows: Mapping[str, Array] | Array, link: Link | None = None) -> dict[str, Array]:
+        """What it predicts of some rows.
+
+        Args:
+            rows: Columns by name, shape (rows,) each; or an array, shape (rows, ...).
+            link: What makes probabilities of its outputs, where it does not do that itself.
+
+        Returns:
+            Its outputs by name, or its one output as `prediction`.
+
+        Raises:
+            DataError: It does not take such rows.
+        """
+        import tensorflow as tf
+
+        n_rows = len(next(iter(rows.values()))) if isinstance(rows, Mapping) else len(rows)
+        parts = []
+        for start in range(0, n_rows, _ROWS_AT_ONCE):
+            chunk = slice(start, start + _ROWS_AT_ONCE)
+            fed = {k: tf.constant(v[chunk]) for k, v in rows.items()} if isinstance(rows, Mapping) else rows[chunk]
+            try:
+                told = self._model(fed, training=False)
+            except (ValueError, tf.errors.InvalidArgumentError) as error:
+                message = f"expected rows that the model takes, received: {' '.join(str(error).split())[:300]}"
+                raise DataError(Problem("rows", message)) from error
+            outputs = told if isinstance(told, dict) else {"prediction": probabilities_of(told, link)}
+            parts.append({name: np.asarray(values) for name, values in outputs.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

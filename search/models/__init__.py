@@ -20,8 +20,8 @@
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file |
 
-Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `table_inputs` and `predicting` alone. A
-plain model passes through untouched: with everything off there is no regularizer and no extra layer.
+Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `table_inputs` and `predicting`, no
+others. A plain model passes through untouched: with everything off there is no regularizer and no extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,24 +61,66 @@ def with_ends(
 
     if not steps and target_scale is None and table is None:
         return model
-    rows: Any
-    if table is None:
-        rows = passed = keras.Input(shape)
-    else:
-        rows, passed = table_inputs(table.encoder)
+    columns, rows, passed = _begin(shape, table)
     for step in steps:
         for layer in step.layers(shape):
             passed = layer(passed)
+    free = _Names(columns, model.name)
+    if table is not None:
+        # A model of its own: whatever names its layers have, columns may have them, too.
+        rows = {name: keras.Input((1,), name=free.input(name), dtype=each.dtype) for name, each in columns.items()}
+        passed = keras.Model(list(columns.values()), passed, name=free("columns"))(list(rows.values()))
     predicted = model(passed)
     if target_scale is not None:
         shift, scale = (_by_target(values) for values in (target_scale.mean, target_scale.deviation))
-        predicted = keras.layers.Rescaling(scale, shift, name="own_unit", dtype="float32")(predicted)
+        predicted = keras.layers.Rescaling(scale, shift, name=free("own_unit"), dtype="float32")(predicted)
     if table is not None and table.classes:
-        return keras.Model(rows, _classified(predicted, table), name=f"{model.name}_with_ends")
-    whole = keras.Model(rows, predicted, name=f"{model.name}_with_ends")
+        outputs = keras.Input(predicted.shape[1:])
+        predicted = keras.Model(outputs, _classified(outputs, table), name=free("classes"))(predicted)
+        return _quiet_model(rows, predicted, f"{model.name}_with_ends")
+    whole = _quiet_model(rows, predicted, f"{model.name}_with_ends")
     whole.compile_from_config(model.get_compile_config())
     whole.optimizer.build(whole.trainable_variables)
     return whole
+
+
+def _begin(shape: tuple[int, ...], table: TableEnds | None) -> tuple[dict[str, Any], Any, Any]:
+    """A table's columns, the rows that a model takes, and what goes on."""
+    import keras
+
+    if table is None:
+        rows = keras.Input(shape)
+        return {}, rows, rows
+    columns, encoded = table_inputs(table.encoder)
+    return columns, columns, encoded
+
+
+class _Names:
+    """Names of layers that no column has, and of inputs that no other layer has."""
+
+    def __init__(self, columns: Iterable[str], model: str) -> None:
+        self._taken = {*columns, model}
+        self._model = model
+
+    def __call__(self, name: str) -> str:
+        """A name for a layer."""
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+    def input(self, column: str) -> str:
+        """The name of a column's input: the column's own, but for a slash, which would end the name of a layer."""
+        return column if "/" not in column and column != self._model else self(column.replace("/", "_"))
+
+
+def _quiet_model(rows: Any, predicted: Any, name: str) -> keras.Model:
+    """A model whose inputs may be named otherwise than its columns, of which Keras warns."""
+    import keras
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "When providing `inputs` as a dict", UserWarning)
+        return keras.Model(rows, predicted, name=name)
 
 
 def _classified(predicted: Any, table: TableEnds) -> dict[str, Any]:
@@ -97,7 +140,7 @@ def _classified(predicted: Any, table: TableEnds) -> dict[str, Any]:
     else:
         index = ops.argmax(probabilities, axis=1)
     named = keras.layers.StringLookup(vocabulary=list(table.classes), num_oov_indices=0, invert=True, name="label")
-    return {"probabilities": keras.layers.Identity(name="probabilities")(probabilities), "label": named(index)}
+    return {"probabilities": probabilities, "label": named(index)}
 
 
 def _by_target(values: npt.NDArray[np.float64]) -> float | list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,10 @@ class TrainedModel:
         import keras
 
         try:
-            self._model = keras.models.load_model(path, compile=False)
+            with warnings.catch_warnings():
+                # Of columns that Keras cannot name an input after.
+                warnings.filterwarnings("ignore", "When providing `inputs` as a dict", UserWarning)
+                self._model = keras.models.load_model(path, compile=False)
         except Exception as error:  # Keras raises nearly anything on files that are no models
             reason = " ".join(str(error).split())[:300]
             raise UsageError(

@@ -36,9 +36,7 @@ def table_inputs(encoder: Encoder) -> tuple[dict[str, Tensor], Tensor]:
     for block in blocks:
         of_text = isinstance(block, Texts | TargetEncoded)
         for name in block.names if not isinstance(block, Gaps) else ():
-            # A slash would end the name of a layer.
-            named = name.replace("/", "_")
-            columns[name] = keras.Input((1,), name=named, dtype="string" if of_text else "float64")
+            columns[name] = keras.Input((1,), dtype="string" if of_text else "float64")
     told = _Told(columns)
     encoded = [keras.ops.cast(_ENCODED[type(block)](block, told), "float32") for block in blocks]
     return columns, encoded[0] if len(encoded) == 1 else keras.layers.Concatenate(name="encoded")(encoded)

@@ -61,8 +61,8 @@ def expect_that_it_runs(prepared, url):
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
 
 
-def read_stripes(section, folder, place):
-    rows = section.options["rows"]
+def read_stripes(request):
+    rows = request.section.options["rows"]
     return RawData(np.arange(rows * 2.0).reshape(rows, 2), np.array(["light", "dark"] * (rows // 2)))
 
 

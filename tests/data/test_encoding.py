@@ -96,14 +96,6 @@ def test_scaling_of_an_array_is_what_the_encoder_does():
     np.testing.assert_allclose(encoder.transform(dataset).reshape(20, -1), scaled, rtol=1e-5, atol=1e-6)
 
 
-def test_scaling_of_a_table_leaves_its_categories():
-    table = pd.DataFrame({"width": [1.0, 2.0, 6.0], "color": pd.Series(["red", "blue", "red"], dtype=object)})
-    dataset = Dataset(table, np.array([0, 1, 0]), "binary", ("0", "1"), standardize=True, sha256="0")
-    mean, deviation = fit_encoder(dataset, np.arange(3)).scaling()
-    assert mean.tolist() == [3, 0, 0]
-    assert deviation.tolist() == pytest.approx([np.std([1, 2, 6]), 1, 1])
-
-
 @pytest.mark.parametrize("standardize", [False, True])
 def test_nothing_is_scaled_where_nothing_is_numeric_or_asked_for(standardize):
     table = pd.DataFrame({"color": pd.Series(["red", "blue", "red"], dtype=object)})

@@ -95,6 +95,6 @@ def _numbers(
         column, days = table[name].dt, days_of(table[name])
         # Monday is 0, as in pandas.
         parts += [column.year.to_numpy(np.float64), column.month.to_numpy(np.float64)]
-        parts += [column.weekday.to_numpy(np.float64), np.floor(days) - first]
+        parts += [column.day_of_week.to_numpy(np.float64), np.floor(days) - first]
         parts += [(days % 1) * 24] if with_times else []
     return np.column_stack(parts)

@@ -44,6 +44,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
+_LONGEST_MARK = 10  # letters of a text that may stand for a missing cell
 _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
@@ -328,8 +329,12 @@ def _report_mixed(sheet: CsvSheet, name: str, text: npt.NDArray[np.bool_], numbe
     more = f" (and {count(int(few.sum()) - 1, 'more row')} like it)" if few.sum() > 1 else ""
     expected = "expected a number" if noun == "number" else "expected text"
     received = sheet.cell(row, name)
+    remedy = "A column holds numbers or text, not both."
+    marks = set(itertools.compress(sheet.column(name), text))
+    if noun == "number" and len(marks) == 1 and len(min(marks)) <= _LONGEST_MARK:
+        remedy = f"Set data.na_values = [{quote(*marks)}] if that stands for a missing cell."
     return Problem(
         f"{sheet.shown}:{sheet.lines[row]}, column {quote(name)}",
         f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",
-        "A column holds numbers or text, not both.",
+        remedy,
     )

@@ -175,17 +175,16 @@ def test_a_function_may_be_in_a_file_called_like_a_module_in_use(module, read):
             "[data]: expected y to hold numbers only or text only, received NoneType.",
         ),
         (
-            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': ['x', None, 'y']}), [0, 1, 0]",
-            '[data]: expected text in every row of column "a" of x, received a missing value in row 1, counted from 0.',
+            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': ['x', 2, 'y']}), [0, 1, 0]",
+            '[data]: expected text in every row of column "a" of x, received 2 in row 1, counted from 0.',
         ),
         (
-            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': [1.0, None, 2.0, 3.0]}), [0, 1, 1, 0]",
-            '[data] column "a": expected a finite number, received nan in row 1, counted from 0. Drop or fill it.',
+            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': ['x', None, 3]}), [0, 1, 0]",
+            '[data]: expected text in every row of column "a" of x, received 3 in row 2, counted from 0.',
         ),
         (
-            "import pandas as pd\ndef load():\n"
-            "    return pd.DataFrame({'a': pd.to_datetime(['2020-01-01', '2021-01-01'])}), [0, 1]",
-            '[data]: expected column "a" of x to hold numbers only or text only, received Timestamp.',
+            "import pandas as pd\ndef load():\n    return pd.DataFrame({'a': [1, 2, float('inf'), 3]}), [0, 1, 1, 0]",
+            '[data] column "a": expected a finite number, received inf in row 2, counted from 0. Drop or fill it.',
         ),
     ],
 )
@@ -341,3 +340,37 @@ def test_what_a_function_leaves_running_is_not_waited_for(module, read, tmp_path
     module(SLEEPS)
     assert read(source="mine.py:load_at_once").target.tolist() == [0.5, 1.5]
     expect_end_of(tmp_path / "pids")
+
+
+def test_a_frame_may_hold_dates_booleans_categories_and_gaps(module, read):
+    module(
+        """import pandas as pd
+def load():
+    return pd.DataFrame({
+        "day": pd.to_datetime(["2020-01-01", None, "2021-03-04", "2021-03-05"]),
+        "zoned": pd.to_datetime(["2020-01-01T01:00+01:00"] * 4, utc=True).tz_convert("Europe/Berlin"),
+        "yes": [True, False, None, True],
+        "sure": [True, False, True, True],
+        "kind": pd.Categorical([1, 2, None, 1]),
+        "text": ["a", None, "b", "a"],
+        "number": pd.array([1, 2, None, 3], dtype="Int64"),
+    }), [0, 1, 1, 0]
+"""
+    )
+    features = read(source="mine.py:load").features
+    kinds = {name: str(features[name].dtype) for name in features}
+    assert kinds == {
+        "day": "datetime64[us]",
+        "zoned": "datetime64[us]",
+        "yes": "float64",
+        "sure": "float64",
+        "kind": "object",
+        "text": "object",
+        "number": "float64",
+    }
+    assert features["day"].dt.day.tolist()[2:] == [4, 5]
+    assert features["zoned"].dt.hour.tolist() == [0] * 4
+    assert features["yes"].tolist()[:2] == [1, 0]
+    assert features["kind"].tolist() == ["1", "2", None, "1"]
+    assert features["text"].tolist() == ["a", None, "b", "a"]
+    assert features.isna().sum().tolist() == [1, 0, 1, 0, 1, 1, 1]

@@ -10,6 +10,7 @@ age,city,width,label
 ,Bonn,0.5,yes
 28,Bonn,1,no
 """
+FILL = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
 COMPLETE = TABLE.replace("\n,Bonn", "\n19,Bonn")
 
 
@@ -68,8 +69,8 @@ def test_ways_to_write_the_same_table_give_the_same_fingerprint(table, variant):
 def test_quoted_cells_may_hold_commas_and_line_breaks(table, refused):
     text = 'a,note,label\n1,"x, y",p\n2,"two\nlines",q\n3,z,p\n4,z,q\n'
     assert table(text).features["note"].tolist() == ["x, y", "two\nlines", "z", "z"]
-    assert refused(text.replace("4,", ",")) == [
-        't.csv:6, column "a": expected a number, received an empty cell. Drop or fill this row.'
+    assert refused(text.replace("4,", ","), missing="error") == [
+        't.csv:6, column "a": expected a number, received an empty cell. ' + FILL
     ]
 
 
@@ -114,17 +115,117 @@ def test_several_targets_are_regression_only(table, refused):
     ]
 
 
-def test_missing_cells_are_named_by_line_and_column(refused):
-    assert refused(TABLE) == [
-        't.csv:4, column "age": expected a number, received an empty cell. Drop or fill this row.'
+def test_missing_cells_are_named_by_line_and_column_where_there_are_to_be_none(refused):
+    assert refused(TABLE, missing="error") == [
+        't.csv:4, column "age": expected a number, received an empty cell. ' + FILL
     ]
-    assert refused(COMPLETE.replace("Köln", "NA")) == [
-        't.csv:3, column "city": expected text, received "NA". Drop or fill this row.'
+    assert refused(COMPLETE.replace("Köln", "NA"), missing="error") == [
+        't.csv:3, column "city": expected text, received "NA". ' + FILL
     ]
-    assert refused(COMPLETE.replace("0.5", "-inf").replace("1e5", "1e400").replace("28", "nan")) == [
-        't.csv:5, column "age": expected a number, received "nan". Drop or fill this row.',
+    broken = COMPLETE.replace("0.5", "-inf").replace("1e5", "1e400").replace("28", "nan")
+    assert refused(broken, missing="error") == [
+        't.csv:5, column "age": expected a number, received "nan". ' + FILL,
         't.csv:2, column "width": expected a finite number, received "1e400". Drop or fill this row.',
         't.csv:4, column "width": expected a finite number, received "-inf". Drop or fill this row.',
+    ]
+
+
+def test_missing_cells_are_read_as_such_with_a_note(table):
+    dataset = table(TABLE.replace("Köln", "NA"))
+    assert dataset.features["age"].isna().tolist() == [False, False, True, False]
+    assert dataset.features["city"].tolist() == ["Bonn", None, "Bonn", "Bonn"]
+    assert dataset.has_gaps
+    assert dataset.notes == (
+        'Missing cells, 1 in "age", 1 in "city", become the median or the most frequent category of the rows that '
+        "train; an input beside each column says where.",
+    )
+    assert table(TABLE, missing="impute").notes == (
+        'Missing cells, 1 in "age", become the median or the most frequent category of the rows that train.',
+    )
+    assert not table(COMPLETE).has_gaps
+
+
+def test_text_that_stands_for_a_missing_cell_may_be_named(table, refused):
+    text = COMPLETE.replace("44", "?").replace("Köln", "unknown").replace("19", "-99")
+    assert refused(text) == [
+        't.csv:3, column "age": expected a number as in 3 other rows, received "?". '
+        'Set data.na_values = ["?"] if that stands for a missing cell.'
+    ]
+    features = table(text, na_values=("?", "unknown", "-99")).features
+    assert features["age"].isna().tolist() == [False, True, True, False]
+    assert features["city"].tolist() == ["Bonn", None, "Bonn", "Bonn"]
+
+
+def test_missing_targets_are_refused(refused):
+    assert refused(COMPLETE.replace("0.5,yes", "0.5,")) == [
+        't.csv:4, column "label": expected text, received an empty cell. Drop or fill this row.'
+    ]
+
+
+def test_column_without_any_value_is_left_out(table, refused):
+    text = "a,b,label\n1,,x\n2,,y\n3,NA,x\n4,,y\n"
+    dataset = table(text)
+    assert list(dataset.features.columns) == ["a"]
+    assert dataset.notes == ('Columns without any value are left out: "b".',)
+    assert refused(text, columns=("b",)) == [
+        '[data]: expected a column of "t.csv" with values, received empty ones only.'
+    ]
+
+
+DATED = "day,label\n{},x\n{},y\n{},x\n,y\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "date_format"),
+    [
+        (("2024-10-08", "2023-01-31", "2024-02-29"), "ISO8601"),
+        (("2024-10-08 06:30", "2023-01-31T00:00:00", "2024-02-29"), "ISO8601"),
+        (("08.10.2024", "31.01.2023", "29.02.2024"), "%d.%m.%Y"),
+        (("08/10/2024", "31/01/2023", "29/02/2024"), "%d/%m/%Y"),
+        (("10/08/2024", "01/31/2023", "02/29/2024"), "%m/%d/%Y"),
+        (("08 Oct 2024", "31 Jan 2023", "29 Feb 2024"), "%d %b %Y"),
+    ],
+)
+def test_dates_are_read_in_the_one_format_that_fits(table, cells, date_format):
+    dataset = table(DATED.format(*cells), dates=("day",))
+    assert dataset.features["day"].dt.strftime("%Y-%m-%d").tolist()[:3] == ["2024-10-08", "2023-01-31", "2024-02-29"]
+    assert dataset.features["day"].isna().tolist() == [False, False, False, True]
+    assert dataset.options.date_formats == {"day": date_format}
+
+
+def test_dates_that_can_be_read_in_two_ways_are_refused_until_one_is_named(table, refused):
+    text = DATED.format("01/02/2024", "03/04/2024", "05/06/2023")
+    assert refused(text, dates=("day",)) == [
+        't.csv, column "day": expected dates that can be read in one way, received such as "01/02/2024". '
+        'Set data.dates = { "day" = "%d/%m/%Y" } or data.dates = { "day" = "%m/%d/%Y" }.'
+    ]
+    read = table(text, dates={"day": "%m/%d/%Y"}).features["day"]
+    assert read.dt.strftime("%Y-%m-%d").tolist()[:3] == ["2024-01-02", "2024-03-04", "2023-05-06"]
+
+
+def test_cells_that_are_no_dates_are_named(refused):
+    assert refused(DATED.format("2024-10-08", "soon", "2024-02-29"), dates=("day",)) == [
+        't.csv:3, column "day": expected a date as in 2024-12-31, received "soon". Correct the cell, or leave it empty.'
+    ]
+    assert refused(DATED.format("u", "v", "w"), dates=("day",)) == [
+        't.csv, column "day": expected dates, all in one format, received "u".'
+    ]
+    assert refused(DATED.format("u", "v", "w"), dates=("dya",)) == [
+        '[data]: expected dates to name columns of "t.csv", received "dya". Did you mean "day"?'
+    ]
+
+
+def test_text_that_looks_like_dates_is_noted(table):
+    assert table(DATED.format("2024-10-08", "2023-01-31", "2024-02-29")).notes[0] == (
+        'Text column "day" looks like dates, and each becomes an input of its own: set dates = ["day"].'
+    )
+
+
+def test_file_in_another_encoding_is_read_when_it_is_named(table, refused):
+    assert table(COMPLETE.encode("cp1252"), encoding="cp1252").sha256 == table(COMPLETE).sha256
+    assert table(COMPLETE.encode("utf-16")).sha256 == table(COMPLETE).sha256
+    assert refused(COMPLETE, encoding="latni") == [
+        '[data]: expected the name of an encoding, received "latni". Write encoding = "utf-8" or "cp1252", for example.'
     ]
 
 
@@ -142,18 +243,15 @@ def test_an_error_about_a_cell_stays_on_one_line(refused):
 
 
 def test_many_like_problems_are_counted(refused):
-    assert refused("a,label\n" + ",x\n" * 9 + "1,y\n") == [
-        *(
-            f't.csv:{line}, column "a": expected a number, received an empty cell. Drop or fill this row.'
-            for line in (2, 3, 4)
-        ),
+    assert refused("a,label\n" + ",x\n" * 9 + "1,y\n", missing="error") == [
+        *(f't.csv:{line}, column "a": expected a number, received an empty cell. {FILL}' for line in (2, 3, 4)),
         't.csv, column "a": and 6 more cells like it, the last in line 10.',
     ]
 
 
 def test_many_columns_with_problems_end_in_a_count(refused):
     header = ",".join(f"c{number}" for number in range(30))
-    lines = refused(f"{header},label\n{',' * 30}x\n{'1,' * 30}y\n")
+    lines = refused(f"{header},label\n{',' * 30}x\n{'1,' * 30}y\n", missing="error")
     assert len(lines) == 21
     assert lines[-1] == 't.csv:2, column "c20": and 10 more problems from here on.'
 
@@ -203,7 +301,8 @@ def test_header_problems_come_together(refused):
         ("label\nx\ny\n", '[data]: expected feature columns beside the target in "t.csv", received none.'),
         (
             b"a,label\n1,x\n2,K\xf6ln\n",
-            "t.csv:3: expected text in UTF-8, received byte 0xf6. Save the file as UTF-8.",
+            "t.csv:3: expected text in UTF-8, received byte 0xf6. "
+            'Save the file as UTF-8, or name its encoding, as in data.encoding = "cp1252".',
         ),
         (b"a,label\n1,x\n2,\0\n", "t.csv:3: expected text in UTF-8, received a zero byte."),
         ('a,label\n1,"x\n2,y\n', "t.csv:2: expected well-formed CSV, received: unexpected end of data."),

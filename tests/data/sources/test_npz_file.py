@@ -97,7 +97,7 @@ def test_constant_features_of_images_are_noted_by_index(archive):
         (
             {"x": np.where(X == 5, np.nan, X), "y": Y},
             "[data]: expected a finite number in every cell of the features, received nan at index [2, 1], "
-            "counted from 0. Drop or fill it.",
+            "counted from 0. Drop or fill it. Missing cells of a table (csv, a DataFrame) are filled here.",
         ),
         (
             {"x": np.where(X > 9, 1e39, X), "y": Y},

@@ -1,0 +1,189 @@
+"""An exported model predicts raw rows as its study would: here, from the shell, and in a process with Keras alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from search import Launch, open_storage, prepare_study, run_study
+from search.cli import cli
+from search.errors import DataError, UsageError
+from search.followup.prediction import predict_rows
+from search.reporting.exports import EXPORTS
+
+pytestmark = pytest.mark.slow
+
+N_ROWS = 120
+STUDY = """
+[study]
+name = "rows"
+n_trials = 2
+[data]
+source = "csv"
+path = "rows.csv"
+target = "{target}"
+dates = ["cast", "label"]
+drop = ["id"]
+min_frequency = 3
+target_encode = ["city"]
+{more}
+[split]
+test = 0.2
+[model]
+family = "mlp"
+hidden = [8]
+[training]
+epochs = 8
+engine = "graph"
+[space]
+l2 = {{ choices = [1e-3] }}
+patience = {{ choices = [3] }}
+"""
+ALONE = """
+import sys, zipfile
+sys.modules["search"] = None  # importing it fails
+import keras, numpy as np, pandas as pd, tensorflow as tf
+model = keras.models.load_model("model.keras")
+rows = pd.read_csv("new.csv")
+feed = {}
+for name, tensor in model.input.items():
+    column = rows[name]
+    if tensor.dtype == "string":
+        feed[name] = tf.constant(column.astype(object).where(column.notna(), "").astype(str).tolist())
+    elif name in ("cast", "label"):
+        feed[name] = tf.constant(((pd.to_datetime(column) - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy())
+    else:
+        feed[name] = tf.constant(column.to_numpy(float))
+# Arrays would be cast to float32 by Keras' predict, a data set is not.
+out = model.predict(tf.data.Dataset.from_tensor_slices(feed).batch(16), verbose=0)
+if isinstance(out, dict):
+    np.savez("out.npz", probabilities=out["probabilities"], label=out["label"].astype(str))
+else:
+    np.savez("out.npz", prediction=out)
+"""
+
+
+def rows(n_rows, seed):
+    """Every kind of column, named as layers of Keras are and as files of people are, with missing cells."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "id": [f"r{number}" for number in range(n_rows)],
+            "where": rng.normal(1e6, 3, n_rows),
+            "cast": pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(-9000, 9000, n_rows), "D"),
+            "label": pd.to_datetime("2024-01-01 00:00") + pd.to_timedelta(rng.integers(0, 10**6, n_rows), "min"),
+            "color (car)": rng.choice(["red", "blue", "gr\u00fcn"], n_rows),
+            "street": [f"street {number}" for number in rng.integers(0, 40, n_rows)],
+            "city": rng.choice(["Bonn", "K\u00f6ln", "Ulm"], n_rows),
+            "sure": rng.choice([True, False], n_rows),
+            "mlp": rng.integers(0, 5, n_rows),
+        }
+    )
+    informative = frame["where"] + (frame["city"] == "Ulm") * 5
+    for position, name in enumerate(frame.columns[1:]):
+        frame[name] = frame[name].mask(rng.random(n_rows) < 0.1 * (position % 3))
+    frame["kind"] = np.select([informative < 1e6, informative < 1e6 + 3], ["low", "mid"], "high")
+    frame["answer"] = np.where(informative < 1e6, "no", "yes")
+    frame["price"] = 50_000 + 1000 * (informative - 1e6)
+    return frame
+
+
+@pytest.fixture(scope="module", params=["answer", "kind", "price"])
+def exported(request, tmp_path_factory):
+    """A study of a table with its exported model, in a folder, and the study as it was prepared."""
+    folder = tmp_path_factory.mktemp(request.param)
+    others = [name for name in ("kind", "answer", "price") if name != request.param]
+    rows(N_ROWS, 0).drop(columns=others).to_csv(folder / "rows.csv", index=False)
+    # Other rows: unknown categories, missing cells where there were none, another order of columns, one more.
+    new = rows(40, 1).drop(columns=["kind", "answer", "price"])
+    new.loc[0, "color (car)"], new.loc[1, "city"], new.loc[2, "mlp"] = "pink", "Rom", np.nan
+    new[list(reversed(new.columns))].assign(note="kept").to_csv(folder / "new.csv", index=False)
+    more = "missing = 'impute'" if request.param == "kind" else ""
+    (folder / "study.toml").write_text(STUDY.format(target=request.param, more=more))
+    prepared = prepare_study(str(folder / "study.toml"))
+    with open_storage(f"sqlite:///{folder / 'regsearch.db'}", create=True) as storage:
+        run_study(prepared, storage, Launch(n_jobs=0))
+        EXPORTS["keras"].write(storage, "rows", folder / "model.keras")
+    return folder, request.param
+
+
+def test_predictions_of_raw_rows_are_the_same_in_a_process_with_keras_alone(exported):
+    folder, target = exported
+    told = predict_rows(folder / "model.keras", folder / "new.csv")
+    subprocess.run([sys.executable, "-c", ALONE], cwd=folder, check=True, capture_output=True)
+    frame = pd.DataFrame(told.rows, columns=told.header)
+    new = pd.read_csv(folder / "new.csv", dtype=str, keep_default_na=False)
+    assert list(frame.columns[: new.shape[1]]) == list(new.columns)
+    pd.testing.assert_frame_equal(frame[new.columns].astype(str), new.astype(str), check_dtype=False)
+    with np.load(folder / "out.npz") as alone:
+        if target == "price":
+            np.testing.assert_allclose(frame["prediction"].astype(float), alone["prediction"][:, 0], rtol=1e-5)
+            assert 40_000 < frame["prediction"].astype(float).median() < 60_000, "in the target's own unit"
+            return
+        classes = {"answer": ["no", "yes"], "kind": ["high", "low", "mid"]}[target]
+        assert list(frame.columns[new.shape[1] :]) == ["prediction", *(f"probability_{label}" for label in classes)]
+        probabilities = frame[[f"probability_{label}" for label in classes]].to_numpy(float)
+        np.testing.assert_allclose(probabilities, alone["probabilities"], atol=1e-6)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+        assert frame["prediction"].tolist() == alone["label"].tolist()
+        assert frame["prediction"].tolist() == [classes[index] for index in probabilities.argmax(axis=1)]
+
+
+def test_model_has_learned_what_its_rows_tell(exported):
+    folder, target = exported
+    told = predict_rows(folder / "model.keras", folder / "rows.csv")
+    frame = pd.DataFrame(told.rows, columns=told.header)
+    if target == "answer":
+        assert (frame["prediction"] == frame["answer"]).mean() > 0.6
+
+
+def test_shell_writes_the_rows_with_what_is_predicted(exported):
+    folder, _ = exported
+    out = folder / "out.csv"
+    said = CliRunner().invoke(cli, ["predict", str(folder / "model.keras"), str(folder / "new.csv"), "-o", str(out)])
+    assert (said.exit_code, said.stdout) == (0, "")
+    told = predict_rows(folder / "model.keras", folder / "new.csv")
+    assert out.read_text() == told.to_csv()
+
+
+def test_rows_that_the_model_does_not_take_are_refused(exported):
+    folder, _ = exported
+    new = pd.read_csv(folder / "new.csv")
+    new.drop(columns="where").rename(columns={"city": "City"}).to_csv(folder / "bad.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    lines = str(caught.value).splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        'expected the column "where", received none. Known are "mlp", "sure", "City", "street", "color (car)", '
+        '"label", "cast", "id", "note".',
+        'expected the column "city", received none. Did you mean "City"?',
+    ]
+    new.astype({"where": object}).assign(where="far").to_csv(folder / "bad.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    assert str(caught.value) == 'bad.csv, column "where": expected numbers, received "far".'
+
+
+def test_what_is_no_exported_model_is_refused(exported, tmp_path):
+    folder, _ = exported
+    with pytest.raises(UsageError) as caught:
+        predict_rows(tmp_path / "none.keras", folder / "new.csv")
+    assert str(caught.value).endswith("expected a model in a .keras file, received No such file or directory.")
+    (tmp_path / "text.keras").write_text("text")
+    with pytest.raises(UsageError) as caught:
+        predict_rows(tmp_path / "text.keras", folder / "new.csv")
+    assert str(caught.value).endswith("expected a model in a .keras file, received no .keras file.")
+    with zipfile.ZipFile(folder / "model.keras") as whole, zipfile.ZipFile(tmp_path / "other.keras", "w") as other:
+        for name in whole.namelist():
+            document = whole.read(name)
+            other.writestr(name, json.dumps({"version": 99}) if name == "regsearch.json" else document)
+    with pytest.raises(UsageError) as caught:
+        predict_rows(tmp_path / "other.keras", folder / "new.csv")
+    assert str(caught.value).endswith("expected a card of version 1, received 99.")

@@ -224,7 +224,8 @@ def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, 
         n_trials,
         n_train=n_train,
         n_validation=n_validation,
-        n_folds=split.get("validation", {}).get("folds"),
+        # Folds of the user's own are those of one division.
+        n_folds=len(scores) if split.get("column") else split.get("validation", {}).get("folds"),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from search.cli._render import cell, settings
+from search.records.wording import describe_configuration, show_value
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -63,40 +63,11 @@ def watch(prepared: PreparedStudy, *, quiet: bool) -> Iterator[Display]:
         display.close()
 
 
-def score_words(progress: Progress) -> str:
-    """The baseline's and the best score so far."""
-    parts = []
-    if progress.baseline is not None:
-        parts.append(f"baseline {cell(progress.baseline.score)}")
-    if progress.best is not None:
-        parts.append(f"best {cell(progress.best.score)} (trial {progress.best.number})")
-    if progress.pruned:
-        parts.append(f"{progress.pruned} pruned")
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    return ", ".join(parts) or "no score yet"
-
-
-def time_words(progress: Progress) -> str:
-    """Trials a second and the time left."""
-    if progress.seconds_left is None:
-        return ""
-    rate = progress.trials_per_second
-    speed = f"{rate:.1f} trials/s" if rate >= 1 else f"{1 / rate:.1f} s/trial"
-    return f"{speed}, {_duration(progress.seconds_left)} left"
-
-
 def report_words(report: RunReport, prepared: PreparedStudy) -> str:
     """How far a long run is."""
     epochs = prepared.spec.configured(report.run.configuration).training.epochs
-    metric = f"{prepared.metric} {cell(report.validation_metric[-1])}"
+    metric = f"{prepared.metric} {show_value(report.validation_metric[-1])}"
     return f"trial {report.run.trial}, fold {report.run.fold}: epoch {report.epoch} of {epochs}, {metric}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class _Quiet:
@@ -143,11 +114,11 @@ class _Lines(_Quiet):
         if not newest and progress.done < progress.total and now - self._last_line < _SECONDS_BETWEEN_LINES:
             return
         self._last_line = now
-        outcome = trial.error or f"{self._prepared.metric} {cell(trial.score)}"
-        shown = settings(trial.configuration, self._prepared.facts)
+        outcome = trial.error or f"{self._prepared.metric} {show_value(trial.score)}"
+        shown = describe_configuration(trial.configuration, self._prepared.facts)
         click.echo(
             f"[{progress.done}/{progress.total}] trial {trial.number}: {outcome}, {shown}; "
-            f"{score_words(progress)}; {time_words(progress)}",
+            f"{progress.scores_in_words()}; {progress.time_in_words()}",
             err=True,
         )
 
@@ -198,8 +169,8 @@ class _Live(_Quiet):
             self._words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
-        self._words = score_words(progress)
-        self._bars.update(self._task, completed=progress.done, time=time_words(progress))
+        self._words = progress.scores_in_words()
+        self._bars.update(self._task, completed=progress.done, time=progress.time_in_words())
 
     def close(self) -> None:
         self._live.stop()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from search.records import StudyFacts
+from search.records.wording import show_value
 
 
 def print_json(value: Any) -> None:
@@ -24,7 +23,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    listed = [[cell(value) for value in row] for row in rows]
+    listed = [[show_value(value) for value in row] for row in rows]
     console = Console(highlight=False)
     if not console.is_terminal:
         # A file or a pipe has no width: never wrap what a program may read.
@@ -36,30 +35,6 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in listed:
         table.add_row(*map(Text, row))  # not markup: brackets in an error or a name are brackets
     console.print(table)
-
-
-def cell(value: object) -> str:
-    """A value as a table shows it: four significant digits, a dash for nothing."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(cell(v) for v in value) + "]"
-    return str(value)
-
-
-def settings(configuration: Mapping[str, object], facts: StudyFacts) -> str:
-    """A configuration in one line: `dropout 0.31, l2 0.00012`; with everything off the model may bring some of its own.
-
-    Args:
-        configuration: Names to values; what is off is absent.
-        facts: Of the study.
-    """
-    nothing = "the model as given" if facts.own_regularization else "everything off"
-    return ", ".join(f"{name} {cell(value)}" for name, value in configuration.items()) or nothing
 
 
 def _is_number(text: str) -> bool:

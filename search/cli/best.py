@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
-from search.cli._render import cell, print_json, print_table
+from search.cli._render import print_json, print_table
+from search.records.wording import show_value
 
 if TYPE_CHECKING:
     from search.reporting.summaries import Best
@@ -73,7 +74,7 @@ def print_best(found: Best) -> None:
         click.echo(f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}.")
     else:
         click.echo(
-            f"The best of {found.n_trials} trials scores {cell(choice.gain)} {better(study.direction)} than the "
+            f"The best of {found.n_trials} trials scores {show_value(choice.gain)} {better(study.direction)} than the "
             "baseline on the validation rows.\n"
             "The best of many is partly luck: on fresh rows expect a smaller difference."
         )
@@ -92,8 +93,8 @@ def _lines_on_learning(found: Best) -> list[str]:
     training = found.study.spec["training"]
     return [
         verdict,
-        f"Undertrained: on the very rows that train the loss is {cell(fit.loss)}, and a constant guess has "
-        f"{cell(fit.constant)}.\n"
+        f"Undertrained: on the very rows that train the loss is {show_value(fit.loss)}, and a constant guess has "
+        f"{show_value(fit.constant)}.\n"
         f"Raise training.learning_rate (now {training['learning_rate']:g}) or training.epochs (now "
         f"{training['epochs']:,}){', let training.schedule last longer' if training.get('schedule') else ''}, or widen "
         "the net, before you regularize it.",
@@ -106,10 +107,10 @@ def _against_guess(found: Best, constant: ConstantGuess) -> str:
 
     if constant.difference > 0:
         return (
-            f"The best of {found.n_trials} trials scores {cell(constant.difference)} {better(found.study.direction)} "
-            f"than a constant guess; luck alone explains {cell(constant.luck)}."
+            f"The best of {found.n_trials} trials scores {show_value(constant.difference)} "
+            f"{better(found.study.direction)} than a constant guess; luck alone explains {show_value(constant.luck)}."
         )
     if constant.difference == 0:
         return "No configuration beats a constant guess: the best one scores the same."
     worse = "higher" if found.study.direction == "minimize" else "lower"
-    return f"No configuration beats a constant guess: the best one scores {cell(-constant.difference)} {worse}."
+    return f"No configuration beats a constant guess: the best one scores {show_value(-constant.difference)} {worse}."

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import format_option, opened, storage_option
-from search.cli._render import print_json, print_table, settings
+from search.cli._render import print_json, print_table
+from search.records.wording import describe_configuration
 
 if TYPE_CHECKING:
-    from search.reporting.summaries import Best, Techniques
+    from search.records import StudyFacts
+    from search.reporting.summaries import Best, Techniques, TechniqueSet
 
 _MOST_ROWS = 30
 _MOST_NAMES = 8
@@ -52,7 +54,9 @@ def _print_techniques(found: Techniques) -> None:
                 row.best and row.best.score,
                 row.mean_score,
                 row.gain,
-                settings(row.best.configuration, facts) if row.best and len(row.techniques) <= _MOST_NAMES else None,
+                describe_configuration(row.best.configuration, facts)
+                if row.best and len(row.techniques) <= _MOST_NAMES
+                else None,
             ]
             for row in found.rows[:_MOST_ROWS]
         ],
@@ -72,7 +76,7 @@ def _print_studies(studies: list[Best]) -> None:
                 best.choice.baseline and best.choice.baseline.score,
                 best.choice.best and best.choice.best.score,
                 best.choice.gain,
-                settings(best.choice.best.configuration, best.study.facts) if best.choice.best else None,
+                describe_configuration(best.choice.best.configuration, best.study.facts) if best.choice.best else None,
             ]
             for best in studies
         ],
@@ -81,3 +85,10 @@ def _print_studies(studies: list[Best]) -> None:
         click.echo("The studies have different metrics: compare rows of one metric only.", err=True)
     if len({best.study.data_sha256 for best in studies}) > 1:
         click.echo("The studies have different data: their scores say nothing about each other.", err=True)
+
+
+def _settings(row: TechniqueSet, facts: StudyFacts) -> str | None:
+    """The best configuration of a row in words; None for a row of many techniques."""
+    if row.best is None or len(row.techniques) > _MOST_NAMES:
+        return None
+    return describe_configuration(row.best.configuration, facts)

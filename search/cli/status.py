@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
-from search.cli._render import cell, print_json, settings
+from search.cli._render import print_json
+from search.records.wording import describe_configuration, show_value
 
 
 @click.command(epilog="Example: regsearch status moons")
@@ -33,8 +34,8 @@ def status(name: str, url: str | None, format_: str) -> None:
         click.echo(f"workers      {runs}")
     for label, trial in (("baseline", found.baseline), ("best", found.best)):
         if trial is not None:
-            shown = settings(trial.configuration, study.facts)
-            click.echo(f"{label:<12} {study.metric} {cell(trial.score)}, trial {trial.number}: {shown}")
+            shown = describe_configuration(trial.configuration, study.facts)
+            click.echo(f"{label:<12} {study.metric} {show_value(trial.score)}, trial {trial.number}: {shown}")
     for note in study.notes:
         click.echo(f"note         {note}")
     if found.interrupted:

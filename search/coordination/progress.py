@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from search.records import EngineChoice, RunReport, RunResult, Trial
+from search.records.wording import describe_seconds, show_value
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,27 @@ class Progress:
         """Expected wall time to the end; None before the first trial ended."""
         rate = self.trials_per_second
         return (self.total - self.done) / rate if rate > 0 else None
+
+    def scores_in_words(self) -> str:
+        """The baseline's and the best score so far."""
+        parts = []
+        if self.baseline is not None:
+            parts.append(f"baseline {show_value(self.baseline.score)}")
+        if self.best is not None:
+            parts.append(f"best {show_value(self.best.score)} (trial {self.best.number})")
+        if self.pruned:
+            parts.append(f"{self.pruned} pruned")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        return ", ".join(parts) or "no score yet"
+
+    def time_in_words(self) -> str:
+        """Trials a second and the time left; empty before the first trial ended."""
+        if self.seconds_left is None:
+            return ""
+        rate = self.trials_per_second
+        speed = f"{rate:.1f} trials/s" if rate >= 1 else f"{1 / rate:.1f} s/trial"
+        return f"{speed}, {describe_seconds(self.seconds_left)} left"
 
 
 class Observer(Protocol):

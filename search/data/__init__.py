@@ -19,6 +19,7 @@
 | `suiting` | `suit_columns`: which keys of [data] suit the columns of a table |
 | `row_columns` | columns that say something of their rows |
 | `row_form` | how rows are written that a trained model is given |
+| `look` | `look_at`: what a data set is like, before anything is trained on it |
 | `parts` | a division of the user's own |
 | `wording` | phrases that the errors share |
 
@@ -41,7 +42,8 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
-from search.data.memory import to_arrays
+from search.data.look import DataLook, look_at
+from search.data.memory import to_archive, to_arrays
 from search.data.reading import read_data
 from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
@@ -57,6 +59,7 @@ __all__ = [
     "SOURCES",
     "SPLITTERS",
     "Arrays",
+    "DataLook",
     "Dataset",
     "Encoder",
     "Fold",
@@ -76,10 +79,12 @@ __all__ = [
     "import_encoders",
     "is_coded",
     "is_one_hot",
+    "look_at",
     "prepare",
     "read_data",
     "read_new_rows",
     "split_rows",
     "suit_columns",
+    "to_archive",
     "to_arrays",
 ]

@@ -22,15 +22,19 @@ import numpy.typing as npt
 
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
-from search.data import to_arrays
+from search.data import encoded_shape, read_data, to_archive, to_arrays
 from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
+from search.followup.telling import TellingObserver
+from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
+from search.records.wording import describe_configuration, show_value
 from search.selection import choose
+from search.spec import DataSection, SplitSection
 from search.storage import open_storage
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
@@ -59,6 +63,16 @@ class Tuned:
     configuration: Configuration
     model: KerasModel
 
+    def __repr__(self) -> str:
+        """A summary in a few lines."""
+        study, facts = self.study, self.study.facts
+        shown = [] if self.baseline is None else [("baseline", self.baseline)]
+        lines = [f"Tuned({study.name!r}: {len(self.trials)} trials, {study.metric}, {study.direction}"]
+        for called, trial in (*shown, ("chosen", self.chosen)):
+            told = describe_configuration(trial.configuration, facts)
+            lines.append(f"  {called:<9} {show_value(trial.score):>8}  trial {trial.number}: {told}")
+        return "\n".join(lines) + ")"
+
 
 def tune(
     model: KerasModel,
@@ -71,13 +85,25 @@ def tune(
     name: str = "tune",
     n_jobs: int = 0,
     directory: str | Path | None = None,
+    metric: str | None = None,
+    epochs: int | None = None,
+    folds: int | None = None,
+    seed: int | None = None,
+    test: float | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight | None = None,
+    validation_data: tuple[Any, ...] | None = None,
+    verbose: bool | int = True,
 ) -> Tuned:
     """Find the regularization that makes a model generalize.
 
     Args:
         model: A Sequential or Functional model, compiled or not; it stays as it is. A compiled one is trained as it is
-            compiled, unless a setting says otherwise. Weights begin anew for every run.
-        x: Features, shape (rows, ...): an array, a tensor, a list.
+            compiled, unless a setting says otherwise. Weights begin anew for every run. A Sequential model without an
+            input is given one that fits the rows.
+        x: Features, shape (rows, ...): an array, a tensor, a list, or a DataFrame. Text of a DataFrame becomes one-hot
+            inputs, dates become numbers, missing cells are filled, and numbers are scaled where there is any of these:
+            then the model that comes out takes columns by name.
         y: Targets, shape (rows,) or (rows, targets).
         n_trials: Trials in all, the baseline among them.
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
@@ -90,6 +116,17 @@ def tune(
         directory: Where study file, model, data and database are kept; calling again goes on with the study, and
             `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Where the script builds the model
             anew, its layers need names of their own: Keras numbers the others on. Default: nothing is kept.
+        metric: What a trial is judged by, as in [objective]: `roc_auc`, `mae`. Default: log_loss, mse, or, where a
+            class is rare, `roc_auc` or `balanced_accuracy`.
+        epochs: Epochs of a run, at most. Default: what suits the number of rows.
+        folds: Folds of the cross-validation that scores a trial; 1 for a single holdout. Default: alike.
+        seed: Seed of splits, initial weights and sampler.
+        test: Rows that are sealed: a share or a count. Default: none.
+        sample_weight: How much each row counts, in training and in scores, shape (rows,).
+        class_weight: `"balanced"`, or class to number, in training alone.
+        validation_data: `(x, y)` of rows that score, in the place of a division of the others. All rows train the model
+            that comes out.
+        verbose: Whether progress is told on standard error.
 
     The process is left as it was: Keras' names and dtype policy, random generators, environment variables, log levels.
     TensorFlow's threads cannot be changed once it was used. Where it was used on several before, as making a model
@@ -100,7 +137,10 @@ def tune(
         DataError: The data cannot be used.
         StudyFailedError: Every trial failed.
     """
-    _check(model, settings, space, n_jobs)
+    _check(model, settings, space, n_jobs, validation_data)
+    options = TuneOptions(
+        metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
+    )
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
         for caution in cautions:
@@ -108,13 +148,26 @@ def tune(
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            _save(model, fresh / _MODEL)
-            features, target = to_arrays(x, y)
-            np.savez(fresh / _DATA, x=features, y=_classes(target, fresh / _MODEL))
-            given = _given_training(model, settings)
-            draft = Draft(fresh, str(fresh / _MODEL), fresh / _DATA, name=name, prefix="", training=given)
+            features, target = to_arrays(x, y, validation_data and (validation_data[0], validation_data[1]))
+            rows = options.row_arrays(len(target), len(y))
+            data = DataSection(source="npz", path=_DATA, weight=WEIGHT if WEIGHT in rows else None)
+            split = SplitSection(column=PART if PART in rows else None)
+            arrays: dict[str, Any] = {**to_archive(features), **rows}
+            np.savez(fresh / _DATA, y=target, **arrays)
+            _save(_with_input(model, data, fresh), fresh / _MODEL)
+            np.savez(fresh / _DATA, y=_classes(target, fresh / _MODEL), **arrays)
+            draft = Draft(
+                fresh,
+                str(fresh / _MODEL),
+                fresh / _DATA,
+                name=name,
+                prefix="",
+                training=_given_training(model, settings) | options.training,
+                weight=data.weight,
+                column=split.column,
+            )
             (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
-            overrides = ["split.test=0", *settings, f"study.n_trials={n_trials}"]
+            overrides = [*options.settings, *settings, f"study.n_trials={n_trials}"]
             prepared = prepare_study(str(fresh / _STUDY), overrides)
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
             prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
@@ -123,18 +176,28 @@ def tune(
             prepared, _ = find_same_study(prepared, storage)
             for file in (_MODEL, _DATA, _STUDY):
                 (fresh / file).replace(folder / file)
-        study = run_study(prepared, storage, Launch(n_jobs))
+        telling = TellingObserver(prepared) if verbose else None
+        if telling is not None:
+            for note in prepared.notes:
+                telling.note(f"note: {note}")
+        study = run_study(prepared, storage, Launch(n_jobs), telling)
         trials = tuple(storage.trials(study.study_id))
         choice = choose(trials, study.direction)
         if choice.best is None or choice.chosen is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
         configuration = choice.chosen.configuration
         trained = train_final(prepared, configuration)
-        return Tuned(study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained)
+        tuned = Tuned(study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained)
+        if telling is not None:
+            telling.close()
+            telling.note(repr(tuned))
+        return tuned
 
 
-def _check(model: Any, settings: Any, space: Any, n_jobs: int) -> None:
+def _check(model: Any, settings: Any, space: Any, n_jobs: int, validation_data: Any) -> None:
     """Refuse arguments of another kind before anything is written."""
+    if validation_data is not None and (not isinstance(validation_data, tuple | list) or len(validation_data) != 2):
+        raise UsageError(Problem("validation_data", "expected (x, y), received something else"))
     if not hasattr(model, "save") or not hasattr(model, "get_config"):
         raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
     if isinstance(settings, str):
@@ -149,6 +212,18 @@ def _check(model: Any, settings: Any, space: Any, n_jobs: int) -> None:
     if n_jobs and multiprocessing.parent_process() is not None:
         message = "expected a call that importing the script does not make, received one from a worker that imports it"
         raise UsageError(Problem("n_jobs", message, 'Put the call under `if __name__ == "__main__":`.'))
+
+
+def _with_input(model: KerasModel, data: DataSection, folder: Path) -> KerasModel:
+    """The model; one that was not built yet as a copy that is built for the rows."""
+    if type(model).__name__ != "Sequential" or model.built:
+        return model
+    shape = encoded_shape(read_data(data, folder, own_model=True))
+    copy = type(model).from_config(model.get_config())
+    copy.build((None, *shape))
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+    return copy
 
 
 def _save(model: KerasModel, path: Path) -> None:

@@ -65,6 +65,8 @@ class Draft:
         name: Name of the study; letters that a name cannot hold become `_`.
         prefix: Stands before `model` and `data` where problems name them: `--` for options.
         training: Keys of [training] that are given, whatever the model was compiled with.
+        weight: The column that says how much each row counts; None for none.
+        column: The column that divides the rows; None for none.
     """
 
     folder: Path
@@ -74,10 +76,13 @@ class Draft:
     name: str = "study"
     prefix: str = "--"
     training: Mapping[str, Any] = field(default_factory=dict)
+    weight: str | None = None
+    column: str | None = None
 
     def read(self, section: DataSection) -> Dataset:
         """The rows of a [data] table."""
-        return read_data(section, self.folder, self.place("data"), own_model=self.model not in FAMILIES)
+        split = SplitSection(column=self.column)
+        return read_data(section, self.folder, self.place("data"), own_model=self.model not in FAMILIES, split=split)
 
     def place(self, *key: str) -> str:
         """What the user gave that a key of the study comes from."""
@@ -122,7 +127,7 @@ def draft_study(draft: Draft) -> str:
     decays = training.optimizer_arguments.get("weight_decay") is not None
     facts = OfferFacts(plain, dataset, size, training.epochs, decays)
     offers = find_offers(facts)
-    balance = _balance(facts)
+    balance = _balance(draft, facts)
     spec = StudySpec(
         study=StudySection(name=_study_name(draft.name), n_trials=size.n_trials),
         data=data,
@@ -150,9 +155,9 @@ class _Balance:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def _balance(facts: OfferFacts) -> _Balance:
+def _balance(draft: Draft, facts: OfferFacts) -> _Balance:
     """What suits classes of which one is rare: a score that asks for the order of rows, and weights for the classes."""
-    if not facts.classifies:
+    if not facts.classifies or "class_weight" in draft.training:
         return _Balance()
     shares = np.bincount(facts.dataset.target) / len(facts.dataset)
     if shares.min() * len(shares) > 2 * _RARE:
@@ -214,6 +219,7 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
         source=suffix.removeprefix("."),
         path=_relative(draft.data, draft.folder),
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
+        weight=draft.weight,
     )
     dataset = draft.read(section)
     told, reasons = suit_columns(dataset, may_drop=draft.model in FAMILIES)
@@ -264,6 +270,10 @@ def _split_as_finely_as_rows_allow(
 
     With too few rows for any division of the others none are sealed, and then the rows that score stop runs, too.
     """
+    if draft.column is not None:
+        return prepare_data(
+            spec.model_copy(update={"split": SplitSection(column=draft.column)}), dataset, draft.place, saved
+        )
     validations: list[KFoldValidation | HoldoutValidation] = [
         *(KFoldValidation(method="kfold", folds=folds) for folds in (5, 3, 2) if folds <= size.folds),
         HoldoutValidation(method="holdout", fraction=0.2),

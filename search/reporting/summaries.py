@@ -224,9 +224,16 @@ def _against_constant(storage: Storage, study: StudyRecord, best: Trial | None, 
         n_trials,
         n_train=n_train,
         n_validation=n_validation,
-        # Folds of the user's own are those of one division.
-        n_folds=len(scores) if split.get("column") else split.get("validation", {}).get("folds"),
+        n_folds=_n_folds(split, len(scores)),
     )
+
+
+def _n_folds(split: Mapping[str, Any], n_scores: int) -> int | None:
+    """Folds of one division; None for a single one. Those that the user numbers are of one division."""
+    if split.get("column") is not None:
+        return n_scores if n_scores > 1 else None
+    folds: int | None = split.get("validation", {}).get("folds")
+    return folds
 
 
 def _fold_sizes(study: StudyRecord, *, stops_on_validation: bool) -> tuple[int | None, int | None]:

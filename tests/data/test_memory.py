@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.data import to_arrays
+from search.data import to_archive, to_arrays
 from search.errors import DataError
 
 
@@ -23,14 +23,47 @@ def test_series_is_one_target_and_a_frame_several():
     assert to_arrays(frame, frame)[1].shape == (2, 2)
 
 
-def test_text_among_the_features_is_refused():
-    frame = pd.DataFrame({"width": [1.0, 2.0], "color": ["red", "blue"]})
-    with pytest.raises(DataError) as caught:
-        to_arrays(frame, [0, 1])
-    assert str(caught.value) == (
-        'x: expected columns of numbers, received text in column "color". '
-        "Write the table to a CSV file and use `regsearch init`: there, text becomes one-hot inputs."
+def test_frame_with_text_dates_or_gaps_stays_columns():
+    frame = pd.DataFrame({"width": [1.0, None], "color": ["red", None], "day": pd.to_datetime(["2024-01-01", None])})
+    x, _ = to_arrays(frame, [0, 1])
+    assert {name: str(cells.dtype) for name, cells in x.items()} == {
+        "width": "float64",
+        "color": "object",
+        "day": "datetime64[us]",
+    }
+    assert x["color"].tolist() == ["red", None]
+
+
+def test_columns_survive_an_archive_without_pickle(tmp_path, read):
+    frame = pd.DataFrame(
+        {
+            "width": [1.0, None, 3.0, 4.0],
+            "color": ["red", None, "blue", "1"],
+            "day": pd.to_datetime(["2024-01-01", None, "2024-01-03", "2024-01-04"]),
+        }
     )
+    x, y = to_arrays(frame, ["a", "b", "a", "b"])
+    np.savez(tmp_path / "rows.npz", y=y, **to_archive(x))
+    found = read(source="npz", path="rows.npz").features
+    assert found["color"].tolist() == ["red", None, "blue", "1"]
+    assert found["width"].isna().tolist() == found["day"].isna().tolist() == [False, True, False, False]
+    assert found["day"].dt.day.tolist()[2:] == [3, 4]
+
+
+def test_further_rows_are_put_below():
+    frame = pd.DataFrame({"width": [1.0, 2.0], "color": ["red", "blue"]})
+    more = pd.DataFrame({"width": [None, 3.0], "color": ["blue", None]})
+    x, y = to_arrays(frame, [0, 1], (more, [1, 0]))
+    assert x["color"].tolist() == ["red", "blue", "blue", None]
+    assert np.isnan(x["width"]).tolist() == [False, False, True, False]
+    assert y.tolist() == [0, 1, 1, 0]
+    assert to_arrays(np.ones((2, 3)), [0, 1], (np.zeros((1, 3)), [1]))[0].shape == (3, 3)
+    with pytest.raises(DataError) as caught:
+        to_arrays(frame, [0, 1], (more[["width"]], [1, 0]))
+    assert str(caught.value) == "validation_data: expected the columns of x, received others."
+    with pytest.raises(DataError) as caught:
+        to_arrays(np.ones((2, 3)), [0, 1], (np.ones((2, 4)), [0, 1]))
+    assert str(caught.value) == "validation_data: expected x with rows of shape (3,), received (4,)."
 
 
 def test_ragged_rows_are_refused():

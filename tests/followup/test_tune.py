@@ -2,15 +2,17 @@
 
 import ast
 import random
+import re
 import subprocess
 import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import search
-from search.errors import DataError, StudyFileError, UsageError
+from search.errors import StudyFileError, UsageError
 from search.followup.refit import train_best, train_final
 from search.reporting.exports.chosen import gather_chosen
 from search.reporting.summaries import summarize_best
@@ -261,9 +263,123 @@ def test_what_is_no_technique_is_refused(model):
         search.tune(model, X, Y, space={"l3": {"choices": [0.1]}})
 
 
-def test_text_is_refused(model):
-    with pytest.raises(DataError, match="expected features of numbers, received dtype <U1"):
-        search.tune(model, [["a"] * 4] * 60, Y)
+def churn(n_rows=80, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "width": rng.normal(10, 3, n_rows),
+            "color": rng.choice(["red", "blue", None], n_rows),
+            "day": pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 900, n_rows), "D"),
+            "sure": rng.choice([True, False], n_rows),
+        }
+    )
+    return frame, pd.Series(np.where((frame["width"] > 10) ^ (frame["color"] == "red"), "yes", "no"))
+
+
+def test_frame_with_text_dates_and_gaps_is_tuned_and_the_model_takes_its_columns(keras, capsys):
+    import tensorflow as tf
+
+    x, y = churn()
+    layers = [keras.layers.Dense(6, "relu", name="h"), keras.layers.Dense(1, "sigmoid", name="out")]
+    model = keras.Sequential(layers, name="net")
+    model.compile("sgd")
+    found = search.tune(model, x, y, 3, epochs=4, folds=2, seed=5, settings=['training.engine="graph"'])
+    assert not model.built, "the model stays as it is"
+    assert found.study.spec["training"]["optimizer"] == "sgd"
+    assert found.study.facts.classes == ("no", "yes")
+    assert found.study.facts.inputs[:2] == ("width", "sure")
+    assert found.study.facts.inputs[-2:] == ("color = blue", "color = red")
+    columns = {
+        "width": x["width"].to_numpy(),
+        "sure": x["sure"].to_numpy(float),
+        "color": x["color"].fillna("").to_numpy(str),
+        "day": ((x["day"] - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(),
+    }
+    told = found.model({name: tf.constant(cells) for name, cells in columns.items()})
+    assert set(np.unique(told["label"])) <= {b"no", b"yes"}
+    assert told["probabilities"].shape == (80, 2)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "[3/3] baseline" in said.err
+    assert repr(found) in said.err
+
+
+def test_summary_is_a_few_lines(model):
+    found = search.tune(model, X, Y, 2, space={"l2": {"choices": [0.5]}}, settings=QUICK, verbose=False)
+    first, baseline, chosen = repr(found).splitlines()
+    assert first == "Tuned('tune': 2 trials, log_loss, minimize"
+    assert re.fullmatch(r"  baseline +0\.\d+  trial 0: everything off", baseline)
+    assert re.fullmatch(r"  chosen +0\.\d+  trial [01]: (everything off|l2 0\.5)\)", chosen)
+
+
+def test_silence_may_be_asked_for(model, capsys):
+    search.tune(model, X, Y, 1, space=SPACE, settings=QUICK, verbose=0)
+    assert capsys.readouterr().err == ""
+
+
+def test_typed_options_are_settings(model):
+    options = {"epochs": 3, "folds": 3, "seed": 9, "test": 0.25, "metric": "roc_auc", "class_weight": {0: 1, 1: 2.5}}
+    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], verbose=0, **options)
+    spec = found.study.spec
+    assert (spec["training"]["epochs"], spec["study"]["seed"], spec["split"]["test"]) == (3, 9, 0.25)
+    assert spec["split"]["validation"] == {"method": "kfold", "folds": 3, "repeats": 1}
+    assert found.study.metric == "roc_auc"
+    assert spec["training"]["class_weight"] == {"0": 1.0, "1": 2.5}
+    assert found.study.facts.rows.test == 15
+    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], epochs=1, folds=1, verbose=0)
+    assert found.study.spec["split"]["validation"]["method"] == "holdout"
+
+
+def test_weights_of_rows_enter_training_and_scores(keras):
+    """Rows that count nothing may say anything."""
+    x, y = np.concatenate([X, X]), np.concatenate([Y, 1 - Y])
+    weight = np.repeat([1.0, 0.0], len(X))
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
+    options = {"space": {"l2": {"choices": [0.01]}}, "epochs": 60, "folds": 2, "verbose": 0, "metric": "roc_auc"}
+    settings = ["training.learning_rate=0.05", 'training.engine="graph"']
+    found = search.tune(net, x, y, 1, sample_weight=weight, settings=settings, **options)
+    assert found.best.score > 0.9
+    with pytest.raises(AssertionError):
+        assert search.tune(net, x, y, 1, settings=settings, **options).best.score > 0.9
+
+
+def test_rows_that_score_may_be_given(model):
+    x_val, y_val = X[:20] + 0.01, Y[:20]
+    found = search.tune(model, X, Y, 2, space=SPACE, validation_data=(x_val, y_val), epochs=3, verbose=0)
+    rows = found.study.facts.rows
+    assert (rows.validation, rows.train + rows.stop, rows.test) == (20, 60, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": "ten"}, "epochs: expected a whole number, received 'ten'."),
+        ({"folds": 2.5}, "folds: expected a whole number, received 2.5."),
+        ({"test": "some"}, "test: expected a share or a number of rows, received 'some'."),
+        (
+            {"metric": len},
+            'metric: expected the name of a metric, received len. Write it into a file, and give "FILE.py:function".',
+        ),
+        (
+            {"class_weight": "even"},
+            "class_weight: expected \"balanced\" or a dict of numbers above 0, received 'even'.",
+        ),
+        ({"class_weight": {0: 0}}, 'class_weight: expected "balanced" or a dict of numbers above 0, received {0: 0}.'),
+        (
+            {"validation_data": (X, Y), "folds": 3},
+            "folds: expected none beside validation_data, which says what scores, received 3.",
+        ),
+        ({"validation_data": X}, "validation_data: expected (x, y), received something else."),
+        (
+            {"sample_weight": [1.0, 2.0]},
+            "sample_weight: expected a number for each of 60 rows, received float64 of shape (2,).",
+        ),
+    ],
+)
+def test_wrong_options_are_refused_in_words(model, options, message):
+    with pytest.raises(UsageError) as caught:
+        search.tune(model, X, Y, 2, **options)
+    assert str(caught.value) == message
 
 
 def test_subclassed_model_is_refused_in_words(keras):

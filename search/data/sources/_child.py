@@ -75,7 +75,7 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if request["kind"] == "builder":
         return {"model": np.frombuffer(_build_model(request, folder), np.uint8)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
-    from search.data.sources.raw import PlainError, to_plain
+    from search.data.sources.raw import PlainError, pack_columns, to_plain
 
     arrays: dict[str, Any] = {}
     try:
@@ -84,20 +84,10 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         raise _Refused(str(error)) from error
     for name, value in plain.items():
         if isinstance(value, dict):
-            arrays[f"{name}_columns"] = json.dumps(list(value))
-            for position, column in enumerate(value.values()):
-                arrays |= _packed(f"{name}_{position}", column)
+            arrays |= pack_columns(name, value)
         else:
             arrays[name] = value
     return arrays
-
-
-def _packed(name: str, column: Any) -> dict[str, Any]:
-    """A column as arrays that need no pickle: text with missing cells is text and where it is none."""
-    if column.dtype != object:
-        return {name: column}
-    lacking = np.array([cell is None for cell in column])
-    return {name: np.where(lacking, "", column).astype(str), f"{name}_missing": lacking}
 
 
 def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:

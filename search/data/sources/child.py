@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from search.data.sources import _child
-from search.data.sources.raw import Plain
+from search.data.sources.raw import Plain, unpack_columns
 from search.errors import DataError, Problem, StudyFileError, UsageError
 
 _STDERR = "stderr.txt"
@@ -144,15 +143,4 @@ def _unpack(archive: Any, name: str) -> Plain:
     if name in archive.files:
         array: Plain = archive[name]
         return array
-    columns = json.loads(str(archive[f"{name}_columns"]))
-    return {column: _unpacked(archive, f"{name}_{position}") for position, column in enumerate(columns)}
-
-
-def _unpacked(archive: Any, name: str) -> npt.NDArray[Any]:
-    """A column; text with None where it is missing."""
-    column: npt.NDArray[Any] = archive[name]
-    if f"{name}_missing" not in archive.files:
-        return column
-    texts = column.astype(object)
-    texts[archive[f"{name}_missing"]] = None
-    return texts
+    return unpack_columns(archive, name)

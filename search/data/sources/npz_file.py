@@ -1,9 +1,10 @@
-"""`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`."""
+"""`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; or with a table."""
 
 from __future__ import annotations
 
 import functools
 import pickle
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file
+from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_frame, unpack_columns
 from search.data.sources.table import KEY_OF_ROLE
 from search.data.wording import quote, quote_names, suggest_name
 from search.errors import DataError, Problem
@@ -29,6 +30,8 @@ FORM = SourceForm(
 )
 
 _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
+_TABLE = ("x_columns", "y")  # and as `pack_columns` names them
+_COLUMN = re.compile(r"x_\d+(_missing)?")
 _SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."
 # Everything that numpy, zipfile and zlib were seen to raise on damaged archives and headers.
 _DAMAGED = (
@@ -49,6 +52,8 @@ def read_rows(request: SourceRequest) -> RawData:
     beside = {role: arrays[name] for role, name in request.beside.items()}
     if "x" in arrays:
         return RawData(arrays["x"], arrays["y"], notes=notes, row_columns=beside)
+    if "x_columns" in arrays:
+        return RawData(to_frame(unpack_columns(arrays, "x")), arrays["y"], notes=notes, row_columns=beside)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
@@ -72,7 +77,9 @@ def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict
         message = f'expected an .npz archive, received "{shown}" with a single array'
         raise DataError(Problem(place, message, _SAVE))
     with archive:
-        layout = next((keys for keys in _LAYOUTS if set(keys) <= set(archive.files)), None)
+        layout: tuple[str, ...] | None = next(
+            (keys for keys in (*_LAYOUTS, _TABLE) if set(keys) <= set(archive.files)), None
+        )
         if layout is None:
             raise DataError(_unknown_layout(archive.files, shown, place))
         problems = [
@@ -86,6 +93,8 @@ def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict
         ]
         if problems:
             raise DataError(problems)
+        if layout is _TABLE:
+            layout = (*layout, *(key for key in archive.files if _COLUMN.fullmatch(key)))
         layout = (*layout, *request.beside.values())
         unused = [key for key in archive.files if key not in layout]
         notes = (f'Arrays of "{shown}" that are not used: {quote_names(unused)}.',) if unused else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,38 @@ def _plain_text(values: Array, name: str, rows: Array | None = None) -> Array:
         received = "a missing value" if item is None or item != item else repr(item)  # NaN differs from itself
         raise PlainError(f"expected text in every row of {name}, received {received} in row {row}, counted from 0")
     return values.astype(str)
+
+
+def pack_columns(name: str, columns: Mapping[str, Array]) -> dict[str, Array]:
+    """A table as arrays that an NPZ file holds without pickle: `NAME_columns` (JSON), and `NAME_0`, `NAME_1` ...
+
+    Text with missing cells is text, and `NAME_0_missing` says where it is none.
+    """
+    arrays: dict[str, Array] = {f"{name}_columns": np.array(json.dumps(list(columns)))}
+    for position, column in enumerate(columns.values()):
+        key = f"{name}_{position}"
+        arrays[key] = column
+        if column.dtype == object:
+            lacking = np.array([cell is None for cell in column])
+            arrays |= {key: np.where(lacking, "", column).astype(str), f"{key}_missing": lacking}
+    return arrays
+
+
+def unpack_columns(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """The table that `pack_columns` packed.
+
+    Args:
+        arrays: Those that it was packed to, or an open NPZ file.
+        name: What the table is called there.
+    """
+    columns: dict[str, Array] = {}
+    for position, column in enumerate(json.loads(str(arrays[f"{name}_columns"]))):
+        key = f"{name}_{position}"
+        columns[column] = arrays[key]
+        if f"{key}_missing" in arrays:
+            columns[column] = columns[column].astype(object)
+            columns[column][arrays[f"{key}_missing"]] = None
+    return columns
 
 
 def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawData:

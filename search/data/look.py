@@ -1,0 +1,153 @@
+"""`look_at`: what a data set is like, before anything is trained on it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search.data.columns import is_date, is_text
+from search.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[Any]
+
+SUSPICIOUS = 0.98
+"""A column that alone predicts the target as well as this is one to look at: it may come from after the fact."""
+
+_MOST_COLUMNS = 200  # that are looked at one by one
+_MOST_ROWS = 5_000  # on which a column is tried
+_FOLDS = 3
+_LEAST_ROWS = 30  # fewer tell nothing
+
+
+@dataclass(frozen=True)
+class ColumnLook:
+    """One column.
+
+    Args:
+        name: Its name; its position in arrays.
+        kind: `number`, `text` or `date`.
+        missing: Cells that are missing.
+        different: Different values.
+        values: Its range, or its most frequent values, in words.
+        predicts: How well it alone predicts the target on rows that it was not fitted on, from 0 (not at all) to 1:
+            balanced accuracy above chance, or R2. None where it was not tried.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    different: int
+    values: str
+    predicts: float | None
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether it tells the target by itself."""
+        return self.predicts is not None and self.predicts >= SUSPICIOUS
+
+
+@dataclass(frozen=True)
+class DataLook:
+    """A whole data set.
+
+    Args:
+        n_rows: Number of rows.
+        target: Rows of each class, or the range of the targets, in words.
+        columns: Of a table, or of rows of numbers; empty for images and sequences, and for more columns than are
+            looked at.
+    """
+
+    n_rows: int
+    target: str
+    columns: tuple[ColumnLook, ...]
+
+
+def look_at(dataset: Dataset) -> DataLook:
+    """Look at rows.
+
+    Args:
+        dataset: Those that are not sealed, at least two.
+    """
+    features = dataset.features
+    columns: tuple[ColumnLook, ...] = ()
+    if features.ndim == 2 and features.shape[1] <= _MOST_COLUMNS:
+        import pandas as pd
+
+        table = pd.DataFrame(features) if isinstance(features, np.ndarray) else features
+        columns = tuple(_look_at_column(str(name), table[name], dataset) for name in table.columns)
+    return DataLook(len(dataset), _target_in_words(dataset), columns)
+
+
+def _target_in_words(dataset: Dataset) -> str:
+    if dataset.task != "regression":
+        counts = np.bincount(dataset.target, minlength=len(dataset.classes))
+        shown = [f"{label} {number:,}" for label, number in zip(dataset.classes, counts, strict=True)]
+        more = f" and {len(shown) - 10} more classes" if len(shown) > 10 else ""
+        return f"{len(shown)} classes: {', '.join(shown[:10])}{more}"
+    columns = dataset.target.reshape(len(dataset), -1)
+    shown = [f"{_short(column.min())} to {_short(column.max())}" for column in columns.T]
+    return f"numbers from {'; '.join(shown[:3])}{' ...' if len(shown) > 3 else ''}"
+
+
+def _look_at_column(name: str, column: pd.Series[Any], dataset: Dataset) -> ColumnLook:
+    kind = "text" if is_text(column) else "date" if is_date(column) else "number"
+    known = column.dropna()
+    if kind == "text":
+        counts = known.value_counts()
+        shown = [f"{value} {number}" for value, number in counts.head(3).items()]
+        values = ", ".join(each if len(each) <= 24 else f"{each[:21]}..." for each in shown)
+        values += ", ..." if len(counts) > 3 else ""
+    elif known.empty:
+        values = "-"
+    elif kind == "date":
+        values = f"{known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}"
+    else:
+        values = f"{_short(known.min())} to {_short(known.max())}"
+    missing, different = int(column.isna().sum()), int(known.nunique())
+    return ColumnLook(name, kind, missing, different, values, _predicts(column, dataset))
+
+
+def _predicts(column: pd.Series[Any], dataset: Dataset) -> float | None:
+    """How well a small tree on one column predicts the target of other rows."""
+    from sklearn.model_selection import cross_val_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    target = dataset.target
+    if len(dataset) < _LEAST_ROWS or target.ndim > 1:
+        return None
+    rows = np.random.default_rng(0).permutation(len(dataset))[:_MOST_ROWS]
+    cells, target = _as_numbers(column)[rows, None], target[rows]
+    if dataset.task == "regression":
+        scores = cross_val_score(DecisionTreeRegressor(min_samples_leaf=2), cells, target, cv=_FOLDS, scoring="r2")
+        return max(0.0, float(scores.mean()))
+    if np.bincount(target, minlength=len(dataset.classes)).min() < _FOLDS:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
+        score = float(cross_val_score(tree, cells, target, cv=_FOLDS, scoring="balanced_accuracy").mean())
+    chance = 1 / len(dataset.classes)
+    return max(0.0, (score - chance) / (1 - chance))
+
+
+def _as_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    """Cells as numbers; missing ones lie below all others."""
+    import pandas as pd
+
+    if is_text(column):
+        return pd.factorize(column, sort=True)[0].astype(np.float64)
+    numbers = column.to_numpy("datetime64[us]").astype(np.int64).astype(np.float64) if is_date(column) else None
+    values = column.to_numpy(np.float64) if numbers is None else np.where(column.isna(), np.nan, numbers)
+    lowest = np.nanmin(values) if not np.isnan(values).all() else 0.0
+    return np.where(np.isnan(values), lowest - max(1.0, abs(lowest)), values)
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}"

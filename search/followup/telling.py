@@ -1,0 +1,56 @@
+"""What `tune` says while it runs: lines on standard error, one that is written over on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from search.coordination.progress import Progress, SilentObserver
+from search.preparation.study import PreparedStudy
+from search.records import Trial
+
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+class TellingObserver(SilentObserver):
+    """Tells how far a study is.
+
+    Args:
+        prepared: The study.
+    """
+
+    def __init__(self, prepared: PreparedStudy) -> None:
+        self._name = prepared.spec.study.name
+        self._metric = prepared.metric
+        self._is_terminal = sys.stderr.isatty()
+        self._last = 0.0
+        self._open_line = False
+
+    def note(self, message: str) -> None:
+        """Say a line."""
+        self.close()
+        sys.stderr.write(f"{message}\n")
+
+    def started(self, progress: Progress, workers: int) -> None:
+        """Say what begins."""
+        self.note(f"{self._name}: {progress.total} trials, {self._metric}")
+
+    def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """Say how far it is, now and then, and at the end."""
+        now = time.monotonic()
+        if progress.done < progress.total and now - self._last < _SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        words = f"[{progress.done}/{progress.total}] {progress.scores_in_words()}; {progress.time_in_words()}"
+        if self._is_terminal:
+            sys.stderr.write(f"\r\033[K{words}")
+            sys.stderr.flush()
+            self._open_line = True
+        else:
+            sys.stderr.write(f"{words}\n")
+
+    def close(self) -> None:
+        """End the line that is written over."""
+        if self._open_line:
+            sys.stderr.write("\n")
+            self._open_line = False

@@ -37,7 +37,7 @@ def test_column_that_tells_the_target_is_suspicious(task):
     kinds = {"binary": RNG.integers(0, 2, N), "multiclass": RNG.integers(0, 4, N), "regression": RNG.normal(size=N)}
     target = kinds[task]
     leak = pd.Series([f"code {value}" for value in target], dtype=object) if task != "regression" else target * 3 + 1
-    holes = pd.Series(np.where(target > np.median(target), np.nan, RNG.normal(size=N)))
+    holes = pd.Series(np.where(target > target.mean(), np.nan, RNG.normal(size=N)))
     columns = {"noise": RNG.normal(size=N), "hint": target + RNG.normal(size=N), "leak": leak, "holes": holes}
     look = look_at(dataset(columns, target, task))
     suspicious = [column.name for column in look.columns if column.is_suspicious]

@@ -63,7 +63,7 @@ def settings(configuration: Mapping[str, object], facts: StudyFacts) -> str:
 
 
 def _is_number(text: str) -> bool:
-    if text in ("-", "off"):
+    if text in ("-", "off", "as given"):
         return True
     try:
         float(text.rstrip("%"))

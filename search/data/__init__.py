@@ -13,6 +13,7 @@
 | `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
 | `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
+| `functions` | functions of the user's as the text of their file |
 | `identifiers` | columns that name rows instead of describing them |
 | `wording` | phrases that the errors share |
 
@@ -34,11 +35,13 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
+from search.data.functions import SourceFunction, read_function
 from search.data.identifiers import find_identifiers
 from search.data.memory import to_arrays
 from search.data.reading import read_data
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
+from search.data.sources.child import call_loss
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.target_scale import TargetScale
@@ -57,8 +60,10 @@ __all__ = [
     "KFoldValidation",
     "Samples",
     "SealedRows",
+    "SourceFunction",
     "Splits",
     "TargetScale",
+    "call_loss",
     "draw_stop_rows",
     "encoded_shape",
     "find_identifiers",
@@ -68,6 +73,7 @@ __all__ = [
     "is_one_hot",
     "prepare",
     "read_data",
+    "read_function",
     "split_rows",
     "to_arrays",
 ]

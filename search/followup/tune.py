@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 import tempfile
 import tomllib
@@ -31,6 +32,7 @@ from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
+from search.spec import is_function
 from search.storage import open_storage
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
@@ -83,7 +85,8 @@ def tune(
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
             what suits the layers of the model.
         settings: Further settings as with `--set`: `["training.epochs=200", "objective.seeds=3"]`. No rows are sealed
-            unless one says so: `"split.test=0.2"`.
+            unless one says so: `"split.test=0.2"`. A loss of one's own is a function in a file:
+            `"training.loss='FILE.py:function'"`.
         name: Name of the study.
         n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
             to stand under `if __name__ == "__main__":`.
@@ -101,6 +104,7 @@ def tune(
         StudyFailedError: Every trial failed.
     """
     _check(model, settings, space, n_jobs)
+    settings = [_with_whole_path(setting) for setting in settings]
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
         for caution in cautions:
@@ -161,6 +165,20 @@ def _save(model: KerasModel, path: Path) -> None:
         raise UsageError(Problem("model", message, remedy)) from error
 
 
+def _with_whole_path(setting: str) -> str:
+    """A setting; the file of a loss, which is relative to the working directory, with its whole path."""
+    key, _, written = setting.partition("=")
+    value: Any = written
+    if key.strip() != "training.loss":
+        return setting
+    with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
+        value = tomllib.loads(f"value = {written}")["value"]
+    if not isinstance(value, str) or not is_function(value):
+        return setting
+    file, _, function = value.rpartition(":")
+    return f"training.loss={json.dumps(f'{Path(file).resolve()}:{function}')}"
+
+
 def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any]:
     """What settings say of optimizer and loss, whatever the model's file will tell."""
     loss = loss_in_memory(getattr(model, "loss", None))
@@ -173,7 +191,8 @@ def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any
                 given[name] = tomllib.loads(f"value = {value}")["value"]
     if "loss" not in given and is_own_loss(getattr(model, "loss", None)):
         message = f"expected a loss of Keras, received a function of its own that is called {model.loss.__name__}"
-        raise UsageError(Problem("model", message, 'Set "training.loss" to one of Keras, or to "task".'))
+        remedy = 'Set "training.loss" to one of Keras, to "FILE.py:function", or to "task".'
+        raise UsageError(Problem("model", message, remedy))
     return given
 
 

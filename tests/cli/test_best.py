@@ -19,11 +19,12 @@ UNDERTRAINED = (
 def told(sqlite_url, capsys):
     """A function: what `best` prints for two folds' scores of the baseline, which is all that was tried."""
 
-    def tell(scores, constant_scores, train_loss, direction="minimize", own=()):
+    def tell(scores, constant_scores, train_loss, direction="minimize", own=(), own_names=()):
         spec = {"space": {"l2": {"choices": [0.1]}}, "training": {"learning_rate": 1e-3, "epochs": 1000}}
         facts = StudyFacts(
             "regression", constant_scores=constant_scores, constant_losses=(1.0,) * len(scores),
             training_rows=(80,) * len(scores), validation_rows=(20,) * len(scores), own_regularization=own,
+            own_names=own_names,
         )  # fmt: skip
         curve = Curve([train_loss], [train_loss], [train_loss])
         with open_storage(sqlite_url, create=True) as storage:
@@ -73,3 +74,10 @@ def test_baseline_that_brings_regularization_of_its_own_is_named(told):
     assert "The baseline is the model as given: dropout 0.5; L2 0.001 on hidden.\n" in out
     assert "No gain: nothing that was tried scored better than the model as given: dropout 0.5; L2" in out
     assert "no regularization at all" not in out
+    assert "off" in out
+
+
+def test_name_that_is_off_where_the_model_brings_something_is_as_given_in_the_table(told):
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("L2 0.001 on hidden",), own_names=("l2",))
+    assert " ".join(out.splitlines()[3].split()) == "baseline 0 0.2 as given"
+    assert "off" not in out

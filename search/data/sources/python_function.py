@@ -7,8 +7,7 @@ from pathlib import Path
 from search.data.sources.child import call_child
 from search.data.sources.raw import RawData, find_file, to_rows
 from search.spec import SourceForm
-from search.spec.catalogue import is_function
-from search.spec.sections import DataSection
+from search.spec.sections import DataSection, is_function
 from search.spec.wording import show
 
 

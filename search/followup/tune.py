@@ -27,12 +27,12 @@ from search.data import to_arrays
 from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
-from search.models import is_own_loss, loss_in_memory, read_saved
+from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose
-from search.spec import is_function
+from search.spec import TASK_LOSS, is_function
 from search.storage import open_storage
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
@@ -189,11 +189,18 @@ def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any
         if table == "training" and name in ("optimizer", "loss"):
             with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
                 given[name] = tomllib.loads(f"value = {value}")["value"]
+    if "loss" in given and not _is_known(given["loss"]):
+        del given["loss"]  # said where settings are read
     if "loss" not in given and is_own_loss(getattr(model, "loss", None)):
         message = f"expected a loss of Keras, received a function of its own that is called {model.loss.__name__}"
         remedy = 'Set "training.loss" to one of Keras, to "FILE.py:function", or to "task".'
         raise UsageError(Problem("model", message, remedy))
     return given
+
+
+def _is_known(loss: Any) -> bool:
+    name = loss.get("name") if isinstance(loss, Mapping) else loss
+    return isinstance(name, str) and (name == TASK_LOSS or name in LOSSES or is_function(name))
 
 
 def _plain(value: Any, name: str) -> Any:

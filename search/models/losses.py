@@ -192,7 +192,7 @@ def _loss_of_rows(loss: Loss) -> Callable[[Any, Any], tf.Tensor]:
     function = loss.function.load()
 
     def of_rows(y: Any, predicted: Any) -> tf.Tensor:
-        losses = tf.cast(function(tf.cast(y, tf.float32), predicted), tf.float32)
+        losses = tf.cast(function(tf.cast(y, tf.float32), tf.cast(predicted, tf.float32)), tf.float32)
         if losses.shape.rank != 1:
             raise ValueError(f"expected {loss.name} to return one number a row, received shape {tuple(losses.shape)}")
         return losses

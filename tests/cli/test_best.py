@@ -19,8 +19,11 @@ UNDERTRAINED = (
 def told(sqlite_url, capsys):
     """A function: what `best` prints for two folds' scores of the baseline, which is all that was tried."""
 
-    def tell(scores, constant_scores, train_loss, direction="minimize", own=(), own_names=()):
-        spec = {"space": {"l2": {"choices": [0.1]}}, "training": {"learning_rate": 1e-3, "epochs": 1000}}
+    def tell(scores, constant_scores, train_loss, direction="minimize", own=(), own_names=(), names=("l2",)):
+        spec = {
+            "space": {name: {"choices": [0.1]} for name in names},
+            "training": {"learning_rate": 1e-3, "epochs": 1000},
+        }
         facts = StudyFacts(
             "regression", constant_scores=constant_scores, constant_losses=(1.0,) * len(scores),
             training_rows=(80,) * len(scores), validation_rows=(20,) * len(scores), own_regularization=own,
@@ -81,3 +84,10 @@ def test_name_that_is_off_where_the_model_brings_something_is_as_given_in_the_ta
     out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("L2 0.001 on hidden",), own_names=("l2",))
     assert " ".join(out.splitlines()[3].split()) == "baseline 0 0.2 as given"
     assert "off" not in out
+
+
+def test_names_that_have_no_column_are_listed_by_what_their_absence_means(told):
+    names = ("l1", "l2", "dropout", "half.rate", "patience", "noise", "one.l2")
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("dropout 0.5",), own_names=("half.rate", "one.l2"), names=names)
+    assert "Searched, and as given in both: half.rate, one.l2.\n" in out
+    assert "Searched, and off in both: l1, l2, dropout, patience, noise.\n" in out

@@ -91,3 +91,8 @@ def test_names_that_have_no_column_are_listed_by_what_their_absence_means(told):
     out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("dropout 0.5",), own_names=("half.rate", "one.l2"), names=names)
     assert "Searched, and as given in both: half.rate, one.l2.\n" in out
     assert "Searched, and off in both: l1, l2, dropout, patience, noise.\n" in out
+
+
+def test_brackets_in_a_name_are_brackets_in_the_table(told):
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, names=("[t]raining.rate",))
+    assert out.splitlines()[0].endswith("[t]raining.rate")

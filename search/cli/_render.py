@@ -31,14 +31,14 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, header in enumerate(headers):
         numeric = all(_is_number(row[index]) for row in listed)
-        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(header), justify="right" if numeric else "left", overflow="fold")
     for row in listed:
-        table.add_row(*map(Text, row))  # not markup: brackets in an error or a name are brackets
+        table.add_row(*map(Text, row))  # not markup, nor are headers: brackets in an error or a name are brackets
     console.print(table)
 
 
 def _is_number(text: str) -> bool:
-    if text in ("-", "off"):
+    if text in ("-", "off", "as given"):
         return True
     try:
         float(text.rstrip("%"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import click
@@ -55,7 +56,7 @@ def print_best(found: Best) -> None:
             trial.number,
             trial.score,
             *(found.zero_shares.get(trial.number) for _ in measured),
-            *(trial.configuration.get(key, "off") for key in searched),
+            *(trial.configuration.get(key, study.facts.absent_in_words(key)) for key in searched),
         ]
         for label, trial in shown
         if trial is not None
@@ -63,8 +64,8 @@ def print_best(found: Best) -> None:
     if found.constant is not None:
         rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in (*measured, *searched))])
     print_table(["", "trial", study.metric, *measured, *searched], rows)
-    if idle:
-        click.echo(f"Searched, and off in both: {', '.join(idle)}.")
+    for word, names in itertools.groupby(sorted(idle, key=study.facts.absent_in_words), study.facts.absent_in_words):
+        click.echo(f"Searched, and {word} in both: {', '.join(names)}.")
     if study.facts.own_regularization:
         click.echo(f"The baseline is {study.facts.baseline_in_words}.")
     click.echo()

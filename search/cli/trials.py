@@ -26,9 +26,15 @@ def trials(name: str, url: str | None, format_: str) -> None:
         print_json([trial_row_json(trial) for trial in listed])
         return
     searched = list(study.spec["space"])
-    off = None if format_ == "csv" else "off"
+    absent = {key: None if format_ == "csv" else study.facts.absent_in_words(key) for key in searched}
     rows = [
-        [t.number, t.state.value.lower(), t.score, *(t.configuration.get(key, off) for key in searched), t.error]
+        [
+            t.number,
+            t.state.value.lower(),
+            t.score,
+            *(t.configuration.get(key, absent[key]) for key in searched),
+            t.error,
+        ]
         for t in listed
     ]
     headers = ["trial", "state", study.metric, *searched, "error"]

@@ -71,7 +71,7 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
 
 
 def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: str) -> list[Problem]:
-    """What is no longer that of a study, its data or its model, each by its fingerprint.
+    """What is no longer that of a study, its data, its model or its loss, each by its fingerprint.
 
     Args:
         known: The study that was begun.
@@ -81,6 +81,7 @@ def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: st
     held = (
         ("data", known.data_sha256, prepared.data_sha256),
         ("model", known.facts.model_sha256, prepared.facts.model_sha256),
+        ("loss", known.facts.loss_sha256, prepared.facts.loss_sha256),
     )
     return [
         Problem(

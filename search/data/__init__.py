@@ -14,6 +14,7 @@
 | `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
 | `columns` | the columns of a table become inputs, one file a kind of column |
+| `functions` | functions of the user's as the text of their file |
 | `identifiers` | columns that name rows instead of describing them |
 | `date_formats` | dates in text |
 | `suiting` | `suit_columns`: which keys of [data] suit the columns of a table |
@@ -42,12 +43,14 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
+from search.data.functions import SourceFunction, read_function
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
 from search.data.reading import read_data
 from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
+from search.data.sources.child import call_loss
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.suiting import suit_columns
@@ -70,9 +73,11 @@ __all__ = [
     "RowForm",
     "Samples",
     "SealedRows",
+    "SourceFunction",
     "Splits",
     "TableOptions",
     "TargetScale",
+    "call_loss",
     "draw_stop_rows",
     "encoded_shape",
     "fit_encoder",
@@ -82,6 +87,7 @@ __all__ = [
     "look_at",
     "prepare",
     "read_data",
+    "read_function",
     "read_new_rows",
     "split_rows",
     "suit_columns",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 import tempfile
 import tomllib
@@ -28,13 +29,13 @@ from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
 from search.followup.telling import TellingObserver
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
-from search.models import is_own_loss, loss_in_memory, read_saved
+from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial
 from search.records.wording import describe_configuration, show_value
 from search.selection import choose
-from search.spec import DataSection, SplitSection
+from search.spec import TASK_LOSS, DataSection, SplitSection, is_function
 from search.storage import open_storage
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
@@ -109,7 +110,8 @@ def tune(
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
             what suits the layers of the model.
         settings: Further settings as with `--set`: `["training.epochs=200", "objective.seeds=3"]`. No rows are sealed
-            unless one says so: `"split.test=0.2"`.
+            unless one says so: `"split.test=0.2"`. A loss of one's own is a function in a file:
+            `"training.loss='FILE.py:function'"`.
         name: Name of the study.
         n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
             to stand under `if __name__ == "__main__":`.
@@ -141,6 +143,7 @@ def tune(
     options = TuneOptions(
         metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
     )
+    settings = [_with_whole_path(setting) for setting in settings]
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
         for caution in cautions:
@@ -236,6 +239,20 @@ def _save(model: KerasModel, path: Path) -> None:
         raise UsageError(Problem("model", message, remedy)) from error
 
 
+def _with_whole_path(setting: str) -> str:
+    """A setting; the file of a loss, which is relative to the working directory, with its whole path."""
+    key, _, written = setting.partition("=")
+    value: Any = written
+    if key.strip() != "training.loss":
+        return setting
+    with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
+        value = tomllib.loads(f"value = {written}")["value"]
+    if not isinstance(value, str) or not is_function(value):
+        return setting
+    file, _, function = value.rpartition(":")
+    return f"training.loss={json.dumps(f'{Path(file).resolve()}:{function}')}"
+
+
 def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any]:
     """What settings say of optimizer and loss, whatever the model's file will tell."""
     loss = loss_in_memory(getattr(model, "loss", None))
@@ -246,10 +263,18 @@ def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any
         if table == "training" and name in ("optimizer", "loss"):
             with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
                 given[name] = tomllib.loads(f"value = {value}")["value"]
+    if "loss" in given and not _is_known(given["loss"]):
+        del given["loss"]  # said where settings are read
     if "loss" not in given and is_own_loss(getattr(model, "loss", None)):
         message = f"expected a loss of Keras, received a function of its own that is called {model.loss.__name__}"
-        raise UsageError(Problem("model", message, 'Set "training.loss" to one of Keras, or to "task".'))
+        remedy = 'Set "training.loss" to one of Keras, to "FILE.py:function", or to "task".'
+        raise UsageError(Problem("model", message, remedy))
     return given
+
+
+def _is_known(loss: Any) -> bool:
+    name = loss.get("name") if isinstance(loss, Mapping) else loss
+    return isinstance(name, str) and (name == TASK_LOSS or name in LOSSES or is_function(name))
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -7,11 +7,12 @@
 | `saved` | `SavedModel`: the user's model as the content of a `.keras` file |
 | `archive`, `reading`, `compiled` | such a file is read without Keras: layers, ends, and how it was compiled |
 | `sources` | the user's model from a file, or from a function that builds it |
-| `own` | what regularizes the user's model already |
+| `own`, `own_space` | what regularizes the user's model already; the same as entries of [space] |
 | `reach` | which layers a technique's name reaches |
 | `injection` | a configuration's techniques enter the layers they are meant for |
 | `checks` | what is wrong with the technique names of a space, for the models that it may train |
 | `names`, `optimizers`, `losses` | activations, optimizers, schedules and losses that a study may name |
+| `own_loss` | a loss of the user's own, tried before any run |
 | `ends` | which outputs a loss and a task want, and what makes predictions of them |
 | `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
@@ -37,6 +38,8 @@ from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.names import ACTIVATIONS, SCALING_LAYERS
 from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
 from search.models.own import find_own, own_in_words
+from search.models.own_loss import check_own_loss
+from search.models.own_space import OwnSearch, names_over_own, search_own
 from search.models.predicting import TrainedModel
 from search.models.reading import read_saved
 from search.models.rebuilding import compiled_metrics, replaced_classes
@@ -58,12 +61,14 @@ __all__ = [
     "Head",
     "Loss",
     "OpenModel",
+    "OwnSearch",
     "SavedModel",
     "TableEnds",
     "TrainedModel",
     "UnfitLossError",
     "build_model",
     "build_open_model",
+    "check_own_loss",
     "check_patterns",
     "compiled_metrics",
     "describe_model",
@@ -75,6 +80,7 @@ __all__ = [
     "loss_in_memory",
     "loss_setting",
     "make_optimizer",
+    "names_over_own",
     "open_slots",
     "own_in_words",
     "probabilities_of",
@@ -83,6 +89,7 @@ __all__ = [
     "regularize",
     "render_source",
     "replaced_classes",
+    "search_own",
     "study_loss",
     "targets_for",
     "weights_by_path",

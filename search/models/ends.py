@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from search.data import SourceFunction
 from search.models.losses import LOSSES, Link, Loss
 from search.records import Task
 from search.spec import TASK_LOSS, Called, TrainingSection
@@ -40,17 +41,29 @@ class End:
     def loss_behind(self, activation: str) -> Loss:
         """The loss of a model that ends in one of the activations, told what makes probabilities of its outputs."""
         known = self.loss.known
+        if self.loss.is_own:
+            is_logits = activation == "linear" != self.activations[0]
+            return replace(
+                self.loss, link=("sigmoid" if self.loss.form == "column" else "softmax") if is_logits else None
+            )
         if known.predicts == "numbers" or not (self.loss.takes_logits or known.predicts == "margins"):
             return self.loss
         of_logits: Link = "sigmoid" if self.loss.form == "column" else "softmax"
         return replace(self.loss, link=_LINKS.get(activation, of_logits))
 
 
-def study_loss(training: TrainingSection) -> Loss | None:
-    """The loss that a study names; None for what fits the task."""
+def study_loss(training: TrainingSection, function: SourceFunction | None = None) -> Loss | None:
+    """The loss that a study names; None for what fits the task.
+
+    Args:
+        training: [training] of the study.
+        function: The user's function, where it names one. Only what trains has to know it.
+    """
     named = training.loss
     if named is None or named == TASK_LOSS:
         return None
+    if isinstance(named, str) and training.has_own_loss:
+        return Loss(named, function=function)
     if isinstance(named, Called):
         return make_loss(named.name, named.arguments)
     return make_loss(named, {})
@@ -77,6 +90,8 @@ def find_end(task: Task, n_outputs: int, loss: Loss | None, *, paired: bool = Tr
         UnfitLossError: The loss is not for such a task.
     """
     pair = task == "binary" and paired
+    if loss is not None and loss.is_own:
+        return _own_end(task, n_outputs, loss, pair=pair)
     if loss is None:
         loss = Loss(_OF_TASK[task if task != "binary" or pair else "multiclass"])
     known = loss.known
@@ -96,3 +111,12 @@ def find_end(task: Task, n_outputs: int, loss: Loss | None, *, paired: bool = Tr
     else:
         activations = ("sigmoid",) if column else ("softmax",)
     return End(1 if column else n_outputs, activations, loss)
+
+
+def _own_end(task: Task, n_outputs: int, loss: Loss, *, pair: bool) -> End:
+    """How a model ends that a function of the user's is the loss of: it may take probabilities or logits."""
+    if task == "regression":
+        return End(n_outputs, ("linear",), replace(loss, form="column"))
+    if pair:
+        return End(1, ("sigmoid", "linear"), replace(loss, form="column"))
+    return End(n_outputs, ("softmax", "linear"), replace(loss, form="one_hot"))

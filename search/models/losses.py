@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from search.data import SourceFunction
+from search.spec import is_function
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -76,6 +79,9 @@ LOSSES: Mapping[str, LossForm] = {
 }
 """Losses that are one number a row, by the names of their functions; a test compares them with the installed Keras."""
 
+_OWN = LossForm("", "column", "probabilities")
+"""A function of the user's, of which nothing is known but what it is given; `find_end` says in which form."""
+
 LOSS_ALIASES = {
     "bce": "binary_crossentropy",
     "kld": "kl_divergence",
@@ -107,11 +113,12 @@ class Loss:
     """The data loss that a model is trained with.
 
     Args:
-        name: One of `LOSSES`.
+        name: One of `LOSSES`; or `FILE.py:function`, one of the user's.
         arguments: Its arguments, as far as they are given.
         weight: What each row's loss is multiplied with: Keras' `loss_weights`.
         form: What it is given of a target; None for what it takes by itself.
         link: What makes probabilities of classes of what the model predicts; None where it predicts them, or numbers.
+        function: The user's function, without which such a loss cannot be made; None for one of Keras.
     """
 
     name: str
@@ -119,6 +126,7 @@ class Loss:
     weight: float = 1.0
     form: TargetForm | None = None
     link: Link | None = None
+    function: SourceFunction | None = None
 
     def __post_init__(self) -> None:
         if self.form is None:
@@ -127,7 +135,12 @@ class Loss:
     @property
     def known(self) -> LossForm:
         """What Keras has of that name."""
-        return LOSSES[self.name]
+        return _OWN if self.is_own else LOSSES[self.name]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a function of the user's."""
+        return is_function(self.name)
 
     @property
     def takes_logits(self) -> bool:
@@ -143,6 +156,8 @@ class Loss:
         """The loss as a function of targets and outputs: a number a row, float32."""
         import keras
 
+        if self.is_own:
+            return _loss_of_rows(self)
         if not self.arguments and self.name not in _UNNAMED:
             of_rows = getattr(keras.losses, self.name)
         else:
@@ -153,6 +168,8 @@ class Loss:
         """What `keras.Model.compile` is told of it."""
         import keras
 
+        if self.is_own:
+            return {"loss": self.make()}
         told: Any = self.name
         if self.arguments or self.name in _UNNAMED:
             told = getattr(keras.losses, self.known.class_name)(**dict(self.arguments))
@@ -164,6 +181,23 @@ class Loss:
             return f'"{self.name}"'
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
         return f"keras.losses.{self.known.class_name}({arguments})"
+
+
+def _loss_of_rows(loss: Loss) -> Callable[[Any, Any], tf.Tensor]:
+    """The user's function, held to a number a row."""
+    import tensorflow as tf
+
+    if loss.function is None:
+        raise ValueError(f"expected the text of {loss.name}, received none")
+    function = loss.function.load()
+
+    def of_rows(y: Any, predicted: Any) -> tf.Tensor:
+        losses = tf.cast(function(tf.cast(y, tf.float32), tf.cast(predicted, tf.float32)), tf.float32)
+        if losses.shape.rank != 1:
+            raise ValueError(f"expected {loss.name} to return one number a row, received shape {tuple(losses.shape)}")
+        return losses
+
+    return of_rows
 
 
 def targets_for(loss: Loss, y: npt.NDArray[Any], n_classes: int) -> npt.NDArray[Any]:

@@ -37,12 +37,15 @@ class OwnRegularizer:
         argument: The argument that holds it.
         kind: What it is, in words: `dropout`, `L2`, `max norm`.
         value: How much.
+        number: The number in the layer that holds the value, as in `LayerTechnique.replaces`; empty where a layer that
+            this one wraps has it.
     """
 
     layer: str
     argument: str
     kind: str
     value: float
+    number: str = ""
 
 
 def find_own(layers: tuple[Part, ...]) -> tuple[OwnRegularizer, ...]:
@@ -105,19 +108,19 @@ def _of_layer(layer: Part) -> Iterator[OwnRegularizer]:
     yield from _in_node(layer.name, _Node(layer.path, layer.arguments))
 
 
-def _in_node(layer: str, node: _Node) -> Iterator[OwnRegularizer]:
+def _in_node(layer: str, node: _Node, *, wrapped: bool = False) -> Iterator[OwnRegularizer]:
     for argument, kind, value in _amounts(node):
-        yield OwnRegularizer(layer, argument, kind, value)
+        yield OwnRegularizer(layer, argument, kind, value, "" if wrapped else argument)
     for argument, value in node.arguments.items():
         inner = _Node.of(value)
         if inner is None:
             continue
         where = argument.removesuffix("_regularizer").removesuffix("_constraint")
         what = "" if where == "kernel" else f"{where} "
-        for kind, strength in _strengths(inner):
-            yield OwnRegularizer(layer, argument, what + kind, strength)
+        for kind, name, strength in _strengths(inner):
+            yield OwnRegularizer(layer, argument, what + kind, strength, "" if wrapped else f"{argument}.{name}")
         if inner.path.startswith("layers."):
-            yield from _in_node(layer, inner)
+            yield from _in_node(layer, inner, wrapped=True)
 
 
 def _amounts(node: _Node) -> Iterator[tuple[str, str, float]]:
@@ -138,12 +141,12 @@ _PENALTIES = {"l1": "L1", "l2": "L2", "factor": "orthogonality"}
 _CONSTRAINTS = {"constraints.MaxNorm": ("max_value", "max norm"), "constraints.MinMaxNorm": ("max_value", "max norm")}
 
 
-def _strengths(node: _Node) -> Iterator[tuple[str, float]]:
-    """What a regularizer or a constraint does, and how much."""
+def _strengths(node: _Node) -> Iterator[tuple[str, str, float]]:
+    """What a regularizer or a constraint does, the argument that says how much, and how much."""
     if node.path.startswith("regularizers."):
         for name, kind in _PENALTIES.items():
             if node.arguments.get(name):
-                yield kind, float(node.arguments[name])
+                yield kind, name, float(node.arguments[name])
     elif node.path in _CONSTRAINTS:
         name, kind = _CONSTRAINTS[node.path]
-        yield kind, float(node.arguments[name])
+        yield kind, name, float(node.arguments[name])

@@ -20,6 +20,7 @@ def default_catalogue() -> Catalogue:
     return Catalogue(
         techniques={name: technique.domain for name, technique in TECHNIQUES.items()},
         layered=frozenset(n for n, technique in TECHNIQUES.items() if isinstance(technique, LayerTechnique)),
+        zero_in_layers=frozenset(n for n, t in TECHNIQUES.items() if isinstance(t, LayerTechnique) and t.can_be_zero),
         families={name: family.keys for name, family in FAMILIES.items()},
         required_keys={name: family.required for name, family in FAMILIES.items()},
         optimizers={n: Arguments(known.arguments, refused=REFUSED_ARGUMENTS) for n, known in OPTIMIZERS.items()},

@@ -296,7 +296,7 @@ def _split_as_finely_as_rows_allow(
 def _own_in_words(prepared: PreparedStudy) -> str:
     """What the model brings of its own, for the comment beside the key that says what becomes of it."""
     own = prepared.facts.own_regularization
-    return f"{'; '.join(own)}: part of the baseline; strip takes it out" if own else ""
+    return f"{'; '.join(own)}: part of the baseline; search tries less of it, strip takes it out" if own else ""
 
 
 def _comments(
@@ -321,6 +321,8 @@ def _comments(
         "data.scale_target": "true trains on targets of mean 0, deviation 1 and predicts in their own unit",
         "training.loss": "what fits the task"
         if prepared.spec.training.loss == TASK_LOSS
+        else "as the setting says"
+        if "loss" in draft.training
         else "as the model was compiled",
         "model.own": _own_in_words(prepared),
         "split.test": "sealed: no part in the search" if prepared.n_rows["test"] else "too few rows to seal any",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from search.data import Dataset, Splits
-from search.models import SCALING_LAYERS, SavedModel, find_own, own_in_words
+from search.models import SCALING_LAYERS, OwnSearch, SavedModel, find_own, own_in_words
 from search.spec import StudySpec
 from search.techniques import (
     LoopTechnique,
@@ -27,7 +27,12 @@ _LEAST_RUNS_FOR_WILCOXON = 5
 
 
 def study_notes(
-    spec: StudySpec, development: Dataset, splits: Splits, saved: SavedModel | None, n_trials: int
+    spec: StudySpec,
+    development: Dataset,
+    splits: Splits,
+    saved: SavedModel | None,
+    n_trials: int,
+    searched: OwnSearch | None = None,
 ) -> tuple[str, ...]:
     """The notes on a study that is ready to run.
 
@@ -37,6 +42,7 @@ def study_notes(
         splits: How they are divided.
         saved: The user's model; None for a family's.
         n_trials: Trials in all.
+        searched: What is searched of what the model brings; None where it was not asked for.
     """
     return (
         *_class_notes(development, splits),
@@ -44,6 +50,8 @@ def study_notes(
         *_penalty_notes(spec),
         *_path_notes(spec),
         *_model_notes(spec, saved),
+        *_own_notes(spec, saved, searched),
+        *_loss_notes(spec),
         *_sampler_notes(spec, n_trials),
         *_pruner_notes(spec, splits),
     )
@@ -114,14 +122,41 @@ def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
             f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "
             "data.standardize = false is what you want."
         )
-    if own := own_in_words(find_own(saved.layers)):
-        named = "; ".join(own)
-        notes.append(
-            f"The model comes without its own {named}."
-            if spec.model.own == "strip"
-            else f'The baseline is the model as given: {named}. [model] own = "strip" takes that out.'
-        )
     return tuple(notes)
+
+
+def _own_notes(spec: StudySpec, saved: SavedModel | None, searched: OwnSearch | None) -> tuple[str, ...]:
+    named = "; ".join(own_in_words(find_own(saved.layers))) if saved is not None else ""
+    if searched is None:
+        if not named:
+            return ()
+        if spec.model.own == "strip":
+            return (f"The model comes without its own {named}.",)
+        instead = '[model] own = "strip" takes that out, "search" tries less of it.'
+        return (f"The baseline is the model as given: {named}. {instead}",)
+    if not named:
+        return ('The model brings nothing of its own, so that [model] own = "search" adds nothing to [space].',)
+    notes = [f"The baseline is the model as given: {named}."]
+    if searched.entries:
+        notes[0] += f" What it brings is searched: {', '.join(searched.entries)}."
+    notes += [
+        f"{name} takes the place of what the model brings in all layers that it reaches; 0 is not among its values. To "
+        f'try that, name the layers instead: "LAYER.{name}".'
+        for name in searched.shared
+    ]
+    if searched.left:
+        left = "; ".join(own_in_words(searched.left))
+        notes.append(f"No technique takes the place of {left}: that stays in every trial.")
+    return tuple(notes)
+
+
+def _loss_notes(spec: StudySpec) -> tuple[str, ...]:
+    if not spec.training.has_own_loss:
+        return ()
+    return (
+        f"Runs minimize {spec.training.loss}, a function of your own; scores are those of the metric. An exported "
+        "model is compiled without a loss, for it could not be loaded without your code: compile it anew to train it.",
+    )
 
 
 def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ _TAUGHT = ("optimizer", "learning_rate", "schedule", "loss")
 
 _INSTEAD = {
     "optimizer": "Set training.optimizer to one of Keras, with its arguments.",
-    "loss": f'Set training.loss to one of Keras, with its arguments, or to "{TASK_LOSS}" for what fits the task.',
+    "loss": 'Set training.loss to one of Keras, with its arguments, to "FILE.py:function" for one of your own, or to '
+    f'"{TASK_LOSS}" for what fits the task.',
 }
 
 

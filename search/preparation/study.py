@@ -15,24 +15,31 @@ from search.data import (
     Dataset,
     Fold,
     SealedRows,
+    SourceFunction,
     Splits,
     TargetScale,
     encoded_shape,
     fit_encoder,
     read_data,
+    read_function,
     split_rows,
 )
 from search.errors import Problem, StudyFileError
 from search.models import (
     Architecture,
+    OwnSearch,
     SavedModel,
     UnfitLossError,
+    check_own_loss,
     check_patterns,
     describe_model,
     find_own,
+    names_over_own,
     own_in_words,
     read_model,
+    search_own,
     study_loss,
+    targets_for,
 )
 from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
@@ -152,12 +159,21 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         )
         if spec.data.task is None and tells_classes(saved, dataset):
             dataset = read(spec.data.model_copy(update={"task": "classification"}))
-    prepared = prepare_data(spec, dataset, place, saved)
+    loss = None
+    if spec.training.has_own_loss:
+        loss = read_function(str(spec.training.loss), folder, place("training", "loss"), key="loss")
+    prepared = prepare_data(spec, dataset, place, saved, loss)
+    if loss is not None:
+        _check_own_loss(prepared, loss, str(folder), place)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
 
 
 def prepare_data(
-    spec: StudySpec, dataset: Dataset, place: Place = _place_in_table, saved: SavedModel | None = None
+    spec: StudySpec,
+    dataset: Dataset,
+    place: Place = _place_in_table,
+    saved: SavedModel | None = None,
+    loss: SourceFunction | None = None,
 ) -> PreparedStudy:
     """Check a study against its data, and split the rows.
 
@@ -166,6 +182,7 @@ def prepare_data(
         dataset: Its data.
         place: Where a table and a key stand, for errors.
         saved: The user's model; None for a family's.
+        loss: The user's function that is the loss; None for one of Keras, and for a study that is not to be run.
 
     Raises:
         StudyFileError: The study is wrong for this data.
@@ -175,7 +192,9 @@ def prepare_data(
     dataset = dataclasses.replace(dataset, scale_target=bool(spec.data.scale_target))
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     development = dataset.take(splits.development)
-    _check_patterns(spec, development, saved, place)
+    plain = _architectures(spec, development, saved, place)
+    spec, searched = _searching_own(spec, plain[0], place)
+    _check_patterns(spec, plain, development, place)
     _check_pruner(spec, place)
     _check_loss(spec, place)
     space = search_space(spec, default_catalogue())
@@ -185,13 +204,17 @@ def prepare_data(
     return PreparedStudy(
         spec=spec,
         space=space,
-        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric, saved=saved),
+        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric, saved=saved, loss=loss),
         metric=metric,
         direction=METRICS[metric].direction,
         data_sha256=dataset.sha256,
-        facts=_facts(spec, development, splits, METRICS[metric], saved),
+        facts=dataclasses.replace(
+            _facts(spec, development, splits, METRICS[metric], saved),
+            own_names=names_over_own(plain[0], tuple(spec.space)),
+            loss_sha256=None if loss is None else loss.sha256,
+        ),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *study_notes(spec, development, splits, saved, n_trials)),
+        notes=(*dataset.notes, *splits.notes, *study_notes(spec, development, splits, saved, n_trials, searched)),
         sealed=SealedRows(dataset, splits.test),
         left_open=left_open,
     )
@@ -209,8 +232,20 @@ def run_seed(study_seed: int, fold: int, repeat: int, purpose: Purpose = Purpose
     return int(np.random.SeedSequence((study_seed, _SEEDS_OF[purpose], fold, repeat)).generate_state(1)[0]) >> 1
 
 
-def _check_patterns(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> None:
-    problems = check_patterns(_architectures(spec, dataset, saved, place), tuple(spec.space), dataset.task)
+def _searching_own(spec: StudySpec, plain: Architecture, place: Place) -> tuple[StudySpec, OwnSearch | None]:
+    """The study with what the model brings of its own in [space], where it is to be searched."""
+    if spec.model.own != "search":
+        return spec, None
+    searched = search_own(plain, tuple(spec.space))
+    space = {**spec.space, **searched.entries}
+    if not space:
+        message = "expected a model with a dropout rate or a penalty of its own to search, received one without"
+        raise StudyFileError(Problem(place("model", "own"), message, "Name techniques in [space]."))
+    return spec.model_copy(update={"space": space}), searched
+
+
+def _check_patterns(spec: StudySpec, plain: list[Architecture], dataset: Dataset, place: Place) -> None:
+    problems = check_patterns(plain, tuple(spec.space), dataset.task)
     if problems:
         raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
 
@@ -239,6 +274,24 @@ def _check_loss(spec: StudySpec, place: Place) -> None:
     problems += _unfit_rate(spec, place)
     if problems:
         raise StudyFileError(problems)
+
+
+def _check_own_loss(prepared: PreparedStudy, function: SourceFunction, folder: str, place: Place) -> None:
+    """Try the user's own loss on a few rows."""
+    spec, development = prepared.spec, prepared.plan.dataset
+    loss = _architectures(spec, development, prepared.plan.saved, place)[0].loss
+    target = development.target
+    if development.scale_target:
+        target = TargetScale.fit(target).scaled(target)
+    check_own_loss(
+        function,
+        loss,
+        targets_for(loss, target, len(development.classes)),
+        1 if loss.form == "column" and development.task != "regression" else development.n_outputs,
+        place("training", "loss"),
+        folder=folder,
+        timeout_seconds=spec.data.timeout_seconds,
+    )
 
 
 def _unfit_rate(spec: StudySpec, place: Place) -> list[Problem]:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 3
+FACTS_VERSION = 4
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
 
-_SINCE = {3: frozenset({"constant_losses", "own_regularization"})}
+_SINCE = {3: frozenset({"constant_losses", "own_regularization"}), 4: frozenset({"own_names", "loss_sha256"})}
 """Version to the fields that came with it."""
 
 
@@ -55,7 +55,9 @@ class StudyFacts:
         validation_rows: Rows that score, fold by fold. Empty in version 1.
         own_regularization: What the user's model brings of its own, a phrase a kind: `dropout 0.5`; the baseline has
             it. Empty before version 3.
+        own_names: Names in [space] whose "off" leaves something that the model brings. Empty before version 4.
         model_sha256: Fingerprint of the user's own model, in hexadecimal; None for a model of a family.
+        loss_sha256: Fingerprint of the file with the user's own loss, in hexadecimal; None for a loss of Keras.
         folder: The folder to which the study's paths are relative; None where that was not stored.
         version: The version of the document that this was read from.
     Raises:
@@ -74,7 +76,9 @@ class StudyFacts:
     training_rows: tuple[int, ...] = ()
     validation_rows: tuple[int, ...] = ()
     own_regularization: tuple[str, ...] = ()
+    own_names: tuple[str, ...] = ()
     model_sha256: str | None = None
+    loss_sha256: str | None = None
     folder: str | None = None
     version: int = FACTS_VERSION
 
@@ -88,6 +92,10 @@ class StudyFacts:
         if self.own_regularization:
             return f"the model as given: {'; '.join(self.own_regularization)}"
         return "no regularization at all"
+
+    def absent_in_words(self, name: str) -> str:
+        """What a name of [space] means where a configuration is without it."""
+        return "as given" if name in self.own_names else "off"
 
     @property
     def n_outputs(self) -> int:

@@ -36,6 +36,7 @@ from search.spec.sections import (
     StudySpec,
     TrainingSection,
     Validation,
+    is_function,
 )
 from search.spec.space import OFF
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
@@ -63,6 +64,7 @@ __all__ = [
     "TrainingSection",
     "Validation",
     "describe_keys",
+    "is_function",
     "parse_study",
     "place_in_study",
     "read_study",

@@ -114,12 +114,6 @@ class SourceForm:
         return word if self.form in (word, f"{word}.NAME") else ""
 
 
-def is_function(text: str) -> bool:
-    """Whether a text has the form `FILE.py:function`."""
-    file, _, function = text.rpartition(":")
-    return file.endswith(".py") and len(file) > len(".py") and function.isidentifier()
-
-
 def is_name_in(package: str, text: str) -> bool:
     """Whether a text has the form `PACKAGE.NAME`."""
     first, _, name = text.partition(".")
@@ -148,6 +142,7 @@ class Catalogue:
     Args:
         techniques: Technique name to its domain.
         layered: Techniques that may be given per layer, as `LAYER_PATTERN.technique`.
+        zero_in_layers: Those of them that take 0 there, which switches off what the layer has of its own.
         families: Model family name to the keys of [model] that it takes.
         optimizers: Names of the optimizers, each with its arguments besides the learning rate.
         schedules: Names of the learning rate's schedules, each with its arguments besides the first learning rate.
@@ -174,6 +169,7 @@ class Catalogue:
     splitters: Mapping[str, type[Validation]]
     schedules: Mapping[str, Arguments] = field(default_factory=dict)
     losses: Mapping[str, Arguments] = field(default_factory=dict)
+    zero_in_layers: frozenset[str] = field(default_factory=frozenset)
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.spec.catalogue import Arguments, Catalogue, SourceForm, is_function
+from search.spec.catalogue import Arguments, Catalogue, SourceForm
 from search.spec.findings import Findings
 from search.spec.sections import (
     TASK_LOSS,
@@ -17,6 +17,7 @@ from search.spec.sections import (
     SplitSection,
     StudySection,
     TrainingSection,
+    is_function,
 )
 from search.spec.space import check_space, check_together, is_number
 from search.spec.tables import section_of
@@ -44,13 +45,22 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
     if isinstance(training := tables.get("training"), TrainingSection):
         _check_called(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
         _check_called(("training", "schedule"), training.schedule, catalogue.schedules, findings)
-        if training.loss != TASK_LOSS:
-            _check_called(("training", "loss"), training.loss, catalogue.losses, findings)
+        _check_loss(training, catalogue, findings)
     if isinstance(objective := tables.get("objective"), ObjectiveSection):
         _check_name(("objective", "metric"), objective.metric, catalogue.metrics, findings)
     if "space" in tables:
         check_space(tables, catalogue, findings)
         check_together(tables, findings)
+
+
+def _check_loss(training: TrainingSection, catalogue: Catalogue, findings: Findings) -> None:
+    path, named = ("training", "loss"), training.loss
+    if named == TASK_LOSS or training.has_own_loss:
+        return
+    if isinstance(named, str) and ".py" in named:
+        findings.add(path, f'expected "FILE.py:function" for a loss of your own, received {show(named)}')
+    else:
+        _check_called(path, named, catalogue.losses, findings)
 
 
 def check_later(document: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:

@@ -57,6 +57,8 @@ def check_range(path: Path, domain: Domain, values: Range, can_be_off: bool, fin
         findings.add(path, message, remedy)
     if values.log and values.low <= 0:
         remedy = "Zero has no logarithm; off is tried anyway." if can_be_off else ""
+        if can_be_off and domain.contains(0):
+            remedy = "Zero has no logarithm; give choices to have it tried."
         message = f"expected low > 0, since log = true, received low = {show(values.low)}"
         findings.add(path, message, remedy, "low")
     if values.step is not None:

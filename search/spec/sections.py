@@ -18,6 +18,13 @@ EngineName = Literal["auto", "compiled", "graph", "fit"]
 Precision = Literal["float32", "mixed_bfloat16"]
 TaskName = Literal["classification", "regression"]
 
+
+def is_function(text: str) -> bool:
+    """Whether a text has the form `FILE.py:function`."""
+    file, _, function = text.rpartition(":")
+    return file.endswith(".py") and len(file) > len(".py") and function.isidentifier()
+
+
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -176,10 +183,10 @@ class ModelSection(Section):
     weights: Literal["fresh", "saved"] | None = Field(
         default=None, description="keras, builder: weights that training begins with; default: fresh"
     )
-    own: Literal["keep", "strip"] | None = Field(
+    own: Literal["keep", "strip", "search"] | None = Field(
         default=None,
-        description="keras, builder: what becomes of the model's own dropout, noise, penalties and constraints; "
-        "default: keep",
+        description="keras, builder: what becomes of the model's own dropout, noise, penalties and constraints; search "
+        "keeps them for the baseline, and lets each rate and penalty be lowered or switched off; default: keep",
     )
     hidden: tuple[Count, ...] | None = Field(default=None, description="units of each hidden dense layer")
     activation: str | None = Field(default=None, description="activation of the hidden layers")
@@ -226,8 +233,8 @@ class TrainingSection(Section):
     )
     loss: str | Called | None = Field(
         default=None,
-        description='a Keras loss: its name, or { name, arguments }; "task" is what fits the task; default: the '
-        "compiled model's, else that",
+        description='a Keras loss: its name, or { name, arguments }; or "FILE.py:function", your own; "task" is what '
+        "fits the task; default: the compiled model's, else that",
         json_schema_extra={"expected": "a name, or a table with a name and arguments"},
     )
     class_weight: Literal["none", "balanced"] | dict[str, Annotated[float, Field(gt=0)]] = Field(
@@ -245,6 +252,11 @@ class TrainingSection(Section):
     def optimizer_name(self) -> str:
         """The optimizer's name."""
         return self.optimizer if isinstance(self.optimizer, str) else self.optimizer.name
+
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether the loss is a function of the user's: `FILE.py:function`."""
+        return isinstance(self.loss, str) and is_function(self.loss)
 
     @property
     def optimizer_arguments(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ A technique that means nothing without another one (`minimum_delta` without `pat
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, get_args
 
@@ -39,6 +39,7 @@ class _Entry:
         table: The table of a setting; None for a technique.
         key: The key of a setting, or the technique.
         names: The texts that a setting may take, when the catalogue lists them.
+        zero_in_layers: Whether it is a technique that takes 0 in layers that are named.
     """
 
     name: str
@@ -46,6 +47,7 @@ class _Entry:
     table: str | None
     key: str
     names: Collection[str] | None = None
+    zero_in_layers: bool = False
 
     @property
     def path(self) -> tuple[str, str]:
@@ -86,7 +88,9 @@ def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         findings: Where problems are noted.
     """
     space: Mapping[str, Range | Choices] = tables["space"]
-    if not space and not findings.touches(("space",)):
+    model = tables.get("model")
+    searches_own = isinstance(model, ModelSection) and model.own == "search"
+    if not space and not searches_own and not findings.touches(("space",)):
         remedy = "Name a technique, as in l2 = { low = 1e-6, high = 0.1, log = true }."
         findings.add(("space",), "expected at least one name to search, received none", remedy)
     if not findings.touches(("space",)):
@@ -171,7 +175,10 @@ def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, finding
     pattern, dot, technique = name.rpartition(".")
     known = catalogue.layered if dot else catalogue.techniques.keys()
     if technique in known and (pattern or not dot):
-        return _Entry(name, catalogue.techniques[technique], None, technique)
+        domain = catalogue.techniques[technique]
+        if dot and technique in catalogue.zero_in_layers:
+            domain = replace(domain, low_open=False)
+        return _Entry(name, domain, None, technique, zero_in_layers=technique in catalogue.zero_in_layers)
     _refuse_technique(name, technique, dot, catalogue, findings)
     return None
 
@@ -249,7 +256,8 @@ def _check_choices(entry: _Entry, values: Choices, findings: Findings) -> None:
 
 def _choice_hint(entry: _Entry, value: Any) -> str:
     if entry.table is None and is_number(value) and value == 0:
-        return f'Write "{OFF}" for a technique that is not used.'
+        named = f', or name the layers: "LAYER.{entry.key}" takes 0' if entry.zero_in_layers else ""
+        return f'Write "{OFF}" for a technique that is not used{named}.'
     if value == OFF:
         return f"{entry.name} is a setting, which cannot be off."
     if entry.domain is not None and not entry.domain.names and is_number(value):

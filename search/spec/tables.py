@@ -53,7 +53,9 @@ def read_tables(
     for table, field in StudySpec.model_fields.items():
         raw = document.get(table)
         if table not in document:
-            if field.is_required():
+            if table == "space" and _searches_own(document):
+                tables[table] = {}
+            elif field.is_required():
                 findings.add((table,), f"expected the table [{table}], received none", f"Add [{table}].")
             elif isinstance(field.annotation, type):
                 tables[table] = field.annotation()
@@ -69,6 +71,12 @@ def read_tables(
         elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             tables[table] = read_section(field.annotation, raw, (table,), findings)
     return tables
+
+
+def _searches_own(document: Mapping[str, Any]) -> bool:
+    """Whether the model fills [space] with what it brings of its own."""
+    model = document.get("model")
+    return isinstance(model, dict) and model.get("own") == "search"
 
 
 def read_section(kind: type[SectionT], raw: Mapping[str, Any], path: Path, findings: Findings) -> SectionT:

@@ -73,6 +73,7 @@ from search.techniques.orthogonal import Orthogonal
 from search.techniques.parts import Part, Slot
 from search.techniques.path import Path
 from search.techniques.patience import Patience
+from search.techniques.rate import Rate
 from search.techniques.recurrent_dropout import RecurrentDropout
 from search.techniques.recurrent_l1 import RecurrentL1
 from search.techniques.recurrent_l2 import RecurrentL2
@@ -103,6 +104,7 @@ _ALL: tuple[Technique, ...] = (
     MaxNorm(),
     UnitNorm(),
     RecurrentDropout(),
+    Rate(),
     # behind a layer
     ActivityL1(),
     ActivityL2(),

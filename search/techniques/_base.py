@@ -93,10 +93,18 @@ class LayerTechnique(Technique):
         on_output: Whether it can be used on the output layer.
         writes: What it sets in a layer, such as `kernel_regularizer.l1`: no layer can have two techniques that set the
             same.
+        replaces: Numbers that a layer may have of its own, such as `rate` or `kernel_regularizer.l1`, whose place the
+            value takes. Off leaves them as they are: see `parts.over`.
     """
 
     on_output: ClassVar[bool]
     writes: ClassVar[frozenset[str]] = frozenset()
+    replaces: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def can_be_zero(self) -> bool:
+        """Whether 0 is a value for a layer that is named: what the layer has of its own is switched off then."""
+        return bool(self.replaces) and self.off == 0
 
     def fits(self, layer: Part) -> bool:
         """Whether it can be used on such a layer; default: on every layer with a kernel."""

@@ -25,7 +25,7 @@ class Penalty(LayerTechnique):
     is_penalty = True
 
     def __init_subclass__(cls) -> None:
-        cls.writes = frozenset(f"{cls.argument}.{name}" for name in cls.coefficients)
+        cls.writes = cls.replaces = frozenset(f"{cls.argument}.{name}" for name in cls.coefficients)
         cls.shrinks_weights = "kernel_regularizer.l2" in cls.writes
 
     def fits(self, layer: Part) -> bool:

@@ -26,6 +26,7 @@ class MaxNorm(LayerTechnique):
     on_output = True
     off = math.inf
     writes = frozenset({"kernel_constraint"})
+    replaces = frozenset({"kernel_constraint.max_value"})
     domain = positive("largest length of the weights that lead into a unit", "Hinton et al. 2012", weak="high")
 
     def fits(self, layer: Part) -> bool:

@@ -29,6 +29,7 @@ class Orthogonal(LayerTechnique):
     is_penalty = True
     # Keras takes one regularizer a kernel, and this one merges with no other.
     writes = frozenset({"kernel_regularizer.l1", "kernel_regularizer.l2"})
+    replaces = frozenset({"kernel_regularizer.factor"})
     domain = positive(
         "coefficient, in the loss, of the mean absolute cosine between two rows of a kernel", "Brock et al. 2017"
     )

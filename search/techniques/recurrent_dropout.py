@@ -24,6 +24,7 @@ class RecurrentDropout(LayerTechnique):
     on_output = True  # its masks are inside the layer
     off = 0.0
     writes = frozenset({"recurrent_dropout"})
+    replaces = frozenset({"recurrent_dropout"})
     domain = rate("share of an LSTM's or GRU's state that the steps of a row leave out", "Gal and Ghahramani 2016")
 
     def fits(self, layer: Part) -> bool:

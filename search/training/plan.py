@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from search.data import Dataset, Fold
+from search.data import Dataset, Fold, SourceFunction
 from search.models.saved import SavedModel
 from search.records import Run
 from search.spec import StudySpec
@@ -39,6 +39,7 @@ class TrainingPlan:
         spec: The study.
         metric: Name of the score, one of `METRICS`.
         saved: The user's own model; None for a family's.
+        loss: The user's own function that is the loss; None for one of Keras.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
     """
 
@@ -47,6 +48,7 @@ class TrainingPlan:
     spec: StudySpec
     metric: str
     saved: SavedModel | None = None
+    loss: SourceFunction | None = None
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -174,7 +174,9 @@ def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
     for path, variable in weights_by_path(model).items():
         variable.assign(outcome.weights[path])
     optimizer = make_optimizer(job.training, job.values, job.names, model)
-    model.compile(optimizer, metrics=compiled_metrics(job.plain), **job.plain.loss.compile_arguments())
+    # Keras loads no model that is compiled with a function which its file does not hold.
+    loss = {} if job.plain.loss.is_own else job.plain.loss.compile_arguments()
+    model.compile(optimizer, metrics=compiled_metrics(job.plain), **loss)
     model.optimizer.build(model.trainable_variables)  # else Keras warns each time that the saved model is loaded
     return model
 

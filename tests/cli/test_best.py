@@ -19,11 +19,15 @@ UNDERTRAINED = (
 def told(sqlite_url, capsys):
     """A function: what `best` prints for two folds' scores of the baseline, which is all that was tried."""
 
-    def tell(scores, constant_scores, train_loss, direction="minimize", own=()):
-        spec = {"space": {"l2": {"choices": [0.1]}}, "training": {"learning_rate": 1e-3, "epochs": 1000}}
+    def tell(scores, constant_scores, train_loss, direction="minimize", own=(), own_names=(), names=("l2",)):
+        spec = {
+            "space": {name: {"choices": [0.1]} for name in names},
+            "training": {"learning_rate": 1e-3, "epochs": 1000},
+        }
         facts = StudyFacts(
             "regression", constant_scores=constant_scores, constant_losses=(1.0,) * len(scores),
             training_rows=(80,) * len(scores), validation_rows=(20,) * len(scores), own_regularization=own,
+            own_names=own_names,
         )  # fmt: skip
         curve = Curve([train_loss], [train_loss], [train_loss])
         with open_storage(sqlite_url, create=True) as storage:
@@ -73,3 +77,22 @@ def test_baseline_that_brings_regularization_of_its_own_is_named(told):
     assert "The baseline is the model as given: dropout 0.5; L2 0.001 on hidden.\n" in out
     assert "No gain: nothing that was tried scored better than the model as given: dropout 0.5; L2" in out
     assert "no regularization at all" not in out
+    assert "off" in out
+
+
+def test_name_that_is_off_where_the_model_brings_something_is_as_given_in_the_table(told):
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("L2 0.001 on hidden",), own_names=("l2",))
+    assert " ".join(out.splitlines()[3].split()) == "baseline 0 0.2 as given"
+    assert "off" not in out
+
+
+def test_names_that_have_no_column_are_listed_by_what_their_absence_means(told):
+    names = ("l1", "l2", "dropout", "half.rate", "patience", "noise", "one.l2")
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("dropout 0.5",), own_names=("half.rate", "one.l2"), names=names)
+    assert "Searched, and as given in both: half.rate, one.l2.\n" in out
+    assert "Searched, and off in both: l1, l2, dropout, patience, noise.\n" in out
+
+
+def test_brackets_in_a_name_are_brackets_in_the_table(told):
+    out = told([0.2, 0.2], (1.0, 1.0), 0.2, names=("[t]raining.rate",))
+    assert out.splitlines()[0].endswith("[t]raining.rate")

@@ -192,6 +192,32 @@ def test_loss_that_cannot_be_taken_over_is_refused_unless_another_one_is_set(ker
         search.tune(model, X, Y, 1, space=space, settings=QUICK)
 
 
+def test_function_of_ones_own_trains_where_a_setting_names_it_in_a_file(keras, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def mine(y, predicted):\n    return (predicted - y)[:, 0] ** 2\n")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
+    model.compile("adam", own_loss)
+    settings = [*QUICK, "training.loss='mine.py:mine'"]
+    found = search.tune(
+        model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept"
+    )
+    assert found.study.spec["training"]["loss"] == f"{tmp_path}/mine.py:mine"
+    assert found.model.loss is None
+    squares = search.tune(
+        model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mean_squared_error"']
+    )
+    assert found.best.score == pytest.approx(squares.best.score, rel=1e-5)
+    (tmp_path / "mine.py").write_text("def mine(y, predicted):\n    return (predicted - y)[:, 0] ** 4\n")
+    with pytest.raises(UsageError, match=r"^tune \[loss\]: expected the loss that the study was begun with \(SHA-256"):
+        search.tune(model, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept")
+
+
+def test_setting_that_names_no_loss_is_refused_as_in_a_study_file(keras):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
+    with pytest.raises(StudyFileError, match=r'^--set training.loss="mse": expected "binary_crossentropy", .* "mse"'):
+        search.tune(model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mse"'])
+
+
 def huber(y, predicted):
     return predicted - y
 

@@ -10,7 +10,7 @@ from search.errors import DataError, StudyFileError, UsageError
 from search.preparation.catalogue import default_catalogue
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
-from search.spec import read_study
+from search.spec import Choices, read_study, spec_to_toml
 
 
 @pytest.fixture
@@ -214,7 +214,8 @@ def test_loss_of_ones_own_is_refused_with_what_to_do(tmp_path, make_archive, ker
         draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
     assert str(caught.value) == (
         "--model: expected a model compiled with what a study trains with, received the loss own_loss, a function of "
-        'its own. Set training.loss to one of Keras, with its arguments, or to "task" for what fits the task.'
+        'its own. Set training.loss to one of Keras, with its arguments, to "FILE.py:function" for one of your own, or '
+        'to "task" for what fits the task.'
     )
 
 
@@ -222,13 +223,71 @@ def test_what_the_model_brings_of_its_own_is_named_and_can_be_stripped(tmp_path,
     layers = [keras.layers.Dense(4, "relu", kernel_regularizer="l2", name="hidden"), keras.layers.Dropout(0.5)]
     keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(3, "softmax")]).save(tmp_path / "net.keras")
     text, _ = draft(tmp_path, tmp_path / "net.keras", make_archive(60, 5))
-    assert 'own = "keep" # dropout 0.5; L2 0.01 on hidden: part of the baseline; strip takes it out' in text
+    said = "dropout 0.5; L2 0.01 on hidden: part of the baseline; search tries less of it, strip takes it out"
+    assert f'own = "keep" # {said}' in text
     prepared = prepare_study(str(tmp_path / "study.toml"))
     assert prepared.facts.baseline_in_words == "the model as given: dropout 0.5; L2 0.01 on hidden"
     assert any(note.startswith("The baseline is the model as given: dropout 0.5; L2 0.01") for note in prepared.notes)
     stripped = prepare_study(str(tmp_path / "study.toml"), ["model.own=strip"])
     assert stripped.facts.baseline_in_words == "no regularization at all"
     assert "The model comes without its own dropout 0.5; L2 0.01 on hidden." in stripped.notes
+
+
+def test_what_the_model_brings_becomes_part_of_the_space_where_it_is_searched(tmp_path, make_archive, keras):
+    layers = [
+        keras.layers.GaussianNoise(0.1, name="noise"),
+        *(keras.layers.Dense(4, "relu", kernel_regularizer="l2", name=name) for name in ("one", "two")),
+        keras.layers.Dropout(0.5, name="half"),
+    ]
+    keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(3, "softmax")]).save(tmp_path / "net.keras")
+    make_archive(60, 5)
+    text = (
+        '[study]\nname = "s"\nn_trials = 1\n[data]\nsource = "npz"\npath = "rows.npz"\n[model]\nkeras = "net.keras"\n'
+    )
+    (tmp_path / "own.toml").write_text(text + 'own = "search"\n')
+    prepared = prepare_study(str(tmp_path / "own.toml"))
+    assert prepared.spec.space == {
+        "one.l2": Choices(choices=(0.0, 0.0001, 0.001, 0.00333, 0.02)),
+        "two.l2": Choices(choices=(0.0, 0.0001, 0.001, 0.00333, 0.02)),
+        "half.rate": Choices(choices=(0.0, 0.125, 0.25, 0.375, 0.625, 0.75)),
+    }
+    assert prepared.space.configuration(prepared.space.baseline()) == {}
+    assert prepared.facts.own_names == ("one.l2", "two.l2", "half.rate")
+    assert prepared.notes[:2] == (
+        "The baseline is the model as given: gaussian noise 0.1; dropout 0.5; L2 0.01 on one, two. What it brings is "
+        "searched: one.l2, two.l2, half.rate.",
+        "No technique takes the place of gaussian noise 0.1: that stays in every trial.",
+    )
+    # What is resolved is a study file that says the same.
+    (tmp_path / "again.toml").write_text(spec_to_toml(prepared.spec))
+    assert prepare_study(str(tmp_path / "again.toml")).spec == prepared.spec
+    named = text + 'own = "search"\n[space]\nl2 = { choices = [0.1] }\n"half.rate" = { low = 0, high = 0.4 }\n'
+    (tmp_path / "named.toml").write_text(named)
+    prepared = prepare_study(str(tmp_path / "named.toml"))
+    assert list(prepared.spec.space) == ["l2", "half.rate"]
+    assert prepared.notes[1] == (
+        "l2 takes the place of what the model brings in all layers that it reaches; 0 is not among its values. To try "
+        'that, name the layers instead: "LAYER.l2".'
+    )
+
+
+def test_model_that_brings_nothing_has_nothing_to_search(tmp_path, make_archive, keras):
+    keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, "softmax", name="out")]).save(tmp_path / "net.keras")
+    make_archive(60, 5)
+    text = (
+        '[study]\nname = "s"\nn_trials = 1\n[data]\nsource = "npz"\npath = "rows.npz"\n[model]\nkeras = "net.keras"\n'
+    )
+    (tmp_path / "own.toml").write_text(text + 'own = "search"\n')
+    with pytest.raises(StudyFileError) as caught:
+        prepare_study(str(tmp_path / "own.toml"))
+    assert str(caught.value) == (
+        f"{tmp_path}/own.toml:9 [model.own]: expected a model with a dropout rate or a penalty of its own to search, "
+        "received one without. Name techniques in [space]."
+    )
+    (tmp_path / "own.toml").write_text(text + 'own = "search"\n[space]\nl2 = { choices = [0.1] }\n')
+    assert prepare_study(str(tmp_path / "own.toml")).notes[0] == (
+        'The model brings nothing of its own, so that [model] own = "search" adds nothing to [space].'
+    )
 
 
 def test_identifier_is_dropped_in_the_file_with_the_reason(tmp_path, table):

@@ -86,8 +86,8 @@ def test_everything_that_cannot_be_taken_over_is_told_at_once(keras, resolve):
         "s.toml [model]: expected a model compiled with what a study trains with, received use_ema = True of the "
         "optimizer sgd. Set training.optimizer to one of Keras, with its arguments.",
         "s.toml [model]: expected a model compiled with what a study trains with, received the loss own_loss, a "
-        'function of its own. Set training.loss to one of Keras, with its arguments, or to "task" for what fits the '
-        "task.",
+        'function of its own. Set training.loss to one of Keras, with its arguments, to "FILE.py:function" for one of '
+        'your own, or to "task" for what fits the task.',
     ]
     spec, _ = resolve(
         keras.layers.Dense(1, "sigmoid"), compiled=compiled, training={"optimizer": "sgd", "loss": "hinge"}

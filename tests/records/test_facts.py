@@ -23,12 +23,22 @@ FACTS = st.builds(
     constant_scores=st.lists(FINITE).map(tuple),
     constant_losses=st.lists(FINITE).map(tuple),
     own_regularization=st.lists(st.text()).map(tuple),
+    own_names=st.lists(st.text()).map(tuple),
     training_rows=st.lists(COUNTS).map(tuple),
     validation_rows=st.lists(COUNTS).map(tuple),
     model_sha256=st.none() | st.text(),
+    loss_sha256=st.none() | st.text(),
     folder=st.none() | st.text(),
     version=st.integers(1, FACTS_VERSION),
-).map(lambda facts: facts if facts.version >= 3 else replace(facts, constant_losses=(), own_regularization=()))
+).map(lambda facts: _as_of(facts.version, facts))
+
+
+def _as_of(version, facts):
+    """The facts without what came later."""
+    if version < 4:
+        facts = replace(facts, own_names=(), loss_sha256=None)
+    return facts if version >= 3 else replace(facts, constant_losses=(), own_regularization=())
+
 
 # As the versions before wrote it.
 VERSION_1 = {
@@ -69,7 +79,7 @@ def test_document_without_a_version_is_of_version_1():
 
 def test_document_of_version_2_has_what_there_was_then():
     document = StudyFacts("binary", folder="studies", version=2).to_json()
-    assert document.keys().isdisjoint({"constant_losses", "own_regularization"})
+    assert document.keys().isdisjoint({"constant_losses", "own_regularization", "own_names", "loss_sha256"})
     assert StudyFacts.from_json(document) == StudyFacts("binary", folder="studies", version=2)
 
 
@@ -83,8 +93,8 @@ def test_version_that_is_not_known_is_refused(version):
     with pytest.raises(ValueError, match="expected facts") as caught:
         StudyFacts.from_json(StudyFacts("binary").to_json() | {"version": version})
     assert str(caught.value) == f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}"
-    with pytest.raises(ValueError, match="expected facts of version 1 to 3, received version 4"):
-        StudyFacts("binary", version=4)
+    with pytest.raises(ValueError, match="expected facts of version 1 to 4, received version 5"):
+        StudyFacts("binary", version=5)
 
 
 def test_document_that_is_not_as_its_version_says_is_refused():

@@ -118,5 +118,6 @@ def test_export_tells_of_the_data_what_it_always_told(make_chosen, format_, read
     assert found == told
     tables_last = [key for key in told if key != "rows"] + ["rows"]
     assert list(found) == (tables_last if format_ == "toml" else list(told))
-    own = replace(facts, model_sha256="cd" * 32)
-    assert read(EXPORTS[format_].render(make_chosen(own)))["data"] == {**told, "model_sha256": "cd" * 32}
+    own = {"model_sha256": "cd" * 32, "loss_sha256": "ef" * 32, "own_regularization": ["dropout 0.5"]}
+    found = read(EXPORTS[format_].render(make_chosen(replace(facts, **own | {"own_regularization": ("dropout 0.5",)}))))
+    assert found["data"] == {**told, **own}

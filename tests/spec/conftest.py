@@ -61,6 +61,7 @@ def catalogue() -> Catalogue:
             "flip": flip,
         },
         layered=frozenset({"l1", "l2", "dropout"}),
+        zero_in_layers=frozenset({"l1", "l2"}),
         families={"mlp": frozenset({"hidden", "activation"}), "linear": frozenset()},
         required_keys={"mlp": frozenset({"hidden"})},
         optimizers={

@@ -446,6 +446,11 @@ def test_reading_a_study_needs_no_heavy_library():
         ('optimizer = { name = "sgd", momentum = 0.9, nesterov = true }', []),
         ('loss = "task"\nschedule = { name = "cosine_decay", decay_steps = 100 }', []),
         ('loss = { name = "huber", delta = 0.5 }', []),
+        ('loss = "../losses.py:focal"', []),
+        (
+            'loss = "losses.py"',
+            ['17 [training.loss]: expected "FILE.py:function" for a loss of your own, received "losses.py".'],
+        ),
         (
             'optimizer = { name = "sdg" }',
             ['17 [training.optimizer]: expected "adam" or "sgd", received "sdg". Did you mean "sgd"?'],

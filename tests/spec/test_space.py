@@ -364,3 +364,44 @@ def test_name_tells_its_technique():
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentences"),
+    [
+        ('"dense_1.l2" = {choices=[0, 0.1]}', []),
+        ('"dense_1.l2" = {low=0, high=0.1}', []),
+        (
+            '"dense_1.l2" = {low=0, high=0.1, log=true}',
+            [
+                '[space."dense_1.l2"]: expected low > 0, since log = true, received low = 0. Zero has no '
+                "logarithm; give choices to have it tried."
+            ],
+        ),
+        (
+            "l2 = {choices=[0]}",
+            [
+                '[space.l2]: expected each choice to be a number above 0 or "off", received 0. Write "off" for a '
+                'technique that is not used, or name the layers: "LAYER.l2" takes 0.'
+            ],
+        ),
+        (
+            '"dense_1.dropout" = {choices=[0]}',
+            [
+                '[space."dense_1.dropout"]: expected each choice to be a number above 0 and below 1 or "off", '
+                'received 0. Write "off" for a technique that is not used.'
+            ],
+        ),
+    ],
+)
+def test_zero_switches_off_what_a_layer_that_is_named_has_of_its_own(problems_of, valid, entry, sentences):
+    found = problems_of(valid.replace("l2 = { low = 1e-6, high = 1e-1, log = true }", entry))
+    assert [sentence.partition(" ")[2] for sentence in found] == sentences
+
+
+def test_space_may_be_left_to_what_the_model_brings(problems_of, valid):
+    head, _, _ = valid.partition("[space]")
+    assert any("expected the table [space]" in sentence for sentence in problems_of(head))
+    own = ["model.own=search", "model.keras=net.keras"]
+    assert not any("space" in sentence for sentence in problems_of(head, *own))
+    assert not any("space" in sentence for sentence in problems_of(head + "[space]\n", *own))

@@ -15,7 +15,7 @@ from typing import Any
 
 from search import Launch, open_storage, prepare_study, run_study
 from search.preparation.files import shipped_studies
-from search.records import Direction, RunSummary, Trial, TrialState
+from search.records import Direction, RunSummary, StudyFacts, Trial, TrialState
 from search.selection import choose
 
 HERE = Path(__file__).parent
@@ -41,12 +41,14 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         "runs": prepared.runs_per_trial,
         "seconds": (max(trial.completed for trial in ended) - min(trial.started for trial in ended)).total_seconds(),
         "workers": workers,
-        **_shown(trials, runs, prepared.direction),
+        **_shown(trials, runs, prepared.direction, prepared.facts),
         "remarks": [f"A constant guess scores {fmean(constants):.4g}."],
     }
 
 
-def _shown(trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Direction) -> dict[str, Any]:
+def _shown(
+    trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Direction, facts: StudyFacts
+) -> dict[str, Any]:
     """Columns and rows: every configuration where they are few, otherwise the baseline and the best."""
     choice = choose(trials, direction)
     trained = [trial for trial in trials if runs[trial.number]]  # the others are copies
@@ -64,7 +66,7 @@ def _shown(trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Di
     rows = []
     for trial in shown:
         label = "baseline" if trial is choice.baseline else "best" if trial is choice.best else ""
-        values = [trial.configuration.get(name, "off") for name in names]
+        values = [trial.configuration.get(name, facts.absent_in_words(name)) for name in names]
         found = runs[trial.number]
         rows.append(
             [

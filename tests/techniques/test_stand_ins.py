@@ -17,6 +17,9 @@ GRU = Part("layers.GRU", {"units": 4, "name": "gru_1"})
 # The computation that Keras falls back to with recurrent dropout: another order of sums, so other last bits.
 BY_GATES = {"implementation": 1, "use_cudnn": False}
 OUTPUT = Part("layers.Dense", {"units": 2, "name": "output"})
+DROPS = [Part(f"layers.{name}", {"rate": 0.0, "name": "drop_1"}) for name in ("Dropout", "AlphaDropout")]
+DROPS.append(DROPS[0].with_arguments(noise_shape=(None, 1)))
+SPATIAL = Part("layers.SpatialDropout1D", {"rate": 0.0, "name": "drop_1"})
 KEY = (3, 5)
 ROWS = np.array([1, 1, 1, 1, 1, 0, 0], np.float32)
 
@@ -35,6 +38,8 @@ CASES = [
     ("activity_l2", CONV, (5, 6, 2)),
     *[(name, LSTM, (5, 3)) for name in ("recurrent_l1", "recurrent_l2", "recurrent_dropout")],
     ("recurrent_dropout", GRU, (5, 3)),
+    *[("rate", layer, (6,)) for layer in DROPS],
+    ("rate", SPATIAL, (5, 6)),
     *[(name, DENSE, (5, 6)) for name in ("rotation", "input_dropout")],
     *[(name, CONV, (5, 6, 2)) for name in BEFORE],
 ]

@@ -34,6 +34,7 @@ from search.techniques import (
 DENSE = Part("layers.Dense", {"units": 3, "activation": "relu", "name": "dense_2"})
 LSTM = Part("layers.LSTM", {"units": 3, "name": "lstm_1"})
 CONV = Part("layers.Conv2D", {"filters": 3, "kernel_size": 2, "name": "conv_1"})
+DROP = Part("layers.Dropout", {"rate": 0.5, "name": "drop_1"})
 LAYER_TECHNIQUES = [name for name, known in TECHNIQUES.items() if isinstance(known, LayerTechnique)]
 INPUT_TECHNIQUES = [name for name, known in TECHNIQUES.items() if isinstance(known, InputTechnique)]
 IMAGE_TECHNIQUES = ["rotation", "shift", "zoom", "flip", "contrast"]
@@ -53,7 +54,7 @@ def input_technique(name: str) -> InputTechnique:
 
 def fitting_layer(name: str) -> Part:
     """A layer that a technique can be used on."""
-    return next(layer for layer in (DENSE, CONV, LSTM) if layer_technique(name).fits(layer))
+    return next(layer for layer in (DENSE, CONV, LSTM, DROP) if layer_technique(name).fits(layer))
 
 
 def some_value(name: str) -> float | str:
@@ -64,7 +65,7 @@ def some_value(name: str) -> float | str:
 def test_every_technique_stands_under_its_own_name_in_the_order_in_which_it_acts():
     assert list(TECHNIQUES) == [
         *("l1", "l2", "kernel_l1", "kernel_l2", "l1l2", "bias_l1", "bias_l2", "recurrent_l1", "recurrent_l2"),
-        *("orthogonal", "max_norm", "unit_norm", "recurrent_dropout"),
+        *("orthogonal", "max_norm", "unit_norm", "recurrent_dropout", "rate"),
         *("activity_l1", "activity_l2", "batch_norm", "layer_norm"),
         *("dropout", "spatial_dropout", "gaussian_dropout", "alpha_dropout", "activation_noise"),
         *("zca", "rotation", "shift", "zoom", "flip", "contrast", "input_noise", "input_dropout"),
@@ -110,7 +111,7 @@ REFUSED = {
     ),
     **dict.fromkeys(["orthogonal", "max_norm", "activity_l1", "activity_l2", "zca", "mixup"], (0.01, COEFFICIENT)),
     **dict.fromkeys(["cutmix", "weight_decay", "auxiliary_weight", "path"], (0.01, COEFFICIENT)),
-    **dict.fromkeys(["recurrent_dropout", "batch_norm", "dropout", "spatial_dropout"], (0.5, RATE)),
+    **dict.fromkeys(["recurrent_dropout", "rate", "batch_norm", "dropout", "spatial_dropout"], (0.5, RATE)),
     **dict.fromkeys(["gaussian_dropout", "alpha_dropout", "input_dropout"], (0.5, RATE)),
     **dict.fromkeys(["label_noise", "label_smoothing", "swa", "zoom"], (0.5, RATE)),
     **dict.fromkeys(["activation_noise", "input_noise", "shift", "contrast"], (1.0, UP_TO_ONE)),
@@ -171,7 +172,8 @@ def test_layer_keeps_its_place_name_and_other_arguments(name):
     given = fitting_layer(name)
     layer, *following = layer_technique(name).apply(given, some_value(name))
     assert layer.path == given.path
-    assert {**layer.arguments, **given.arguments} == dict(layer.arguments)
+    others = {k: v for k, v in given.arguments.items() if k not in layer_technique(name).writes}
+    assert {**layer.arguments, **others} == dict(layer.arguments)
     assert all(part.name and part.name != layer.name for part in following)
 
 
@@ -218,6 +220,12 @@ def test_layer_behind_another_computes_in_its_precision(name):
         ("max_norm", DENSE.with_arguments(kernel_constraint=Part("constraints.MaxNorm", {"max_value": 2})), True),
         ("unit_norm", DENSE.with_arguments(kernel_constraint=Part("constraints.NonNeg")), False),
         ("recurrent_dropout", DENSE, False),
+        ("rate", DROP, True),
+        ("rate", Part("layers.SpatialDropout2D", {"rate": 0.5}), True),
+        ("rate", Part("layers.AlphaDropout", {"rate": 0.5}), True),
+        ("rate", Part("layers.GaussianDropout", {"rate": 0.5}), True),
+        ("rate", Part("layers.GaussianNoise", {"stddev": 0.5}), False),
+        ("rate", DENSE, False),
         ("recurrent_dropout", Part("layers.Bidirectional", {"layer": LSTM}), False),
         ("spatial_dropout", CONV, True),
         ("spatial_dropout", DENSE, False),
@@ -273,6 +281,21 @@ def test_slot_for_recurrent_dropout_is_off_at_the_rate_that_a_layer_has_already(
         LSTM.with_arguments(recurrent_dropout=0.5), Slot("recurrent_dropout", 0.0)
     )
     assert layer.arguments["recurrent_dropout"] == Slot("recurrent_dropout", 0.5)
+
+
+def test_slot_for_the_rate_of_a_layer_is_off_at_the_rate_that_it_has():
+    (layer,) = layer_technique("rate").apply(DROP, Slot("rate", 0.0))
+    assert layer == DROP.with_arguments(rate=Slot("rate", 0.5))
+
+
+def test_techniques_in_whose_place_a_layer_may_have_something_take_0_there():
+    zero = {name for name in LAYER_TECHNIQUES if layer_technique(name).can_be_zero}
+    assert zero == {
+        *("l1", "l2", "kernel_l1", "kernel_l2", "l1l2", "bias_l1", "bias_l2", "recurrent_l1", "recurrent_l2"),
+        *("orthogonal", "recurrent_dropout", "rate"),
+    }
+    assert layer_technique("max_norm").replaces == {"kernel_constraint.max_value"}
+    assert default_catalogue().zero_in_layers == zero
 
 
 def test_optimizer_decays_as_it_is_told_and_off_not_at_all():

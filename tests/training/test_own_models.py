@@ -104,6 +104,24 @@ def test_trained_model_is_theirs_with_the_techniques_in_it(keras, plan_of, make_
     assert arrays_score - float(sum(model.losses)) == pytest.approx(result.score, rel=1e-3)
 
 
+@pytest.mark.parametrize("name", ["half", "switched off"])
+def test_trained_model_has_the_numbers_of_the_configuration_in_place_of_its_own(
+    keras, plan_of, make_run, session, tmp_path, name
+):
+    rate, penalty = {"half": (0.1, 0.0015), "switched off": (0.0, 0.0)}[name]
+    numbers = {"encoder/drop.rate": rate, "left.l2": penalty}
+    plan = plan_of(engine="graph")
+    plan = replace(plan, spec=plan.spec.model_copy(update={"space": {**plan.spec.space, **dict.fromkeys(numbers)}}))
+    run = replace(make_run(), configuration=Configuration(numbers))
+    session.train_model(plan, run).save(tmp_path / "trained.keras")
+    layers = layers_by_path(keras.saving.load_model(tmp_path / "trained.keras"))
+    assert layers["encoder/drop"].rate == pytest.approx(rate)
+    assert layers["left"].kernel_regularizer.l2 == pytest.approx(penalty)
+    result, as_given = (session.train(plan, each) for each in (run, make_run()))
+    assert result.score != as_given.score
+    assert (result.penalty == 0) == (penalty == 0)
+
+
 def _wrapped(keras, layers, rows):
     """Penalties on activations and moving averages, in layers that wrappers hold and in one that none does."""
     regularizers = keras.regularizers

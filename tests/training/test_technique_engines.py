@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search.models import read_saved
 from search.records import Configuration, Run
 from search.techniques import TECHNIQUES
 from search.training.engines import keep_going
@@ -18,6 +19,7 @@ NETS = {
     "cnn": {**IMAGES, "model": {"family": "cnn", "filters": (4,), "kernel_size": 3, "hidden": (5,)}},
     "lstm": {**IMAGES, "model": {"family": "lstm", "units": (5,)}},
     "multitask": {**IMAGES, "model": {"family": "multitask", "hidden": (9,)}},
+    "own": {**IMAGES, "model": {"keras": "own.keras"}},
 }
 TRAINING = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
 
@@ -65,12 +67,15 @@ CONFIGURATIONS = {
     "recurrent_l2": ("lstm", {"recurrent_l2": 0.01}),
     "recurrent_dropout": ("lstm", {"recurrent_dropout": 0.3}),
     "auxiliary_weight": ("multitask", {"auxiliary_weight": 0.5}),
+    "rate": ("own", {"rate": 0.2}),
 }
 FURTHER = {
     "binary labels": ("binary", {"mixup": 0.4, "label_smoothing": 0.2, "label_noise": 0.2}),
     "targets of a regression": ("regression", {"mixup": 0.4, "weight_noise": 0.05}),
     "batch norm of a cnn": ("cnn", {"batch_norm": 0.7, "max_norm": 1.0, "mixup": 0.3}),
     "a second task": ("multitask", {"auxiliary_weight": 2.0, "weight_noise": 0.1, "mixup": 0.4, "swa": 0.5}),
+    "a model's own, switched off": ("own", {"drop.rate": 0.0, "first.l2": 0.0, "second.l1l2": 0.0}),
+    "a model's own, changed": ("own", {"drop.rate": 0.1, "rate": 0.6, "first.l2": 0.1, "second.l1l2": 0.001}),
     "averages on a path": ("mlp", {"l1": 0.001, "path": 1e-4, "swa": 0.5, "batch_norm": 0.5, "patience": 3}),
     "a cocktail": (
         "mlp",
@@ -100,6 +105,7 @@ COCKTAILS = {
     "a regression": ("regression", {"orthogonal": 0.1, "unit_norm": "on", "mixup": 0.4, "weight_noise": 0.05}),
     "two classes": ("binary", {"l1l2": 0.01, "mixup": 0.4, "label_smoothing": 0.2, "label_noise": 0.2}),
     "convolutions": ("cnn", {"spatial_dropout": 0.3, "batch_norm": 0.7, "max_norm": 1.0, "mixup": 0.3}),
+    "a model's own": ("own", {"rate": 0.2}),
     "recurrence": (
         "lstm",
         {"kernel_l1": 0.003, "kernel_l2": 0.01, "recurrent_l1": 0.003, "recurrent_l2": 0.01, "recurrent_dropout": 0.3},
@@ -113,12 +119,38 @@ SPACES = {
 
 
 @pytest.fixture(scope="module")
-def outcome_of(keras, make_plan, train_stages):
+def plan_of(keras, make_plan, tmp_path_factory):
+    """A function that makes the plan of a net."""
+    layers, penalties = keras.layers, keras.regularizers
+    own = [
+        keras.Input((6, 6)),
+        layers.SpatialDropout1D(0.2, name="rows"),
+        layers.Flatten(),
+        layers.Dense(9, "relu", kernel_regularizer=penalties.L2(0.01), name="first"),
+        layers.Dropout(0.3, name="drop"),
+        layers.Dense(7, "tanh", kernel_regularizer=penalties.L1L2(0.01, 0.02), name="second"),
+        layers.GaussianDropout(0.3, name="noisy"),
+        layers.AlphaDropout(0.2, name="alpha"),
+        layers.Dense(3, "softmax", name="output"),
+    ]
+    path = tmp_path_factory.mktemp("models") / "own.keras"
+    keras.Sequential(own).save(path)
+    saved = read_saved(path.read_bytes(), "own.keras")
+
+    def make(net, **changes):
+        plan = make_plan(**NETS[net], **TRAINING | changes)
+        return replace(plan, saved=saved) if "keras" in NETS[net]["model"] else plan
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def outcome_of(plan_of, train_stages):
     """A function that trains settings on a net. Its programs hold every technique of the space, on or off."""
 
     @functools.cache
     def train(net, settings, engine, space):
-        plan = make_plan(**NETS[net], space=space, **TRAINING)
+        plan = plan_of(net, space=space)
         run = Run(0, 0, 0, seed=3, configuration=Configuration(dict(settings)))
         return train_stages(plan, run, engine, keep_going)
 
@@ -175,9 +207,9 @@ class Listened:
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_one_compilation_serves_all_values_and_seeds(keras, make_plan, monkeypatch, net, engines, make_job):
+def test_one_compilation_serves_all_values_and_seeds(plan_of, monkeypatch, net, engines, make_job):
     """XLA silently compiles anew, with other code, for each value of an argument that a place or a size hangs on."""
-    plan = make_plan(**NETS[net], space=SPACES[net], **TRAINING | {"epochs": 1})
+    plan = plan_of(net, space=SPACES[net], epochs=1)
     settings = {name: value for place, chosen in CASES.values() if place == net for name, value in chosen.items()}
     on = {name: value for name, value in settings.items() if name not in ("path", "patience")}
     jobs = [make_job(plan, Run(0, 0, 0, seed, Configuration(chosen))) for seed, chosen in ((1, {}), (2, on))]

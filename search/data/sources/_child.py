@@ -69,11 +69,15 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Args:
         request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
-            `folder`, the working directory); all with `options`, of which a builder is given those that it takes.
+            `folder`, the working directory); all with `options`, of which a builder is given those that it takes. Or it
+            is `loss` (with `file`, `shown`, `function`, `folder`, and the file's `text`), with arrays `targets` and
+            `predicted`; the answer is `losses`.
         folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
         return {"model": np.frombuffer(_build_model(request, folder), np.uint8)}
+    if request["kind"] == "loss":
+        return {"losses": _try_loss(request)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
     from search.data.sources.raw import PlainError, pack_columns, to_plain
 
@@ -129,6 +133,64 @@ def _build_model(request: Mapping[str, Any], folder: Path) -> bytes:
     return path.read_bytes()
 
 
+def _try_loss(request: Mapping[str, Any]) -> Any:
+    """What the user's function makes of a few rows, traced as an engine traces it."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import tensorflow as tf
+
+    name, shown = request["function"], request["shown"]
+    targets, predicted = (np.asarray(request[key]) for key in ("targets", "predicted"))
+    function, place = _call(request, "one loss a row", lambda loaded: loaded)
+
+    def tried(y: Any, outputs: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(outputs)
+            of_rows = function(y, outputs)
+            if not tf.is_tensor(of_rows):
+                wanted = f"expected {name} to return a tensor of one loss a row, received {type(of_rows).__name__}"
+                raise _Refused(wanted, "Compute it with keras.ops or TensorFlow.", place)
+            if of_rows.shape.as_list() != [len(targets)]:
+                raise _Refused(
+                    f"expected {name} to return one loss a row, shape ({len(targets)},), received shape "
+                    f"{tuple(of_rows.shape.as_list())} for targets of shape {targets.shape} and predictions of shape "
+                    f"{predicted.shape}",
+                    "Take the mean over the last axis alone: keras.ops.mean(..., axis=-1).",
+                    place,
+                )
+            of_rows = tf.cast(of_rows, tf.float32)
+        return of_rows, tape.gradient(of_rows, outputs)
+
+    try:
+        losses, gradient = tf.function(tried, autograph=False)(tf.constant(targets), tf.constant(predicted))
+    except _Refused:
+        raise
+    except BaseException as error:  # the user's code can raise anything, SystemExit too
+        line = _last_line(error, shown)
+        message = (
+            f"expected {name} to return one loss a row for targets of shape {targets.shape} and predictions of shape "
+            f"{predicted.shape}, received {_one_line(error)}"
+        )
+        raise _Refused(message, place=f"{shown}:{line}" if line else place) from error
+    return _checked_losses(name, place, targets, predicted, losses, gradient)
+
+
+def _checked_losses(name: str, place: str, targets: Any, predicted: Any, losses: Any, gradient: Any) -> Any:
+    values: Any = losses.numpy()
+    if gradient is None:
+        message = f"expected {name} to depend on what is predicted, received losses without a gradient"
+        raise _Refused(message, "Compute it with keras.ops or TensorFlow, not with NumPy.", place)
+    wrong = np.flatnonzero(~np.isfinite(values) | ~np.isfinite(gradient.numpy()).all(axis=1))
+    if len(wrong):
+        row = int(wrong[0])
+        what = f"{values[row]}" if not np.isfinite(values[row]) else f"{values[row]:.6g} with a gradient that is not"
+        message = (
+            f"expected {name} to return finite losses, received {what} for the target {targets[row].tolist()} and the "
+            f"prediction {[float(f'{each:.4g}') for each in predicted[row]]}"
+        )
+        raise _Refused(message, place=place)
+    return values
+
+
 def _taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
     """What a function takes of the arguments that it is offered."""
     parameters = inspect.signature(function).parameters
@@ -139,17 +201,22 @@ def _taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str
 def _call(request: Mapping[str, Any], wanted: str, call: Callable[[Callable[..., Any]], Any]) -> tuple[Any, str]:
     """What the user's function returns, and where it stands."""
     file, shown = request["file"], request["shown"]
-    sys.path.insert(0, str(Path(file).parent))
     os.chdir(request["folder"])
     try:
-        function = _import_function(file, shown, request["function"])
+        if "text" in request:
+            function = _run_text(request["text"], file, request["function"])
+        else:
+            sys.path.insert(0, str(Path(file).parent))
+            function = _import_function(file, shown, request["function"])
         result = call(function)
     except _Refused:
         raise
     except BaseException as error:  # the user's code can raise anything, SystemExit too
         line = _last_line(error, file)
         message = f"expected {request['function']} to return {wanted}, received {_one_line(error)}"
-        raise _Refused(message, place=f"{shown}:{line}" if line else shown) from error
+        alone = "text" in request and isinstance(error, ImportError)
+        remedy = "The file travels to workers by itself: what it imports has to be installed." if alone else ""
+        raise _Refused(message, remedy, place=f"{shown}:{line}" if line else shown) from error
     line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
     return result, f"{shown}:{line}"
 
@@ -163,11 +230,23 @@ def _import_function(file: str, shown: str, name: str) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    function = getattr(module, name, None)
+    return _function_in(vars(module), name, shown)
+
+
+def _run_text(text: str, file: str, name: str) -> Callable[..., Any]:
+    """The function of a file that travels as its text: what stands beside the file does not."""
+    from search.data.functions import SourceFunction
+
+    function = SourceFunction(file, name, text)
+    return _function_in(function.run(), name, file)
+
+
+def _function_in(module: Mapping[str, Any], name: str, shown: str) -> Callable[..., Any]:
+    function = module.get(name)
     if not callable(function):
         from search.data.wording import suggest_name
 
-        known = [each for each, value in vars(module).items() if inspect.isfunction(value)]
+        known = [each for each, value in module.items() if inspect.isfunction(value)]
         raise _Refused(f'expected a function "{name}", received none', suggest_name(name, known), place=shown)
     return function  # type: ignore[no-any-return]  # what a module holds has no type
 

@@ -61,6 +61,21 @@ def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float)
         return model
 
 
+def call_loss(request: Mapping[str, Any], place: str, timeout_seconds: float) -> None:
+    """Let a child process try the user's function that is a loss.
+
+    Args:
+        request: As `_child.answer` takes it, of the kind `loss`.
+        place: Where the function was named, for errors.
+        timeout_seconds: How long the child may take; see `_answered`.
+
+    Raises:
+        StudyFileError: The child reports a problem, ends without an answer, or takes too long.
+    """
+    with _answered(request, place, timeout_seconds, "a loss", StudyFileError):
+        return
+
+
 @contextlib.contextmanager
 def _answered(
     request: Mapping[str, Any], place: str, timeout_seconds: float, wanted: str, error: type[UsageError]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.data.sources.child import call_child
 from search.data.sources.raw import RawData, SourceRequest, find_file, to_rows
 from search.spec import SourceForm
-from search.spec.catalogue import is_function
+from search.spec.sections import is_function
 from search.spec.wording import show
 
 

@@ -22,11 +22,14 @@ class PythonExport(TextExport):
         """The source of a module with the chosen model.
 
         Raises:
-            UsageError: The study's model is the user's own, which no source can tell.
+            UsageError: The study's model or its loss is the user's own, which no source can tell.
         """
         own = chosen.spec.model.keras or chosen.spec.model.builder
         if own is not None:
             message = f'expected a model of a family for "{self.name}", received {own}'
+            raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
+        if chosen.spec.training.has_own_loss:
+            message = f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}'
             raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
         return _source(chosen)
 

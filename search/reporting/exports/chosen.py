@@ -78,6 +78,10 @@ def _exported(facts: StudyFacts) -> dict[str, Any]:
     }
     if facts.model_sha256 is not None:
         document["model_sha256"] = facts.model_sha256
+    if facts.loss_sha256 is not None:
+        document["loss_sha256"] = facts.loss_sha256
+    if facts.own_regularization:
+        document["own_regularization"] = list(facts.own_regularization)
     if facts.constant_scores:
         document["constant_scores"] = list(facts.constant_scores)
     return document

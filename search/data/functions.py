@@ -1,0 +1,77 @@
+"""A function of the user's as the text of its file: it travels to workers, where there may be no such file."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search.data.sources.raw import find_file
+from search.errors import DataError, Problem
+
+
+@dataclass(frozen=True)
+class SourceFunction:
+    """A function in a file that needs no other file of its folder.
+
+    Args:
+        file: The file, as the study names it.
+        name: The function.
+        text: What the file holds.
+        sha256: Fingerprint of the text, in hexadecimal.
+    """
+
+    file: str
+    name: str
+    text: str = field(repr=False)
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", hashlib.sha256(self.text.encode()).hexdigest())
+
+    def load(self) -> Callable[..., Any]:
+        """The function, its file run once a process.
+
+        Raises:
+            AttributeError: The file has no such function.
+            Exception: Whatever running the file raises.
+        """
+        return _loaded(self)
+
+    def run(self) -> dict[str, Any]:
+        """What is in the file, run anew: a module of its own, which imports nothing from the file's folder."""
+        module: dict[str, Any] = {"__name__": f"regsearch_{self.sha256[:12]}", "__file__": self.file}
+        exec(compile(self.text, self.file, "exec"), module)  # the user's own file, named by the study
+        return module
+
+
+def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFunction:
+    """The function that a study names as `FILE.py:function`; nothing of it is run.
+
+    Args:
+        named: What the study says.
+        folder: The folder to which its paths are relative.
+        place: Where the function is named, for errors.
+        key: The key that names it, for errors.
+
+    Raises:
+        DataError: There is no such file, or it is no text.
+    """
+    file, _, name = named.rpartition(":")
+    path = find_file(file, folder, place, key=key)
+    try:
+        return SourceFunction(file, name, path.read_bytes().decode())
+    except (OSError, ValueError) as error:
+        message = f"expected {key} to name a Python file in UTF-8, received {file}: {error}"
+        raise DataError(Problem(place, message)) from error
+
+
+@functools.lru_cache(maxsize=16)
+def _loaded(function: SourceFunction) -> Callable[..., Any]:
+    loaded = function.run().get(function.name)
+    if not callable(loaded):
+        raise AttributeError(f'expected a function "{function.name}" in {function.file}, received none')
+    return loaded  # type: ignore[no-any-return]  # what a module holds has no type

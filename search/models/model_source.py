@@ -63,6 +63,29 @@ _LONGEST_LINE = 100
 _SEVERAL = re.compile(r'"return_(state|attention_scores)": true')
 """What says of a layer that it returns more than one tensor."""
 
+_SEVERAL_OPERATIONS = frozenset(
+    [
+        "ArraySplit",
+        "Divmod",
+        "Eig",
+        "Eigh",
+        "Frexp",
+        "Histogram",
+        "LuFactor",
+        "Meshgrid",
+        "Modf",
+        "Moments",
+        "Nonzero",
+        "Qr",
+        "Slogdet",
+        "Split",
+        "SVD",
+        "TopK",
+        "Unstack",
+    ]
+)
+"""Operations that return more than one tensor, whether all are used or not."""
+
 
 class UntellableError(ValueError):
     """Something in a model has no source; the message is `expected ..., received ...`."""
@@ -243,7 +266,8 @@ class _Graph:
     def _tensor(self, name: str, use: int, output: int) -> str:
         variable = self._outputs[name, use]
         entry = self._entries[name]
-        several = name in self._several or bool(_SEVERAL.search(json.dumps([entry["config"], entry["inbound_nodes"]])))
+        several = name in self._several or entry["class_name"] in _SEVERAL_OPERATIONS
+        several = several or bool(_SEVERAL.search(json.dumps([entry["config"], entry["inbound_nodes"]])))
         if is_model(entry):
             ends = entry["config"].get("output_layers", [""])
             several = not isinstance(ends[0], str)
@@ -287,6 +311,10 @@ def _value(value: Any) -> str:
         return json.dumps(value) if isinstance(value, str) else _number(value)
     if "class_name" not in value:
         return f"{{{', '.join(f'{json.dumps(key)}: {_value(each)}' for key, each in value.items())}}}"
+    if value["class_name"] == "__slice__":
+        return f"slice({', '.join(_value(value['config'][end]) for end in ('start', 'stop', 'step'))})"
+    if value["class_name"] == "__ellipsis__":
+        return "..."
     if _path_of(value) == "DTypePolicy":
         return json.dumps(value["config"]["name"])
     if value["class_name"] == "function" and value["config"] in ACTIVATIONS:

@@ -1,5 +1,6 @@
 """The user's model as Python source: what is made of it is the very model that Keras makes of the file."""
 
+import dataclasses
 import inspect
 import json
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from search.models import (
+    UntellableError,
     build_model,
     describe_model,
     make_optimizer,
@@ -87,6 +89,83 @@ def test_source_tells_wrappers_cells_states_and_operations(keras, described):
     rendered.set_weights(model.get_weights())
     rows = np.random.default_rng(0).normal(size=(3, 8, 8, 3)).astype("float32")
     np.testing.assert_array_equal(rendered(rows).numpy(), model(rows).numpy())
+
+
+def _slices_and_masks(keras, layers):
+    rows = keras.Input((6,), name="rows")
+    parts = [rows[:, :2], rows[..., 2:], keras.ops.split(rows, 2, axis=-1)[0], keras.ops.split(rows, 3, axis=-1)[2]]
+    parts.append(keras.ops.stack([rows[:, 0], rows[:, 1]], axis=-1))
+    words = layers.Embedding(5, 3, mask_zero=True, name="words")(keras.ops.cast(keras.ops.clip(rows, 0, 4), "int32"))
+    parts.append(layers.LSTM(2, name="read")(words))
+    joined = layers.Concatenate(name="joined")(parts)
+    return keras.Model(rows, layers.Dense(3, activation="softmax", name="out")(joined), name="slices")
+
+
+def _loose_ends(keras, layers):
+    """Layers without an input before them, a frozen one, and names that are no identifiers or taken."""
+    frozen = layers.Dense(5, activation="relu", name="1st layer", trainable=False)
+    inside = keras.Sequential([keras.Input((5,)), layers.Dense(4, name="model")], name="class")
+    model = keras.Sequential([frozen, inside, layers.Dense(3, activation="softmax", name="keras")], name="loose")
+    model.build((None, 4))
+    return model
+
+
+@pytest.mark.parametrize("make", [_slices_and_masks, _loose_ends])
+def test_source_tells_slices_masks_and_loose_ends(keras, described, make):
+    architecture = described(make(keras, keras.layers))
+    source = render_source(architecture, TRAINING, weights_file="own.keras")
+    file = {"__name__": "rendered", "set_saved_weights": None}
+    exec(source.replace("set_saved_weights(model, keras.saving.load_model(SAVED_MODEL, compile=False))", ""), file)
+    assert json.dumps(file["build_model"]().get_config()) == json.dumps(build_model(architecture).get_config())
+
+
+def test_weights_of_frozen_layers_and_of_those_that_were_adapted_are_loaded(keras, described, archive_of, tmp_path):
+    rows = keras.Input((4,), name="rows")
+    scaled = keras.layers.Normalization(name="scaled")
+    scaled.adapt(np.random.default_rng(0).normal(3, 2, (50, 4)))
+    frozen = keras.layers.Dense(5, name="frozen", trainable=False)
+    model = keras.Model(rows, keras.layers.Dense(3, activation="softmax", name="out")(frozen(scaled(rows))), name="net")
+    architecture = described(model)
+    with pytest.raises(UntellableError) as caught:
+        render_source(architecture, TRAINING)
+    assert str(caught.value) == "expected a model that begins without weights of its own, received one that has some"
+    rendered = executed(architecture, weights_file=str(tmp_path / "own.keras"))["build_model"]()
+    for name in ("scaled", "frozen"):
+        for mine, theirs in zip(rendered.get_layer(name).weights, model.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    np.testing.assert_array_equal(rendered.get_layer("scaled")(np.ones((1, 4))), scaled(np.ones((1, 4))))
+    assert not np.array_equal(rendered.get_layer("out").kernel.numpy(), model.get_layer("out").kernel.numpy())
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_rendered_training_stops_on_rows_of_their_own(keras, own_model, archive_of, loss):
+    model = own_model("nested")
+    model.compile(keras.optimizers.Adam(0.05, clipnorm=1.0), loss, loss_weights=[2.0], metrics=["accuracy"])
+    saved = read_saved(archive_of(model), "[model]")
+    training = TRAINING.model_copy(update={"epochs": 50})
+    architecture = describe_model(
+        ModelSection(keras="own.keras"), (4,), 3, "multiclass", saved, loss=saved.compiled.loss
+    )
+    configuration = {"patience": 2, "minimum_delta": 0.5}
+    file = executed(architecture, configuration, training, classes=("a", "b", "c"))
+    random = np.random.default_rng(1)
+    x, y = random.normal(size=(60, 4)).astype("float32"), random.integers(0, 3, 60)
+    rendered = file["build_model"]()
+    history = file["train_model"](rendered, x[:40], y[:40], x[40:], y[40:], verbose=0).history
+    assert len(history["loss"]) < 10
+    assert {f"val_{loss}", "accuracy"} <= history.keys()
+    assert rendered.get_compile_config()["loss_weights"] == [2.0]
+
+
+def test_layer_without_a_source_is_named(described, own_model):
+    architecture = described(own_model("sequential"))
+    layer = architecture.layers[0].with_arguments(
+        kernel_initializer={"class_name": "Odd", "config": {}, "module": None}
+    )
+    broken = dataclasses.replace(architecture, layers=(layer, *architecture.layers[1:]))
+    with pytest.raises(UntellableError) as caught:
+        render_source(broken, TRAINING)
+    assert str(caught.value) == 'expected objects of Keras\' public modules, received Odd in the layer "first"'
 
 
 def test_defaults_that_are_left_out_are_those_of_the_installed_keras(keras):

@@ -96,13 +96,17 @@ class Coordinator:
         n_open = len(self._open)
         if not self._limits.is_timed_out:
             return f"{self._limits.reached}: the {n_open} trials already asked are finished, no more are asked."
-        grace = f"; the {n_open} already asked have {self._limits.grace_seconds:.2g} s to end" if n_open else ""
+        running = "1 trial that runs has" if n_open == 1 else f"{n_open} trials that run have"
+        grace = f"; {running} {self._limits.grace_seconds:.2g} s to end" if n_open else ""
         return f"{self._limits.reached}: no more trials are asked{grace}."
 
     def _words_on_withdrawal(self) -> str:
         n_open = len(self._open)
         withdrawn = "1 trial that still ran is" if n_open == 1 else f"{n_open} trials that still ran are"
-        return f"Time is up: {withdrawn} withdrawn. The next `regsearch run` trains with the same parameters again."
+        return (
+            f"Time is up: {withdrawn} withdrawn. The next `regsearch run` trains what was withdrawn, with the same "
+            "parameters."
+        )
 
     def _may_ask(self) -> bool:
         """Whether there is a next trial, and its turn has come."""

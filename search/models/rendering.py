@@ -43,7 +43,7 @@ BATCH_SIZE = {batch_size}
 
 
 def train_model(model, {parameters}, **options):
-    """Train the model as its study did.
+    """Train the model as its study did{missing}.
 
     Args:
         model: What `build_model` returned.
@@ -121,7 +121,7 @@ def render_source(
     loss, stopping = architecture.loss, _stopping_arguments(configuration)
     optimizer = _render_part(describe_optimizer(training, configuration, names))
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
-    model = _model(architecture, weights_file)
+    model, missing = _model(architecture, weights_file), _left_out(configuration, stopping)
     balanced = training.class_weight == "balanced"
     constants = [*model.constants]
     if isinstance(training.class_weight, dict):
@@ -130,7 +130,7 @@ def render_source(
     if stopping:
         constants.append(_EARLY_STOPPING.format(loss=loss.name, settings=stopping))
     return _TEMPLATE.format(
-        comment=_commented([*comment.splitlines(), *_left_out(configuration, stopping)]),
+        comment=_commented([*comment.splitlines(), *_note_on(missing)]),
         imports="\n".join(("import keras", *model.imports)),
         epochs=training.epochs,
         batch_size=training.batch_size,
@@ -148,6 +148,7 @@ def render_source(
         ),
         parameters="x, y, x_stop, y_stop" if stopping else "x, y",
         targets="y the indices of classes" if classes else "y numbers",
+        missing=f", but without {', '.join(missing)}" if missing else "",
         stop_rows=_STOP_ROWS if stopping else "",
         fit_arguments=",\n        ".join(_fit_arguments(loss, training, stops=bool(stopping))),
     )
@@ -242,13 +243,16 @@ def _is_known_to_keras(technique: Technique) -> TypeGuard[LoopTechnique]:
 def _left_out(configuration: Mapping[str, Setting], stopping: str) -> list[str]:
     """Techniques that act on rows, steps or runs: with Keras alone they take code of their own."""
     held = LayerTechnique | InputTechnique | OptimizerTechnique
-    missing = [
+    return [
         f"{name} = {value}"
         for name, value in configuration.items()
         if name in TECHNIQUES
         and not isinstance(TECHNIQUES[name], held)
         and not (stopping and _is_known_to_keras(TECHNIQUES[name]))
     ]
+
+
+def _note_on(missing: list[str]) -> list[str]:
     return (
         ["", f"Not in this file, for training needs code of its own for it: {', '.join(missing)}."] if missing else []
     )

@@ -282,9 +282,9 @@ def test_timeout_withdraws_what_runs_and_the_next_session_trains_it(study_file, 
         assert [number for number, state, *_ in left if state is TrialState.RUNNING] == [6]
         assert [number for number, *_ in left] == list(range(10))
         assert observer.told[-2:] == [
-            "The timeout of 2 s is spent: no more trials are asked; the 1 already asked have 0.2 s to end.",
-            "Time is up: 1 trial that still ran is withdrawn. The next `regsearch run` trains with the same parameters "
-            "again.",
+            "The timeout of 2 s is spent: no more trials are asked; 1 trial that runs has 0.2 s to end.",
+            "Time is up: 1 trial that still ran is withdrawn. The next `regsearch run` trains what was withdrawn, with "
+            "the same parameters.",
         ]
         ended = [trial for trial in left if trial[1] is not TrialState.RUNNING]
         assert ended == [trial for trial in unbroken if trial[0] in {number for number, *_ in ended}]

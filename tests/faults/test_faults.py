@@ -63,7 +63,7 @@ def test_timeout_withdraws_what_runs_and_the_study_goes_on(launch, look, tmp_pat
     n_withdrawn = len(status["interrupted"])
     assert n_withdrawn > 0
     said = (tmp_path / "stderr.txt").read_text()
-    assert "The timeout of 2 s is spent: no more trials are asked; the " in said
+    assert "The timeout of 2 s is spent: no more trials are asked; " in said
     assert f"Time is up: {n_withdrawn} trial" in said
     assert "Traceback" not in said
     assert launch("--n-jobs", "1").wait() == 0

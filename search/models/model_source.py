@@ -56,6 +56,13 @@ DEFAULTS: Mapping[str, Any] = {
 A test compares them with the installed Keras.
 """
 
+_GLOBALS = frozenset(
+    {
+        *("keras", "numpy", "slice", "float", "model", "optimizer", "others", "SAVED_MODEL"),
+        *("build_model", "train_model", "class_weight", "set_saved_weights"),
+    }
+)
+
 _ENDS = (("inputs", "input_layers"), ("outputs", "output_layers"))
 
 _LONGEST_LINE = 100
@@ -133,7 +140,7 @@ def keeps_own_weights(saved: SavedModel) -> bool:
     return saved.keeps_weights or any(
         part.path in ("layers.Normalization", "layers.Discretization")
         or part.arguments.get("trainable") is False
-        or (part.arguments.get("center") is False and part.arguments.get("scale") is False)
+        or (part.path == "layers.BatchNormalization" and not (part.arguments["center"] or part.arguments["scale"]))
         for part in saved.layers
     )
 
@@ -153,7 +160,7 @@ class _Writer:
 
     imports: set[tuple[str, str]] = field(default_factory=set)
     functions: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=lambda: {"build_model", "train_model", "class_weight"})
+    names: set[str] = field(default_factory=lambda: set(_GLOBALS))
 
     def statements(self, model: Config, bound: str) -> list[str]:
         """Statements that make a model and bind it to a name."""
@@ -202,7 +209,9 @@ class _Graph:
 
     def __init__(self, writer: _Writer, model: Config) -> None:
         self._writer, self._model = writer, model
-        self._taken: set[str] = {"keras", "model", "optimizer", *writer.names}
+        # Whatever a function may read besides its own variables: a local one of that name would hide it.
+        self._taken = {*_GLOBALS, *writer.names, *(entry["class_name"] for entry in model["layers"])}
+        self._taken |= {f"make_{_identifier(entry['config']['name'])}" for entry in model["layers"] if is_model(entry)}
         self._entries = {entry["config"]["name"]: entry for entry in model["layers"]}
         self._outputs: dict[tuple[str, int], str] = {}
         self._makers: dict[str, str] = {}

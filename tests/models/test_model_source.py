@@ -95,6 +95,7 @@ def _slices_and_masks(keras, layers):
     rows = keras.Input((6,), name="rows")
     parts = [rows[:, :2], rows[..., 2:], keras.ops.split(rows, 2, axis=-1)[0], keras.ops.split(rows, 3, axis=-1)[2]]
     parts.append(keras.ops.stack([rows[:, 0], rows[:, 1]], axis=-1))
+    parts.append(layers.Dense(2, name="Add")(rows + 1.0))
     words = layers.Embedding(5, 3, mask_zero=True, name="words")(keras.ops.cast(keras.ops.clip(rows, 0, 4), "int32"))
     parts.append(layers.LSTM(2, name="read")(words))
     joined = layers.Concatenate(name="joined")(parts)

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from search.cli._options import quiet_option
 from search.cli._signals import Terminated, raise_on_sigterm
 from search.cli.best import best
 from search.cli.check import check
@@ -38,6 +39,7 @@ class _InOrder(click.Group):
 
 
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@quiet_option
 @click.version_option(package_name="regsearch", message="regsearch %(version)s")
 def cli() -> None:
     """Find the regularization that makes a Keras model generalize.

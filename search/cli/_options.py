@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from search.cli._render import hush
+
 if TYPE_CHECKING:
     from search.storage import Storage
 
@@ -46,6 +48,18 @@ def set_option(command: Command) -> Command:
         metavar="KEY=VALUE",
         multiple=True,
         help="Override a key of the study file, e.g. --set training.epochs=50. Repeatable.",
+    )(command)
+
+
+def quiet_option(command: Command) -> Command:
+    """`--quiet`: results and errors, nothing else."""
+    return click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, parameter, value: hush(context) if value else None,
+        help="Print results and errors only: no progress, no notes.",
     )(command)
 
 

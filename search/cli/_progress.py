@@ -71,10 +71,10 @@ def report_words(report: RunReport, prepared: PreparedStudy) -> str:
 
 
 class _Quiet:
-    """Shows warnings only."""
+    """Shows nothing."""
 
     def note(self, message: str) -> None:
-        click.echo(message, err=True)
+        pass
 
     def started(self, progress: Progress, workers: int) -> None:
         pass
@@ -98,6 +98,9 @@ class _Lines(_Quiet):
     def __init__(self, prepared: PreparedStudy) -> None:
         self._prepared = prepared
         self._last_line = time.monotonic()
+
+    def note(self, message: str) -> None:
+        click.echo(message, err=True)
 
     def started(self, progress: Progress, workers: int) -> None:
         click.echo(_opening(self._prepared, progress, workers), err=True)

@@ -1,14 +1,34 @@
-"""Tables and JSON on stdout."""
+"""Tables, lines and JSON, so that on no terminal a number or a name is cut in two."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from search.records.wording import show_value
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_QUIET = "search.cli.quiet"
+
+_UNKNOWN_WIDTH = 80
+_CAPS = (60, 48, 40, 32, 28, 24, 20, 16, 12)
+"""Widths that text of several words is wrapped to, until a table fits."""
+
+_MOST_SIDE_BY_SIDE = 3
+"""Rows that stand side by side, as columns, where a terminal is too narrow for the columns that they have."""
+
+_ABSENT = "-"
+_UNBREAKABLE = "\N{NO-BREAK SPACE}"
 
 
 def print_json(value: Any) -> None:
@@ -16,29 +36,195 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False, default=str))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; columns that hold only numbers are aligned right, an absent value is a dash."""
-    from rich import box
+def print_lines(text: str, *, err: bool = False, hanging: int = 0) -> None:
+    """Lines of text; on a terminal they are wrapped between words.
+
+    Args:
+        text: One line or several.
+        err: Whether they go to stderr.
+        hanging: By how much what is wrapped is indented.
+    """
+    width = terminal_width(err=err)
+    for line in text.split("\n"):
+        for each in [line] if width is None else _wrapped(line, width, hanging) or [""]:
+            click.echo(each, err=err)
+
+
+def say(message: str) -> None:
+    """A line on stderr that is neither a result nor an error."""
+    if not is_quiet():
+        print_lines(message, err=True)
+
+
+def hush(context: click.Context) -> None:
+    """Print nothing but results and errors from now on, as `--quiet` says, before the command or behind it."""
+    context.meta[_QUIET] = True
+
+
+def is_quiet() -> bool:
+    """Whether nothing but results and errors is to be printed."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_QUIET))
+
+
+def terminal_width(*, err: bool = False) -> int | None:
+    """Columns of the terminal that stdout or stderr is, $COLUMNS if that is set; None for a file or a pipe."""
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return None
+    if (given := os.environ.get("COLUMNS", "")).isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _UNKNOWN_WIDTH
+    except OSError:
+        return _UNKNOWN_WIDTH
+
+
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *narrower: tuple[Sequence[str], Iterable[Sequence[object]]],
+) -> None:
+    """A table; columns that hold only numbers are aligned right, an absent value is a dash.
+
+    A file or a pipe has no width: what a program may read is never wrapped. On a terminal that is too narrow, text of
+    several words is wrapped; or few rows stand side by side; or the next of the narrower tables is taken; or the rows
+    stand one below another, a line a value.
+
+    Args:
+        headers: Of the columns.
+        rows: Their values.
+        narrower: Headers and rows to be shown where there is no room for these, in this order.
+    """
     from rich.console import Console
+
+    first, *others = (_Texts.of(*table) for table in ((headers, rows), *narrower))
+    width, console = terminal_width(), Console(highlight=False, width=10_000)
+    if width is None:
+        console.print(_table(first))
+        return
+    for shown, texts in _arrangements(first, *others):
+        table = _table(texts)
+        if console.measure(table).maximum <= width:
+            console.print(table)
+            if set(shown.headers) < set(first.headers):
+                left_out = ", ".join(header for header in first.headers if header not in shown.headers)
+                say(f"Left out for want of room: {left_out}. --format json has all.")
+            return
+    _print_records(first, width)
+
+
+def pick_columns(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], shown: Sequence[str]
+) -> tuple[Sequence[str], list[Sequence[object]]]:
+    """A table of some columns of another one, for `narrower` of `print_table`."""
+    places = [headers.index(header) for header in shown]
+    return shown, [[row[place] for place in places] for row in rows]
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """A table whose values are texts."""
+
+    headers: list[str]
+    rows: list[list[str]]
+
+    @classmethod
+    def of(cls, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> _Texts:
+        return cls(list(headers), [[show_value(value) for value in row] for row in rows])
+
+    @property
+    def turned(self) -> _Texts:
+        """Its rows as columns; the first column has the headers."""
+        columns = [[header, *(row[index] for row in self.rows)] for index, header in enumerate(self.headers)]
+        return _Texts(columns[0], columns[1:])
+
+
+def _arrangements(first: _Texts, *narrower: _Texts) -> Iterator[tuple[_Texts, _Texts]]:
+    """What is shown, and as what table: in less and less room."""
+    for texts in _wrappings(first):
+        yield first, texts
+    if 0 < len(first.rows) <= _MOST_SIDE_BY_SIDE:
+        for texts in _wrappings(first.turned):
+            yield first, texts
+    for other in narrower:
+        for texts in _wrappings(other):
+            yield other, texts
+
+
+def _wrappings(texts: _Texts) -> Iterator[_Texts]:
+    """The table as it is, then with text of several words in less and less room."""
+    yield texts
+    for cap in _CAPS:
+        yield _Texts(
+            [_in_lines(header, cap) for header in texts.headers],
+            [[_in_lines(text, cap) if _is_prose(text) else text for text in row] for row in texts.rows],
+        )
+
+
+def _in_lines(text: str, width: int) -> str:
+    return "\n".join(_wrapped(text, width))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether it may be wrapped: a sentence or a list. A date with its time, or a label of two words, is not."""
+    return ", " in text or len(text.split()) > 2
+
+
+def _wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
+    """The lines of a text, indented as it is, and behind the first by `hanging` more.
+
+    Parts of a list are kept in one piece where there is room, words always.
+    """
+    indent = text[: len(text) - len(text.lstrip())]
+    parts = text.strip().split(", ")
+    if len(parts) > 1 and max(map(len, parts)) < width - len(indent) - hanging:
+        text = ", ".join(part.replace(" ", _UNBREAKABLE) for part in parts)
+    lines = textwrap.wrap(
+        text.strip(" "),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_UNBREAKABLE, " ") for line in lines]
+
+
+def _table(texts: _Texts) -> Table:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    listed = [[show_value(value) for value in row] for row in rows]
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # A file or a pipe has no width: never wrap what a program may read.
-        console = Console(highlight=False, width=10_000)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, header in enumerate(headers):
-        numeric = all(_is_number(row[index]) for row in listed)
-        table.add_column(Text(header), justify="right" if numeric else "left", overflow="fold")
-    for row in listed:
-        table.add_row(*map(Text, row))  # not markup, nor are headers: brackets in an error or a name are brackets
-    console.print(table)
+    for index, header in enumerate(texts.headers):
+        numeric = all(_is_number(row[index]) for row in texts.rows)
+        # Not markup: brackets in an error or a name are brackets.
+        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=True)
+    for row in texts.rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_records(texts: _Texts, width: int) -> None:
+    """The rows one below another, a value a line, absent ones left out; without room beside its header, below it."""
+    margin = max(map(len, texts.headers)) + 2
+    for number, row in enumerate(texts.rows):
+        if number:
+            click.echo()
+        for header, text in zip(texts.headers, row, strict=True):
+            if text == _ABSENT:
+                continue
+            beside = _wrapped(text, width - margin) if width > margin else []
+            if beside and max(map(len, beside)) <= width - margin:
+                lines = [f"{title:<{margin}}{line}" for title, line in zip_longest([header], beside, fillvalue="")]
+            else:
+                lines = [header, *_wrapped(f"  {text}", width)]
+            click.echo("\n".join(lines) if header else text)
 
 
 def _is_number(text: str) -> bool:
-    if text in ("-", "off", "as given"):
+    if text in (_ABSENT, "off", "as given"):
         return True
     try:
         float(text.rstrip("%"))

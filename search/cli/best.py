@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
-from search.cli._render import print_json, print_table
+from search.cli._render import print_json, print_lines, print_table
 from search.records.wording import show_value
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def print_best(found: Best) -> None:
 
     study, choice = found.study, found.choice
     if choice.best is None:
-        click.echo(f"{study.name}: no trial has a score yet.")
+        print_lines(f"{study.name}: no trial has a score yet.")
         return
     shown = [("baseline", choice.baseline), ("best", choice.best)]
     searched, idle = list(study.spec["space"]), list[str]()
@@ -65,22 +65,22 @@ def print_best(found: Best) -> None:
         rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in (*measured, *searched))])
     print_table(["", "trial", study.metric, *measured, *searched], rows)
     for word, names in itertools.groupby(sorted(idle, key=study.facts.absent_in_words), study.facts.absent_in_words):
-        click.echo(f"Searched, and {word} in both: {', '.join(names)}.")
+        print_lines(f"Searched, and {word} in both: {', '.join(names)}.")
     if study.facts.own_regularization:
-        click.echo(f"The baseline is {study.facts.baseline_in_words}.")
+        print_lines(f"The baseline is {study.facts.baseline_in_words}.")
     click.echo()
     if choice.baseline is None or choice.gain is None:
-        click.echo("The baseline has no score, so nothing says whether regularization helped.")
+        print_lines("The baseline has no score, so nothing says whether regularization helped.")
     elif choice.gain <= 0:
-        click.echo(f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}.")
+        print_lines(f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}.")
     else:
-        click.echo(
+        print_lines(
             f"The best of {found.n_trials} trials scores {show_value(choice.gain)} {better(study.direction)} than the "
             "baseline on the validation rows.\n"
             "The best of many is partly luck: on fresh rows expect a smaller difference."
         )
     for line in _lines_on_learning(found):
-        click.echo(line)
+        print_lines(line)
 
 
 def _lines_on_learning(found: Best) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from search.cli._options import set_option
+from search.cli._render import say
 
 
 @click.command(epilog="Example: regsearch check studies/moons.toml --set training.epochs=50")
@@ -21,10 +22,9 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
     prepared = prepare_study(study, overrides)
     rows = ", ".join(f"{count} {use}" for use, count in prepared.n_rows.items() if count)
     click.echo(spec_to_toml(prepared.spec).rstrip())
-    click.echo(
+    say(
         f"{prepared.spec.study.name}: {prepared.n_trials} trials x {prepared.runs_per_trial} runs; rows of the first "
-        f"fold: {rows}",
-        err=True,
+        f"fold: {rows}"
     )
     for note in prepared.notes:
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}")

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import format_option, opened, storage_option
-from search.cli._render import print_json, print_table
+from search.cli._render import pick_columns, print_json, print_table, say
 from search.records.wording import describe_configuration
 
 if TYPE_CHECKING:
-    from search.records import StudyFacts
-    from search.reporting.summaries import Best, Techniques, TechniqueSet
+    from search.reporting.summaries import Best, Techniques
 
 _MOST_ROWS = 30
 _MOST_NAMES = 8
@@ -45,50 +44,51 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
 def _print_techniques(found: Techniques) -> None:
     metric, facts = found.study.metric, found.study.facts
     most = max((len(row.techniques) for row in found.rows), default=0)
-    print_table(
-        ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"],
+    headers = ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"]
+    rows = [
         [
-            [
-                f"all {len(row.techniques)}" if len(row.techniques) == most > _MOST_NAMES else row.label,
-                row.n_trials,
-                row.best and row.best.score,
-                row.mean_score,
-                row.gain,
-                describe_configuration(row.best.configuration, facts)
-                if row.best and len(row.techniques) <= _MOST_NAMES
-                else None,
-            ]
-            for row in found.rows[:_MOST_ROWS]
-        ],
+            f"all {len(row.techniques)}" if len(row.techniques) == most > _MOST_NAMES else row.label,
+            row.n_trials,
+            row.best and row.best.score,
+            row.mean_score,
+            row.gain,
+            describe_configuration(row.best.configuration, facts)
+            if row.best and len(row.techniques) <= _MOST_NAMES
+            else None,
+        ]
+        for row in found.rows[:_MOST_ROWS]
+    ]
+    print_table(
+        headers,
+        rows,
+        pick_columns(headers, rows, ["techniques", f"best {metric}", "gain", "best configuration"]),
+        pick_columns(headers, rows, ["techniques", f"best {metric}", "gain"]),
     )
     if (more := len(found.rows) - _MOST_ROWS) > 0:
-        click.echo(f"{more} more sets of techniques scored worse or not at all; --format json has all.", err=True)
+        say(f"{more} more sets of techniques scored worse or not at all; --format json has all.")
 
 
 def _print_studies(studies: list[Best]) -> None:
-    print_table(
-        ["study", "metric", "trials", "baseline", "best", "gain", "best configuration"],
+    headers = ["study", "metric", "trials", "baseline", "best", "gain", "best configuration"]
+    rows = [
         [
-            [
-                best.study.name,
-                best.study.metric,
-                best.n_trials,
-                best.choice.baseline and best.choice.baseline.score,
-                best.choice.best and best.choice.best.score,
-                best.choice.gain,
-                describe_configuration(best.choice.best.configuration, best.study.facts) if best.choice.best else None,
-            ]
-            for best in studies
-        ],
+            best.study.name,
+            best.study.metric,
+            best.n_trials,
+            best.choice.baseline and best.choice.baseline.score,
+            best.choice.best and best.choice.best.score,
+            best.choice.gain,
+            describe_configuration(best.choice.best.configuration, best.study.facts) if best.choice.best else None,
+        ]
+        for best in studies
+    ]
+    print_table(
+        headers,
+        rows,
+        pick_columns(headers, rows, ["study", "metric", "best", "gain", "best configuration"]),
+        pick_columns(headers, rows, ["study", "metric", "best", "gain"]),
     )
     if len({best.study.metric for best in studies}) > 1:
-        click.echo("The studies have different metrics: compare rows of one metric only.", err=True)
+        say("The studies have different metrics: compare rows of one metric only.")
     if len({best.study.data_sha256 for best in studies}) > 1:
-        click.echo("The studies have different data: their scores say nothing about each other.", err=True)
-
-
-def _settings(row: TechniqueSet, facts: StudyFacts) -> str | None:
-    """The best configuration of a row in words; None for a row of many techniques."""
-    if row.best is None or len(row.techniques) > _MOST_NAMES:
-        return None
-    return describe_configuration(row.best.configuration, facts)
+        say("The studies have different data: their scores say nothing about each other.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from search.cli._options import storage_option
+from search.cli._render import say
 
 
 @click.command(epilog="Example: regsearch dashboard --port 8081")
@@ -17,4 +18,4 @@ def dashboard(url: str | None, host: str, port: int, writable: bool) -> None:
     from search.dashboard import serve_dashboard
     from search.storage import default_url
 
-    serve_dashboard(url or default_url(), host, port, writable, on_ready=lambda address: click.echo(address, err=True))
+    serve_dashboard(url or default_url(), host, port, writable, on_ready=say)

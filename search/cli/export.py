@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from search.cli._options import name_argument, opened, storage_option
+from search.cli._render import say
 
 if TYPE_CHECKING:
     from search.reporting.exports import Export
@@ -63,4 +64,4 @@ def export(name: str, url: str | None, format_: str, output: Path | None) -> Non
     with opened(url) as storage:
         chosen.write(storage, name, output)
     if output is not None:
-        click.echo(f"Wrote {output}", err=True)
+        say(f"Wrote {output}")

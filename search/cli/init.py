@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from search.cli._render import is_quiet
+
 
 @click.command(epilog="Example: regsearch init --model net.keras --data train.csv --target label -o study.toml")
 @click.option(
@@ -43,6 +45,8 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: b
         raise UsageError(Problem("--output", message, "Add --force to replace it."))
     text = draft_study(Draft(output.parent, model, data, target, output.stem))
     write_export(text, output)
+    if is_quiet():
+        return
     click.echo(f"Wrote {output}. Next:")
     shown, name = shlex.quote(str(output)), _name_in(text)
     for command, purpose in (

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import opened, set_option, storage_option
+from search.cli._options import opened, quiet_option, set_option, storage_option
+from search.cli._render import is_quiet, print_lines, say
 from search.cli._signals import explained
 from search.cli.best import print_best
 
@@ -41,7 +42,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     type=click.FloatRange(0, min_open=True),
     callback=_finite,
     metavar="SECONDS",
-    help="Ask no more trials after this.",
+    help="Ask no more trials after this, and withdraw those that do not end within a tenth of it (30 s at most).",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of splits, weights and sampler.")
 @click.option(
@@ -51,7 +52,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     help="Train on a Dask scheduler's workers, e.g. tcp://host:8786. Default: $DASK_SCHEDULER_ADDRESS.",
 )
 @set_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress, only the summary.")
+@quiet_option
 def run(
     study: str,
     url: str | None,
@@ -62,7 +63,6 @@ def run(
     seed: int | None,
     scheduler: str | None,
     overrides: tuple[str, ...],
-    quiet: bool,
 ) -> None:
     """Launch a study, or go on with one that was interrupted.
 
@@ -80,7 +80,7 @@ def run(
     prepared = prepare_study(study, (*overrides, *given))
     began = time.monotonic()
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
-    with explained(interrupted), opened(url, create=True) as storage, watch(prepared, quiet=quiet) as observer:
+    with explained(interrupted), opened(url, create=True) as storage, watch(prepared, quiet=is_quiet()) as observer:
         launch = Launch(_workers(n_jobs), scheduler, timeout)
         record = run_study(prepared, storage, launch, observer)
         observer.close()
@@ -92,17 +92,19 @@ def run(
 def _workers(n_jobs: int | None) -> int:
     cores = available_cores()
     if n_jobs is not None and n_jobs > cores:
-        click.echo(f"--n-jobs {n_jobs}: this machine has {cores} cores, so {cores} workers run.", err=True)
+        say(f"--n-jobs {n_jobs}: this machine has {cores} cores, so {cores} workers run.")
     return min(n_jobs or cores, cores)
 
 
 def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float) -> None:
     name = found.study.name
-    click.echo(f"\n{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
+    print_lines(f"\n{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
     print_best(found)
+    if is_quiet():
+        return
     # A masked password cannot be pasted; whoever gave one knows where to put it.
     option = f" --storage {shlex.quote(url_shown)}" if url_given and "***" not in url_shown else ""
-    click.echo(f"\nResults are in {url_shown}. Next:")
+    print_lines(f"\nResults are in {url_shown}. Next:")
     for command, purpose in (
         (f"regsearch trials {name}", "every trial"),
         (f"regsearch export {name} --format keras -o best.keras", "the best model, trained"),

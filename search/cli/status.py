@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
-from search.cli._render import print_json
+from search.cli._render import print_json, print_lines
 from search.records.wording import describe_configuration, show_value
+
+_MARGIN = 13
+"""Width of the labels."""
 
 
 @click.command(epilog="Example: regsearch status moons")
@@ -25,19 +28,29 @@ def status(name: str, url: str | None, format_: str) -> None:
     study = found.study
     states = ", ".join(f"{count} {state.lower()}" for state, count in sorted(found.counts.items()))
     click.echo(f"{study.name}: {found.state}")
-    click.echo(f"trials       {found.n_ended} of {study.n_trials} ended" + (f" ({states})" if states else ""))
+    print_lines(
+        f"trials       {found.n_ended} of {study.n_trials} ended" + (f" ({states})" if states else ""), hanging=_MARGIN
+    )
     if found.holder is not None:
         holder = found.holder
-        click.echo(f"coordinator  {holder.host}, process {holder.pid}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC")
+        print_lines(
+            f"coordinator  {holder.host}, process {holder.pid}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC",
+            hanging=_MARGIN,
+        )
     if found.workers:
         runs = ", ".join(f"{worker} ({count} runs)" for worker, count in sorted(found.workers.items()))
-        click.echo(f"workers      {runs}")
+        print_lines(f"workers      {runs}", hanging=_MARGIN)
     for label, trial in (("baseline", found.baseline), ("best", found.best)):
         if trial is not None:
             shown = describe_configuration(trial.configuration, study.facts)
-            click.echo(f"{label:<12} {study.metric} {show_value(trial.score)}, trial {trial.number}: {shown}")
+            print_lines(
+                f"{label:<12} {study.metric} {show_value(trial.score)}, trial {trial.number}: {shown}", hanging=_MARGIN
+            )
     for note in study.notes:
-        click.echo(f"note         {note}")
+        print_lines(f"note         {note}", hanging=_MARGIN)
     if found.interrupted:
         numbers = ", ".join(map(str, found.interrupted))
-        click.echo(f"interrupted  trials {numbers}; `regsearch run` with the same study file trains them again")
+        print_lines(
+            f"interrupted  trials {numbers}; `regsearch run` with the same study file trains them again",
+            hanging=_MARGIN,
+        )

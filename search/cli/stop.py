@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from search.cli._options import name_argument, opened, storage_option
+from search.cli._render import say
 
 
 @click.command(epilog="Example: regsearch stop moons")
@@ -16,11 +17,10 @@ def stop(name: str, url: str | None) -> None:
         storage.study(name)
         holder = storage.holder(name)
         if holder is None:
-            click.echo(f"{name}: no coordinator runs this study; there is nothing to stop.", err=True)
+            say(f"{name}: no coordinator runs this study; there is nothing to stop.")
             return
         storage.request_stop(name)
-    click.echo(
+    say(
         f"{name}: asked the coordinator on {holder.host}, process {holder.pid}, to stop. It finishes what runs; "
-        "`regsearch run` goes on later.",
-        err=True,
+        "`regsearch run` goes on later."
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from search.cli._options import format_option, opened, storage_option
-from search.cli._render import print_json, print_table
+from search.cli._render import pick_columns, print_json, print_table, say
+
+_NARROWER = (("study", "state", "trials", "metric", "baseline", "best"), ("study", "state", "trials", "best"))
 
 
 @click.command(epilog="Example: regsearch studies --storage sqlite:///regsearch.db")
@@ -21,20 +23,20 @@ def studies(url: str | None, format_: str) -> None:
     if format_ == "json":
         print_json([status.to_json() for status in listed])
         return
-    print_table(
-        ["study", "state", "trials", "metric", "baseline", "best", "begun (UTC)"],
+    headers = ["study", "state", "trials", "metric", "baseline", "best", "begun (UTC)"]
+    rows = [
         [
-            [
-                status.study.name,
-                status.state,
-                f"{status.n_ended}/{status.study.n_trials}",
-                status.study.metric,
-                status.baseline and status.baseline.score,
-                status.best and status.best.score,
-                f"{status.study.created:%Y-%m-%d %H:%M}",
-            ]
-            for status in listed
-        ],
-    )
+            status.study.name,
+            status.state,
+            f"{status.n_ended}/{status.study.n_trials}",
+            status.study.metric,
+            status.baseline and status.baseline.score,
+            status.best and status.best.score,
+            f"{status.study.created:%Y-%m-%d %H:%M}",
+        ]
+        for status in listed
+    ]
+    narrower = [pick_columns(headers, rows, shown) for shown in _NARROWER]
+    print_table(headers, rows, *narrower)
     if foreign:
-        click.echo(f"Made by other programs, not shown here: {', '.join(foreign)}", err=True)
+        say(f"Made by other programs, not shown here: {', '.join(foreign)}")

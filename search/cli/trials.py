@@ -10,6 +10,7 @@ import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
 from search.cli._render import print_json, print_table
+from search.records.wording import describe_configuration
 
 
 @click.command(epilog="Example: regsearch trials moons --format csv > trials.csv")
@@ -43,6 +44,15 @@ def trials(name: str, url: str | None, format_: str) -> None:
         writer.writerow(headers)
         writer.writerows([[json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in rows])
         return
-    if not any(trial.error for trial in listed):
+    failed = any(trial.error for trial in listed)
+    if not failed:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
-    print_table(headers, rows)
+    narrow = [
+        [t.number, t.state.value.lower(), t.score, t.error or describe_configuration(t.configuration, study.facts)]
+        for t in listed
+    ]
+    print_table(
+        headers,
+        rows,
+        (["trial", "state", study.metric, "configuration or error" if failed else "configuration"], narrow),
+    )

@@ -56,7 +56,11 @@ class Coordinator:
         self._n_new = 0
 
     def run(self) -> None:
-        """Ask, submit, wait, note, tell, until the budget is spent or a limit is reached and what is open has ended."""
+        """Ask, submit, wait, note, tell, until the budget is spent or a limit is reached.
+
+        After a request to stop, what is open is finished; after the timeout it has a grace, and is then withdrawn: it
+        stays RUNNING, as after an interrupt, and the next session trains it with the same parameters.
+        """
         self._observer.started(self._progress(), self._dispatcher.n_workers)
         try:
             self._loop()
@@ -71,26 +75,45 @@ class Coordinator:
     def _loop(self) -> None:
         while True:
             if self._limits.look():
-                n_open = len(self._open)
-                finished = f"the {n_open} trials already asked are finished, no more are asked"
-                self._observer.note(f"{self._limits.reached}: {finished}.")
+                self._observer.note(self._words_on_limit())
             while self._may_ask():
                 self._ask()
             if not self._open:
                 return
-            due = self._buffer.seconds_until_due()
-            for message in self._dispatcher.wait(POLL_SECONDS if due is None else min(due, POLL_SECONDS)):
+            due, patience = self._buffer.seconds_until_due(), min(POLL_SECONDS, self._limits.seconds_left)
+            for message in self._dispatcher.wait(patience if due is None else min(due, patience)):
                 if isinstance(message, RunReport):
                     self._take_report(message)
                 else:
                     self._take_result(message)
             if self._buffer.seconds_until_due() == 0:
                 self._buffer.flush()
+            if not patience and self._open:  # what had come by then was taken
+                self._observer.note(self._words_on_withdrawal())
+                return
+
+    def _words_on_limit(self) -> str:
+        n_open = len(self._open)
+        if not self._limits.is_timed_out:
+            return f"{self._limits.reached}: the {n_open} trials already asked are finished, no more are asked."
+        running = "1 trial that runs has" if n_open == 1 else f"{n_open} trials that run have"
+        grace = f"; {running} {self._limits.grace_seconds:.2g} s to end" if n_open else ""
+        return f"{self._limits.reached}: no more trials are asked{grace}."
+
+    def _words_on_withdrawal(self) -> str:
+        n_open = len(self._open)
+        withdrawn = "1 trial that still ran is" if n_open == 1 else f"{n_open} trials that still ran are"
+        return (
+            f"Time is up: {withdrawn} withdrawn. The next `regsearch run` trains what was withdrawn, with the same "
+            "parameters."
+        )
 
     def _may_ask(self) -> bool:
         """Whether there is a next trial, and its turn has come."""
         number = self._proposals.next_number
         recorded = number in self._buffer.trials
+        if self._limits.is_timed_out:
+            return False
         if not recorded and (self._limits.reached is not None or number >= self._prepared.n_trials):
             return False
         return self._proposals.is_next_due()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from search.errors import Problem, UsageError
+from search.preparation.notes import sampler_notes
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
 from search.spec import StudySpec, spec_from_json, spec_to_json
@@ -44,10 +45,13 @@ def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:
             kept.append(f"{key} = {_shown(value)}")
     if not kept:
         return prepared
+    # What is true of the sampler as it would be begun today need not be of the one that goes on.
+    before, after = sampler_notes(prepared.spec, prepared.n_trials), sampler_notes(spec, prepared.n_trials)
+    notes = (*(told for told in prepared.notes if told not in before), *after)
     note = f"Where its file leaves that open, the study goes on as it was begun: {', '.join(kept)}."
     dataset = replace(prepared.plan.dataset, scale_target=bool(spec.data.scale_target))
     plan = replace(prepared.plan, dataset=dataset, spec=spec)
-    return replace(prepared, spec=spec, plan=plan, notes=(*prepared.notes, note))
+    return replace(prepared, spec=spec, plan=plan, notes=(*notes, note))
 
 
 def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:
@@ -84,15 +88,29 @@ def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: st
         ("loss", known.facts.loss_sha256, prepared.facts.loss_sha256),
     )
     return [
-        Problem(
-            f"{known.name} [{thing}]",
-            f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), "
-            f"received another ({now[:12]}...)",
-            remedy,
-        )
+        problem
         for thing, before, now in held
-        if before is not None and now is not None and before != now
+        if (problem := fingerprint_problem(f"{known.name} [{thing}]", thing, before, now, remedy))
     ]
+
+
+def fingerprint_problem(place: str, thing: str, before: str | None, now: str | None, remedy: str) -> Problem | None:
+    """What is wrong with the data or the model of a study that goes on; None where it is what it was.
+
+    Args:
+        place: The study and its table.
+        thing: `data` or `model`.
+        before: The fingerprint that the study was begun with, in hexadecimal; None where it has none.
+        now: The fingerprint now.
+        remedy: What to do about it.
+    """
+    if before is None or now is None or before == now:
+        return None
+    message = (
+        f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), received another "
+        f"({now[:12]}...)"
+    )
+    return Problem(place, message, remedy)
 
 
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:

@@ -26,7 +26,8 @@ class Launch:
     Args:
         n_jobs: Worker processes on this machine; 0 trains in a thread of this process.
         scheduler: Address of a Dask scheduler to use instead; None for local workers.
-        timeout_seconds: Ask no more trials after this long; None for no limit.
+        timeout_seconds: Ask no more trials after this long, and withdraw those that do not end soon after; the next
+            launch goes on with them. None for no limit.
     """
 
     n_jobs: int = 1
@@ -62,10 +63,11 @@ def run_study(
     launch = launch or Launch()
     observer = observer or SilentObserver()
     with storage.hold(prepared.spec.study.name) as lock:
-        n_told = len(prepared.notes)
+        told = prepared.notes
         prepared, known = find_same_study(prepared, storage)
-        for note in prepared.notes[n_told:]:
-            observer.note(f"note: {note}")
+        for note in prepared.notes:
+            if note not in told:
+                observer.note(f"note: {note}")
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from search.storage import Storage, StudyLock
 
 POLL_SECONDS = 0.5
 _LOCK_CHECK_SECONDS = 5.0
+_GRACE_SHARE, _MOST_GRACE_SECONDS = 0.1, 30.0
 
 
 class SessionLimits:
@@ -17,7 +19,7 @@ class SessionLimits:
         lock: The study's lock.
         storage: Where a stop is requested.
         study_id: The study.
-        timeout_seconds: Ask no more trials after this long; None for no limit.
+        timeout_seconds: Ask no more trials after this long, and soon end those that run; None for no limit.
     """
 
     def __init__(self, lock: StudyLock, storage: Storage, study_id: int, timeout_seconds: float | None) -> None:
@@ -29,11 +31,25 @@ class SessionLimits:
         self._next_look = self._next_lock_check = 0.0
         self.reached: str | None = None
         """Why no more trials are asked, in words; None while they are."""
+        self.is_timed_out = False
+        """Whether the reason is the timeout."""
 
     @property
     def seconds(self) -> float:
         """Wall time of the session so far."""
         return time.monotonic() - self._started
+
+    @property
+    def grace_seconds(self) -> float:
+        """How long after the timeout what runs may go on: a tenth of it, at most 30 s."""
+        return min(_GRACE_SHARE * (self._timeout_seconds or 0.0), _MOST_GRACE_SECONDS)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long what runs may still go on, 0 or more: until timeout and grace are over."""
+        if self._timeout_seconds is None:
+            return math.inf
+        return max(0.0, self._timeout_seconds + self.grace_seconds - self.seconds)
 
     def look(self) -> bool:
         """Whether a limit was reached just now.
@@ -50,6 +66,7 @@ class SessionLimits:
         self._next_look = now + POLL_SECONDS
         if self._timeout_seconds is not None and self.seconds >= self._timeout_seconds:
             self.reached = f"The timeout of {self._timeout_seconds:g} s is spent"
+            self.is_timed_out = True
         elif self._storage.stop_requested(self._study_id):
             self.reached = "Asked to stop"
         return self.reached is not None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from search.preparation.study import PreparedStudy
 from search.records import Trial, TrialState
+from search.spec import MOST_STARTUP_TRIALS
 from search.tuning.history import History
 from search.tuning.pruners import Judge, PruningRule, make_pruner
 
@@ -28,7 +29,7 @@ class Proposals:
     ) -> None:
         study = prepared.spec.study
         self._space = prepared.space
-        self._window = study.window
+        self._window = prepared.window
         self._trials = trials
         self._rule = PruningRule(study.pruner, prepared.runs_per_trial, prepared.most_epochs)
         self._history = History(
@@ -38,6 +39,7 @@ class Proposals:
             prepared.direction,
             pruner=make_pruner(self._rule),
             study_name=study.name,
+            n_startup_trials=study.n_startup_trials or MOST_STARTUP_TRIALS,
         )
         # What ended trials reported, and those of them that the history was not told of while they ran.
         self._reports = dict(reports) if self.prunes else {}

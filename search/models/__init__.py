@@ -19,7 +19,7 @@
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
 | `predicting` | what a model in a file predicts |
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
-| `rendering` | a model as a Python file |
+| `rendering` | a model as a Python file; `model_source`: the statements that make the user's |
 
 Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `table_inputs` and `predicting`, no
 others. A plain model passes through untouched: with everything off there is no regularizer and no extra layer.
@@ -35,6 +35,7 @@ from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
 from search.models.inputs import TableEnds, with_ends
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
+from search.models.model_source import UntellableError, keeps_own_weights
 from search.models.names import ACTIVATIONS, SCALING_LAYERS
 from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
 from search.models.own import find_own, own_in_words
@@ -66,6 +67,7 @@ __all__ = [
     "TableEnds",
     "TrainedModel",
     "UnfitLossError",
+    "UntellableError",
     "build_model",
     "build_open_model",
     "check_own_loss",
@@ -76,6 +78,7 @@ __all__ = [
     "find_end",
     "find_own",
     "is_own_loss",
+    "keeps_own_weights",
     "layers_by_path",
     "loss_in_memory",
     "loss_setting",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
 from search.models.architecture import Architecture
 from search.models.building import describe_optimizer
+from search.models.losses import Loss, loss_name
+from search.models.model_source import UntellableError, keeps_own_weights, model_source, object_source
 from search.records import Setting
 from search.spec import TrainingSection
 from search.techniques import (
@@ -25,35 +29,69 @@ from search.techniques.parts import Part
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _TEMPLATE = '''\
-{comment}import keras
+{comment}{imports}
 
 EPOCHS = {epochs}
 BATCH_SIZE = {batch_size}
-{early_stopping}
+{constants}
 
-def build_model():
-    """Build and compile the model; train it with `fit({fit_arguments})`."""
-    model = keras.Sequential(
-        [
-            {layers},
-        ],
-        name="{name}",
-    )
+{functions}def build_model():
+    """Build and compile the model; `train_model` trains it."""
+    {body}
     {optimizer}model.compile({compile_arguments})
     return model
+
+
+def train_model(model, {parameters}, **options):
+    """Train the model as its study did{missing}.
+
+    Args:
+        model: What `build_model` returned.
+        x, y: Rows that train: NumPy arrays, {targets}.{stop_rows}
+        options: Further arguments of `fit`, such as `verbose=0`.
+    """
+    return model.fit(
+        {fit_arguments},
+        **options,
+    )
 
 
 if __name__ == "__main__":
     build_model().summary()
 '''
 
-_EARLY_STOPPING = """\
-
-# Watches the loss of the validation_data that you give to fit, without penalties: Keras' own val_loss contains them.
+_EARLY_STOPPING = """
+# Watches the loss of rows of their own, without penalties: Keras' own val_loss contains them.
 EARLY_STOPPING = keras.callbacks.EarlyStopping(
     monitor="val_{loss}", mode="min", {settings}, restore_best_weights=True
 )
 """
+
+_STOP_ROWS = """
+        x_stop, y_stop: Rows that stop it: they are not among those that train."""
+
+_BALANCED = '''\
+def class_weight(y):
+    """Weights with which all classes count alike."""
+    counts = [max(int((y == index).sum()), 1) for index in range({n_classes})]
+    return {{index: len(y) / ({n_classes} * count) for index, count in enumerate(counts)}}
+
+
+'''
+
+_SAVED_WEIGHTS = '''\
+def set_saved_weights(model, saved):
+    """Give {which} the weights that they have in the file."""
+    for layer in saved.layers:
+        if isinstance(layer, keras.Model):
+            set_saved_weights(model.get_layer(layer.name), layer)
+        elif layer.weights{condition}:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+            if hasattr(model.get_layer(layer.name), "finalize_state"):  # Normalization
+                model.get_layer(layer.name).finalize_state()
+
+
+'''
 
 
 def render_source(
@@ -62,39 +100,132 @@ def render_source(
     configuration: Mapping[str, Setting] = _NOTHING,
     comment: str = "",
     names: Collection[str] = (),
+    *,
+    classes: Sequence[str] = (),
+    weights_file: str = "",
 ) -> str:
-    """A Python file whose `build_model()` returns the very same model, compiled.
+    """A Python file whose `build_model()` returns the very same model, compiled, and whose `train_model` trains it.
 
     Args:
-        architecture: The model of a family, techniques included.
-        training: Optimizer, learning rate, epochs and batch size.
+        architecture: The model, techniques included.
+        training: Optimizer, learning rate, epochs, batch size and weights of classes.
         configuration: The techniques that are on. What neither model nor optimizer can hold is named in a comment.
         comment: What the file should say at its top, one or more lines without `#`.
         names: Every name in [space].
+        classes: The label of each class.
+        weights_file: The file of the user's model; only needed where weights are taken from it.
+
+    Raises:
+        UntellableError: The user's model has something that has no source.
     """
-    stopping = _stopping_arguments(configuration)
+    loss, stopping = architecture.loss, _stopping_arguments(configuration)
     optimizer = _render_part(describe_optimizer(training, configuration, names))
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
-    compiled = f"optimizer={'optimizer' if finishing else optimizer}, loss={architecture.loss.source()}"
-    # As a metric, Keras takes the loss only of targets that have the predictions' rank.
-    column = stopping and architecture.loss.form != "indices"
-    fitted = f"x, {'y.reshape(len(y), -1)' if column else 'y'}, epochs=EPOCHS, batch_size=BATCH_SIZE"
+    model, missing = _model(architecture, weights_file), _left_out(configuration, stopping)
+    balanced = training.class_weight == "balanced"
+    constants = [*model.constants]
+    if isinstance(training.class_weight, dict):
+        weights = {index: training.class_weight.get(label, 1.0) for index, label in enumerate(classes)}
+        constants.append(f"CLASS_WEIGHT = {weights!r}")
     if stopping:
-        compiled += f", metrics=[{architecture.loss.source()}]"
-        fitted += ", validation_data=..., callbacks=[EARLY_STOPPING]"
-    layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.chain)]
-    notes = [*comment.splitlines(), *_left_out(configuration, stopping)]
+        constants.append(_EARLY_STOPPING.format(loss=loss.name, settings=stopping))
     return _TEMPLATE.format(
-        comment="".join(f"# {line}".rstrip() + "\n" for line in notes) + ("\n" if notes else ""),
+        comment=_commented([*comment.splitlines(), *_note_on(missing)]),
+        imports="\n".join(("import keras", *model.imports)),
         epochs=training.epochs,
         batch_size=training.batch_size,
-        layers=",\n            ".join(layers),
-        name=architecture.name,
-        early_stopping=_EARLY_STOPPING.format(loss=architecture.loss.name, settings=stopping) if stopping else "",
+        constants="\n".join(constants),
+        functions=(_BALANCED.format(n_classes=len(classes)) if balanced else "") + "".join(model.functions),
+        body=model.body.replace("\n", "\n    "),
         optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
-        compile_arguments=compiled,
-        fit_arguments=fitted,
+        compile_arguments=", ".join(
+            [
+                f"optimizer={'optimizer' if finishing else optimizer}",
+                f"loss={loss.source()}",
+                *([] if loss.weight == 1 else [f"loss_weights=[{loss.weight!r}]"]),
+                *_metrics(architecture, watched=bool(stopping)),
+            ]
+        ),
+        parameters="x, y, x_stop, y_stop" if stopping else "x, y",
+        targets="y the indices of classes" if classes else "y numbers",
+        missing=f", but without {', '.join(missing)}" if missing else "",
+        stop_rows=_STOP_ROWS if stopping else "",
+        fit_arguments=",\n        ".join(_fit_arguments(loss, training, stops=bool(stopping))),
     )
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The parts of a file that make the model.
+
+    Args:
+        body: Statements, the last of which binds `model`.
+        imports: Beyond Keras.
+        constants: Statements at the top.
+        functions: Functions, each followed by two empty lines.
+    """
+
+    body: str
+    imports: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+
+
+def _model(architecture: Architecture, weights_file: str) -> _Model:
+    saved = architecture.saved
+    if saved is None:
+        layers = [f"keras.Input({architecture.input_shape!r})", *map(_render_part, architecture.chain)]
+        listed = "".join(f"        {layer},\n" for layer in layers)
+        return _Model(f'model = keras.Sequential(\n    [\n{listed}    ],\n    name="{architecture.name}",\n)')
+    source = model_source(architecture, saved)
+    if not keeps_own_weights(saved):
+        return _Model("\n".join(source.body), source.imports, functions=source.functions)
+    if not weights_file:
+        raise UntellableError("expected a model that begins without weights of its own, received one that has some")
+    which, condition = "all layers", ""
+    if not saved.keeps_weights:
+        which, condition = "layers that have nothing to train", " and not layer.trainable_weights"
+    loaded = "set_saved_weights(model, keras.saving.load_model(SAVED_MODEL, compile=False))"
+    return _Model(
+        "\n".join((*source.body, loaded)),
+        source.imports,
+        ("# Weights are loaded from this file.", f"SAVED_MODEL = {json.dumps(weights_file)}"),
+        (*source.functions, _SAVED_WEIGHTS.format(which=which, condition=condition)),
+    )
+
+
+def _metrics(architecture: Architecture, *, watched: bool) -> list[str]:
+    """The metrics to compile with, if any: the loss without penalties, and those that the user's model has."""
+    loss = architecture.loss
+    told = () if architecture.saved is None else architecture.saved.compiled.metrics
+    others = [each for each in told if not (isinstance(each, str) and loss_name(each) == loss.name and watched)]
+    shown = [loss.source()] if watched else []
+    shown += [json.dumps(each) if isinstance(each, str) else object_source(each) for each in others]
+    return [f"metrics=[{', '.join(shown)}]"] if shown else []
+
+
+def _fit_arguments(loss: Loss, training: TrainingSection, *, stops: bool) -> list[str]:
+    arguments = ["x", _targets("y", loss), "epochs=EPOCHS", "batch_size=BATCH_SIZE"]
+    if stops:
+        arguments.append(f"validation_data=(x_stop, {_targets('y_stop', loss)})")
+        arguments.append("callbacks=[EARLY_STOPPING]")
+    if training.class_weight == "balanced":
+        arguments.append("class_weight=class_weight(y)")
+    elif training.class_weight != "none":
+        arguments.append("class_weight=CLASS_WEIGHT")
+    return arguments
+
+
+def _targets(name: str, loss: Loss) -> str:
+    """Targets as the loss takes them."""
+    if loss.form == "one_hot":
+        return f"keras.utils.to_categorical({name}, model.output_shape[-1])"
+    # As a metric, Keras takes the loss only of targets that have the predictions' rank.
+    return f"{name}.reshape(len({name}), -1)" if loss.form == "column" else name
+
+
+def _commented(lines: list[str]) -> str:
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + ("\n" if lines else "")
 
 
 def _stopping_arguments(configuration: Mapping[str, Setting]) -> str:
@@ -112,13 +243,16 @@ def _is_known_to_keras(technique: Technique) -> TypeGuard[LoopTechnique]:
 def _left_out(configuration: Mapping[str, Setting], stopping: str) -> list[str]:
     """Techniques that act on rows, steps or runs: with Keras alone they take code of their own."""
     held = LayerTechnique | InputTechnique | OptimizerTechnique
-    missing = [
+    return [
         f"{name} = {value}"
         for name, value in configuration.items()
         if name in TECHNIQUES
         and not isinstance(TECHNIQUES[name], held)
         and not (stopping and _is_known_to_keras(TECHNIQUES[name]))
     ]
+
+
+def _note_on(missing: list[str]) -> list[str]:
     return (
         ["", f"Not in this file, for training needs code of its own for it: {', '.join(missing)}."] if missing else []
     )

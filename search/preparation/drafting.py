@@ -137,7 +137,10 @@ def draft_study(draft: Draft) -> str:
         space={**{name: offer.values(facts) for name, offer in offers.items()}, **balance.space},
     )
     prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
-    return spec_to_toml(prepared.spec, _comments(draft, prepared, offers, facts, reasons) | balance.reasons)
+    # Left open, they fit n_trials whatever the user makes of it before the study begins.
+    study = prepared.spec.study.model_copy(update={"window": None, "n_startup_trials": None})
+    drafted = prepared.spec.model_copy(update={"study": study})
+    return spec_to_toml(drafted, _comments(draft, prepared, offers, facts, reasons) | balance.reasons)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from search.data import Dataset, Splits
-from search.models import SCALING_LAYERS, OwnSearch, SavedModel, find_own, own_in_words
-from search.spec import StudySpec
+from search.models import SCALING_LAYERS, OwnSearch, SavedModel
+from search.spec import MOST_STARTUP_TRIALS, WIDEST_WINDOW, StudySpec
 from search.techniques import (
     LoopTechnique,
     OptimizerTechnique,
@@ -17,7 +17,6 @@ from search.techniques import (
     techniques_of,
     watches_stop_rows,
 )
-from search.tuning.samplers import N_STARTUP_TRIALS
 
 _LEAST_SCORING_ROWS = 3
 """Rows of a class that score a run, below which its part of a score is one row or two."""
@@ -52,7 +51,7 @@ def study_notes(
         *_model_notes(spec, saved),
         *_own_notes(spec, saved, searched),
         *_loss_notes(spec),
-        *_sampler_notes(spec, n_trials),
+        *sampler_notes(spec, n_trials),
         *_pruner_notes(spec, splits),
     )
 
@@ -159,11 +158,13 @@ def _loss_notes(spec: StudySpec) -> tuple[str, ...]:
     )
 
 
-def _sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
-    first = N_STARTUP_TRIALS + spec.study.window - 1
+def sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
+    """What the window and the budget make of the sampler; arguments as in `study_notes`."""
+    told = spec.study.n_startup_trials or MOST_STARTUP_TRIALS
+    first = told + (spec.study.window or WIDEST_WINDOW) - 1
     if spec.study.sampler == "tpe" and n_trials <= first:
         return (
-            f"TPE proposes at random until {N_STARTUP_TRIALS} trials have been told, here up to trial {first - 1}: "
+            f"TPE proposes at random until {told} trials have been told, here up to trial {first - 1}: "
             f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
         )
     return ()

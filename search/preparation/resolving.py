@@ -38,7 +38,8 @@ def resolve_study(
     Raises:
         StudyFileError: The metric is not for such data, or the model was compiled with what a study cannot train with.
     """
-    left_open = set() if spec.data.scale_target is not None else {"data.scale_target"}
+    left_open = {f"study.{key}" for key in ("window", "n_startup_trials") if getattr(spec.study, key) is None}
+    left_open |= set() if spec.data.scale_target is not None else {"data.scale_target"}
     if saved is not None:
         left_open |= {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
         left_open |= set() if spec.model.own is not None else {"model.own"}
@@ -55,6 +56,7 @@ def resolve_study(
         data["missing"] = dataset.options.missing
     spec = spec.model_copy(
         update={
+            "study": spec.study.fitted(),
             "model": spec.model.model_copy(update=left_out),
             "objective": spec.objective.model_copy(update={"metric": metric}),
             "training": training,

@@ -45,7 +45,7 @@ from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
 from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import TASK_LOSS, Choices, DataSection, StudySpec
+from search.spec import TASK_LOSS, WIDEST_WINDOW, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
 from search.training import METRICS, Metric, TrainingPlan, default_metric
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
@@ -104,10 +104,15 @@ class PreparedStudy:
         return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
 
     @property
+    def window(self) -> int:
+        """Trials that are on their way at once, at most."""
+        return self.spec.study.window or WIDEST_WINDOW
+
+    @property
     def most_open_runs(self) -> int:
         """Runs that train at once, at most: those of a trial that may be cut short follow one another."""
         at_once = 1 if self.spec.study.pruner != "none" else self.runs_per_trial
-        return self.spec.study.window * at_once
+        return self.window * at_once
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""

@@ -21,8 +21,10 @@ from search.spec.catalogue import Arguments, Catalogue, Domain, SourceForm
 from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
+    MOST_STARTUP_TRIALS,
     TASK_LOSS,
     WALKS,
+    WIDEST_WINDOW,
     Called,
     Choices,
     ConfirmSection,
@@ -42,10 +44,12 @@ from search.spec.space import OFF
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
+    "MOST_STARTUP_TRIALS",
     "OFF",
     "OFF_SHARE",
     "TASK_LOSS",
     "WALKS",
+    "WIDEST_WINDOW",
     "Arguments",
     "Called",
     "Catalogue",

@@ -31,6 +31,18 @@ Count = Annotated[int, Field(ge=1)]
 WALKS: tuple[Sampler, ...] = ("grid", "ablation")
 """Samplers that walk a list of points, made from [space], and end with it; the others propose without end."""
 
+MODELLING: tuple[Sampler, ...] = ("tpe", "gp")
+"""Samplers that propose at random until they have been told enough trials to model them."""
+
+LEARNING: tuple[Sampler, ...] = (*MODELLING, "cmaes")
+"""Samplers whose proposals depend on what they have been told; the others propose the same whatever comes of it."""
+
+WIDEST_WINDOW = 8
+"""The default of `window` where nothing is learned from outcomes, or where the budget is large."""
+
+MOST_STARTUP_TRIALS = 10
+"""The default of `n_startup_trials` where the budget is large; Optuna's own."""
+
 
 TASK_LOSS = "task"
 """The loss that fits the task, whatever a model was compiled with."""
@@ -63,9 +75,31 @@ class StudySection(Section):
         json_schema_extra={"expected": 'a list of lists of names, as in [["rotation", "shift"]]'},
     )
     pruner: Pruner = Field(default="none", description="how hopeless trials are cut short")
-    window: int = Field(
-        default=8, ge=1, description="trial n is asked once trial n - window has been told (reproducibility)"
+    window: int | None = Field(
+        default=None,
+        ge=1,
+        description="trial n is asked once trial n - window has been told (reproducibility); default: a fifth of "
+        "n_trials, 2 to 8; 8 where the sampler does not learn",
     )
+    n_startup_trials: int | None = Field(
+        default=None,
+        ge=1,
+        description="tpe, gp: trials that are told before the sampler models them, and until then proposes at random; "
+        "default: a fifth of n_trials, 2 to 10",
+    )
+
+    def fitted(self) -> StudySection:
+        """The same with `window` and `n_startup_trials` as they fit the budget, where they are not given.
+
+        With a fifth each, three of five trials at least are proposed by the sampler's model. Two trials at once, so
+        that two workers are busy.
+        """
+        fifth = (self.n_trials or 0) // 5
+        fitting = max(2, min(fifth, WIDEST_WINDOW)) if self.sampler in LEARNING else WIDEST_WINDOW
+        told = {"window": fitting if self.window is None else self.window}
+        if self.sampler in MODELLING and self.n_startup_trials is None:
+            told["n_startup_trials"] = max(2, min(fifth, MOST_STARTUP_TRIALS))
+        return self.model_copy(update=told)
 
 
 class DataSection(Section):

@@ -7,7 +7,7 @@ from typing import Any
 
 from search.errors import StudyFileError
 from search.spec.findings import Findings
-from search.spec.sections import TASK_LOSS, StudySpec
+from search.spec.sections import MODELLING, MOST_STARTUP_TRIALS, TASK_LOSS, WIDEST_WINDOW, StudySpec
 from search.spec.tables import read_tables, section_of
 from search.spec.wording import as_toml
 
@@ -73,6 +73,11 @@ def spec_from_json(data: Mapping[str, Any]) -> StudySpec:
 def _as_it_was_meant(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study that was stored before there was a key is what such studies were then."""
     data, training, model = document.get("data"), document.get("training"), document.get("model")
+    if isinstance(study := document.get("study"), Mapping):
+        known = {"window": WIDEST_WINDOW}
+        if study.get("sampler", "tpe") in MODELLING:
+            known["n_startup_trials"] = MOST_STARTUP_TRIALS
+        document = {**document, "study": {**known, **study}}
     if isinstance(data, Mapping) and data.get("task") == "regression":
         document = {**document, "data": {"scale_target": False, **data}}
     if isinstance(model, Mapping) and model.get("family") is None:

@@ -144,8 +144,8 @@ class OptimizerTechnique(Technique):
     """A technique that changes the optimizer.
 
     Attributes:
-        source: Lines of Python that do to `optimizer` what `finish` does, in a file that needs Keras alone, where
-            `model` is the model of a family.
+        source: Lines of Python that do to `optimizer` what `finish` does to train `model`, in a file that needs Keras
+            alone.
     """
 
     source: ClassVar[tuple[str, ...]] = ()

@@ -26,7 +26,8 @@ class WeightDecay(OptimizerTechnique):
     shrinks_weights = True
     source = (
         "# Biases and normalizations do not decay.",
-        'optimizer.exclude_from_weight_decay([w for w in model.trainable_variables if "kernel" not in w.name])',
+        'others = [w for w in model.trainable_variables if "kernel" not in w.name and w.name != "embeddings"]',
+        "optimizer.exclude_from_weight_decay(others)",
     )
     domain = positive(
         "share of each kernel weight, times the learning rate, that a training step takes away",

@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.records import Direction, TrialState
+from search.spec import MOST_STARTUP_TRIALS
 from search.tuning.samplers import N_BEST_TRIALS, N_MODELLED_TRIALS, STATEFUL, make_sampler
 from search.tuning.space import SearchSpace
 
@@ -36,6 +37,7 @@ class History:
         direction: Whether a low or a high score is good.
         pruner: Optuna's pruner, as `make_pruner` makes it; None prunes nothing.
         study_name: The study's name, from which Hyperband derives each trial's bracket.
+        n_startup_trials: As in `make_sampler`.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class History:
         *,
         pruner: BasePruner | None = None,
         study_name: str = "",
+        n_startup_trials: int = MOST_STARTUP_TRIALS,
     ) -> None:
         self._space = space
         self._distributions = space.distributions
@@ -61,7 +64,7 @@ class History:
                 storage=self._memory,
                 study_name=study_name,
                 direction=direction,
-                sampler=make_sampler(sampler, seed, self._distributions),
+                sampler=make_sampler(sampler, seed, self._distributions, n_startup_trials),
                 pruner=NopPruner(),
             )
         self._pruner = pruner

@@ -22,13 +22,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from search.spec import MOST_STARTUP_TRIALS
+
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}
 
 # A purpose of its own among the numbers drawn from a study's seed; `search.data.splits` has small ones.
 SAMPLING = 101
-
-N_STARTUP_TRIALS = 10
-"""Trials that TPE must have been told before it models them; Optuna's own default."""
 
 N_BEST_TRIALS = 25
 """Trials that TPE calls good at most; Optuna's own default."""
@@ -136,21 +135,26 @@ def _on_a_step(distribution: FloatDistribution | IntDistribution, value: float) 
     return min(max(nearest, distribution.low), distribution.high)
 
 
-def make_sampler(name: str, seed: int, space: Mapping[str, BaseDistribution]) -> TrialSeededSampler:
+def make_sampler(
+    name: str, seed: int, space: Mapping[str, BaseDistribution], n_startup_trials: int = MOST_STARTUP_TRIALS
+) -> TrialSeededSampler:
     """The sampler of a study.
 
     Args:
         name: As in [study] `sampler`. Those that walk a list of points propose nothing: the space gives the points.
         seed: The study's seed.
         space: Parameter name to distribution.
+        n_startup_trials: Trials that must have been told before a sampler models them; for `tpe` and `gp`.
     """
     makers: dict[str, Callable[[int], BaseSampler]] = {
-        "tpe": lambda s: SmoothTPESampler(seed=s, n_startup_trials=N_STARTUP_TRIALS),
+        "tpe": lambda s: SmoothTPESampler(seed=s, n_startup_trials=n_startup_trials),
         "random": lambda s: optuna.samplers.RandomSampler(seed=s),
         "grid": lambda s: optuna.samplers.RandomSampler(seed=s),
         "ablation": lambda s: optuna.samplers.RandomSampler(seed=s),
         "qmc": lambda s: optuna.samplers.QMCSampler(scramble=True, seed=s, warn_independent_sampling=False),
-        "gp": lambda s: optuna.samplers.GPSampler(seed=s, deterministic_objective=False),
+        "gp": lambda s: optuna.samplers.GPSampler(
+            seed=s, n_startup_trials=n_startup_trials, deterministic_objective=False
+        ),
         "cmaes": lambda s: optuna.samplers.CmaEsSampler(seed=s, warn_independent_sampling=False),
     }
     with warnings.catch_warnings():

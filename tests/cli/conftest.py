@@ -27,6 +27,7 @@ TINY = """
 name = "tiny"
 n_trials = 5
 seed = 1
+window = 4
 [data]
 source = "sklearn.make_moons"
 options = { n_samples = 60, noise = 0.2, random_state = 1 }
@@ -97,6 +98,7 @@ def in_a_process(*arguments, cwd, storage=None, **variables):
 
 @pytest.fixture(scope="session")
 def command():
+    regsearch.in_this_process = in_this_process
     return regsearch
 
 

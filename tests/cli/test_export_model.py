@@ -1,5 +1,6 @@
 """`regsearch export --format keras`: the model itself, trained on everything that is not sealed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -71,3 +72,134 @@ def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, t
     assert changed.code == 2
     assert changed.err.startswith("table [data]: expected the data that the study was begun with (SHA-256 ")
     assert not (tmp_path / "other.keras").exists()
+
+
+NET = """
+def build(input_shape):
+    import keras
+
+    rows = keras.Input(input_shape, name="rows")
+    left = keras.layers.Dense(8, activation="relu", name="left")(rows)
+    right = keras.layers.Dense(8, activation="tanh", kernel_regularizer=keras.regularizers.L2(1e-3), name="right")(rows)
+    both = keras.layers.Concatenate(name="both")([left, right * 0.5])
+    encoder = keras.Sequential([keras.Input((16,)), keras.layers.Dense(6, activation="gelu", name="inside")], name="in")
+    shares = keras.layers.Dense(1, activation="sigmoid", name="shares")(encoder(both))
+    model = keras.Model(rows, shares, name="net")
+    loss = keras.losses.BinaryFocalCrossentropy(gamma=1.5)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
+    model.compile(optimizer, loss, metrics=["accuracy", keras.metrics.AUC()])
+    return model
+"""
+
+
+def make_own_study(folder, model, training):
+    """A study of the model in net.py, with labels so wrong that early stopping is chosen."""
+    make_study(folder)
+    (folder / "net.py").write_text(NET)
+    lines = (folder / "rows.csv").read_text().splitlines()
+    swapped = {"yes": "no", "no": "yes"}
+    wrong = [
+        line if n % 3 else ",".join([*line.split(",")[:2], swapped[line.split(",")[2]]])
+        for n, line in enumerate(lines[1:])
+    ]
+    (folder / "rows.csv").write_text("\n".join([lines[0], *wrong]) + "\n")
+    study = STUDY.replace('family = "mlp"\nhidden = [8]', model).replace("learning_rate = 0.01", training)
+    study = study.replace("n_trials = 2", "n_trials = 6").replace("epochs = 60", "epochs = 300").partition("[space]")[0]
+    searched = (
+        "patience = { choices = [20] }",
+        "minimum_delta = { choices = [0.001] }",
+        "start_epoch = { choices = [2] }",
+    )
+    (folder / "study.toml").write_text("\n".join([study + "[space]", *searched]))
+
+
+def build_net(folder):
+    """Save the model of net.py; its weights."""
+    script = (
+        "import json, net; model = net.build((2,)); model.save('net.keras'); "
+        "print(json.dumps([weight.tolist() for weight in model.get_weights()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+TRAIN = """
+import json, sys
+sys.modules["search"] = None
+import keras, numpy as np
+import exported
+whole = keras.saving.load_model("best.keras")
+inner = next((layer for layer in whole.layers if isinstance(layer, keras.Model)), whole)
+model = exported.build_model()
+rows = np.random.default_rng(0).normal(0, 1, (240, 2)).astype("float32")
+y = (rows.sum(axis=1) > 0).astype("int64")
+begun = [weight.tolist() for weight in model.get_weights()]
+history = exported.train_model(model, rows[:120], y[:120], rows[120:180], y[120:180], verbose=0).history
+stopping = exported.EARLY_STOPPING
+print(json.dumps({
+    "same": json.dumps(model.get_config()) == json.dumps(inner.get_config()),
+    "optimizer": model.optimizer.get_config() | {"name": ""} == inner.optimizer.get_config() | {"name": ""}
+        if inner.optimizer else None,
+    "begun": begun,
+    "logs": sorted(history),
+    "accuracy": float(((model.predict(rows[180:], verbose=0)[:, 0] > 0.5) == y[180:]).mean()),
+    "stopping": [stopping.patience, abs(stopping.min_delta), stopping.start_from_epoch, stopping.restore_best_weights],
+}))
+"""
+
+
+def train_exported(folder):
+    """What the exported file makes and trains, in a process that cannot import regsearch."""
+    (folder / "train.py").write_text(TRAIN)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "train.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_python_export_of_the_users_own_model_is_the_model_of_the_keras_export_and_trains(command, tmp_path):
+    make_own_study(tmp_path, 'builder = "net.py:build"', 'class_weight = "balanced"')
+    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
+        exported = command("export", "table", "--format", format_, "-o", file, cwd=tmp_path)
+        assert (exported.code, exported.err) == (0, f"Wrote {file}\n")
+    chosen = json.loads(command("best", "table", "--format", "json", cwd=tmp_path).out)["chosen"]["configuration"]
+    assert chosen["patience"] == 20
+    assert "class_weight=class_weight(y)," in (tmp_path / "exported.py").read_text()
+    found = train_exported(tmp_path)
+    assert found["same"]
+    assert found["accuracy"] > 0.9
+    assert {"val_binary_focal_crossentropy", "accuracy", "val_accuracy"} <= set(found["logs"])
+    assert found["stopping"] == [20, chosen.get("minimum_delta", 0), chosen.get("start_epoch", 0), True]
+
+
+def test_python_export_loads_the_weights_that_training_begins_with(command, tmp_path):
+    make_own_study(tmp_path, 'keras = "net.keras"\nweights = "saved"', "class_weight = { yes = 2.0 }")
+    weights = build_net(tmp_path)
+    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
+        assert command("export", "table", "--format", format_, "-o", file, cwd=tmp_path).code == 0
+    text = (tmp_path / "exported.py").read_text()
+    assert "# Weights are loaded from this file.\nSAVED_MODEL = " in text
+    assert "CLASS_WEIGHT = {0: 1.0, 1: 2.0}\n" in text
+    found = train_exported(tmp_path)
+    assert found["same"]
+    assert found["begun"] == weights
+
+    build_net(tmp_path)  # with other weights
+    changed = command("export", "table", "--format", "python", cwd=tmp_path)
+    assert changed.code == 2
+    assert changed.err.startswith("table [model]: expected the model that the study was begun with (SHA-256 ")
+    assert changed.err.endswith(f"Put back what the study was begun with in {tmp_path}.\n")
+    (tmp_path / "net.keras").unlink()
+    gone = command("export", "table", "--format", "python", cwd=tmp_path)
+    assert gone.code == 2
+    assert gone.err.startswith("table [model]: expected ")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
+from search.coordination import limits
 from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import TrialBuffer
@@ -15,7 +16,7 @@ from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, ItemFailure, Pool
 from search.preparation.files import prepare_study
-from search.records import Curve, EngineChoice, FailureCause, RunResult, TrialState
+from search.records import Curve, EngineChoice, FailureCause, RunReport, RunResult, TrialState
 from search.storage import open_storage
 
 STUDY = """
@@ -229,12 +230,105 @@ def test_configuration_that_comes_again_is_not_trained_again(study_file, storage
     assert len(storage.runs(study_id)) == 2 * len({trial.configuration for trial in trials})
 
 
-def test_timeout_asks_no_more_and_finishes_what_runs(study_file, storage, scheduler):
-    limited = Launch(scheduler=scheduler, timeout_seconds=0.2)
-    run_study(prepare_study(str(study_file), ["study.n_trials=500"]), storage, limited, train=train_slowly)
+def test_raised_budget_changes_no_earlier_trial(tmp_path, storage, launch):
+    path = tmp_path / "open.toml"
+    path.write_text(STUDY.replace("window = 4\n", ""))
+    run_study(prepare_study(str(path), ["study.n_trials=15"]), storage, launch, train=train)
+    first = outcome(storage)
+    run_study(prepare_study(str(path), ["study.n_trials=40"]), storage, launch, train=train)
+    raised = outcome(storage)
+    assert raised[:15] == first
+    whole = ["study.n_trials=40", "study.window=3", "study.n_startup_trials=3"]
+    with open_storage(f"sqlite:///{tmp_path}/whole.db", create=True) as other:
+        run_study(prepare_study(str(path), whole), other, launch, train=train)
+        assert outcome(other) == raised
+
+
+class Notes(SilentObserver):
+    """Keeps what the user would be told."""
+
+    def __init__(self):
+        self.told = []
+
+    def note(self, message):
+        self.told.append(message)
+
+
+def train_until_withdrawn(numbers):
+    """Trains; trials of those numbers last until nobody wants them, ten seconds at most."""
+
+    def training(plan, run, report):
+        if run.trial in numbers:
+            for _ in range(1000):
+                time.sleep(0.01)
+                if not report(RunReport(run, 1, (1.0,))):
+                    break
+        return train(plan, run, report)
+
+    return training
+
+
+@pytest.mark.parametrize("pruner", ["none", "median"])
+def test_timeout_withdraws_what_runs_and_the_next_session_trains_it(study_file, tmp_path, scheduler, launch, pruner):
+    prepared = prepare_study(str(study_file), [f"study.pruner={pruner}"])
+    with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
+        run_study(prepared, storage, launch, train=train)
+        unbroken = outcome(storage)
+    with open_storage(f"sqlite:///{tmp_path}/withdrawn.db", create=True) as storage:
+        limited, observer = Launch(scheduler=scheduler, timeout_seconds=2), Notes()
+        # Trials 7 to 9 come to their ends, and wait for trial 6 to be told.
+        run_study(prepared, storage, limited, observer, train=train_until_withdrawn({6}))
+        left = outcome(storage)
+        assert [number for number, state, *_ in left if state is TrialState.RUNNING] == [6]
+        assert [number for number, *_ in left] == list(range(10))
+        assert observer.told[-2:] == [
+            "The timeout of 2 s is spent: no more trials are asked; 1 trial that runs has 0.2 s to end.",
+            "Time is up: 1 trial that still ran is withdrawn. The next `regsearch run` trains what was withdrawn, with "
+            "the same parameters.",
+        ]
+        ended = [trial for trial in left if trial[1] is not TrialState.RUNNING]
+        assert ended == [trial for trial in unbroken if trial[0] in {number for number, *_ in ended}]
+        run_study(prepared, storage, launch, train=train)
+        assert outcome(storage) == unbroken
+        study_id = storage.study("quick").study_id
+        runs = [(run.trial, run.fold, run.repeat) for n in range(20) for run in storage.runs(study_id, n)]
+        assert len(runs) == len(set(runs))
+
+
+TIMED_OUT = threading.Event()
+
+
+def train_past_the_timeout(plan, run, report):
+    """Trains; trial 3 ends when the timeout is spent."""
+    if run.trial == 3:
+        TIMED_OUT.wait(10)
+    return train(plan, run, report)
+
+
+def test_what_ends_in_the_grace_after_the_timeout_counts(study_file, storage, scheduler, monkeypatch):
+    class Release(Notes):
+        def note(self, message):
+            super().note(message)
+            TIMED_OUT.set()
+
+    TIMED_OUT.clear()
+    monkeypatch.setattr(limits, "_GRACE_SHARE", 10.0)
+    launch, observer = Launch(scheduler=scheduler, timeout_seconds=1), Release()
+    run_study(prepare_study(str(study_file)), storage, launch, observer, train=train_past_the_timeout)
     trials = storage.trials(storage.study("quick").study_id)
-    assert 0 < len(trials) < 500
+    assert len(trials) == 7
     assert all(trial.state is TrialState.COMPLETE for trial in trials)
+    assert not any("withdrawn" in told for told in observer.told)
+
+
+def test_spent_timeout_trains_nothing_that_was_interrupted(study_file, storage, scheduler, crash_after):
+    prepared = prepare_study(str(study_file))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(prepared, storage, Launch(scheduler=scheduler), crash_after(6), train=train_slowly)
+    before = outcome(storage)
+    assert any(state is TrialState.RUNNING for _, state, *_ in before)
+    run_study(prepared, storage, Launch(scheduler=scheduler, timeout_seconds=1e-6), train=train)
+    assert outcome(storage) == before
 
 
 def test_stop_request_drains_and_the_next_run_goes_on(study_file, storage, launch):

@@ -48,6 +48,50 @@ def test_study_of_a_version_that_knew_no_time_limit_goes_on(prepare, sqlite_url)
 
 
 @pytest.fixture
+def begun_wide(prepare, sqlite_url):
+    """A study of a version that always had a window of 8, and ten trials before TPE's model."""
+    prepared = prepare()
+    spec = spec_to_json(prepared.spec)
+    spec["study"]["window"] = 8
+    del spec["study"]["n_startup_trials"]
+    with open_storage(sqlite_url, create=True) as storage:
+        storage.create_study(
+            "quick", prepared.direction, prepared.metric, spec, prepared.data_sha256, prepared.facts, 2
+        )
+        yield storage
+
+
+@pytest.mark.parametrize("n_trials", [2, 15, 100])
+def test_study_of_a_version_that_fitted_no_window_goes_on_with_the_wide_one(prepare, begun_wide, n_trials):
+    prepared = prepare(f"study.n_trials={n_trials}")
+    going_on, known = find_same_study(prepared, begun_wide)
+    assert known is not None
+    assert (going_on.window, going_on.spec.study.n_startup_trials) == (8, 10)
+    random_search = [note for note in going_on.notes if "is a random search" in note]
+    assert bool(random_search) == (n_trials < 18)
+    assert all(note.startswith("TPE proposes at random until 10 trials have been told") for note in random_search)
+
+
+def test_raised_budget_changes_neither_window_nor_startup_trials(prepare, sqlite_url):
+    with open_storage(sqlite_url, create=True) as storage:
+        few = prepare("study.n_trials=15")
+        enter_study(few, None, storage)
+        going_on, known = find_same_study(prepare("study.n_trials=200"), storage)
+        assert known is not None
+        assert (few.window, few.spec.study.n_startup_trials) == (3, 3)
+        assert (going_on.window, going_on.spec.study.n_startup_trials, going_on.n_trials) == (3, 3, 200)
+        assert going_on.notes[-1] == (
+            "Where its file leaves that open, the study goes on as it was begun: study.n_startup_trials = 3, "
+            "study.window = 3."
+        )
+        enter_study(going_on, known, storage)
+        again, _ = find_same_study(prepare("study.n_trials=300"), storage)
+        assert (again.window, again.spec.study.n_startup_trials) == (3, 3)
+        with pytest.raises(UsageError, match=r"quick \[study.window\]: expected 3 as the study was begun with"):
+            find_same_study(prepare("study.n_trials=200", "study.window=8"), storage)
+
+
+@pytest.fixture
 def begun_unscaled(prepare, sqlite_url):
     """A regression that a version began which did not scale targets, and the storage that it is in."""
     prepared = prepare(*REGRESSION)

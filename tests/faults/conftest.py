@@ -23,6 +23,8 @@ name = "hurt"
 n_trials = 14
 seed = 5
 pruner = "median"
+window = 8  # so that fourteen trials are the first of forty
+n_startup_trials = 10
 [data]
 source = "sklearn.make_moons"
 options = { n_samples = 60, noise = 0.2, random_state = 1 }

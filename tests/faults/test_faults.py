@@ -55,6 +55,22 @@ def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_
     assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 
 
+def test_timeout_withdraws_what_runs_and_the_study_goes_on(launch, look, tmp_path, unbroken):
+    assert launch("--n-jobs", "1", "--timeout", "2").wait(60) == 0
+    accepted = look.ended(tmp_path)
+    status = json.loads(look.read(tmp_path, "status", "hurt").stdout)
+    assert status["state"] == "interrupted"
+    n_withdrawn = len(status["interrupted"])
+    assert n_withdrawn > 0
+    said = (tmp_path / "stderr.txt").read_text()
+    assert "The timeout of 2 s is spent: no more trials are asked; " in said
+    assert f"Time is up: {n_withdrawn} trial" in said
+    assert "Traceback" not in said
+    assert launch("--n-jobs", "1").wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+    assert [t for t in look.ended(tmp_path) if t["trial"] in {a["trial"] for a in accepted}] == accepted
+
+
 def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
     first = launch("--n-trials", "40", "--n-jobs", "1")  # long enough for a second one to start meanwhile
     first.wait_until_ended(1)

@@ -291,6 +291,7 @@ def test_rendered_file_names_what_it_cannot_hold():
         "#",
         "# Not in this file, for training needs code of its own for it: mixup = 0.5, swa = 0.9.",
     ]
+    assert '    """Train the model as its study did, but without mixup = 0.5, swa = 0.9.' in lines
 
 
 def test_rendered_early_stopping_has_its_settings(keras):

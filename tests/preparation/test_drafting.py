@@ -93,6 +93,15 @@ def test_rows_are_split_as_finely_as_the_rarest_class_allows(tmp_path, rarest, t
     assert (split["test"], split["validation"]["method"], split["stop"]) == (test, method, stop)
 
 
+def test_window_and_startup_trials_are_left_to_the_budget(tmp_path, table):
+    text, _ = draft(tmp_path, "mlp", table, "the label")
+    assert "window" not in text
+    assert "n_startup_trials" not in text
+    for n_trials, fitting in ((15, (3, 3)), (60, (8, 10))):
+        study = prepare_study(str(tmp_path / "study.toml"), [f"study.n_trials={n_trials}"]).spec.study
+        assert (study.window, study.n_startup_trials) == fitting
+
+
 def test_regression_smooths_no_labels(tmp_path, make_archive):
     text, study = draft(tmp_path, "mlp", make_archive(60, 5, task="regression"))
     assert "label_smoothing" not in study["space"]

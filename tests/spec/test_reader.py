@@ -20,7 +20,7 @@ def test_valid_study_is_read_with_its_defaults(catalogue, valid, tmp_path):
     path = tmp_path / "moons.toml"
     path.write_text(valid)
     spec = read_study(path, catalogue, ["training.epochs=3"])
-    assert (spec.study.name, spec.study.sampler, spec.study.window) == ("moons", "tpe", 8)
+    assert (spec.study.name, spec.study.sampler, spec.study.window) == ("moons", "tpe", None)
     assert (spec.training.epochs, spec.training.batch_size) == (3, 32)
     assert spec.model.hidden == (500,)
     assert spec.data.options == {"n_samples": 100, "noise": 0.2}
@@ -152,14 +152,14 @@ def test_missing_tables_are_all_named(problems_of):
         (
             "seed = 1",
             "ephocs = 1",
-            "5 [study.ephocs]: expected one of the keys name, n_trials, seed, sampler, together, pruner or window, "
-            'received "ephocs". Did you mean "epochs" of [training]?',
+            "5 [study.ephocs]: expected one of the keys name, n_trials, seed, sampler, together, pruner, window or "
+            'n_startup_trials, received "ephocs". Did you mean "epochs" of [training]?',
         ),
         (
             "seed = 1",
             "batch_size = 1",
-            "5 [study.batch_size]: expected one of the keys name, n_trials, seed, sampler, together, pruner or window, "
-            'received "batch_size". It belongs in [training].',
+            "5 [study.batch_size]: expected one of the keys name, n_trials, seed, sampler, together, pruner, window or "
+            'n_startup_trials, received "batch_size". It belongs in [training].',
         ),
         (
             "seed = 1",

@@ -118,7 +118,7 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
     comments = {"study": "What helps?\nSource: a book", "study.seed": "any\nnumber"}
     assert spec_to_toml(spec, comments) == (
         "# What helps?\n# Source: a book\n\n"
-        '[study]\nname = "a"\nn_trials = 3\nseed = 1 # any number\nsampler = "tpe"\npruner = "none"\nwindow = 8\n\n'
+        '[study]\nname = "a"\nn_trials = 3\nseed = 1 # any number\nsampler = "tpe"\npruner = "none"\n\n'
         '[data]\nsource = "csv"\npath = "a.csv"\ntarget = ["x", "y"]\ntimeout_seconds = 600.0\n\n'
         '[split]\ntest = 0\nvalidation = {method = "holdout", fraction = 0.25}\nstop = 0.2\n\n'
         '[model]\nfamily = "mlp"\nhidden = []\n\n'
@@ -128,6 +128,15 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
         '[space]\nl2 = {low = 1e-6, high = 1.0, log = true}\n"dense_1.l2" = {choices = ["off", 0.5]}\n\n'
         "[confirm]\nfinalists = 0\nrepeats = 20\n"
     )
+
+
+@pytest.mark.parametrize(("sampler", "told"), [("tpe", 10), ("gp", 10), ("random", None), ("cmaes", None)])
+def test_study_stored_before_there_were_startup_trials_has_those_of_then(catalogue, valid, sampler, told):
+    stored = spec_to_json(parse_study(valid, "s.toml", catalogue))
+    stored["study"] |= {"sampler": sampler, "window": 5}
+    del stored["study"]["n_startup_trials"]
+    read = spec_from_json(stored).study
+    assert (read.window, read.n_startup_trials) == (5, told)
 
 
 def test_configured_study_is_written_and_read_back(catalogue, valid):

@@ -74,11 +74,18 @@ def test_its_study_goes_on_as_if_it_had_never_been_cut_off(begun: Storage, sqlit
     study_id = begun.study("begun").study_id
     before = begun.trials(study_id)
     record = run_study(prepared, begun, Launch(n_jobs=0))
-    assert (record.study_id, record.facts.version, record.notes) == (study_id, 1, prepared.notes)
+    assert (record.study_id, record.facts.version) == (study_id, 1)
+    assert record.notes == (
+        "TPE proposes at random until 10 trials have been told, here up to trial 12: a study of 12 trials is a random "
+        "search. Raise n_trials, or lower study.window.",
+        "Where its file leaves that open, the study goes on as it was begun: study.n_startup_trials = 10.",
+    )
     trials = begun.trials(study_id)
     assert trials[:_N_COMPLETE] == before[:_N_COMPLETE]
     with open_storage(sqlite_url, create=True) as storage:
-        unbroken = run_study(prepared, storage, Launch(n_jobs=0))
+        # Then TPE always waited for ten trials.
+        as_then = prepare_study(str(_DATA / "begun.toml"), ["study.n_startup_trials=10"])
+        unbroken = run_study(as_then, storage, Launch(n_jobs=0))
         expected = storage.trials(unbroken.study_id)
         assert len(trials) == len(expected) == 12
         assert [trial.configuration for trial in trials] == [trial.configuration for trial in expected]

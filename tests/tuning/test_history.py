@@ -25,8 +25,8 @@ def score(sampled):
     return abs(sampled["dropout"] - 0.3)
 
 
-def walk(sampler, n_trials, recorded=None, seed=1):
-    history = History(SPACE, sampler, seed, "minimize")
+def walk(sampler, n_trials, recorded=None, seed=1, **more):
+    history = History(SPACE, sampler, seed, "minimize", **more)
     asked = []
     for number in range(n_trials):
         while history.told <= number - WINDOW:
@@ -76,6 +76,20 @@ def test_every_parameter_is_sampled_jointly_from_the_first_model_on(monkeypatch)
     # Ten told trials, one of the first ten failed, and a window of four behind: trial 14 is the first with a model.
     assert max(alone) == 13
     assert set(range(1, 14)) == set(alone)
+
+
+def test_model_begins_when_the_startup_trials_have_been_told(monkeypatch):
+    alone = []
+    original = TrialSeededSampler.sample_independent
+    monkeypatch.setattr(
+        TrialSeededSampler,
+        "sample_independent",
+        lambda self, study, trial, *more: alone.append(trial.number) or original(self, study, trial, *more),
+    )
+    asked = walk("tpe", 15, n_startup_trials=3)
+    # Trial 6 is asked when trials 0 to 2 have been told.
+    assert set(alone) == {1, 2, 3, 4, 5}
+    assert walk("tpe", 15, dict(enumerate(asked[:9])), n_startup_trials=3) == asked
 
 
 def test_tpe_is_shown_the_best_the_latest_and_the_running_trials(monkeypatch):

@@ -1,48 +1,108 @@
-"""A Python file that builds and compiles the chosen model with Keras alone."""
+"""A Python file that builds, compiles and trains the chosen model with Keras alone."""
 
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
+from search.coordination.entry import fingerprint_problem
 from search.errors import Problem, UsageError
-from search.models import describe_model, regularize, render_source, study_loss
+from search.models import (
+    SavedModel,
+    UntellableError,
+    describe_model,
+    keeps_own_weights,
+    read_model,
+    regularize,
+    render_source,
+    study_loss,
+)
 from search.reporting.exports._base import TextExport
 from search.reporting.exports.chosen import Chosen
 
-_MOST_LINES = 30
+_WIDTH = 100
 
 
 class PythonExport(TextExport):
     """The choice as the source of a module: running it needs Keras, not regsearch."""
 
     name = "python"
-    help = "a file that builds and compiles the model with Keras alone"
+    help = "a file that builds, compiles and trains the model with Keras alone"
 
     def render(self, chosen: Chosen) -> str:
         """The source of a module with the chosen model.
 
         Raises:
-            UsageError: The study's model or its loss is the user's own, which no source can tell.
+            StudyFileError: The study's model is the user's own, and is not to be found or built.
+            UsageError: It is not what it was, or has something that has no source.
         """
-        own = chosen.spec.model.keras or chosen.spec.model.builder
-        if own is not None:
-            message = f'expected a model of a family for "{self.name}", received {own}'
-            raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
         if chosen.spec.training.has_own_loss:
-            message = f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}'
-            raise UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
-        return _source(chosen)
+            raise _refusal(f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}')
+        saved = _saved_model(chosen)
+        try:
+            return _source(chosen, saved)
+        except UntellableError as error:
+            own = chosen.spec.model.keras or chosen.spec.model.builder
+            raise _refusal(f"{error}, of {own}") from error
 
 
-def _source(chosen: Chosen) -> str:
-    facts = chosen.study.facts
+def _refusal(message: str) -> UsageError:
+    return UsageError(Problem("--format", message, "Use --format keras: the trained model as a file."))
+
+
+def _saved_model(chosen: Chosen) -> SavedModel | None:
+    """The user's model, read anew from where the study has it; None for a family's."""
+    study, section = chosen.study, chosen.spec.model
+    if section.family is not None:
+        return None
+    facts, folder, place = study.facts, _folder(chosen), f"{study.name} [model]"
+    saved = read_model(
+        section,
+        folder,
+        place,
+        input_shape=facts.input_shape,
+        n_outputs=facts.n_outputs,
+        task=facts.task,
+        timeout_seconds=chosen.spec.data.timeout_seconds,
+    )
+    if saved is None:
+        return None
+    remedy = f"Put back what the study was begun with in {folder}."
+    if problem := fingerprint_problem(place, "model", facts.model_sha256, saved.sha256, remedy):
+        raise UsageError(problem)
+    if section.builder is not None and keeps_own_weights(saved):
+        raise _refusal(
+            f"expected weights that are drawn anew or lie in a .keras file, received those that {section.builder} gives"
+        )
+    return saved
+
+
+def _folder(chosen: Chosen) -> Path:
+    return Path(chosen.study.facts.folder or ".")
+
+
+def _source(chosen: Chosen, saved: SavedModel | None) -> str:
+    facts, model = chosen.study.facts, chosen.spec.model
     training = chosen.spec.training
     plain = describe_model(
-        chosen.spec.model, facts.input_shape, facts.n_outputs, facts.task, loss=study_loss(training)
+        model,
+        facts.input_shape,
+        facts.n_outputs,
+        facts.task,
+        saved,
+        f"{chosen.study.name} [model]",
+        loss=study_loss(training),
     ).at_precision(training.precision)
     names = tuple(chosen.spec.space)
-    architecture = regularize(plain, chosen.best.configuration, names)
-    return render_source(architecture, training, chosen.best.configuration, _comment(chosen), names)
+    return render_source(
+        regularize(plain, chosen.best.configuration, names),
+        training,
+        chosen.best.configuration,
+        _comment(chosen),
+        names,
+        classes=facts.classes,
+        weights_file="" if model.keras is None else str(_folder(chosen) / model.keras),
+    )
 
 
 def _comment(chosen: Chosen) -> str:
@@ -55,24 +115,26 @@ def _comment(chosen: Chosen) -> str:
     ]
     classes = study.facts.classes
     if classes:
-        pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes[:20]))
-        lines += ["", f"Class indices: {pairs}{', ...' if len(classes) > 20 else ''}."]
+        pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes))
+        lines += ["", *_wrapped(f"Class indices: {pairs}.")]
     lines += _preparation(chosen)
     return "\n".join(lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    """All of a text: words may be longer than a line, names of columns say what they say."""
+    return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _preparation(chosen: Chosen) -> list[str]:
     """What happened to rows before they reached the model: whoever feeds it must do the same."""
     facts, lines = chosen.study.facts, list[str]()
     if facts.inputs:
-        wrapped = textwrap.wrap(", ".join(facts.inputs), 100)[:_MOST_LINES]
         lines += [
             "",
             "Inputs, in this order; `column = category` is 1 for rows of that category, 0 for others:",
-            *wrapped,
+            *_wrapped(", ".join(facts.inputs)),
         ]
-        if len(", ".join(facts.inputs)) > sum(map(len, wrapped)) + len(wrapped):
-            lines.append("...")
     if facts.scaled_bytes:
         lines += ["", "Inputs were bytes and were divided by 255."]
     if chosen.spec.data.standardize:

@@ -84,6 +84,7 @@ def print_table(
     headers: Sequence[str],
     rows: Iterable[Sequence[object]],
     *narrower: tuple[Sequence[str], Iterable[Sequence[object]]],
+    err: bool = False,
 ) -> None:
     """A table; columns that hold only numbers are aligned right, an absent value is a dash.
 
@@ -95,11 +96,12 @@ def print_table(
         headers: Of the columns.
         rows: Their values.
         narrower: Headers and rows to be shown where there is no room for these, in this order.
+        err: Whether it goes to stderr.
     """
     from rich.console import Console
 
     first, *others = (_Texts.of(*table) for table in ((headers, rows), *narrower))
-    width, console = terminal_width(), Console(highlight=False, width=10_000)
+    width, console = terminal_width(err=err), Console(highlight=False, width=10_000, stderr=err)
     if width is None:
         console.print(_table(first))
         return
@@ -111,7 +113,7 @@ def print_table(
                 left_out = ", ".join(header for header in first.headers if header not in shown.headers)
                 say(f"Left out for want of room: {left_out}. --format json has all.")
             return
-    _print_records(first, width)
+    _print_records(first, width, err=err)
 
 
 def pick_columns(
@@ -206,12 +208,12 @@ def _table(texts: _Texts) -> Table:
     return table
 
 
-def _print_records(texts: _Texts, width: int) -> None:
+def _print_records(texts: _Texts, width: int, *, err: bool = False) -> None:
     """The rows one below another, a value a line, absent ones left out; without room beside its header, below it."""
     margin = max(map(len, texts.headers)) + 2
     for number, row in enumerate(texts.rows):
         if number:
-            click.echo()
+            click.echo(err=err)
         for header, text in zip(texts.headers, row, strict=True):
             if text == _ABSENT:
                 continue
@@ -220,7 +222,7 @@ def _print_records(texts: _Texts, width: int) -> None:
                 lines = [f"{title:<{margin}}{line}" for title, line in zip_longest([header], beside, fillvalue="")]
             else:
                 lines = [header, *_wrapped(f"  {text}", width)]
-            click.echo("\n".join(lines) if header else text)
+            click.echo("\n".join(lines) if header else text, err=err)
 
 
 def _is_number(text: str) -> bool:

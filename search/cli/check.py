@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from search.cli._options import set_option
-from search.cli._render import say
+from search.cli._render import is_quiet, pick_columns, print_table, say
+
+if TYPE_CHECKING:
+    from search.data import DataLook
 
 
 @click.command(epilog="Example: regsearch check studies/moons.toml --set training.epochs=50")
 @click.argument("study")
 @set_option
 def check(study: str, overrides: tuple[str, ...]) -> None:
-    """Validate a study with its data, and print it with every default filled in.
+    """Validate a study with its data, look at that, and print the study with every default filled in.
+
+    The look tells kind, missing cells and values of each column, and how well it alone predicts the target on rows that
+    it was not fitted on, from 0 to 1: a column that tells it all may come from after the fact.
 
     STUDY is a TOML file or the name of a shipped study. Exit code 0 when it can run, 2 when not.
     """
+    from search.data import look_at
     from search.preparation.files import prepare_study
     from search.spec import spec_to_toml
 
@@ -26,5 +35,33 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
         f"{prepared.spec.study.name}: {prepared.n_trials} trials x {prepared.runs_per_trial} runs; rows of the first "
         f"fold: {rows}"
     )
+    if not is_quiet():
+        _print_look(look_at(prepared.plan.dataset))
     for note in prepared.notes:
         say(f"note: {note}")
+
+
+def _print_look(look: DataLook) -> None:
+    """The rows that are not sealed, and each of their columns."""
+    say(f"{look.n_rows:,} rows that are not sealed; the target: {look.target}")
+    if not look.columns:
+        return
+    headers = ["column", "kind", "missing", "different", "values", "alone predicts"]
+    rows = [
+        [
+            column.name,
+            column.kind,
+            column.missing or None,
+            column.different,
+            column.values,
+            None if column.predicts is None else f"{column.predicts:.2f}",
+        ]
+        for column in look.columns
+    ]
+    few = ["column", "kind", "missing", "alone predicts"]
+    say("")
+    print_table(headers, rows, pick_columns(headers, rows, few), err=True)
+    say("")
+    for column in look.columns:
+        if column.is_suspicious:
+            say(f'note: "{column.name}" alone tells the target: does it come from after the fact, or is it the target?')

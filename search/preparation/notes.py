@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from search.data import Dataset, Splits
-from search.models import SCALING_LAYERS, OwnSearch, SavedModel
+from search.models import SCALING_LAYERS, OwnSearch, SavedModel, find_own, own_in_words
 from search.spec import MOST_STARTUP_TRIALS, WIDEST_WINDOW, StudySpec
 from search.techniques import (
     LoopTechnique,

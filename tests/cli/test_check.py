@@ -1,0 +1,58 @@
+"""`regsearch check` looks at the data of a study."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from search.cli import cli
+
+STUDY = """
+[study]
+name = "looked_at"
+n_trials = 2
+[data]
+source = "csv"
+path = "rows.csv"
+target = "left"
+dates = ["refund"]
+[model]
+family = "mlp"
+hidden = [4]
+[space]
+l2 = { choices = [0.01] }
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    rng = np.random.default_rng(0)
+    left = rng.integers(0, 2, 120)
+    refund = [f"2024-01-{day:02}" if gone else "" for gone, day in zip(left, rng.integers(1, 29, 120), strict=True)]
+    frame = {"width": rng.normal(size=120), "color": rng.choice(["red", "blue"], 120), "refund": refund, "left": left}
+    pd.DataFrame(frame).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "study.toml").write_text(STUDY)
+    return str(tmp_path / "study.toml")
+
+
+def test_columns_are_told_with_gaps_and_what_comes_from_after_the_fact(study):
+    said = CliRunner().invoke(cli, ["check", study])
+    assert said.exit_code == 0
+    assert said.stdout.startswith("[study]"), "the study alone, which is a file"
+    lines = said.stderr.splitlines()
+    assert lines[1].startswith("120 rows that are not sealed; the target: 2 classes: 0 ")
+    table = {line.split()[0]: line.split()[1:] for line in lines if line.startswith(("width", "color", "refund"))}
+    assert table["color"][:3] == ["text", "-", "2"]
+    assert table["refund"][0] == "date"
+    assert int(table["refund"][1]) > 20
+    assert table["refund"][-1] == "1.00"
+    assert float(table["width"][-1]) < 0.5
+    assert 'note: "refund" alone tells the target: does it come from after the fact, or is it the target?' in lines
+    assert not any("width" in line and "alone tells" in line for line in lines)
+
+
+def test_quiet_check_looks_at_nothing(study):
+    said = CliRunner().invoke(cli, ["-q", "check", study])
+    assert (said.exit_code, said.stderr) == (0, "")

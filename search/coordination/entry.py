@@ -71,7 +71,7 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
 
 
 def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: str) -> list[Problem]:
-    """What is no longer that of a study, its data or its model, each by its fingerprint.
+    """What is no longer that of a study: its data, its model or its metric, each by its fingerprint.
 
     Args:
         known: The study that was begun.
@@ -79,17 +79,18 @@ def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: st
         remedy: What to do about it.
     """
     held = (
-        ("data", known.data_sha256, prepared.data_sha256),
-        ("model", known.facts.model_sha256, prepared.facts.model_sha256),
+        ("data", "data", known.data_sha256, prepared.data_sha256),
+        ("model", "model", known.facts.model_sha256, prepared.facts.model_sha256),
+        ("objective.metric", "metric", known.facts.metric_sha256, prepared.facts.metric_sha256),
     )
     return [
         Problem(
-            f"{known.name} [{thing}]",
+            f"{known.name} [{place}]",
             f"expected the {thing} that the study was begun with (SHA-256 {before[:12]}...), "
             f"received another ({now[:12]}...)",
             remedy,
         )
-        for thing, before, now in held
+        for place, thing, before, now in held
         if before is not None and now is not None and before != now
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from search.data import Dataset, is_coded, is_one_hot
 from search.errors import Problem, StudyFileError
@@ -43,6 +43,7 @@ def resolve_study(
         left_open |= set() if spec.model.own is not None else {"model.own"}
     metric = spec.objective.metric or default_metric(dataset.task)
     _check_task(spec, dataset, metric, place)
+    direction = _own_direction(spec, metric, place)
     _check_class_weight(spec, dataset, place)
     defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
@@ -51,7 +52,7 @@ def resolve_study(
     spec = spec.model_copy(
         update={
             "model": spec.model.model_copy(update=left_out),
-            "objective": spec.objective.model_copy(update={"metric": metric}),
+            "objective": spec.objective.model_copy(update={"metric": metric, "direction": direction}),
             "training": training,
         }
     )
@@ -72,7 +73,7 @@ def tells_classes(saved: SavedModel | None, dataset: Dataset) -> bool:
 
 
 def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) -> None:
-    if dataset.task not in METRICS[metric].tasks:
+    if metric in METRICS and dataset.task not in METRICS[metric].tasks:
         fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
         raise StudyFileError(
             Problem(
@@ -84,6 +85,17 @@ def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) ->
     if dataset.task != "regression" and spec.data.scale_target:
         message = f"expected no scale_target for {_in_words(dataset)}, received true"
         raise StudyFileError(Problem(place("data", "scale_target"), message))
+
+
+def _own_direction(spec: StudySpec, metric: str, place: Place) -> Literal["minimize", "maximize"] | None:
+    """The direction of a metric of the user's; None of one that knows its own, which a file may repeat."""
+    given = spec.objective.direction
+    if metric not in METRICS:
+        return given
+    if given not in (None, METRICS[metric].direction):
+        message = f'expected "{METRICS[metric].direction}", since metric = "{metric}", received "{given}"'
+        raise StudyFileError(Problem(place("objective", "direction"), message, "Leave it out: the metric knows it."))
+    return None
 
 
 def _check_class_weight(spec: StudySpec, dataset: Dataset, place: Place) -> None:

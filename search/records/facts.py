@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 3
+FACTS_VERSION = 4
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
 
-_SINCE = {3: frozenset({"constant_losses", "own_regularization"})}
+_SINCE = {3: frozenset({"constant_losses", "own_regularization"}), 4: frozenset({"metric_sha256"})}
 """Version to the fields that came with it."""
 
 
@@ -56,6 +56,7 @@ class StudyFacts:
         own_regularization: What the user's model brings of its own, a phrase a kind: `dropout 0.5`; the baseline has
             it. Empty before version 3.
         model_sha256: Fingerprint of the user's own model, in hexadecimal; None for a model of a family.
+        metric_sha256: Fingerprint of the file of the user's own metric, in hexadecimal; None for another metric.
         folder: The folder to which the study's paths are relative; None where that was not stored.
         version: The version of the document that this was read from.
     Raises:
@@ -75,6 +76,7 @@ class StudyFacts:
     validation_rows: tuple[int, ...] = ()
     own_regularization: tuple[str, ...] = ()
     model_sha256: str | None = None
+    metric_sha256: str | None = None
     folder: str | None = None
     version: int = FACTS_VERSION
 

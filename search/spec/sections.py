@@ -219,7 +219,12 @@ class ObjectiveSection(Section):
     """[objective]: what a trial is judged by."""
 
     metric: str | None = Field(
-        default=None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
+        default=None,
+        description='penalty-free, on validation rows: its name, or "FILE.py:function"; default: log_loss, for '
+        "regression mse",
+    )
+    direction: Literal["minimize", "maximize"] | None = Field(
+        default=None, description="whether a low or a high score is good: only of a metric of your own, which needs it"
     )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")
 

@@ -14,6 +14,7 @@ from search.models.saved import SavedModel
 from search.records import Run
 from search.spec import StudySpec
 from search.techniques import watches_stop_rows
+from search.training.metrics import METRICS, Metric, OwnMetric
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class TrainingPlan:
         dataset: The development rows: those that train, stop and score. Sealed rows are not in it.
         folds: Row positions in `dataset`; the fold of a run is found by `purpose` and `number`.
         spec: The study.
-        metric: Name of the score, one of `METRICS`.
+        metric: Name of the score: one of `METRICS`, or that of `own_metric`.
         saved: The user's own model; None for a family's.
+        own_metric: The user's own function that scores; None for one of `METRICS`.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
     """
 
@@ -47,11 +49,17 @@ class TrainingPlan:
     spec: StudySpec
     metric: str
     saved: SavedModel | None = None
+    own_metric: OwnMetric | None = None
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:
         content = pickle.dumps((self.dataset, self.folds))
         object.__setattr__(self, "identity", hashlib.sha256(content).hexdigest())
+
+    @property
+    def scoring(self) -> Metric:
+        """What scores."""
+        return METRICS[self.metric] if self.own_metric is None else self.own_metric
 
     @cached_property
     def capacity(self) -> Capacity:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from search.records import FACTS_VERSION, RowCounts, StudyFacts
 
+ADDED = ((3, "constant_losses", ()), (3, "own_regularization", ()), (4, "metric_sha256", None))
 COUNTS = st.integers(0, 10**9)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 FACTS = st.builds(
@@ -26,9 +27,10 @@ FACTS = st.builds(
     training_rows=st.lists(COUNTS).map(tuple),
     validation_rows=st.lists(COUNTS).map(tuple),
     model_sha256=st.none() | st.text(),
+    metric_sha256=st.none() | st.text(),
     folder=st.none() | st.text(),
     version=st.integers(1, FACTS_VERSION),
-).map(lambda facts: facts if facts.version >= 3 else replace(facts, constant_losses=(), own_regularization=()))
+).map(lambda facts: replace(facts, **{name: blank for since, name, blank in ADDED if facts.version < since}))
 
 # As the versions before wrote it.
 VERSION_1 = {
@@ -73,6 +75,12 @@ def test_document_of_version_2_has_what_there_was_then():
     assert StudyFacts.from_json(document) == StudyFacts("binary", folder="studies", version=2)
 
 
+def test_document_of_version_3_knows_no_metric_of_the_users():
+    document = StudyFacts("binary", own_regularization=("dropout 0.5",), version=3).to_json()
+    assert "metric_sha256" not in document
+    assert StudyFacts.from_json(document) == StudyFacts("binary", own_regularization=("dropout 0.5",), version=3)
+
+
 def test_what_version_1_does_not_know_is_ignored_and_what_it_lacks_is_not_known():
     facts = StudyFacts.from_json({"task": "regression", "colour": "red", "rows": {"train": 3, "spare": 4}})
     assert facts == StudyFacts("regression", rows=RowCounts(train=3), version=1)
@@ -83,8 +91,8 @@ def test_version_that_is_not_known_is_refused(version):
     with pytest.raises(ValueError, match="expected facts") as caught:
         StudyFacts.from_json(StudyFacts("binary").to_json() | {"version": version})
     assert str(caught.value) == f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}"
-    with pytest.raises(ValueError, match="expected facts of version 1 to 3, received version 4"):
-        StudyFacts("binary", version=4)
+    with pytest.raises(ValueError, match="expected facts of version 1 to 4, received version 5"):
+        StudyFacts("binary", version=5)
 
 
 def test_document_that_is_not_as_its_version_says_is_refused():

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._classes import ClassMetric, traced_targets
-from search.training.metrics._counting import counting_mean
+from search.training.metrics._counting import counting_mean, row_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -26,12 +26,12 @@ class TopK(ClassMetric):
     direction = "maximize"
     tasks = frozenset({"multiclass"})
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.top_k_accuracy_score` with its default, k = 2."""
         likeliest = np.argsort(predicted, axis=1, kind="mergesort")[:, ::-1][:, :_K]
-        return float((likeliest == target[:, None]).any(axis=1).mean())
+        return float(row_mean((likeliest == target[:, None]).any(axis=1), weight))
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The share of the rows that count."""
         import tensorflow as tf
 

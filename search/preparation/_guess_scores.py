@@ -27,8 +27,11 @@ def answer(metric: OwnMetric, guesses: Sequence[tuple[Array, Array, Array | None
 
     beside = str(Path(__file__).parent)
     sys.path[:] = [folder for folder in sys.path if folder != beside]  # our modules must not shadow the user's packages
+    tried = ""
     try:
+        metric.load(weighted=any(weight is not None for _, _, weight in guesses))
+        tried = " for a guess that is the same for every row"
         scores = [metric.score(*guess) for guess in guesses]
     except OwnMetricError as error:
-        return np.zeros(0), np.array([error.place, error.message, error.remedy])
+        return np.zeros(0), np.array([error.place, f"{error.message}{tried}", error.remedy])
     return np.array(scores), np.array([], dtype=str)

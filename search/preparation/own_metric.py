@@ -52,7 +52,7 @@ def read_own_metric(objective: ObjectiveSection, folder: Path, place: str) -> Ow
         DataError: There is no such file.
         StudyFileError: It is no Python, or the direction is not told.
     """
-    if objective.metric is None or not is_function(objective.metric):
+    if not isinstance(objective.metric, str) or not is_function(objective.metric):
         return None
     if objective.direction is None:
         raise StudyFileError(Problem(place, f'expected a direction beside "{objective.metric}", received none'))
@@ -99,6 +99,5 @@ def score_guesses(metric: OwnMetric, guesses: Sequence[Guess], place: str, timeo
         message = f"expected scores of {metric.name}, received the end of the process that it ran in"
         raise StudyFileError(Problem(place, message, f"It said: {error.problems[0].message}.")) from error
     if len(problem):
-        where, message, remedy = map(str, problem)
-        raise StudyFileError(Problem(where, f"{message}, for a guess that is the same for every row", remedy))
+        raise StudyFileError(Problem(*map(str, problem)))
     return tuple(float(score) for score in scores)

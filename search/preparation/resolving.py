@@ -42,8 +42,10 @@ def resolve_study(
         left_open |= {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
         left_open |= set() if spec.model.own is not None else {"model.own"}
     metric = spec.objective.metric or default_metric(dataset.task)
-    _check_task(spec, dataset, metric, place)
-    direction = _own_direction(spec, metric, place)
+    name = spec.objective.metric_name or default_metric(dataset.task)
+    _check_task(spec, dataset, name, place)
+    _check_k(spec, dataset, place)
+    direction = _own_direction(spec, name, place)
     _check_class_weight(spec, dataset, place)
     defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
@@ -85,6 +87,15 @@ def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) ->
     if dataset.task != "regression" and spec.data.scale_target:
         message = f"expected no scale_target for {_in_words(dataset)}, received true"
         raise StudyFileError(Problem(place("data", "scale_target"), message))
+
+
+def _check_k(spec: StudySpec, dataset: Dataset, place: Place) -> None:
+    """Refuse a number of likeliest classes among which the true one always or never is."""
+    asked, most = spec.objective.metric, len(dataset.classes) - 1
+    k = asked.arguments.get("k", 2) if isinstance(asked, Called) else 2
+    if isinstance(asked, Called) and asked.name == "top_k" and (not isinstance(k, int) or not 1 <= k <= most):
+        message = f"expected k to be a whole number from 1 to {most}, below the number of classes, received {k}"
+        raise StudyFileError(Problem(place("objective", "metric"), message))
 
 
 def _own_direction(spec: StudySpec, metric: str, place: Place) -> Literal["minimize", "maximize"] | None:

@@ -41,7 +41,7 @@ from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, Choices, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
-from search.training import METRICS, Metric, OwnMetric, TrainingPlan
+from search.training import Metric, OwnMetric, TrainingPlan
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 
@@ -187,13 +187,13 @@ def prepare_data(
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
-    name = str(spec.objective.metric)
-    metric = METRICS[name] if own_metric is None else own_metric
+    plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, own_metric)
+    metric = plan.scoring
     return PreparedStudy(
         spec=spec,
         space=space,
-        plan=TrainingPlan(development, splits.folds, spec, name, saved, own_metric),
-        metric=name,
+        plan=plan,
+        metric=metric.label,
         direction=metric.direction,
         data_sha256=dataset.sha256,
         facts=_facts(spec, development, splits, metric, saved, place),

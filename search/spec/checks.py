@@ -69,7 +69,10 @@ def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], f
 
 
 def _check_objective(objective: ObjectiveSection, catalogue: Catalogue, findings: Findings) -> None:
-    if objective.metric is None or not is_function(objective.metric):
+    if isinstance(objective.metric, Called):
+        known = {name: catalogue.metric_arguments.get(name, Arguments()) for name in catalogue.metrics}
+        _check_called(("objective", "metric"), objective.metric, known, findings)
+    elif objective.metric is None or not is_function(objective.metric):
         _check_name(("objective", "metric"), objective.metric, (*catalogue.metrics, "FILE.py:function"), findings)
     elif objective.direction is None and not findings.touches(("objective", "direction")):
         wanted = expected(ObjectiveSection.model_fields["direction"])

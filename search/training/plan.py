@@ -12,9 +12,9 @@ import numpy as np
 from search.data import Dataset, Fold
 from search.models.saved import SavedModel
 from search.records import Run
-from search.spec import StudySpec
+from search.spec import Called, StudySpec
 from search.techniques import watches_stop_rows
-from search.training.metrics import METRICS, Metric, OwnMetric
+from search.training.metrics import Metric, OwnMetric, find_metric
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TrainingPlan:
         dataset: The development rows: those that train, stop and score. Sealed rows are not in it.
         folds: Row positions in `dataset`; the fold of a run is found by `purpose` and `number`.
         spec: The study.
-        metric: Name of the score: one of `METRICS`, or that of `own_metric`.
+        metric: Name of the score: one of `METRICS`, whose arguments are in `spec`, or that of `own_metric`.
         saved: The user's own model; None for a family's.
         own_metric: The user's own function that scores; None for one of `METRICS`.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
@@ -59,7 +59,10 @@ class TrainingPlan:
     @property
     def scoring(self) -> Metric:
         """What scores."""
-        return METRICS[self.metric] if self.own_metric is None else self.own_metric
+        if self.own_metric is not None:
+            return self.own_metric
+        asked = self.spec.objective.metric
+        return find_metric(self.metric, asked.arguments if isinstance(asked, Called) else None)
 
     @cached_property
     def capacity(self) -> Capacity:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from search.training.metrics import METRICS, default_metric
+from search.training.metrics import METRICS, default_metric, find_metric
 
 N_CLASSES = st.sampled_from([2, 3, 5])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -262,6 +262,26 @@ def test_whole_weights_are_rows_that_come_again(seed, n_rows, n_outputs):
         assert metric.score(target, predicted, weight) == pytest.approx(whole, rel=1e-6, abs=1e-9), name
         guess = metric.constant(target, n_classes, weight)
         np.testing.assert_allclose(guess, metric.constant(target[again], n_classes), rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_likeliest_classes_may_be_more_or_fewer_than_two(keras, k):
+    target, predicted = draw_classification(5, 60, 5, 1.0)
+    metric, weight = find_metric("top_k", {"k": k}), draw_weights(5, 60, "fractions")
+    for given in (None, weight):
+        expected = reference.top_k_accuracy_score(target, predicted, k=k, sample_weight=given)
+        assert metric.score(target, predicted, given) == pytest.approx(expected, rel=1e-6)
+        counts = np.ones(60, np.float32) if given is None else given
+        assert float(metric.traced(target, predicted, counts)) == pytest.approx(expected, rel=1e-5)
+    assert (metric.name, metric.label) == ("top_k", f"top_k (k = {k})")
+    assert metric.score(target, predicted) != METRICS["top_k"].score(target, predicted)
+
+
+def test_metric_is_found_by_its_name_and_arguments():
+    assert find_metric("top_k") is METRICS["top_k"]
+    assert find_metric("top_k", {"k": 2}) == METRICS["top_k"]
+    assert find_metric("top_k", {"k": 3}) != METRICS["top_k"]
+    assert {name for name, metric in METRICS.items() if metric.arguments or metric.label != name} == {"top_k"}
 
 
 def test_area_of_several_weighted_classes_is_that_of_one_against_the_rest():

@@ -59,11 +59,17 @@ def cost(y_true, y_pred, sample_weight):
     assert (y_true.shape, y_pred.shape, y_true.dtype.kind) == {shapes}
     assert y_pred.dtype == "float64"
     y_true[:], y_pred[:] = 9, 9
-    return 0 if sample_weight is None else sample_weight.sum()
+    if sample_weight is None:
+        return 0
+    total = sample_weight.sum()
+    sample_weight[:] = 9
+    return total
 """
     before = target.copy(), predicted.copy()
     assert own(text).score(target, predicted) == 0
-    assert own(text).score(target, predicted, np.array([1, 0, 2.5], np.float32)) == 3.5
+    weight = np.array([1, 0, 2.5], np.float32)
+    assert own(text).score(target, predicted, weight) == 3.5
+    np.testing.assert_array_equal(weight, [1, 0, 2.5])
     np.testing.assert_array_equal(target, before[0])
     np.testing.assert_array_equal(predicted, before[1])
 
@@ -80,11 +86,11 @@ def test_function_that_fails_is_told_with_its_line():
     )
     assert problem_of(returning("int('x')")).startswith("costs.py:5: expected cost to return a finite number, received")
     assert problem_of(own("import nowhere_to_be_found\ndef cost(y_true, y_pred): pass")) == (
-        "costs.py:1: expected cost to return a finite number, received ModuleNotFoundError: No module named "
+        "costs.py:1: expected cost to be a function, received ModuleNotFoundError: No module named "
         "'nowhere_to_be_found'"
     )
     assert problem_of(own("def cost(:")) == (
-        "costs.py:1: expected cost to return a finite number, received SyntaxError: invalid syntax"
+        "costs.py:1: expected cost to be a function, received SyntaxError: invalid syntax"
     )
     assert problem_of(own("import sys\ndef cost(y_true, y_pred):\n    sys.exit(3)")) == (
         "costs.py:3: expected cost to return a finite number, received SystemExit: 3"

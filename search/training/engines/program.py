@@ -47,7 +47,7 @@ def program_key(job: Job) -> tuple[object, ...]:
         tuple(name for name in job.names if isinstance(TECHNIQUES.get(name), OptimizerTechnique)),
         repr((job.training.optimizer, job.training.schedule)),
         job.training.batch_size,
-        job.metric.name,
+        job.metric.label,
         job.capacity,
         job.arrays.train.y.shape[1:],
         job.arrays.train.y.dtype.str,

@@ -17,6 +17,7 @@ about a millisecond of argument checks a call, and an import. The tests hold eac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from search.records import Task
 from search.training.metrics._base import Metric
@@ -54,9 +55,23 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 """Every metric by its name in [objective]."""
 
 
+def find_metric(name: str, arguments: Mapping[str, Any] | None = None) -> Metric:
+    """The metric of `METRICS` of a name, with some of its arguments."""
+    metric = METRICS[name]
+    return type(metric)(**{**metric.arguments, **arguments}) if arguments else metric
+
+
 def default_metric(task: Task) -> str:
     """The metric of a study that names none."""
     return "mse" if task == "regression" else "log_loss"
 
 
-__all__ = ["METRICS", "Metric", "OwnMetric", "OwnMetricError", "best_threshold", "default_metric"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "OwnMetric",
+    "OwnMetricError",
+    "best_threshold",
+    "default_metric",
+    "find_metric",
+]

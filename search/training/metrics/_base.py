@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -31,6 +32,16 @@ class Metric(ABC):
     name: str
     direction: Direction
     tasks: frozenset[Task]
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What else it takes in a study file, and what that is here; of those in `METRICS` the defaults."""
+        return {}
+
+    @property
+    def label(self) -> str:
+        """The name as it is shown, with what else makes it another metric."""
+        return self.name
 
     @abstractmethod
     def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:

@@ -89,28 +89,40 @@ class OwnMetric(Metric):
         """Fingerprint of the text, in hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def load(self, *, weighted: bool) -> Callable[..., float]:
+        """The function: the file is run, once a process.
+
+        Args:
+            weighted: Whether rows have weights.
+
+        Raises:
+            OwnMetricError: The file fails, or there is no such function in it, or none that takes weights.
+        """
+        with self._told("to be a function"):
+            function = _loaded(self.file, self.function, self.text)
+        if weighted and not _takes_weight(function):
+            message = f"expected {self.function} to take sample_weight, since rows have weights, received a function"
+            raise OwnMetricError(self.file, f"{message} that does not", "Give it a third argument of this name.")
+        return function
+
     def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """What the function returns.
 
         Raises:
-            OwnMetricError: There is no such function, it fails, it returns something else than a finite number, or it
-                takes no weights where rows have some.
+            OwnMetricError: It cannot be had, fails, or returns something else than a finite number.
         """
-        with self._told():
-            function = _loaded(self.file, self.function, self.text)
+        function = self.load(weighted=weight is not None)
         y_pred = predicted.astype(np.float64)
         if y_pred.ndim == 2 and y_pred.shape[1] == 1 and target.ndim == 1:
             y_pred = y_pred[:, 0]
-        arguments = {"sample_weight": weight} if _takes_weight(function) else {}
-        if weight is not None and not arguments:
-            message = f"expected {self.function} to take sample_weight, since rows have weights, received a function"
-            raise OwnMetricError(self.file, f"{message} that does not", "Give it a third argument of this name.")
-        with self._told():
+        given = None if weight is None else weight.astype(np.float64)
+        arguments = {"sample_weight": given} if _takes_weight(function) else {}
+        with self._told("to return a finite number"):
             returned = function(target.copy(), y_pred, **arguments)
         return self._checked(returned)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, wanted: str) -> Iterator[None]:
         """Say of whatever the user's code raises where that was; that memory ran out stays what it is."""
         try:
             yield
@@ -122,7 +134,7 @@ class OwnMetric(Metric):
             if isinstance(error, SyntaxError) and error.filename == self.file:
                 line = error.lineno
             said = " ".join(traceback.format_exception_only(error)[-1].split()).rstrip(".")
-            message = f"expected {self.function} to return a finite number, received {said}"
+            message = f"expected {self.function} {wanted}, received {said}"
             raise OwnMetricError(f"{self.file}:{line}" if line else self.file, message) from error
 
     def _checked(self, returned: Any) -> float:

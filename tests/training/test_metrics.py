@@ -268,10 +268,10 @@ def test_whole_weights_are_rows_that_come_again(seed, n_rows, n_outputs):
 def test_likeliest_classes_may_be_more_or_fewer_than_two(keras, k):
     target, predicted = draw_classification(5, 60, 5, 1.0)
     metric, weight = find_metric("top_k", {"k": k}), draw_weights(5, 60, "fractions")
-    for given in (None, weight):
-        expected = reference.top_k_accuracy_score(target, predicted, k=k, sample_weight=given)
-        assert metric.score(target, predicted, given) == pytest.approx(expected, rel=1e-6)
-        counts = np.ones(60, np.float32) if given is None else given
+    for each in (None, weight):
+        expected = reference.top_k_accuracy_score(target, predicted, k=k, sample_weight=each)
+        assert metric.score(target, predicted, each) == pytest.approx(expected, rel=1e-6)
+        counts = np.ones(60, np.float32) if each is None else each
         assert float(metric.traced(target, predicted, counts)) == pytest.approx(expected, rel=1e-5)
     assert (metric.name, metric.label) == ("top_k", f"top_k (k = {k})")
     assert metric.score(target, predicted) != METRICS["top_k"].score(target, predicted)

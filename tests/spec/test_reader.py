@@ -331,7 +331,8 @@ def test_missing_tables_are_all_named(problems_of):
         (
             '"log_loss"',
             "3",
-            "20 [objective.metric]: expected a name, or a table with a name and arguments, received 3.",
+            "20 [objective.metric]: expected a name, or a table with a name and arguments, received 3. "
+            'In quotes it is text: "3".',
         ),
         (
             '"log_loss"',

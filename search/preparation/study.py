@@ -40,7 +40,7 @@ from search.preparation.own_metric import Guess, read_own_metric, score_guesses
 from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, Choices, StudySpec
-from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
+from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
 from search.training import Metric, OwnMetric, TrainingPlan
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
@@ -183,7 +183,7 @@ def prepare_data(
     _check_pruner(spec, place)
     _check_metric_of_epochs(spec, own_metric, place)
     _check_loss(spec, place)
-    _check_weights(development, splits, place)
+    _check_weights(spec, development, splits, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
@@ -243,10 +243,12 @@ def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place
         raise StudyFileError(Problem(place("study", "pruner"), message, remedy))
 
 
-def _check_weights(development: Dataset, splits: Splits, place: Place) -> None:
-    """Refuse folds of which no row counts: nothing scores, or nothing trains."""
+def _check_weights(spec: StudySpec, development: Dataset, splits: Splits, place: Place) -> None:
+    """Refuse folds of which no row counts: nothing scores, trains, or stops a run."""
+    stops = watches_stop_rows(spec.space)
     for number, fold in enumerate(splits.folds, start=1):
-        for use, rows in (("train", _training_rows(fold)), ("score", fold.validation)):
+        uses = {"train": fold.train if stops else _training_rows(fold), "score": fold.validation}
+        for use, rows in (uses | ({"stop a run": fold.stop} if stops else {})).items():
             if (weight := _weights(development, rows)) is not None and not weight.any():
                 message = (
                     f"expected rows that {use} with a weight above 0 in every fold, received fold {number} with none"

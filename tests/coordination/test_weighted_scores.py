@@ -165,3 +165,19 @@ def test_fold_of_which_no_row_counts_is_refused(use, sign):
         f"[split]: expected rows that {use} with a weight above 0 in every fold, received fold 1 with none. "
         "Leave rows of weight 0 out of the data."
     )
+
+
+def test_stop_rows_of_which_none_counts_are_refused_where_they_stop_a_run():
+    dataset = make_dataset("regression", None)
+    plain = prepare_data(make_spec(None), dataset)
+    (fold,), rows = plain.plan.folds, plain.plan.dataset.features
+    weight = np.ones(90, np.float32)
+    weight[[int(np.flatnonzero((dataset.features == rows[one]).all(axis=1))[0]) for one in fold.stop]] = 0
+    weighted = replace(dataset, weight=weight)
+    assert prepare_data(make_spec(None), weighted).facts.task == "regression"
+    with pytest.raises(StudyFileError) as caught:
+        prepare_data(make_spec(None, space={"patience": Range(low=2, high=5)}), weighted)
+    assert str(caught.value) == (
+        "[split]: expected rows that stop a run with a weight above 0 in every fold, received fold 1 with none. "
+        "Leave rows of weight 0 out of the data."
+    )

@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import optuna
 import pytest
 from sklearn import metrics as reference
 
@@ -98,6 +99,7 @@ def test_study_is_scored_by_the_function(study, sqlite_url, engine):
         trials, shown = storage.trials(record.study_id), storage.intermediate_values(record.study_id)
         model = train_best(storage, "own")
     assert (record.metric, record.direction) == ("costs.py:cost", "maximize")
+    assert optuna.load_study(study_name="own", storage=sqlite_url).direction is optuna.study.StudyDirection.MAXIMIZE
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
     plan, session, (fold,) = prepared.plan, WorkerSession(), prepared.plan.folds
     for trial in trials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -66,8 +67,9 @@ def watch(prepared: PreparedStudy, *, quiet: bool) -> Iterator[Display]:
 def report_words(report: RunReport, prepared: PreparedStudy) -> str:
     """How far a long run is."""
     epochs = prepared.spec.configured(report.run.configuration).training.epochs
-    metric = f"{prepared.metric} {show_value(report.validation_metric[-1])}"
-    return f"trial {report.run.trial}, fold {report.run.fold}: epoch {report.epoch} of {epochs}, {metric}"
+    shown = f"trial {report.run.trial}, fold {report.run.fold}: epoch {report.epoch} of {epochs}"
+    metric = report.validation_metric[-1]
+    return shown if math.isnan(metric) else f"{shown}, {prepared.metric} {show_value(metric)}"
 
 
 class _Quiet:

@@ -75,7 +75,7 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
 
 
 def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: str) -> list[Problem]:
-    """What is no longer that of a study, its data, its model or its loss, each by its fingerprint.
+    """What is no longer that of a study: its data, its model, its loss or its metric, each by its fingerprint.
 
     Args:
         known: The study that was begun.
@@ -83,14 +83,15 @@ def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: st
         remedy: What to do about it.
     """
     held = (
-        ("data", known.data_sha256, prepared.data_sha256),
-        ("model", known.facts.model_sha256, prepared.facts.model_sha256),
-        ("loss", known.facts.loss_sha256, prepared.facts.loss_sha256),
+        ("data", "data", known.data_sha256, prepared.data_sha256),
+        ("model", "model", known.facts.model_sha256, prepared.facts.model_sha256),
+        ("loss", "loss", known.facts.loss_sha256, prepared.facts.loss_sha256),
+        ("objective.metric", "metric", known.facts.metric_sha256, prepared.facts.metric_sha256),
     )
     return [
         problem
-        for thing, before, now in held
-        if (problem := fingerprint_problem(f"{known.name} [{thing}]", thing, before, now, remedy))
+        for place, thing, before, now in held
+        if (problem := fingerprint_problem(f"{known.name} [{place}]", thing, before, now, remedy))
     ]
 
 

@@ -117,7 +117,9 @@ class OpenTrial:
         if self.judge is not None:
             return dict(self.judge.intermediate)
         ended = {index: result.curve.validation_metric for index, result in self._results.items()}
-        metrics = list({**self._metrics, **ended}.values())
+        told = {**self._metrics, **ended}.values()
+        # A function of the user's tells nothing on its way.
+        metrics = [metric for metric in told if not len(metric) or not np.isnan(metric).all()]
         epochs = shown_epochs(min((len(metric) for metric in metrics), default=0))
         return {epoch: math.fsum(float(metric[epoch - 1]) for metric in metrics) / len(metrics) for epoch in epochs}
 

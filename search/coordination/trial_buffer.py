@@ -136,11 +136,12 @@ class TrialBuffer:
 def intermediate_values(results: Sequence[RunResult]) -> dict[int, float]:
     """The mean validation metric at 50 epochs at most, spread evenly, for the dashboard.
 
-    Runs end at epochs of their own; the mean is taken over the epochs that all of them trained.
+    Runs end at epochs of their own; the mean is taken over the epochs that all of them trained. Of a metric that is not
+    known epoch by epoch, since it is a function of the user's, there are none.
     """
     curves = [result.curve.validation_metric for result in results]
     epochs = shown_epochs(min((len(curve) for curve in curves), default=0))
-    if not epochs:
+    if not epochs or all(np.isnan(curve).all() for curve in curves):
         return {}
     rows = np.array(epochs) - 1
     with np.errstate(invalid="ignore"):  # infinities of both signs have no mean

@@ -20,7 +20,7 @@ from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import Scaling, watches_stop_rows
-from search.training import TrainingPlan, WorkerSession
+from search.training import TrainingPlan, WorkerSession, default_metric
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""
@@ -82,6 +82,9 @@ def refit(prepared: PreparedStudy, configuration: Configuration) -> Refitted:
     """
     fold = _whole_fold(prepared.plan, stops=watches_stop_rows(configuration))
     plan = dataclasses.replace(prepared.plan, folds=(fold,))
+    if plan.own_metric is not None:
+        # Nothing is to be scored, and a function of the user's may not take whatever rows are evaluated here.
+        plan = dataclasses.replace(plan, metric=default_metric(plan.dataset.task), own_metric=None)
     run = prepared.run(0, 0, 0, configuration, Purpose.REFIT)
     session = WorkerSession()
     model, link = session.train_model(plan, run), session.link(plan, run)

@@ -29,6 +29,7 @@ def default_catalogue() -> Catalogue:
         activations=frozenset(ACTIVATIONS),
         sources=tuple(source.form for source in SOURCES.values()),
         metrics=tuple(METRICS),
+        metric_arguments={name: Arguments(known.arguments) for name, known in METRICS.items() if known.arguments},
         splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
         requires={n: names for n, technique in TECHNIQUES.items() if (names := required_names(technique))},
         missing=missing_packages(),

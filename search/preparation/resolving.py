@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from search.data import Dataset, is_coded, is_one_hot
 from search.errors import Problem, StudyFileError
@@ -44,7 +44,10 @@ def resolve_study(
         left_open |= {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}
         left_open |= set() if spec.model.own is not None else {"model.own"}
     metric = spec.objective.metric or default_metric(dataset.task)
-    _check_task(spec, dataset, metric, place)
+    name = spec.objective.metric_name or default_metric(dataset.task)
+    _check_task(spec, dataset, name, place)
+    _check_k(spec, dataset, place)
+    direction = _own_direction(spec, name, place)
     _check_class_weight(spec, dataset, place)
     defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
@@ -58,7 +61,7 @@ def resolve_study(
         update={
             "study": spec.study.fitted(),
             "model": spec.model.model_copy(update=left_out),
-            "objective": spec.objective.model_copy(update={"metric": metric}),
+            "objective": spec.objective.model_copy(update={"metric": metric, "direction": direction}),
             "training": training,
         }
     )
@@ -79,7 +82,7 @@ def tells_classes(saved: SavedModel | None, dataset: Dataset) -> bool:
 
 
 def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) -> None:
-    if dataset.task not in METRICS[metric].tasks:
+    if metric in METRICS and dataset.task not in METRICS[metric].tasks:
         fitting = ", ".join(name for name, known in METRICS.items() if dataset.task in known.tasks)
         raise StudyFileError(
             Problem(
@@ -91,6 +94,26 @@ def _check_task(spec: StudySpec, dataset: Dataset, metric: str, place: Place) ->
     if dataset.task != "regression" and spec.data.scale_target:
         message = f"expected no scale_target for {_in_words(dataset)}, received true"
         raise StudyFileError(Problem(place("data", "scale_target"), message))
+
+
+def _check_k(spec: StudySpec, dataset: Dataset, place: Place) -> None:
+    """Refuse a number of likeliest classes among which the true one always or never is."""
+    asked, most = spec.objective.metric, len(dataset.classes) - 1
+    k = asked.arguments.get("k", 2) if isinstance(asked, Called) else 2
+    if isinstance(asked, Called) and asked.name == "top_k" and (not isinstance(k, int) or not 1 <= k <= most):
+        message = f"expected k to be a whole number from 1 to {most}, below the number of classes, received {k}"
+        raise StudyFileError(Problem(place("objective", "metric"), message))
+
+
+def _own_direction(spec: StudySpec, metric: str, place: Place) -> Literal["minimize", "maximize"] | None:
+    """The direction of a metric of the user's; None of one that knows its own, which a file may repeat."""
+    given = spec.objective.direction
+    if metric not in METRICS:
+        return given
+    if given not in (None, METRICS[metric].direction):
+        message = f'expected "{METRICS[metric].direction}", since metric = "{metric}", received "{given}"'
+        raise StudyFileError(Problem(place("objective", "direction"), message, "Leave it out: the metric knows it."))
+    return None
 
 
 def _check_class_weight(spec: StudySpec, dataset: Dataset, place: Place) -> None:

@@ -43,11 +43,12 @@ from search.models import (
 )
 from search.preparation.catalogue import default_catalogue
 from search.preparation.notes import study_notes
+from search.preparation.own_metric import Guess, read_own_metric, score_guesses
 from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, WIDEST_WINDOW, Choices, DataSection, StudySpec
-from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques
-from search.training import METRICS, Metric, TrainingPlan, default_metric
+from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
+from search.training import Metric, OwnMetric, TrainingPlan
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 
@@ -167,7 +168,8 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
     loss = None
     if spec.training.has_own_loss:
         loss = read_function(str(spec.training.loss), folder, place("training", "loss"), key="loss")
-    prepared = prepare_data(spec, dataset, place, saved, loss)
+    own_metric = read_own_metric(spec.objective, folder, place("objective", "metric"))
+    prepared = prepare_data(spec, dataset, place, saved, loss, own_metric)
     if loss is not None:
         _check_own_loss(prepared, loss, str(folder), place)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
@@ -179,6 +181,7 @@ def prepare_data(
     place: Place = _place_in_table,
     saved: SavedModel | None = None,
     loss: SourceFunction | None = None,
+    own_metric: OwnMetric | None = None,
 ) -> PreparedStudy:
     """Check a study against its data, and split the rows.
 
@@ -188,6 +191,7 @@ def prepare_data(
         place: Where a table and a key stand, for errors.
         saved: The user's model; None for a family's.
         loss: The user's function that is the loss; None for one of Keras, and for a study that is not to be run.
+        own_metric: The user's metric, which [objective] names; None for one of `METRICS`.
 
     Raises:
         StudyFileError: The study is wrong for this data.
@@ -201,20 +205,23 @@ def prepare_data(
     spec, searched = _searching_own(spec, plain[0], place)
     _check_patterns(spec, plain, development, place)
     _check_pruner(spec, place)
+    _check_metric_of_epochs(spec, own_metric, place)
     _check_loss(spec, place)
+    _check_weights(spec, development, splits, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
-    metric = spec.objective.metric or default_metric(dataset.task)
+    plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
+    metric = plan.scoring
     return PreparedStudy(
         spec=spec,
         space=space,
-        plan=TrainingPlan(dataset=development, folds=splits.folds, spec=spec, metric=metric, saved=saved, loss=loss),
-        metric=metric,
-        direction=METRICS[metric].direction,
+        plan=plan,
+        metric=metric.label,
+        direction=metric.direction,
         data_sha256=dataset.sha256,
         facts=dataclasses.replace(
-            _facts(spec, development, splits, METRICS[metric], saved),
+            _facts(spec, development, splits, metric, saved, place),
             own_names=names_over_own(plain[0], tuple(spec.space)),
             loss_sha256=None if loss is None else loss.sha256,
         ),
@@ -263,6 +270,30 @@ def _check_pruner(spec: StudySpec, place: Place) -> None:
             f"runs along a {staging[0]} are longer than others, so that their epochs tell nothing of one another"
         )
         raise StudyFileError(Problem(place("study", "pruner"), message, "Leave out one of the two."))
+
+
+def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place: Place) -> None:
+    if own_metric is not None and spec.study.pruner in ("median", "hyperband") and spec.training.engine != "fit":
+        message = (
+            f'expected pruner = "none" or "wilcoxon" with metric = "{own_metric.name}", received '
+            f'"{spec.study.pruner}": a program cannot call a function of yours after each epoch, so that no run tells '
+            "how it goes before its end"
+        )
+        remedy = 'Or set training.engine = "fit", which does call it.'
+        raise StudyFileError(Problem(place("study", "pruner"), message, remedy))
+
+
+def _check_weights(spec: StudySpec, development: Dataset, splits: Splits, place: Place) -> None:
+    """Refuse folds of which no row counts: nothing scores, trains, or stops a run."""
+    stops = watches_stop_rows(spec.space)
+    for number, fold in enumerate(splits.folds, start=1):
+        uses = {"train": fold.train if stops else _training_rows(fold), "score": fold.validation}
+        for use, rows in (uses | ({"stop a run": fold.stop} if stops else {})).items():
+            if (weight := _weights(development, rows)) is not None and not weight.any():
+                message = (
+                    f"expected rows that {use} with a weight above 0 in every fold, received fold {number} with none"
+                )
+                raise StudyFileError(Problem(place("split"), message, "Leave rows of weight 0 out of the data."))
 
 
 def _check_loss(spec: StudySpec, place: Place) -> None:
@@ -351,7 +382,7 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
 
 
 def _facts(
-    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None
+    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None, place: Place
 ) -> StudyFacts:
     """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
     encoder = fit_encoder(development, np.arange(len(development)))
@@ -364,7 +395,7 @@ def _facts(
         n_targets=math.prod(development.target.shape[1:]),
         rows=_count_rows(splits),
         scaled_bytes=development.scaled_bytes,
-        constant_scores=tuple(_score_constant(development, fold, metric) for fold in splits.folds),
+        constant_scores=_score_constants(spec, development, splits, metric, place),
         constant_losses=tuple(_constant_loss(development, fold) for fold in splits.folds)
         if spec.training.loss == TASK_LOSS and spec.training.class_weight == "none"
         else (),
@@ -372,6 +403,7 @@ def _facts(
         validation_rows=tuple(len(fold.validation) for fold in splits.folds),
         own_regularization=() if saved is None or spec.model.own == "strip" else own_in_words(find_own(saved.layers)),
         model_sha256=None if saved is None else saved.sha256,
+        metric_sha256=metric.sha256 if isinstance(metric, OwnMetric) else None,
     )
 
 
@@ -380,21 +412,46 @@ def _training_rows(fold: Fold) -> npt.NDArray[np.int64]:
     return np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))
 
 
-def _score_constant(development: Dataset, fold: Fold, metric: Metric) -> float:
-    """What it scores to predict the same for every validation row: what is best for the rows that train."""
-    constant = metric.constant(development.target[_training_rows(fold)], len(development.classes))
-    target = development.target[fold.validation]
-    return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
+def _weights(development: Dataset, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
+    """How much rows count; None when all count 1."""
+    weight = None if development.weight is None else development.weight[rows]
+    return None if weight is None or (weight == 1).all() else weight
+
+
+def _score_constants(
+    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, place: Place
+) -> tuple[float, ...]:
+    """What it scores, fold by fold, to predict the same for every row: what is best for the rows that train."""
+    guesses = [_guess(development, fold, metric) for fold in splits.folds]
+    if isinstance(metric, OwnMetric):
+        return score_guesses(metric, guesses, place("objective", "metric"), spec.data.timeout_seconds)
+    return tuple(metric.score(guess.target, guess.predicted, guess.weight) for guess in guesses)
+
+
+def _guess(development: Dataset, fold: Fold, metric: Metric) -> Guess:
+    """The best prediction that is the same for every row, for the rows that score."""
+    rows = _training_rows(fold)
+    constant = metric.constant(development.target[rows], len(development.classes), _weights(development, rows))
+    return Guess(constant, development.target[fold.validation], _weights(development, fold.validation))
 
 
 def _constant_loss(development: Dataset, fold: Fold) -> float:
-    """The loss, on the rows that train, of the best prediction that is the same for each: entropy or variance."""
-    target = development.target[_training_rows(fold)]
+    """The loss, on the rows that train, of the best prediction that is the same for each: entropy or variance.
+
+    As training takes it: the mean over rows of losses times weights.
+    """
+    rows = _training_rows(fold)
+    target, weight = development.target[rows], _weights(development, rows)
     if development.task != "regression":
-        shares = np.bincount(target) / len(target)
-        return float(-sum(share * math.log(share) for share in shares if share))
+        counts = np.bincount(target, weight)
+        shares, counting = counts / counts.sum(), 1.0 if weight is None else counts.sum() / len(target)
+        return float(-sum(share * math.log(share) for share in shares if share) * counting)
     scaled = TargetScale.fit(target).scaled(target) if development.scale_target else target
-    return float(np.mean(scaled.var(axis=0, dtype=np.float64)))
+    if weight is None:
+        return float(np.mean(scaled.var(axis=0, dtype=np.float64)))
+    columns = scaled.reshape(len(scaled), -1).astype(np.float64)
+    errors = np.square(columns - np.average(columns, axis=0, weights=weight)).mean(axis=1)
+    return float(np.mean(errors * weight))
 
 
 def _count_rows(splits: Splits) -> RowCounts:

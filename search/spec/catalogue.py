@@ -151,6 +151,7 @@ class Catalogue:
         sources: How each kind of data source is written, in the order in which errors list them.
         metrics: Names of the metrics, in the order in which they are shown.
         splitters: Method of `split.validation` to the class of its table, in the order in which errors list them.
+        metric_arguments: Name of a metric to its arguments; metrics without any are absent.
         required_keys: Model family name to those of its keys that a study file may not leave out.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
@@ -170,6 +171,7 @@ class Catalogue:
     schedules: Mapping[str, Arguments] = field(default_factory=dict)
     losses: Mapping[str, Arguments] = field(default_factory=dict)
     zero_in_layers: frozenset[str] = field(default_factory=frozenset)
+    metric_arguments: Mapping[str, Arguments] = field(default_factory=dict)
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -47,7 +47,7 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         _check_called(("training", "schedule"), training.schedule, catalogue.schedules, findings)
         _check_loss(training, catalogue, findings)
     if isinstance(objective := tables.get("objective"), ObjectiveSection):
-        _check_name(("objective", "metric"), objective.metric, catalogue.metrics, findings)
+        _check_objective(objective, catalogue, findings)
     if "space" in tables:
         check_space(tables, catalogue, findings)
         check_together(tables, findings)
@@ -79,6 +79,18 @@ def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], f
     if name is not None and name not in known:
         message = f"expected {quoted(known)}, received {show(name)}"
         findings.add(path, message, did_you_mean(name, known))
+
+
+def _check_objective(objective: ObjectiveSection, catalogue: Catalogue, findings: Findings) -> None:
+    if isinstance(objective.metric, Called):
+        known = {name: catalogue.metric_arguments.get(name, Arguments()) for name in catalogue.metrics}
+        _check_called(("objective", "metric"), objective.metric, known, findings)
+    elif objective.metric is None or not is_function(objective.metric):
+        _check_name(("objective", "metric"), objective.metric, (*catalogue.metrics, "FILE.py:function"), findings)
+    elif objective.direction is None and not findings.touches(("objective", "direction")):
+        wanted = expected(ObjectiveSection.model_fields["direction"])
+        message = f"expected {wanted}, since metric = {show(objective.metric)}, received nothing"
+        findings.add(("objective", "direction"), message)
 
 
 def _check_called(

@@ -301,10 +301,21 @@ class TrainingSection(Section):
 class ObjectiveSection(Section):
     """[objective]: what a trial is judged by."""
 
-    metric: str | None = Field(
-        default=None, description="penalty-free, on validation rows; default: log_loss, for regression mse"
+    metric: str | Called | None = Field(
+        default=None,
+        description='penalty-free, on validation rows: its name, { name, arguments } or "FILE.py:function"; default: '
+        "log_loss, for regression mse",
+        json_schema_extra={"expected": "a name, or a table with a name and arguments"},
+    )
+    direction: Literal["minimize", "maximize"] | None = Field(
+        default=None, description="whether a low or a high score is good: only of a metric of your own, which needs it"
     )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")
+
+    @property
+    def metric_name(self) -> str | None:
+        """The metric's name."""
+        return self.metric.name if isinstance(self.metric, Called) else self.metric
 
 
 class Range(Section):

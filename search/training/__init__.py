@@ -19,7 +19,15 @@ What is trained is described in `search.models`; who trains which run is decided
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 
-from search.training.metrics import METRICS, Metric, default_metric
+from search.training.metrics import (
+    METRICS,
+    Metric,
+    OwnMetric,
+    OwnMetricError,
+    best_threshold,
+    default_metric,
+    find_metric,
+)
 from search.training.plan import TrainingPlan
 from search.training.process import lent_process
 from search.training.session import start_tensorflow
@@ -28,10 +36,14 @@ from search.training.worker_session import Report, WorkerSession
 __all__ = [
     "METRICS",
     "Metric",
+    "OwnMetric",
+    "OwnMetricError",
     "Report",
     "TrainingPlan",
     "WorkerSession",
+    "best_threshold",
     "default_metric",
+    "find_metric",
     "lent_process",
     "start_tensorflow",
 ]

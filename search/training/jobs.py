@@ -11,7 +11,6 @@ from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
 from search.training.engines import Job, Stores
-from search.training.metrics import METRICS
 from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows, data_changes, prepare_rows
 
@@ -41,7 +40,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
         training=spec.training,
         stopping=stopping_rule(values),
         seed=run.seed,
-        metric=METRICS[plan.metric],
+        metric=plan.scoring,
         n_classes=len(plan.dataset.classes),
     )
 

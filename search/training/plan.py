@@ -12,8 +12,9 @@ import numpy as np
 from search.data import Dataset, Fold, SourceFunction
 from search.models.saved import SavedModel
 from search.records import Run
-from search.spec import StudySpec
+from search.spec import Called, StudySpec
 from search.techniques import watches_stop_rows
+from search.training.metrics import Metric, OwnMetric, find_metric
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class TrainingPlan:
         dataset: The development rows: those that train, stop and score. Sealed rows are not in it.
         folds: Row positions in `dataset`; the fold of a run is found by `purpose` and `number`.
         spec: The study.
-        metric: Name of the score, one of `METRICS`.
+        metric: Name of the score: one of `METRICS`, whose arguments are in `spec`, or that of `own_metric`.
         saved: The user's own model; None for a family's.
         loss: The user's own function that is the loss; None for one of Keras.
+        own_metric: The user's own function that scores; None for one of `METRICS`.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
     """
 
@@ -49,11 +51,20 @@ class TrainingPlan:
     metric: str
     saved: SavedModel | None = None
     loss: SourceFunction | None = None
+    own_metric: OwnMetric | None = None
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:
         content = pickle.dumps((self.dataset, self.folds))
         object.__setattr__(self, "identity", hashlib.sha256(content).hexdigest())
+
+    @property
+    def scoring(self) -> Metric:
+        """What scores."""
+        if self.own_metric is not None:
+            return self.own_metric
+        asked = self.spec.objective.metric
+        return find_metric(self.metric, asked.arguments if isinstance(asked, Called) else None)
 
     @cached_property
     def capacity(self) -> Capacity:

@@ -90,7 +90,7 @@ class _Told:
 
 
 def _study_key(plan: TrainingPlan) -> tuple[object, ...]:
-    return plan.identity, plan.spec.model_dump_json(), plan.metric, repr((plan.saved, plan.loss))
+    return plan.identity, plan.spec.model_dump_json(), plan.scoring, repr((plan.saved, plan.loss))
 
 
 def _joined(stages: Sequence[Outcome]) -> Outcome:

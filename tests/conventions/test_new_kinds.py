@@ -85,17 +85,17 @@ class Doubtful(Metric):
     direction = "minimize"
     tasks = frozenset({"binary"})
 
-    def score(self, target, predicted):
-        return float(np.abs(target - predicted[:, 0]).mean())
+    def score(self, target, predicted, weight=None):
+        return float(np.average(np.abs(target - predicted[:, 0]), weights=weight))
 
-    def traced(self, target, predicted, counts):
+    def traced(self, target, predicted, counts, *, weighted=True):
         import tensorflow as tf
 
         truth = tf.cast(tf.reshape(target, (-1, 1)), tf.float32)
         return tf.reduce_sum(tf.abs(truth - predicted)[:, 0] * counts) / tf.reduce_sum(counts)
 
-    def constant(self, target, n_classes):
-        return np.round(target.mean(keepdims=True))
+    def constant(self, target, n_classes, weight=None):
+        return np.round(np.average(target, weights=weight, keepdims=True))
 
 
 def test_added_metric_scores_a_study(run, monkeypatch):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.coordination import trial_buffer as buffer_module
+from search.coordination.open_trial import OpenTrial
 from search.coordination.trial_buffer import TrialBuffer, intermediate_values, shown_epochs
 from search.errors import StorageError
 from search.records import (
@@ -16,6 +17,7 @@ from search.records import (
     FailureCause,
     Parameter,
     Run,
+    RunReport,
     RunResult,
     StudyFacts,
     Trial,
@@ -226,6 +228,17 @@ def test_values_that_are_not_finite_have_a_mean_as_far_as_there_is_one():
     metrics = [(math.inf, math.inf, math.nan, 1.0), (1.0, -math.inf, 1.0, 2.0)]
     values = intermediate_values([result(0, metric, fold) for fold, metric in enumerate(metrics)])
     assert repr(values) == "{1: inf, 2: nan, 3: nan, 4: 1.5}"
+
+
+def test_metric_that_is_not_known_on_the_way_has_no_values():
+    unknown = (math.nan, math.nan)
+    assert intermediate_values([result(0, unknown), result(0, unknown, fold=1)]) == {}
+    trial = OpenTrial([result(0, fold=fold).run for fold in (0, 1)], None, keeps_whole_runs=True)
+    trial.report(RunReport(result(0).run, 1, unknown))
+    trial.add(result(0, unknown, fold=1))
+    assert trial.progress == {}
+    trial.add(result(0, (0.5, 0.25), fold=0))
+    assert trial.progress == {1: 0.5, 2: 0.25}
 
 
 @pytest.mark.parametrize("n_epochs", [0, 1, 2, 49, 50, 51, 99, 4000])

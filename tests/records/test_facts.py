@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 
 from search.records import FACTS_VERSION, RowCounts, StudyFacts
 
+ADDED = (
+    (3, "constant_losses", ()),
+    (3, "own_regularization", ()),
+    (4, "own_names", ()),
+    (4, "loss_sha256", None),
+    (4, "metric_sha256", None),
+)
 COUNTS = st.integers(0, 10**9)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 FACTS = st.builds(
@@ -28,17 +35,10 @@ FACTS = st.builds(
     validation_rows=st.lists(COUNTS).map(tuple),
     model_sha256=st.none() | st.text(),
     loss_sha256=st.none() | st.text(),
+    metric_sha256=st.none() | st.text(),
     folder=st.none() | st.text(),
     version=st.integers(1, FACTS_VERSION),
-).map(lambda facts: _as_of(facts.version, facts))
-
-
-def _as_of(version, facts):
-    """The facts without what came later."""
-    if version < 4:
-        facts = replace(facts, own_names=(), loss_sha256=None)
-    return facts if version >= 3 else replace(facts, constant_losses=(), own_regularization=())
-
+).map(lambda facts: replace(facts, **{name: blank for since, name, blank in ADDED if facts.version < since}))
 
 # As the versions before wrote it.
 VERSION_1 = {
@@ -81,6 +81,12 @@ def test_document_of_version_2_has_what_there_was_then():
     document = StudyFacts("binary", folder="studies", version=2).to_json()
     assert document.keys().isdisjoint({"constant_losses", "own_regularization", "own_names", "loss_sha256"})
     assert StudyFacts.from_json(document) == StudyFacts("binary", folder="studies", version=2)
+
+
+def test_document_of_version_3_knows_no_metric_of_the_users():
+    document = StudyFacts("binary", own_regularization=("dropout 0.5",), version=3).to_json()
+    assert "metric_sha256" not in document
+    assert StudyFacts.from_json(document) == StudyFacts("binary", own_regularization=("dropout 0.5",), version=3)
 
 
 def test_what_version_1_does_not_know_is_ignored_and_what_it_lacks_is_not_known():

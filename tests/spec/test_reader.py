@@ -308,8 +308,42 @@ def test_missing_tables_are_all_named(problems_of):
         (
             '"log_loss"',
             '"logloss"',
-            '20 [objective.metric]: expected "log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae" '
-            'or "r2", received "logloss". Did you mean "log_loss"?',
+            '20 [objective.metric]: expected "log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", '
+            '"r2" or "FILE.py:function", received "logloss". Did you mean "log_loss"?',
+        ),
+        (
+            '"log_loss"',
+            '"costs.py:cost"',
+            '19 [objective.direction]: expected "minimize" or "maximize", since metric = "costs.py:cost", received '
+            "nothing.",
+        ),
+        (
+            '"log_loss"',
+            '{ name = "log_loss", k = 2 }',
+            '20 [objective.metric.k]: expected none, received "k".',
+        ),
+        (
+            '"log_loss"',
+            '{ name = "logloss" }',
+            '20 [objective.metric]: expected "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "mae", "mse" or '
+            '"r2", received "logloss". Did you mean "log_loss"?',
+        ),
+        (
+            '"log_loss"',
+            "3",
+            "20 [objective.metric]: expected a name, or a table with a name and arguments, received 3. "
+            'In quotes it is text: "3".',
+        ),
+        (
+            '"log_loss"',
+            '"costs.py"',
+            '20 [objective.metric]: expected "log_loss", "accuracy", "balanced_accuracy", "f1_macro", "mse", "mae", '
+            '"r2" or "FILE.py:function", received "costs.py".',
+        ),
+        (
+            '"log_loss"',
+            '"costs.py:cost"\ndirection = "up"',
+            '21 [objective.direction]: expected "minimize" or "maximize", received "up".',
         ),
         (
             "finalists = 0",

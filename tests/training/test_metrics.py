@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from search.training.metrics import METRICS, default_metric
+from search.training.metrics import METRICS, default_metric, find_metric
 
 N_CLASSES = st.sampled_from([2, 3, 5])
 SEEDS = st.integers(0, 2**32 - 1)
@@ -167,8 +167,193 @@ def test_metric_inside_a_program_is_that_of_the_rows_which_count(keras, name, n_
     assert metric.score(target, predicted) != pytest.approx(traced)
 
 
-def score_constant(metric, target, constant):
-    return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))))
+def draw_weights(seed, n_rows, kind):
+    """Weights of rows: whole numbers with zeros among them, fractions, or the same for all."""
+    rng = np.random.default_rng(seed + 1)
+    if kind == "whole":
+        return rng.integers(0, 4, n_rows).astype(np.float32)
+    return np.full(n_rows, 0.3, np.float32) if kind == "equal" else rng.exponential(size=n_rows).astype(np.float32)
+
+
+KINDS = st.sampled_from(["whole", "fractions", "equal"])
+CLASS_METRICS = [name for name, metric in METRICS.items() if "multiclass" in metric.tasks]
+NUMBER_METRICS = [name for name, metric in METRICS.items() if "regression" in metric.tasks]
+
+
+def reference_scores(target, predicted, weight, n_classes):
+    """What scikit-learn makes of rows of which each counts, by name of the metric."""
+    labels, classes = list(range(n_classes)), classes_of(predicted)
+    said = {"sample_weight": weight.astype(np.float64)}
+    scores = {
+        "log_loss": reference.log_loss(target, predicted, labels=labels, **said),
+        "accuracy": reference.accuracy_score(target, classes, **said),
+        "balanced_accuracy": reference.balanced_accuracy_score(target, classes, **said),
+        "f1_macro": reference.f1_score(target, classes, average="macro", **said),
+        "brier": reference.brier_score_loss(target, of_all(predicted), labels=labels, **said),
+    }
+    if n_classes > 2:
+        scores["top_k"] = reference.top_k_accuracy_score(target, predicted, labels=labels, **said)
+    orders = {"roc_auc": reference.roc_auc_score, "average_precision": reference.average_precision_score}
+    for name, function in orders.items():
+        of_classes = [
+            function(target == index, of_all(predicted)[:, index], **said)
+            for index in ([1] if n_classes == 2 else range(n_classes))
+            if 0 < (target == index).sum() < len(target)
+        ]
+        scores[name] = np.mean(of_classes) if of_classes else 0.5
+    return scores
+
+
+@given(SEEDS, st.integers(2, 40), N_CLASSES, st.sampled_from([0.0, 1.0, 30.0]), KINDS, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_weighted_classification_metrics_are_those_of_scikit_learn(seed, n_rows, n_classes, sharpness, kind, ties):
+    target, predicted = draw_classification(seed, n_rows, n_classes, sharpness)
+    if ties:
+        predicted = np.round(predicted, 1)
+    weight = draw_weights(seed, n_rows, kind)
+    counting = weight > 0
+    names = [name for name in CLASS_METRICS if "binary" in METRICS[name].tasks or n_classes > 2]
+    scores = {name: METRICS[name].score(target, predicted, weight) for name in names}
+    if not counting.any():
+        assert np.isnan(list(scores.values())).all()
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are predicted and never true, and of rounded sums
+        # Of rows that do not count scikit-learn's F1 alone would know the classes.
+        expected = reference_scores(target[counting], predicted[counting], weight[counting], n_classes)
+    assert scores == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(SEEDS, st.integers(2, 40), st.sampled_from([None, 1, 3]), KINDS)
+@settings(max_examples=100, deadline=None)
+def test_weighted_regression_metrics_are_those_of_scikit_learn(seed, n_rows, n_targets, kind):
+    rng = np.random.default_rng(seed)
+    target = rng.normal(size=(n_rows,) if n_targets is None else (n_rows, n_targets)).astype(np.float32)
+    predicted = (target.reshape(n_rows, -1) + rng.normal(size=(n_rows, n_targets or 1))).astype(np.float32)
+    weight = draw_weights(seed, n_rows, kind)
+    scores = {name: METRICS[name].score(target, predicted, weight) for name in NUMBER_METRICS}
+    if not weight.any():
+        assert np.isnan(list(scores.values())).all()
+        return
+    said = {"sample_weight": weight.astype(np.float64)}
+    expected = {
+        "mse": reference.mean_squared_error(target, predicted, **said),
+        "rmse": reference.root_mean_squared_error(target, predicted, **said),
+        "mae": reference.mean_absolute_error(target, predicted, **said),
+    }
+    if (weight > 0).sum() > 1:
+        expected["r2"] = reference.r2_score(target, predicted, **said)
+    assert {name: scores[name] for name in expected} == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(SEEDS, st.integers(1, 30), st.sampled_from([2, 3]))
+@settings(max_examples=60, deadline=None)
+def test_whole_weights_are_rows_that_come_again(seed, n_rows, n_outputs):
+    weight = draw_weights(seed, n_rows, "whole")
+    again = np.repeat(np.arange(n_rows), weight.astype(int))
+    if not len(again):
+        return
+    for name, metric in METRICS.items():
+        if name == "top_k" and n_outputs == 2:
+            continue
+        target, _, predicted = draw_rows(metric, seed, n_rows, n_outputs)
+        n_classes = 0 if "regression" in metric.tasks else n_outputs
+        whole = metric.score(target[again], predicted[again])
+        assert metric.score(target, predicted, weight) == pytest.approx(whole, rel=1e-6, abs=1e-9), name
+        guess = metric.constant(target, n_classes, weight)
+        np.testing.assert_allclose(guess, metric.constant(target[again], n_classes), rtol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_likeliest_classes_may_be_more_or_fewer_than_two(keras, k):
+    target, predicted = draw_classification(5, 60, 5, 1.0)
+    metric, weight = find_metric("top_k", {"k": k}), draw_weights(5, 60, "fractions")
+    for each in (None, weight):
+        expected = reference.top_k_accuracy_score(target, predicted, k=k, sample_weight=each)
+        assert metric.score(target, predicted, each) == pytest.approx(expected, rel=1e-6)
+        counts = np.ones(60, np.float32) if each is None else each
+        assert float(metric.traced(target, predicted, counts)) == pytest.approx(expected, rel=1e-5)
+    assert (metric.name, metric.label) == ("top_k", f"top_k (k = {k})")
+    assert metric.score(target, predicted) != METRICS["top_k"].score(target, predicted)
+
+
+def test_metric_is_found_by_its_name_and_arguments():
+    assert find_metric("top_k") is METRICS["top_k"]
+    assert find_metric("top_k", {"k": 2}) == METRICS["top_k"]
+    assert find_metric("top_k", {"k": 3}) != METRICS["top_k"]
+    assert {name for name, metric in METRICS.items() if metric.arguments or metric.label != name} == {"top_k"}
+
+
+def test_area_of_several_weighted_classes_is_that_of_one_against_the_rest():
+    target, predicted = draw_classification(3, 40, 5, 1.0)
+    weight = draw_weights(3, 40, "fractions")
+    of_rest = {"multi_class": "ovr", "average": "macro", "sample_weight": weight}
+    expected = reference.roc_auc_score(target, predicted.astype(float), **of_rest)
+    assert METRICS["roc_auc"].score(target, predicted, weight) == pytest.approx(expected, rel=1e-6)
+
+
+def test_r2_of_a_target_that_does_not_vary_where_rows_count():
+    target, weight = np.array([0.1, 0.1, 0.1, 7.0], np.float32), np.array([0.1, 0.2, 0.7, 0.0], np.float32)
+    assert METRICS["r2"].score(target, target[:, None], weight) == 1
+    assert METRICS["r2"].score(target, target[:, None] + 1, weight) == 0
+
+
+def test_no_small_weight_is_lost_in_the_order_of_large_ones():
+    target, predicted = np.array([1, 0, 1, 0]), np.array([[0.9], [0.8], [0.2], [0.1]], np.float32)
+    weight = np.array([1e-12, 1e-12, 1e6, 1e6], np.float32)
+    said = {"sample_weight": weight.astype(np.float64)}
+    for name, function in (
+        ("roc_auc", reference.roc_auc_score),
+        ("average_precision", reference.average_precision_score),
+    ):
+        expected = function(target, predicted[:, 0], **said)
+        assert METRICS[name].score(target, predicted, weight) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("name", "n_outputs"), CASES)
+@pytest.mark.parametrize("kind", ["whole", "fractions"])
+def test_weighted_metric_inside_a_program_is_that_of_the_score(keras, name, n_outputs, kind):
+    import tensorflow as tf
+
+    metric = METRICS[name]
+    target, as_loss_takes_it, predicted = draw_rows(metric, 7, 40, n_outputs)
+    if "regression" not in metric.tasks:
+        predicted = np.round(predicted, 2)  # ties
+    weight = draw_weights(8, 40, kind)
+    weight[30:] = 0  # fills a program up
+    score = metric.score(target, predicted, weight)
+    assert float(metric.traced(as_loss_takes_it, predicted, weight)) == pytest.approx(score, rel=1e-5)
+    compiled = tf.function(metric.traced, jit_compile=True)
+    assert float(compiled(as_loss_takes_it, predicted, weight)) == pytest.approx(score, rel=1e-5)
+    assert metric.score(target[:30], predicted[:30]) != pytest.approx(score, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_order_of_rows_that_count_alike_is_that_of_weights_of_one(keras, name):
+    _, as_loss_takes_it, predicted = draw_rows(METRICS[name], 7, 40, 3)
+    counts = (np.arange(40) % 3 > 0).astype(np.float32)
+    quick = float(METRICS[name].traced(as_loss_takes_it, predicted, counts, weighted=False))
+    assert float(METRICS[name].traced(as_loss_takes_it, predicted, counts)) == pytest.approx(quick, rel=1e-6)
+
+
+def score_constant(metric, target, constant, weight=None):
+    return metric.score(target, np.broadcast_to(constant, (len(target), *np.shape(constant))), weight)
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if name in ("mse", "rmse", "mae", "r2")])
+@pytest.mark.parametrize("n_targets", [None, 2])
+def test_no_constant_scores_better_on_weighted_rows(name, n_targets):
+    metric, rng = METRICS[name], np.random.default_rng(4)
+    target = rng.normal(size=(9,) if n_targets is None else (9, n_targets)).astype(np.float32)
+    weight = np.array([0, 3, 1, 0.5, 0, 2, 9, 0.25, 1], np.float32)
+    best = metric.constant(target, 0, weight)
+    assert best.shape == target.shape[1:]
+    assert not np.allclose(best, metric.constant(target, 0))
+    sign = 1 if metric.direction == "minimize" else -1
+    for other in [best + shift for shift in (-1.0, -1e-3, 1e-3, 1.0)] + list(target[weight > 0] + 1e-3):
+        assert sign * score_constant(metric, target, best, weight) < sign * score_constant(
+            metric, target, other, weight
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows that count more than others: in the loss as Keras' `sample_weight`, in every engine; weights of one are none."""
+"""Rows that count more than others: in losses and scores, as `sample_weight`, in every engine."""
 
 from dataclasses import replace
 
@@ -7,9 +7,10 @@ import pytest
 
 from search.data import Samples
 from search.models import build_model, make_optimizer, weights_by_path
-from search.training.engines import ENGINES
+from search.training.engines import ENGINES, Stores
 from search.training.engines._initial import draw_initial_weights
 from search.training.engines._orders import EpochOrders, epochs_in_block
+from search.training.metrics import METRICS
 
 WEIGHTS = np.linspace(0, 3, 60).astype(np.float32)
 
@@ -90,13 +91,56 @@ def test_weights_of_one_are_as_if_there_were_none(run_job, make_plan, engine):
         np.testing.assert_array_equal(values, ones.weights[path], err_msg=path)
 
 
-def test_score_is_that_of_the_rows_whatever_their_weights(run_job, make_plan):
-    job, outcome = run_job("graph", weighted(make_plan("multiclass")))
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        *(("graph", name) for name in METRICS),
+        *(("compiled", name) for name in ("log_loss", "balanced_accuracy", "average_precision", "roc_auc", "r2")),
+        *(("fit", name) for name in ("f1_macro", "rmse")),
+    ],
+)
+def test_score_and_curve_are_those_of_weighted_rows(run_job, make_plan, engine, name):
+    task = "regression" if "regression" in METRICS[name].tasks else "multiclass"
+    job, outcome = run_job(engine, weighted(make_plan(task, name, n_targets=2 if task == "regression" else None)))
     model = build_model(job.regularized)
     for path, variable in weights_by_path(model).items():
         variable.assign(outcome.weights[path])
-    predicted = model.predict(job.arrays.validation.array, verbose=0)
-    assert outcome.score == pytest.approx(job.metric.score(job.arrays.validation.y, predicted), rel=1e-5)
+    rows = job.arrays.validation
+    predicted = model.predict(rows.array, verbose=0)
+    expected = METRICS[name].score(rows.y, predicted, rows.weight)
+    assert outcome.score == pytest.approx(expected, rel=1e-5)
+    assert outcome.curve.validation_metric[-1] == pytest.approx(expected, rel=1e-4)
+    assert expected != pytest.approx(METRICS[name].score(rows.y, predicted), rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_of_classes_are_no_part_of_a_score(run_job, make_plan, engine):
+    job, outcome = run_job(engine, make_plan("multiclass", "roc_auc", class_weight={"0": 7.0, "1": 0.5}))
+    assert job.arrays.are_weighted
+    model = build_model(job.regularized)
+    for path, variable in weights_by_path(model).items():
+        variable.assign(outcome.weights[path])
+    rows = job.arrays.validation
+    expected = METRICS["roc_auc"].score(rows.y, model.predict(rows.array, verbose=0))
+    assert outcome.score == pytest.approx(expected, rel=1e-5)
+    assert outcome.curve.validation_metric[-1] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "graph"])
+def test_folds_that_are_weighted_and_others_have_programs_of_their_own(keras, make_plan, make_run, make_job, engine):
+    weight = np.ones(60, np.float32)
+    weight[:40] = 2  # rows that train and stop; those that score count alike
+    one = ENGINES[engine](Stores())
+    plans = [weighted(make_plan(metric="roc_auc"), each) for each in (weight, WEIGHTS)]
+    scores = []
+    for plan in plans:
+        job = make_job(plan, make_run())
+        outcome = one.train(job)
+        rows = job.arrays.validation
+        scores.append(outcome.score)
+        assert outcome.curve.validation_metric[-1] == pytest.approx(outcome.score, rel=1e-5)
+    assert scores[0] != scores[1]
+    assert rows.is_weighted
 
 
 def test_rows_of_several_inputs_are_no_single_array():

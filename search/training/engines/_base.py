@@ -46,7 +46,7 @@ class Job:
         training: Optimizer, learning rate, epochs, batch size and precision.
         stopping: When the stop rows end the run; None trains all epochs and keeps the last weights.
         seed: Seed of initial weights, shuffling and noise.
-        metric: The metric of the curve and of the score.
+        metric: The metric of the curve and of the score; rows count in it by the weights of the data.
         n_classes: Number of classes; 0 for a regression.
         start: Weights to begin with instead of the initial ones, by path; None for a run that begins anew.
     """

@@ -62,9 +62,10 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
 
 
 def score_validation(job: Job, predicted: Array) -> float:
-    """The metric of predictions for the validation rows, both in the target's own unit."""
-    arrays = job.arrays
-    return job.metric.score(arrays.in_own_unit(arrays.validation.y), arrays.in_own_unit(predicted))
+    """The metric of predictions for the validation rows, both in the target's own unit, by the weights of the data."""
+    arrays, rows = job.arrays, job.arrays.validation
+    target, predicted = arrays.in_own_unit(rows.y), arrays.in_own_unit(predicted)
+    return job.metric.score(target, predicted, rows.weight if rows.is_weighted else None)
 
 
 def loss_targets(job: Job, y: Array) -> Array:

@@ -47,11 +47,12 @@ def program_key(job: Job) -> tuple[object, ...]:
         tuple(name for name in job.names if isinstance(TECHNIQUES.get(name), OptimizerTechnique)),
         repr((job.training.optimizer, job.training.schedule)),
         job.training.batch_size,
-        job.metric.name,
+        job.metric.label,
         job.capacity,
         job.arrays.train.y.shape[1:],
         job.arrays.train.y.dtype.str,
         job.arrays.are_weighted,
+        job.arrays.validation.is_weighted,
         job.arrays.target_scale is not None,
     )
 
@@ -77,6 +78,7 @@ class Program:
         self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
         self._loss, self._link, self._form = job.plain.loss.make(), job.plain.loss.link, job.plain.loss.form
         self._is_weighted = job.arrays.are_weighted
+        self._weighs_scores = job.arrays.validation.is_weighted
         self._scales_target = job.arrays.target_scale is not None
         self._metric = job.metric
         self._weights = weights_by_path(self._model)
@@ -345,7 +347,12 @@ class Program:
             predicted=tf.where(keeps, predicted, state.predicted),
         )
         target = rows.y_evaluated if self._form != "one_hot" else tf.argmax(rows.y_evaluated, axis=1)
-        metric = self._metric.traced(self._in_own_unit(rows, target), self._in_own_unit(rows, predicted), rows.scores)
+        metric = self._metric.traced(
+            self._in_own_unit(rows, target),
+            self._in_own_unit(rows, predicted),
+            rows.scores * rows.weight_evaluated if self._weighs_scores else rows.scores,
+            weighted=self._weighs_scores,
+        )
         return judged, tf.stack([train_loss, validation_loss, metric, stop_loss])
 
     def _in_own_unit(self, rows: _tensors.FoldTensors, values: tf.Tensor) -> tf.Tensor:

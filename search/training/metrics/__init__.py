@@ -5,7 +5,9 @@
 | `_base` | `Metric`: what a metric tells and computes |
 | `_classes`, `_numbers` | what metrics of classifications share, and those of regressions |
 | `_ranking` | what metrics share that look at the order of predictions |
-| `_counting` | means over the rows of a program that count |
+| `_counting` | means over rows, each as often as it counts |
+| `own` | a metric that is a function of the user's |
+| `threshold` | where a probability is best parted into classes |
 | all others | one metric each |
 
 Workers score every epoch of every run, so these are a few array operations each; scikit-learn's own functions cost
@@ -15,6 +17,7 @@ about a millisecond of argument checks a call, and an import. The tests hold eac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from search.records import Task
 from search.training.metrics._base import Metric
@@ -26,9 +29,11 @@ from search.training.metrics.f1_macro import F1Macro
 from search.training.metrics.log_loss import LogLoss
 from search.training.metrics.mae import Mae
 from search.training.metrics.mse import Mse
+from search.training.metrics.own import OwnMetric, OwnMetricError
 from search.training.metrics.r2 import R2
 from search.training.metrics.rmse import Rmse
 from search.training.metrics.roc_auc import RocAuc
+from search.training.metrics.threshold import best_threshold
 from search.training.metrics.top_k import TopK
 
 _ALL: tuple[Metric, ...] = (
@@ -50,9 +55,23 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 """Every metric by its name in [objective]."""
 
 
+def find_metric(name: str, arguments: Mapping[str, Any] | None = None) -> Metric:
+    """The metric of `METRICS` of a name, with some of its arguments."""
+    metric = METRICS[name]
+    return type(metric)(**{**metric.arguments, **arguments}) if arguments else metric
+
+
 def default_metric(task: Task) -> str:
     """The metric of a study that names none."""
     return "mse" if task == "regression" else "log_loss"
 
 
-__all__ = ["METRICS", "Metric", "default_metric"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "OwnMetric",
+    "OwnMetricError",
+    "best_threshold",
+    "default_metric",
+    "find_metric",
+]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.records import Task
 from search.training.metrics._base import Metric, Rows
 
 if TYPE_CHECKING:
@@ -16,12 +16,39 @@ if TYPE_CHECKING:
 class ClassMetric(Metric):
     """A metric of classifications; whoever must say the same of every row says how frequent the classes are."""
 
-    tasks: ClassVar[frozenset[Task]] = frozenset({"binary", "multiclass"})
+    tasks = frozenset({"binary", "multiclass"})
 
-    def constant(self, target: Rows, n_classes: int) -> Rows:
+    def constant(self, target: Rows, n_classes: int, weight: Rows | None = None) -> Rows:
         """The share of each class: of class 1 alone when there are two, shape (1,), or shape (classes,)."""
-        shares = np.bincount(target, minlength=n_classes) / len(target)
-        return shares[1:] if n_classes == 2 else shares
+        return class_shares(target, n_classes, weight)
+
+
+class DecisionMetric(ClassMetric):
+    """A metric of the classes that are chosen, whatever their probabilities were."""
+
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
+        """As its namesake in `sklearn.metrics`, of the most probable classes."""
+        return float(self.of_counts(*count_classes(target, predicted, weight)))
+
+    @abstractmethod
+    def of_counts(self, hits: Rows, actual: Rows, claimed: Rows) -> Rows:
+        """The score of choices that are counted, for one way to choose or several.
+
+        Args:
+            hits: Rows of each class that are recognized, or the sum of their weights, shape (..., classes).
+            actual: Rows that are of the class.
+            claimed: Rows that are said to be of the class.
+
+        Returns:
+            The scores, shape (...); not a number where there are no rows.
+        """
+
+
+def class_shares(target: Rows, n_classes: int, weight: Rows | None) -> Rows:
+    """The share of each class: of class 1 alone when there are two, shape (1,), or shape (classes,)."""
+    total = len(target) if weight is None else weight.sum(dtype=np.float64)
+    shares: Rows = np.bincount(target, weight, minlength=n_classes) / total
+    return shares[1:] if n_classes == 2 else shares
 
 
 def class_probabilities(predicted: Rows) -> Rows:
@@ -34,12 +61,23 @@ def chosen_classes(predicted: Rows) -> Rows:
     return predicted[:, 0] > 0.5 if predicted.shape[1] == 1 else predicted.argmax(axis=1)
 
 
-def count_classes(target: Rows, predicted: Rows) -> tuple[Rows, Rows, Rows]:
-    """Rows recognized, rows present and rows claimed, for each class."""
+def count_classes(target: Rows, predicted: Rows, weight: Rows | None) -> tuple[Rows, Rows, Rows]:
+    """Rows recognized, rows present and rows claimed, for each class; or the sums of their weights."""
     classes = chosen_classes(predicted).astype(np.int64)
-    n_classes = max(2, predicted.shape[1])
-    hits = np.bincount(target[target == classes], minlength=n_classes)
-    return hits, np.bincount(target, minlength=n_classes), np.bincount(classes, minlength=n_classes)
+    n_classes, hit = max(2, predicted.shape[1]), target == classes
+    hits = np.bincount(target[hit], None if weight is None else weight[hit], minlength=n_classes)
+    actual, claimed = (np.bincount(each, weight, minlength=n_classes) for each in (target, classes))
+    return hits, actual, claimed
+
+
+def mean_ratio(part: Rows, whole: Rows) -> Rows:
+    """Mean of part / whole over the classes, the last axis, of which there is a whole."""
+    occurs = whole > 0
+    if whole.ndim == 1 and occurs.any():  # a sum may round otherwise with zeros between its terms
+        return np.asarray((part[occurs] / whole[occurs]).mean())
+    ratios = np.divide(part, whole, out=np.zeros(whole.shape), where=occurs)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(ratios.sum(axis=-1) / occurs.sum(axis=-1))
 
 
 def traced_targets(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -51,7 +89,7 @@ def traced_targets(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, 
 
 
 def traced_counts(target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Rows recognized, rows present and rows claimed, for each class; those that do not count are none of them."""
+    """Rows recognized, rows present and rows claimed, for each class, each as often as it counts."""
     import tensorflow as tf
 
     truth, probabilities = traced_targets(target, predicted)
@@ -59,8 +97,9 @@ def traced_counts(target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) ->
         chosen = tf.cast(predicted[:, 0] > 0.5, tf.int32)
     else:
         chosen = tf.argmax(predicted, axis=1, output_type=tf.int32)
-    present, claimed = (rows * counts[:, None] for rows in (truth, tf.one_hot(chosen, probabilities.shape[1])))
-    return tf.reduce_sum(present * claimed, axis=0), tf.reduce_sum(present, axis=0), tf.reduce_sum(claimed, axis=0)
+    choice = tf.one_hot(chosen, probabilities.shape[1])
+    present, claimed = truth * counts[:, None], choice * counts[:, None]
+    return tf.reduce_sum(present * choice, axis=0), tf.reduce_sum(present, axis=0), tf.reduce_sum(claimed, axis=0)
 
 
 def traced_mean_ratio(part: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:

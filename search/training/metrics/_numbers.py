@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.records import Task
 from search.training.metrics._base import Metric, Rows
+from search.training.metrics._counting import row_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class NumberMetric(Metric):
     """A metric of regressions; default: the best constant is the mean, as it is for squared errors."""
 
-    tasks: ClassVar[frozenset[Task]] = frozenset({"regression"})
+    tasks = frozenset({"regression"})
 
-    def constant(self, target: Rows, n_classes: int) -> Rows:
+    def constant(self, target: Rows, n_classes: int, weight: Rows | None = None) -> Rows:
         """The mean of each target, shape () or (targets,), float64."""
-        return np.asarray(target.mean(axis=0, dtype=np.float64))
+        return np.asarray(row_mean(target, weight))
 
 
 def columns(values: Rows) -> Rows:
@@ -31,6 +31,11 @@ def columns(values: Rows) -> Rows:
 def errors(target: Rows, predicted: Rows) -> Rows:
     """Predicted less true numbers, shape (rows, targets), float64."""
     return columns(predicted) - columns(target)
+
+
+def mean_over_all(values: Rows, weight: Rows | None) -> float:
+    """The mean over rows and targets of values of shape (rows, targets); rows have weights as in `Metric.score`."""
+    return float(values.mean() if weight is None else row_mean(values.mean(axis=1), weight))
 
 
 def traced_errors(target: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from search.training.metrics._base import Rows
-from search.training.metrics._classes import ClassMetric, chosen_classes, traced_counts
+from search.training.metrics._classes import DecisionMetric, traced_counts
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class Accuracy(ClassMetric):
+class Accuracy(DecisionMetric):
     """Share of rows whose most probable class is the true one; a tie of two classes counts as class 0."""
 
     name = "accuracy"
     direction = "maximize"
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def of_counts(self, hits: Rows, actual: Rows, claimed: Rows) -> Rows:
         """As `sklearn.metrics.accuracy_score`."""
-        return float((chosen_classes(predicted) == target).mean())
+        with np.errstate(invalid="ignore"):
+            return np.asarray(hits.sum(axis=-1) / actual.sum(axis=-1))
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The share of the rows that count."""
         import tensorflow as tf
 

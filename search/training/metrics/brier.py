@@ -8,7 +8,7 @@ import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._classes import ClassMetric, class_probabilities, traced_targets
-from search.training.metrics._counting import counting_mean
+from search.training.metrics._counting import counting_mean, row_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,13 +20,14 @@ class Brier(ClassMetric):
     name = "brier"
     direction = "minimize"
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.brier_score_loss`."""
         probabilities = class_probabilities(predicted).astype(np.float64)
         truth = np.eye(probabilities.shape[1])[target]
-        return float(np.square(probabilities - truth).sum(axis=1).mean() / _divisor(probabilities.shape[1]))
+        squares = np.square(probabilities - truth).sum(axis=1)
+        return float(row_mean(squares, weight) / _divisor(probabilities.shape[1]))
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf
 

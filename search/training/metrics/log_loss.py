@@ -8,7 +8,7 @@ import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._classes import ClassMetric, class_probabilities, traced_targets
-from search.training.metrics._counting import counting_mean
+from search.training.metrics._counting import counting_mean, row_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,14 +20,14 @@ class LogLoss(ClassMetric):
     name = "log_loss"
     direction = "minimize"
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.log_loss`."""
         probabilities = class_probabilities(predicted)
         epsilon = np.finfo(probabilities.dtype).eps
         of_truth = np.take_along_axis(probabilities, target[:, None], axis=1)
-        return -float(np.log(np.clip(of_truth, epsilon, 1 - epsilon)).mean(dtype=np.float64))
+        return -float(row_mean(np.log(np.clip(of_truth, epsilon, 1 - epsilon))[:, 0], weight))
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._counting import counting_mean
-from search.training.metrics._numbers import NumberMetric, errors, traced_errors
+from search.training.metrics._numbers import NumberMetric, errors, mean_over_all, traced_errors
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,11 +20,11 @@ class Mse(NumberMetric):
     name = "mse"
     direction = "minimize"
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.mean_squared_error`."""
-        return float(np.square(errors(target, predicted)).mean())
+        return mean_over_all(np.square(errors(target, predicted)), weight)
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.training.metrics._base import Rows
-from search.training.metrics._counting import counting_mean
+from search.training.metrics._counting import counting_mean, row_mean
 from search.training.metrics._numbers import NumberMetric, errors, traced_errors
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ class Rmse(NumberMetric):
     name = "rmse"
     direction = "minimize"
 
-    def score(self, target: Rows, predicted: Rows) -> float:
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.root_mean_squared_error`."""
-        return float(np.sqrt(np.square(errors(target, predicted)).mean(axis=0)).mean())
+        return float(np.sqrt(row_mean(np.square(errors(target, predicted)), weight)).mean())
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over targets, of the rows that count."""
         import tensorflow as tf
 

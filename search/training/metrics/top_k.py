@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from search.training.metrics._base import Rows
 from search.training.metrics._classes import ClassMetric, traced_targets
-from search.training.metrics._counting import counting_mean
+from search.training.metrics._counting import counting_mean, row_mean
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -16,22 +18,38 @@ if TYPE_CHECKING:
 _K = 2
 
 
+@dataclass(frozen=True)
 class TopK(ClassMetric):
-    """Share of rows whose true class is one of the two likeliest; of equal ones the later class is the likelier.
+    """Share of rows whose true class is one of the k likeliest; of equal ones the later class is the likelier.
 
-    For two classes that is every row, so that only studies of more can be judged by it.
+    For as many classes as k that is every row, so that only studies of more can be judged by it.
+
+    Args:
+        k: How many are the likeliest, at least 1.
     """
+
+    k: int = _K
 
     name = "top_k"
     direction = "maximize"
     tasks = frozenset({"multiclass"})
 
-    def score(self, target: Rows, predicted: Rows) -> float:
-        """As `sklearn.metrics.top_k_accuracy_score` with its default, k = 2."""
-        likeliest = np.argsort(predicted, axis=1, kind="mergesort")[:, ::-1][:, :_K]
-        return float((likeliest == target[:, None]).any(axis=1).mean())
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The number k."""
+        return {"k": self.k}
 
-    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    @property
+    def label(self) -> str:
+        """The name, with k where it is not scikit-learn's default."""
+        return self.name if self.k == _K else f"{self.name} (k = {self.k})"
+
+    def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
+        """As `sklearn.metrics.top_k_accuracy_score`."""
+        likeliest = np.argsort(predicted, axis=1, kind="mergesort")[:, ::-1][:, : self.k]
+        return float(row_mean((likeliest == target[:, None]).any(axis=1), weight))
+
+    def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The share of the rows that count."""
         import tensorflow as tf
 
@@ -40,4 +58,4 @@ class TopK(ClassMetric):
         places = tf.range(probabilities.shape[1], dtype=tf.float32)
         later = places > tf.reduce_sum(truth * places, axis=1, keepdims=True)
         before = (probabilities > of_truth) | ((probabilities == of_truth) & later)
-        return counting_mean(tf.cast(tf.reduce_sum(tf.cast(before, tf.float32), axis=1) < _K, tf.float32), counts)
+        return counting_mean(tf.cast(tf.reduce_sum(tf.cast(before, tf.float32), axis=1) < self.k, tf.float32), counts)

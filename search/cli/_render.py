@@ -176,11 +176,12 @@ def _is_prose(text: str) -> bool:
 def _wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
     """The lines of a text, indented as it is, and behind the first by `hanging` more.
 
-    Parts of a list are kept in one piece where there is room, words always.
+    Words are kept in one piece always, names with their values (`l2 0.1, dropout 0.3`) where there is room.
     """
     indent = text[: len(text) - len(text.lstrip())]
     parts = text.strip().split(", ")
-    if len(parts) > 1 and max(map(len, parts)) < width - len(indent) - hanging:
+    is_configuration = len(parts) > 1 and all(len(part.split()) <= 2 for part in parts)
+    if is_configuration and max(map(len, parts)) < width - len(indent) - hanging:
         text = ", ".join(part.replace(" ", _UNBREAKABLE) for part in parts)
     lines = textwrap.wrap(
         text.strip(" "),

@@ -104,6 +104,12 @@ def test_every_number_and_every_name_is_whole(printed, width):
     assert words <= set(" ".join(printed(width, HEADERS, ROWS)).split())
 
 
+def test_sentence_with_commas_is_filled_as_any_other(monkeypatch, capsys):
+    monkeypatch.setattr(_render, "terminal_width", lambda *, err=False: 30)
+    print_lines("Left out: metric, baseline, begun (UTC). --format json has all.")
+    assert capsys.readouterr().out == "Left out: metric, baseline,\nbegun (UTC). --format json has\nall.\n"
+
+
 def test_lines_are_wrapped_between_words_and_indented(monkeypatch, capsys):
     monkeypatch.setattr(_render, "terminal_width", lambda *, err=False: 24)
     print_lines("note         scores 0.3011 of 0.5548\n\nend", hanging=13)

@@ -32,12 +32,14 @@ class ModelCard:
         targets: Names of the target columns; empty where there are none.
         form: How the rows of its table are written; None for a model that takes arrays.
         link: What makes probabilities of its outputs, where it takes arrays and gives something else.
+        threshold: Of two classes, the probability of the second above which it is the one predicted.
     """
 
     classes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     form: RowForm | None = None
     link: Any = None
+    threshold: float = 0.5
 
     def write(self, path: Path) -> None:
         """Put the card into a `.keras` file, which Keras loads as before.
@@ -47,7 +49,7 @@ class ModelCard:
         """
         form = None if self.form is None else self.form.to_json()
         document = {"version": _VERSION, "classes": list(self.classes), "targets": list(self.targets)}
-        document |= {"rows": form, "link": self.link}
+        document |= {"rows": form, "link": self.link, "threshold": self.threshold}
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_MEMBER, json.dumps(document, indent=2))
 
@@ -70,7 +72,8 @@ class ModelCard:
             received = document.get("version")
             raise UsageError(Problem(str(path), f"expected a card of version {_VERSION}, received {received}"))
         form = document["rows"] and RowForm.from_json(document["rows"])
-        return cls(tuple(document["classes"]), tuple(document["targets"]), form, document["link"])
+        classes, targets = tuple(document["classes"]), tuple(document["targets"])
+        return cls(classes, targets, form, document["link"], document["threshold"])
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,10 @@ def _told(outputs: dict[str, Any], card: ModelCard) -> tuple[list[str], list[lis
         return names, [_cells(values[:, position]) for position in range(values.shape[1])]
     if len(card.classes) == 2:
         values = np.column_stack([1 - values[:, -1], values[:, -1]])
-    labels = [card.classes[index] for index in values.argmax(axis=1)]
+        chosen = (values[:, 1] > card.threshold).astype(int)
+    else:
+        chosen = values.argmax(axis=1)
+    labels = [card.classes[index] for index in chosen]
     return _with_probabilities(labels, values, card.classes)
 
 

@@ -20,7 +20,7 @@ from search.selection import choose
 from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import Scaling, watches_stop_rows
-from search.training import TrainingPlan, WorkerSession, default_metric
+from search.training import DecisionMetric, TrainingPlan, WorkerSession, best_threshold, default_metric
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""
@@ -94,10 +94,30 @@ def refit(prepared: PreparedStudy, configuration: Configuration) -> Refitted:
     if prepared.facts.scaled_bytes:
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
     is_table = encoder is not None and encoder.blocks is not None
-    table = TableEnds(encoder, classes, link) if encoder is not None and is_table else None
+    threshold = _threshold(prepared, configuration, session)
+    table = TableEnds(encoder, classes, link, threshold) if encoder is not None and is_table else None
     whole = with_ends(model, steps, shape, rows.arrays.target_scale, table)
     form = RowForm.of(plan.dataset, prepared.spec.data)
-    return Refitted(whole, ModelCard(classes, _targets(prepared), form, None if is_table else link))
+    return Refitted(whole, ModelCard(classes, _targets(prepared), form, None if is_table else link, threshold))
+
+
+def _threshold(prepared: PreparedStudy, configuration: Configuration, session: WorkerSession) -> float:
+    """The probability above which the second of two classes is predicted.
+
+    Where the study is judged by the classes that are chosen, it is the one at which that score is best on the rows that
+    score, which the runs of the search are trained for once more; 0.5 for all others.
+    """
+    plan = prepared.plan
+    if plan.dataset.task != "binary" or not isinstance(plan.scoring, DecisionMetric):
+        return 0.5
+    told = [session.predict_validation(plan, run) for run in prepared.runs(0, configuration)]
+    weights = [each.weight for each in told if each.weight is not None]
+    return best_threshold(
+        plan.scoring,
+        np.concatenate([each.target for each in told]),
+        np.concatenate([each.predicted[:, -1] for each in told]),
+        np.concatenate(weights) if len(weights) == len(told) else None,
+    )
 
 
 def _targets(prepared: PreparedStudy) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ What is trained is described in `search.models`; who trains which run is decided
 
 from search.training.metrics import (
     METRICS,
+    DecisionMetric,
     Metric,
     OwnMetric,
     OwnMetricError,
@@ -35,6 +36,7 @@ from search.training.worker_session import Report, WorkerSession
 
 __all__ = [
     "METRICS",
+    "DecisionMetric",
     "Metric",
     "OwnMetric",
     "OwnMetricError",

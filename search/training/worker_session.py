@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from search.data import import_encoders
 from search.errors import DivergedError
-from search.models import build_model, compiled_metrics, make_optimizer, weights_by_path
+from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
 from search.records import EngineChoice, FailureCause, Run, RunReport, RunResult
 from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
@@ -34,6 +34,21 @@ Report = Callable[[RunReport], bool]
 
 # Not a session's: Keras' random state belongs to the process, and two runs at once, in threads, would mix theirs.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a run's model says of the rows that score it.
+
+    Args:
+        target: As they are trained on, shape (rows,) or (rows, targets).
+        predicted: Probabilities of classes, or numbers, shape (rows, outputs), float32.
+        weight: How much each row counts, shape (rows,); None when all count alike.
+    """
+
+    target: npt.NDArray[Any]
+    predicted: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32] | None
 
 
 class WorkerSession:
@@ -96,6 +111,13 @@ class WorkerSession:
     def prepared_rows(self, plan: TrainingPlan, run: Run) -> PreparedRows:
         """The rows that a run's model sees, with what was done to them and to their targets."""
         return rows_of(plan, run, self._stores)
+
+    def predict_validation(self, plan: TrainingPlan, run: Run) -> Predicted:
+        """Train a run again, and predict the rows that score it."""
+        model, link = self.train_model(plan, run), self.link(plan, run)
+        rows = self.prepared_rows(plan, run).arrays.validation
+        outputs = probabilities_of(model(rows.array, training=False), link)
+        return Predicted(rows.y, np.asarray(outputs), rows.weight if rows.is_weighted else None)
 
     def link(self, plan: TrainingPlan, run: Run) -> Link | None:
         """What makes probabilities of the outputs of a run's model."""

@@ -187,3 +187,77 @@ def test_what_is_no_exported_model_is_refused(exported, tmp_path):
     with pytest.raises(UsageError) as caught:
         predict_rows(tmp_path / "other.keras", folder / "new.csv")
     assert str(caught.value).endswith("expected a card of version 1, received 99.")
+
+
+THRESHOLD = """
+[study]
+name = "threshold"
+n_trials = 1
+[data]
+{data}
+[split]
+test = 0
+validation = {{ method = "kfold", folds = 3 }}
+[model]
+family = "mlp"
+hidden = [4]
+[training]
+epochs = 30
+learning_rate = 0.03
+engine = "graph"
+[objective]
+metric = "{metric}"
+[space]
+patience = {{ choices = [3] }}
+"""
+
+
+@pytest.mark.parametrize("source", ["csv", "npz"])
+def test_threshold_is_where_the_metric_of_validation_rows_is_best(tmp_path, source):
+    """Held against scikit-learn's search over the same rows, with a class that is rare."""
+    from sklearn.metrics import balanced_accuracy_score
+
+    from search.followup.refit import refit
+    from search.records import Configuration
+    from search.training import WorkerSession
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 2)).astype(np.float32)
+    y = (x[:, 0] + rng.normal(size=150) > 1.6).astype(int)
+    assert 10 < y.sum() < 40
+    pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": y}).to_csv(tmp_path / "rows.csv", index=False)
+    np.savez(tmp_path / "rows.npz", x=x, y=y)
+    data = {
+        "csv": 'source = "csv"\npath = "rows.csv"\ntarget = "y"',
+        "npz": 'source = "npz"\npath = "rows.npz"',
+    }[source]
+    (tmp_path / "study.toml").write_text(THRESHOLD.format(data=data, metric="balanced_accuracy"))
+    prepared = prepare_study(str(tmp_path / "study.toml"))
+    refitted = refit(prepared, Configuration({}))
+    threshold = refitted.card.threshold
+    assert 0 < threshold < 0.5, "a rare class is claimed before its probability is one half"
+    told = [WorkerSession().predict_validation(prepared.plan, run) for run in prepared.runs(0, Configuration({}))]
+    target = np.concatenate([each.target for each in told])
+    probability = np.concatenate([each.predicted[:, -1] for each in told])
+    tried = np.unique(np.concatenate([probability, [0.0]]))
+    best = max(balanced_accuracy_score(target, probability > each) for each in tried)
+    assert balanced_accuracy_score(target, probability > threshold) == pytest.approx(best)
+
+    refitted.model.save(tmp_path / "model.keras")
+    refitted.card.write(tmp_path / "model.keras")
+    pd.DataFrame(x, columns=["a", "b"]).to_csv(tmp_path / "new.csv", index=False)
+    predicted = predict_rows(tmp_path / "model.keras", tmp_path / "new.csv")
+    frame = pd.DataFrame(predicted.rows, columns=predicted.header)
+    claimed = frame["probability_1"].astype(float) > threshold
+    assert (frame["prediction"] == np.where(claimed, "1", "0")).all()
+    assert (claimed != (frame["probability_1"].astype(float) > 0.5)).any()
+
+
+def test_metrics_of_probabilities_leave_the_threshold_alone(tmp_path):
+    from search.followup.refit import refit
+    from search.records import Configuration
+
+    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(40, 2)), y=np.arange(40) % 2)
+    data = 'source = "npz"\npath = "rows.npz"'
+    (tmp_path / "study.toml").write_text(THRESHOLD.format(data=data, metric="roc_auc"))
+    assert refit(prepare_study(str(tmp_path / "study.toml")), Configuration({})).card.threshold == 0.5

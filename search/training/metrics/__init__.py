@@ -21,6 +21,7 @@ from typing import Any
 
 from search.records import Task
 from search.training.metrics._base import Metric
+from search.training.metrics._classes import DecisionMetric
 from search.training.metrics.accuracy import Accuracy
 from search.training.metrics.average_precision import AveragePrecision
 from search.training.metrics.balanced_accuracy import BalancedAccuracy
@@ -68,6 +69,7 @@ def default_metric(task: Task) -> str:
 
 __all__ = [
     "METRICS",
+    "DecisionMetric",
     "Metric",
     "OwnMetric",
     "OwnMetricError",

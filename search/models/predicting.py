@@ -45,7 +45,8 @@ class TrainedModel:
     @property
     def columns(self) -> list[str] | None:
         """The columns that it takes by name; None where it takes an array."""
-        inputs = self._model.input
+        # A Sequential model that comes from a file knows no structure of its inputs, and has but one.
+        inputs = getattr(self._model, "input", None) if type(self._model).__name__ == "Functional" else None
         return list(inputs) if isinstance(inputs, dict) else None
 
     @property

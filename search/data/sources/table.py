@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from search.data.date_formats import closest_format, find_formats
 from search.data.sources.raw import RawData, RowRole, SourceRequest, to_frame
-from search.data.targets import is_coded
+from search.data.targets import is_coded, is_one_hot
 from search.data.wording import keep_first, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import TaskName
@@ -125,8 +125,6 @@ def _find_targets(sheet: Sheet, request: SourceRequest) -> list[str]:
     problems = _unknown(sheet, place, "target", wanted)
     if not problems and len(wanted) == len(sheet.header):
         problems = [Problem(place, f'expected feature columns beside the target in "{sheet.shown}", received none')]
-    if not problems and len(wanted) > 1 and section.task == "classification":
-        problems = [_several_classes(wanted, place)]
     if problems:
         raise DataError(problems)
     return wanted
@@ -239,7 +237,7 @@ def _is_empty(column: Array) -> bool:
 
 
 def _several_classes(names: Sequence[str], place: str) -> Problem:
-    message = f"expected a single target column for classification, received {quote_names(names)}"
+    message = f"expected a single target column for classification, or one-hot columns, received {quote_names(names)}"
     return Problem(place, message, "Several class targets are not available yet.")
 
 
@@ -248,12 +246,7 @@ def _read_target(
 ) -> tuple[Array, tuple[str, ...]]:
     """The target, its dtype telling the task: text and int64 are classes, float64 a quantity."""
     if len(columns) > 1:
-        text = [name for name, column in zip(names, columns, strict=True) if column.dtype.kind == "U"]
-        if text and task == "regression":
-            raise DataError(Problem(place, f"expected targets of numbers, received text in {quote_names(text)}"))
-        if text:
-            raise DataError(_several_classes(names, place))
-        return np.column_stack(columns), ()
+        return _read_targets(columns, names, task, place)
     column = columns[0]
     if column.dtype.kind == "U" or task is not None or not is_coded(column):
         return column, ()
@@ -265,3 +258,21 @@ def _read_target(
         'set task = "regression" if it is a quantity.'
     )
     return column.astype(np.int64), (note,)
+
+
+def _read_targets(
+    columns: list[Array], names: list[str], task: TaskName | None, place: str
+) -> tuple[Array, tuple[str, ...]]:
+    """Several columns: quantities, or one-hot classes where the study says that they are classes."""
+    text = [name for name, column in zip(names, columns, strict=True) if column.dtype.kind == "U"]
+    if text and task == "regression":
+        raise DataError(Problem(place, f"expected targets of numbers, received text in {quote_names(text)}"))
+    if text:
+        raise DataError(_several_classes(names, place))
+    values = np.column_stack(columns)
+    if task != "classification":
+        return values, ()
+    if not is_one_hot(values):
+        raise DataError(_several_classes(names, place))
+    note = f"The targets {quote_names(names)} are taken for {len(names)} classes: each row has a single 1 among them."
+    return np.array(names)[values.argmax(axis=1)], (note,)

@@ -105,7 +105,7 @@ def test_several_targets_are_regression_only(table, refused):
     assert dataset.target.tolist() == [[3.0, 1.0], [6.0, 4.0], [9.5, 7.0]]
     assert list(dataset.features.columns) == ["b"]
     assert refused(text, target=("c", "a"), task="classification") == [
-        '[data]: expected a single target column for classification, received "c", "a". '
+        '[data]: expected a single target column for classification, or one-hot columns, received "c", "a". '
         "Several class targets are not available yet."
     ]
     mixed = text.replace("3\n", "x\n").replace("6\n", "x\n").replace("9.5", "y")
@@ -113,6 +113,18 @@ def test_several_targets_are_regression_only(table, refused):
     assert refused(mixed, target=("c", "a"), task="regression") == [
         '[data]: expected targets of numbers, received text in "c".'
     ]
+
+
+def test_one_hot_columns_are_classes_where_the_study_says_so(table):
+    text = "a,red,blue,green\n1,1,0,0\n2,0,1,0\n3,0,0,1\n4,1,0,0\n5,0,1,0\n6,0,0,1\n"
+    targets = ("red", "blue", "green")
+    assert table(text, target=targets).task == "regression"
+    dataset = table(text, target=targets, task="classification")
+    assert (dataset.task, dataset.classes) == ("multiclass", ("blue", "green", "red"))
+    assert [dataset.classes[index] for index in dataset.target] == ["red", "blue", "green"] * 2
+    assert dataset.notes[0] == (
+        'The targets "red", "blue", "green" are taken for 3 classes: each row has a single 1 among them.'
+    )
 
 
 def test_missing_cells_are_named_by_line_and_column_where_there_are_to_be_none(refused):

@@ -35,7 +35,6 @@ def test_every_source_says_how_it_is_written():
     assert {key: source.form.form for key, source in SOURCES.items()} == {
         "csv": "csv",
         "parquet": "parquet",
-        "parquet": "parquet",
         "npz": "npz",
         "sklearn": "sklearn.NAME",
         "keras": "keras.NAME",

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.data.columns import is_text
 from search.data.dataset import Dataset
-from search.data.date_formats import find_formats
+from search.data.date_formats import find_formats, has_short_years
 from search.data.identifiers import find_identifiers
 
 _MANY_CATEGORIES = 20
@@ -51,6 +51,9 @@ def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], d
 def _dates(formats: dict[str, list[str]]) -> tuple[Any, str]:
     """The value of `dates`, and why."""
     shown = "year, month, weekday and days since the first"
+    short = [name for name, found in formats.items() if has_short_years(found[0])]
+    if short:
+        shown += f"; the years of {', '.join(short)} are taken for 1969 to 2068"
     if all(len(found) == 1 for found in formats.values()):
         return tuple(formats), shown
     doubtful = ", ".join(name for name, found in formats.items() if len(found) > 1)

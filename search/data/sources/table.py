@@ -216,7 +216,8 @@ def _tell_format(sheet: Sheet, name: str) -> str | Problem:
         return found[0]
     closest = closest_format(texts)
     if closest is None:
-        return Problem(place, f"expected dates, all in one format, received {quote(texts[0])}")
+        message = f"expected dates, all in one format, received {quote(texts[0])}"
+        return Problem(place, message, f'Name their format, as in data.dates = {{ {quote(name)} = "%d/%m/%Y" }}.')
     return closest
 
 

@@ -196,6 +196,11 @@ DATED = "day,label\n{},x\n{},y\n{},x\n,y\n"
         (("08/10/2024", "31/01/2023", "29/02/2024"), "%d/%m/%Y"),
         (("10/08/2024", "01/31/2023", "02/29/2024"), "%m/%d/%Y"),
         (("08 Oct 2024", "31 Jan 2023", "29 Feb 2024"), "%d %b %Y"),
+        (("08-Oct-24", "31-Jan-23", "29-Feb-24"), "%d-%b-%y"),
+        (("8.10.24", "31.1.23", "29.2.24"), "%d.%m.%y"),
+        (("10/08/2024 1:05 PM", "01/31/2023 12:00 AM", "02/29/2024 11:59 pm"), "%m/%d/%Y %I:%M %p"),
+        (("2024-10-08 06:30:00 UTC", "2023-01-31 00:00:00 UTC", "2024-02-29 10:00:00 UTC"), "%Y-%m-%d %H:%M:%S UTC"),
+        (("2024/10/08", "2023/01/31", "2024/02/29"), "ISO8601"),
     ],
 )
 def test_dates_are_read_in_the_one_format_that_fits(table, cells, date_format):
@@ -220,7 +225,8 @@ def test_cells_that_are_no_dates_are_named(refused):
         't.csv:3, column "day": expected a date as in 2024-12-31, received "soon". Correct the cell, or leave it empty.'
     ]
     assert refused(DATED.format("u", "v", "w"), dates=("day",)) == [
-        't.csv, column "day": expected dates, all in one format, received "u".'
+        't.csv, column "day": expected dates, all in one format, received "u". '
+        'Name their format, as in data.dates = { "day" = "%d/%m/%Y" }.'
     ]
     assert refused(DATED.format("u", "v", "w"), dates=("dya",)) == [
         '[data]: expected dates to name columns of "t.csv", received "dya". Did you mean "day"?'

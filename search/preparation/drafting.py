@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data, suit_columns
+from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data, suit_columns, suit_file
 from search.errors import DataError, Problem, UsageError
 from search.models import (
     FAMILIES,
@@ -224,12 +224,14 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
         weight=draft.weight,
     )
+    written, why = suit_file(section, draft.folder, draft.place("data"))
+    section = section.model_copy(update=written)
     dataset = draft.read(section)
     told, reasons = suit_columns(dataset, may_drop=draft.model in FAMILIES)
     if not told:
-        return section, dataset, reasons
+        return section, dataset, why
     section = section.model_copy(update=told)
-    return section, draft.read(section), reasons
+    return section, draft.read(section), {**why, **reasons}
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:

@@ -9,7 +9,7 @@ import functools
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,16 @@ _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
 _LONGEST_MARK = 10  # letters of a text that may stand for a missing cell
+_MOST_MARKS = 3
+_MARKS = frozenset(
+    {"?", "-", "--", "---", ".", "..", "*", "na", "n.a.", "nan", "nat", "nd", "n.d.", "nil", "none", "null", "(null)"}
+    | {"\\n", "missing", "(missing)", "(blank)", "unknown", "unk", "undefined", "no data", "not available"}
+    | {"not applicable", "#div/0!", "#name?", "#num!", "#ref!", "#value!"}
+)
+"""Texts, in small letters, that beside numbers stand for a missing cell."""
+_FEW_CATEGORIES = 20
+_FEWEST_TEXTS = 5  # different ones
+_NO_SLIPS = 0.05  # share of cells, or of different values: so many are not mistyped
 _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
@@ -123,7 +133,37 @@ def read_rows(request: SourceRequest) -> RawData:
     with_commas = [name for name in sheet.header if name in read and sheet.has_decimal_commas(name)]
     if with_commas and section.decimal is None:
         notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
+    if mixed := [name for name in sheet.header if name in read and _is_mixed(sheet, name, rows, section)]:
+        notes.append(f"Columns of numbers and text are taken for text: {quote_names(mixed)}.")
     return dataclasses.replace(rows, notes=(*notes, *rows.notes))
+
+
+def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]]:
+    """How a file is written, where its header line does not show it.
+
+    Args:
+        request: Of a file of which the study says neither yet.
+    Returns:
+        `encoding` and `na_values` of [data] where they are needed, and why.
+
+    Raises:
+        DataError: It is no CSV file.
+    """
+    told, reasons = dict[str, Any](), dict[str, str]()
+    path = find_file(request.section.path, request.folder, request.place)
+    if not _is_unicode(path):
+        told["encoding"] = "cp1252"
+        reasons["encoding"] = "the file is not in UTF-8: are its letters right?"
+    section = request.section.model_copy(update=told)
+    sheet = open_sheet(dataclasses.replace(request, section=section))[0]
+    marks = dict[str, str]()
+    for name in dict.fromkeys(sheet.header):
+        texts = set(_texts_among_numbers(sheet, name)[0])
+        marks |= dict.fromkeys(texts if _are_marks(texts) else (), name)
+    if marks:
+        told["na_values"] = tuple(sorted(marks))
+        reasons["na_values"] = f"missing cells, beside numbers in {', '.join(dict.fromkeys(marks.values()))}"
+    return told, reasons
 
 
 def open_sheet(request: SourceRequest) -> tuple[CsvSheet, list[str], list[Problem]]:
@@ -219,6 +259,15 @@ def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
     return text
 
 
+def _is_unicode(path: Path) -> bool:
+    """Whether a file's letters can be read without being told how."""
+    try:
+        _read_text(path, path.name, "", None)
+    except DataError as error:
+        return not isinstance(error.__cause__, UnicodeError)
+    return True
+
+
 def _explain_encoding(error: UnicodeError, shown: str, encoding: str | None) -> Problem:
     called = "UTF-8" if encoding == "utf-8-sig" else encoding
     if not isinstance(error, UnicodeDecodeError):
@@ -256,12 +305,9 @@ def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
 def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
     """A column as float64 or as text, and what is wrong with it."""
     cells = sheet.column(name)
-    if sheet.has_decimal_commas(name):
-        cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
-    missing = sheet.missing(cells)
-    numbers = np.where(missing, np.nan, _to_numbers(cells))
+    missing, numbers = _split(sheet, name, cells)
     text = np.isnan(numbers) & ~missing
-    may_mix = reading.may_mix
+    may_mix = reading.may_mix or (reading.may_be_text and _is_of_text(sheet, name))
     if reading.as_text:
         return _with_gaps(cells, missing), _report(sheet, name, missing & (not reading.may_lack), "expected text", "")
     lacking = missing & (not reading.may_lack)
@@ -278,6 +324,50 @@ def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, l
     if text.any():
         problems.append(_report_mixed(sheet, name, text, ~text & ~missing))
     return numbers, problems
+
+
+def _split(sheet: CsvSheet, name: str, cells: Sequence[str]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Which cells of a column are missing, and its numbers: NaN where a cell is none."""
+    missing = sheet.missing(cells)
+    if sheet.has_decimal_commas(name):
+        cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
+    return missing, np.where(missing, np.nan, _to_numbers(cells))
+
+
+def _texts_among_numbers(sheet: CsvSheet, name: str) -> tuple[list[str], list[str]]:
+    """The cells of a column that are text and those that are numbers, where it holds both; nothing for any other."""
+    cells = sheet.column(name)
+    missing, numbers = _split(sheet, name, cells)
+    text = np.isnan(numbers) & ~missing
+    if not text.any() or (text | missing).all():
+        return [], []
+    return list(itertools.compress(cells, text)), list(itertools.compress(cells, ~text & ~missing))
+
+
+def _are_marks(texts: Iterable[str]) -> bool:
+    """Whether texts that stand beside numbers stand for missing cells."""
+    return all(text.lower() in _MARKS for text in texts)
+
+
+def _is_of_text(sheet: CsvSheet, name: str) -> bool:
+    """Whether the numbers of a column are codes, names or labels as its texts are: those are neither marks of missing
+    cells nor mistyped numbers."""
+    texts, numbers = _texts_among_numbers(sheet, name)
+    different = set(texts)
+    if _are_marks(different):
+        return False
+    n_values = len(different) + len(set(numbers))
+    few = n_values <= _FEW_CATEGORIES and len(texts) >= max(2, _NO_SLIPS * (len(texts) + len(numbers)))
+    return few or len(texts) > len(numbers) or len(different) >= max(_FEWEST_TEXTS, _NO_SLIPS * n_values)
+
+
+def _is_mixed(sheet: CsvSheet, name: str, rows: RawData, section: DataSection) -> bool:
+    """Whether a column of numbers and text was taken for text, where the study does not say that it is."""
+    if name in rows.target_names:
+        is_text = section.task != "classification" and rows.target.dtype.kind == "U"
+    else:
+        is_text = name not in (section.target_encode or ()) and rows.features[name].dtype == object
+    return is_text and bool(_texts_among_numbers(sheet, name)[0])
 
 
 def _read_dates(sheet: CsvSheet, name: str, date_format: str, reading: Reading) -> tuple[Array, list[Problem]]:
@@ -330,9 +420,10 @@ def _report_mixed(sheet: CsvSheet, name: str, text: npt.NDArray[np.bool_], numbe
     expected = "expected a number" if noun == "number" else "expected text"
     received = sheet.cell(row, name)
     remedy = "A column holds numbers or text, not both."
-    marks = set(itertools.compress(sheet.column(name), text))
-    if noun == "number" and len(marks) == 1 and len(min(marks)) <= _LONGEST_MARK:
-        remedy = f"Set data.na_values = [{quote(*marks)}] if that stands for a missing cell."
+    marks = sorted(set(itertools.compress(sheet.column(name), text)))
+    if noun == "number" and len(marks) <= _MOST_MARKS and max(map(len, marks)) <= _LONGEST_MARK:
+        meant = "that stands for a missing cell" if len(marks) == 1 else "these stand for missing cells"
+        remedy = f"Set data.na_values = [{', '.join(map(quote, marks))}] if {meant}."
     return Problem(
         f"{sheet.shown}:{sheet.lines[row]}, column {quote(name)}",
         f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",

@@ -274,14 +274,60 @@ def test_many_columns_with_problems_end_in_a_count(refused):
     assert lines[-1] == 't.csv:2, column "c20": and 10 more problems from here on.'
 
 
-def test_a_mixed_column_names_the_first_row_of_the_rarer_kind(refused):
-    assert refused(rows(*"xyxy").replace("2,x", "?,x").replace("3,y", "b,y").replace("a,", "a,", 1)) == [
-        't.csv:4, column "a": expected a number as in 2 other rows, received "?" (and 1 more row like it). '
-        "A column holds numbers or text, not both."
+def test_a_number_that_is_mistyped_is_named(refused):
+    numbers = "a,label\n" + "".join(f"{number},{'xy'[number % 2]}\n" for number in range(30))
+    assert refused(numbers.replace("\n2,", "\n2 km,").replace("\n3,", "\nthree,")) == [
+        't.csv:4, column "a": expected a number as in 28 other rows, received "2 km" (and 1 more row like it). '
+        'Set data.na_values = ["2 km", "three"] if these stand for missing cells.'
     ]
-    assert refused("a,label\nu,x\nv,y\n7,x\nw,y\n") == [
-        't.csv:4, column "a": expected text as in 3 other rows, received "7". A column holds numbers or text, not both.'
+    words = numbers.replace("\n2,", "\ntwo and not three,").replace("\n3,", "\nthree and not two,")
+    assert refused(words) == [
+        't.csv:4, column "a": expected a number as in 28 other rows, received "two and not three" '
+        "(and 1 more row like it). A column holds numbers or text, not both."
     ]
+    ratings = "a,label\n" + "".join(f"{number % 5},{'xy'[number % 2]}\n" for number in range(60))
+    assert refused(ratings.replace("\n4,", "\n4!,", 1))[0].startswith(
+        't.csv:6, column "a": expected a number as in 59 other rows, received "4!".'
+    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["u", "v", "7", "w"],  # names
+        ["1", "2", "A", "07", "A"],  # codes
+        [*map(str, range(60)), *(f"A/{number}" for number in range(6))],  # tickets
+        ["V57", "250.8", "V58", "V59", "E1", "E2", "?", *map(str, range(40))],  # codes that may be missing
+    ],
+)
+def test_numbers_beside_text_are_text_with_a_note(table, cells):
+    text = "a,b,label\n" + "".join(f"{cell},{row},{'xy'[row % 2]}\n" for row, cell in enumerate(cells))
+    dataset = table(text)
+    assert dataset.features["a"].tolist() == cells
+    assert dataset.notes[0] == 'Columns of numbers and text are taken for text: "a".'
+
+
+def test_labels_that_are_numbers_and_text_are_classes(table, refused):
+    text = "a,label\n" + "".join(f"{row},{(1, 2, 'none of both')[row % 3]}\n" for row in range(30))
+    dataset = table(text)
+    assert (dataset.classes, dataset.notes) == (
+        ("1", "2", "none of both"),
+        ('Columns of numbers and text are taken for text: "label".',),
+    )
+    assert table(text, task="classification").notes == ()
+    assert refused(text, task="regression")[0].startswith(
+        't.csv:4, column "label": expected a number as in 20 other rows, received "none of both" (and 9 more rows'
+    )
+    # Cells of a target are never missing, and no class is guessed from what marks such cells.
+    assert refused(text.replace("none of both", "?"))[0].startswith('t.csv:4, column "label": expected a number')
+
+
+def test_numbers_are_categories_where_the_study_encodes_them_by_the_target(table):
+    text = "zip,a,label\n" + "".join(f"0{row % 7},{row},{'xy'[row % 2]}\n" for row in range(30))
+    assert table(text).features["zip"].dtype == float
+    dataset = table(text, target_encode=("zip",))
+    assert dataset.features["zip"].tolist()[:2] == ["00", "01"]
+    assert dataset.notes == ()
 
 
 def test_numbers_with_a_decimal_comma_are_not_categories(refused):

@@ -17,6 +17,7 @@
 | `functions` | functions of the user's as the text of their file |
 | `identifiers` | columns that name rows instead of describing them |
 | `date_formats` | dates in text |
+| `marked_numbers` | numbers in text, with a currency or marks of thousands |
 | `suiting` | `suit_file` and `suit_columns`: which keys of [data] suit a file and the columns of its table |
 | `row_columns` | columns that say something of their rows |
 | `row_form` | how rows are written that a trained model is given |

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.date_formats import find_formats
+from search.data.marked_numbers import find_marked_number
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
 from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
@@ -246,6 +247,11 @@ def _text_notes(name: str, column: pd.Series[Any], options: TableOptions) -> lis
     counts = column.value_counts()
     if find_formats(list(map(str, counts.index))):
         return [f'Text column "{name}" looks like dates, and each becomes an input of its own: set dates = ["{name}"].']
+    if (marked := find_marked_number(map(str, counts.index))) is not None:
+        return [
+            f'Text column "{name}" holds numbers with marks, such as "{marked}", and each becomes an input of its own: '
+            "write plain numbers."
+        ]
     if options.min_frequency is not None:
         rare = int((counts < options.min_frequency).sum())
         return [f'Text column "{name}": {rare} of {len(counts)} values are rare and one together.'] if rare else []

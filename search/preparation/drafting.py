@@ -170,7 +170,7 @@ def _balance(draft: Draft, facts: OfferFacts) -> _Balance:
     metric = "roc_auc" if facts.dataset.task == "binary" else "balanced_accuracy"
     reasons = {
         "objective.metric": f"{label} is rare ({shares.min():.1%} of the rows): how well it is told apart counts",
-        "space.training.class_weight": "all classes count alike",
+        "space.training.class_weight": "balanced: all classes count alike, however rare",
     }
     return _Balance(metric, space, reasons)
 

@@ -309,6 +309,31 @@ def test_identifier_is_dropped_in_the_file_with_the_reason(tmp_path, table):
     assert "customer_id" not in prepare_study(str(tmp_path / "study.toml")).facts.inputs
 
 
+def test_how_a_file_is_written_stands_in_the_study(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{city},{int(b > 0)}"
+        for (a, b), city in zip(rng.normal(size=(60, 2)), ["Köln", "Bonn"] * 30, strict=True)
+    ]
+    rows[3], rows[7], rows[9] = "?,1.5,Bonn,1", "-,0.5,Bonn,1", "0.25,n.a.,Bonn,0"
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,city,y", *rows]) + "\n", encoding="cp1252")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["encoding"] == "cp1252"
+    assert study["data"]["na_values"] == ["-", "?", "n.a."]
+    assert "# the file is not in UTF-8: are its letters right?" in text
+    assert "# missing cells, beside numbers in a, b" in text
+    prepared = prepare_study(str(tmp_path / "study.toml"))
+    assert prepared.facts.inputs == ("a", "b", "city = Bonn", "city = Köln", "a is missing", "b is missing")
+
+
+def test_dates_with_short_years_are_told(tmp_path):
+    rows = [f"{day + 1}.12.{year},{year},{year % 2}" for year in range(60, 90) for day in (3, 20)]
+    (tmp_path / "rows.csv").write_text("\n".join(["born,a,y", *rows]) + "\n")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["dates"] == {"born": "%d.%m.%y"}
+    assert "# year, month, weekday and days since the first; the years of born are taken for 1969 to 2068" in text
+
+
 @pytest.mark.parametrize("last", ["softmax of one-hot rows", "sigmoid of floats", "logits of one-hot rows"])
 def test_numbers_are_classes_where_the_model_predicts_probabilities(tmp_path, keras, last):
     x, index = np.random.default_rng(0).normal(size=(90, 5)), np.arange(90) % 3

@@ -228,14 +228,29 @@ def _separator_of(text: str) -> str | None:
 
 
 def _without_index(sheet: CsvSheet) -> tuple[CsvSheet, tuple[str, ...]]:
-    """The cells without a first column that has no name and numbers the rows, as pandas writes its index."""
+    """The cells without a first column that has no name and counts or names the rows, as pandas writes its index."""
     if sheet.header[0] or len(sheet.header) < 2:
         return sheet, ()
-    numbers = [row[0] for row in sheet.rows]
-    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+    cells = [row[0] for row in sheet.rows]
+    if all(cell.isdecimal() for cell in cells) and (_are_different(cells) or _count_rows(list(map(int, cells)))):
+        told = "numbers the rows"
+    elif _are_different(cells) and all(cells) and np.isnan(_to_numbers(cells)).all():
+        told = "names the rows"
+    else:
         return sheet, ()
     rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=[row[1:] for row in sheet.rows])
-    return rest, ("The first column has no name and numbers the rows, as pandas writes its index: it is left out.",)
+    return rest, (f"The first column has no name and {told}, as pandas writes its index: it is left out.",)
+
+
+def _are_different(cells: Sequence[str]) -> bool:
+    return len(set(cells)) == len(cells)
+
+
+def _count_rows(numbers: Sequence[int]) -> bool:
+    """Whether numbers count from 0, once or several times, as those of tables that were put together do."""
+    restarts = sum(number == 0 for number in numbers)
+    counts = all(later in (earlier + 1, 0) for earlier, later in itertools.pairwise(numbers))
+    return numbers[0] == 0 and counts and 2 * restarts <= len(numbers)
 
 
 def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:

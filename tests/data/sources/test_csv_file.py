@@ -504,7 +504,7 @@ def test_decimal_commas_in_quotes_are_read_when_the_study_says_so(table):
     assert table('a,label\n"1,5",x\n"2,5",y\n3,x\n4,y\n', decimal=",").features["a"].tolist() == [1.5, 2.5, 3.0, 4.0]
 
 
-def test_index_that_pandas_wrote_is_left_out_with_a_note(table, refused, tmp_path):
+def test_index_that_pandas_wrote_is_left_out_with_a_note(table, tmp_path):
     import pandas as pd
 
     frame = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "label": list("xyxy")})
@@ -515,5 +515,44 @@ def test_index_that_pandas_wrote_is_left_out_with_a_note(table, refused, tmp_pat
         "The first column has no name and numbers the rows, as pandas writes its index: it is left out.",
     )
     assert dataset.sha256 == table(frame.to_csv(index=False)).sha256
-    (sentence,) = refused(",a,label\nred,1,x\nblue,2,y\n")
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["7", "3", "5", "4"], "numbers"),  # of a sample
+        (["0", "1", "0", "1"], "numbers"),  # of two tables, one below the other
+        (["Fiat 128", "Mazda RX4", "Merc 230", "Volvo 142E"], "names"),
+        (["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "names"),
+    ],
+)
+def test_index_of_any_kind_is_left_out(table, cells, told):
+    text = ",a,label\n" + "".join(f"{cell},{row},{'xy'[row % 2]}\n" for row, cell in enumerate(cells))
+    dataset = table(text)
+    assert list(dataset.features.columns) == ["a"]
+    assert dataset.notes == (
+        f"The first column has no name and {told} the rows, as pandas writes its index: it is left out.",
+    )
+
+
+@pytest.mark.parametrize("cells", [["red", "red"], ["0", "0"], ["1", "1"], ["", "red"], ["1.5", "2.5"]])
+def test_first_column_without_a_name_that_holds_something_else_is_refused(refused, cells):
+    (sentence,) = refused(",a,label\n" + "".join(f"{cell},{row},x\n" for row, cell in enumerate(cells)))
     assert sentence.startswith("t.csv:1: expected a name for every column, received an empty one in field 1.")
+
+
+@pytest.mark.parametrize(
+    ("cells", "example"),
+    [
+        (["$1,234.50", "$7.00", "$12.30"], "$1,234.50"),
+        (["12%", "3.5%", "7 %"], "12%"),
+        (["1,234", "588", "1,234,567"], "1,234"),
+        (["1.234,50 €", "7,00 €", "0,5 €"], "0,5 €"),
+    ],
+)
+def test_numbers_with_marks_are_noted(table, cells, example):
+    lines = [f'"{cells[row % 3]}",{row},{"xy"[row % 2]}' for row in range(6)]
+    assert table("\n".join(["a,b,label", *lines])).notes[-1] == (
+        f'Text column "a" holds numbers with marks, such as "{example}", and each becomes an input of its own: '
+        "write plain numbers."
+    )

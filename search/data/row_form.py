@@ -139,7 +139,11 @@ def read_new_rows(path: Path, form: RowForm | None) -> NewRows:
         columns[name] = column if found else _as_fed(column)
     if problems:
         raise DataError(keep_first(problems))
-    return NewRows(sheet.header, sheet.rows, columns)
+    if not sheet.index:
+        return NewRows(sheet.header, sheet.rows, columns)
+    return NewRows(
+        ["", *sheet.header], [[cell, *row] for cell, row in zip(sheet.index, sheet.rows, strict=True)], columns
+    )
 
 
 def _as_fed(column: Array) -> Array:

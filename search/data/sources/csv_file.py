@@ -60,7 +60,10 @@ _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 @dataclass(frozen=True)
 class CsvSheet(Sheet):
-    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
+    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`.
+
+    `index` holds the cells of a first column that was left out; it is empty where none was.
+    """
 
     shown: str
     separator: str
@@ -69,6 +72,7 @@ class CsvSheet(Sheet):
     rows: list[list[str]]
     decimal: str | None = None
     na_values: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
 
     def read(self, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
         """A column; whatever is wrong with a cell is told with its line."""
@@ -238,7 +242,8 @@ def _without_index(sheet: CsvSheet) -> tuple[CsvSheet, tuple[str, ...]]:
         told = "names the rows"
     else:
         return sheet, ()
-    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=[row[1:] for row in sheet.rows])
+    rows = [row[1:] for row in sheet.rows]
+    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=rows, index=tuple(cells))
     return rest, (f"The first column has no name and {told}, as pandas writes its index: it is left out.",)
 
 

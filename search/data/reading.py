@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+_MOST_TEXT_NOTES = 8
 _FILLED = "Missing cells of a table (csv, a DataFrame) are filled here."
 
 
@@ -223,7 +224,7 @@ def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
 
 def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> tuple[str, ...]:
     """Check the columns; notes on what becomes of missing cells, and on text that is hardly a category."""
-    problems, notes = [], []
+    problems, notes = [], list[str]()
     for name in features.columns:
         column = features[name]
         lacking = column.isna().to_numpy() & (options.missing == "error")
@@ -240,6 +241,9 @@ def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> t
             notes += _text_notes(name, column, options)
     if problems:
         raise DataError(problems)
+    if len(notes) > _MOST_TEXT_NOTES:
+        more = f"Of {len(notes) - _MOST_TEXT_NOTES + 1} more columns of text such things could be said."
+        notes = [*notes[: _MOST_TEXT_NOTES - 1], more]
     return (*notes, *_gap_notes(features, options))
 
 

@@ -556,3 +556,13 @@ def test_numbers_with_marks_are_noted(table, cells, example):
         f'Text column "a" holds numbers with marks, such as "{example}", and each becomes an input of its own: '
         "write plain numbers."
     )
+
+
+def test_notes_on_many_columns_of_text_end_in_a_count(table):
+    header = ",".join(f"c{position}" for position in range(20))
+    lines = [",".join(["u", "v", "w", "x"][row // 3] for _ in range(20)) for row in range(10)]
+    text = "\n".join([f"{header},label", *(f"{line},{'xy'[row % 2]}" for row, line in enumerate(lines))])
+    notes = table(text, min_frequency=2).notes
+    assert notes[0] == 'Text column "c0": 1 of 4 values are rare and one together.'
+    assert len(notes) == 8
+    assert notes[-1] == "Of 13 more columns of text such things could be said."

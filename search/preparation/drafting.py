@@ -17,7 +17,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data, suit_columns, suit_file
+from search.data import (
+    Dataset,
+    HoldoutValidation,
+    KFoldValidation,
+    encoded_shape,
+    is_one_hot,
+    read_data,
+    suit_columns,
+    suit_file,
+)
 from search.errors import DataError, Problem, UsageError
 from search.models import (
     FAMILIES,
@@ -108,7 +117,8 @@ def draft_study(draft: Draft) -> str:
         task=dataset.task,
         timeout_seconds=data.timeout_seconds,
     )
-    if tells_classes(saved, dataset):
+    # A family ends as the task asks for; one-hot rows are hardly ever quantities.
+    if tells_classes(saved, dataset) or (saved is None and dataset.task == "regression" and is_one_hot(dataset.target)):
         data = data.model_copy(update={"task": "classification"})
         dataset = draft.read(data)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:

@@ -353,6 +353,20 @@ def test_numbers_are_classes_where_the_model_predicts_probabilities(tmp_path, ke
     assert ("One-hot targets are taken for 3 classes, by their columns." in prepared.notes) == one_hot
 
 
+def test_one_hot_rows_are_classes_for_a_family(tmp_path):
+    x, index = np.random.default_rng(0).normal(size=(90, 5)), np.arange(90) % 3
+    np.savez(tmp_path / "rows.npz", x=x, y=np.eye(3)[index])
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.npz")
+    assert study["data"]["task"] == "classification"
+    names = [f"a{column}" for column in range(5)] + ["red", "green", "blue"]
+    table = np.hstack([x, np.eye(3)[index]])
+    lines = [",".join(names), *(",".join(map(str, row)) for row in table)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "red", "green", "blue")
+    assert study["data"]["task"] == "classification"
+    assert prepare_study(str(tmp_path / "study.toml")).facts.classes == ("blue", "green", "red")
+
+
 def test_class_of_too_few_rows_is_told_with_what_would_do(tmp_path, keras):
     x, y = np.random.default_rng(0).normal(size=(240, 6)), np.r_[np.ones(4, int), np.zeros(236, int)]
     np.savez(tmp_path / "rare.npz", x=x, y=y)

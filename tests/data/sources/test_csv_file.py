@@ -118,7 +118,13 @@ def test_several_targets_are_regression_only(table, refused):
 def test_one_hot_columns_are_classes_where_the_study_says_so(table):
     text = "a,red,blue,green\n1,1,0,0\n2,0,1,0\n3,0,0,1\n4,1,0,0\n5,0,1,0\n6,0,0,1\n"
     targets = ("red", "blue", "green")
-    assert table(text, target=targets).task == "regression"
+    quantities = table(text, target=targets)
+    assert quantities.task == "regression"
+    assert quantities.notes == (
+        "Each row of the targets holds a single 1, and they are taken for quantities; "
+        'set task = "classification" if they are classes.',
+    )
+    assert table(text, target=targets, task="regression").notes == ()
     dataset = table(text, target=targets, task="classification")
     assert (dataset.task, dataset.classes) == ("multiclass", ("blue", "green", "red"))
     assert [dataset.classes[index] for index in dataset.target] == ["red", "blue", "green"] * 2

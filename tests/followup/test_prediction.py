@@ -177,6 +177,19 @@ def test_rows_that_the_model_does_not_take_are_refused(exported):
     with pytest.raises(DataError) as caught:
         predict_rows(folder / "model.keras", folder / "bad.csv")
     assert str(caught.value) == 'bad.csv, column "where": expected numbers, received "far".'
+    new.astype({"where": object}).assign(where=["?", *new["where"][1:]]).to_csv(folder / "bad.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    assert str(caught.value) == (
+        'bad.csv:2, column "where": expected a number as in 39 other rows, received "?". '
+        "Correct the cell, or leave it empty."
+    )
+    new.to_csv(folder / "bad.csv", index=False, encoding="cp1252")
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    message, _, remedy = str(caught.value).partition(", received byte 0x")
+    assert message.endswith("expected text in UTF-8")
+    assert remedy.endswith(". Save it as the study's own file was.")
 
 
 def test_index_of_the_rows_goes_on(exported):

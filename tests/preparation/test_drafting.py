@@ -326,6 +326,17 @@ def test_how_a_file_is_written_stands_in_the_study(tmp_path):
     assert prepared.facts.inputs == ("a", "b", "city = Bonn", "city = Köln", "a is missing", "b is missing")
 
 
+def test_decimal_commas_in_quotes_stand_in_the_study(tmp_path):
+    rows = [f'"{row},{row % 7}",{row},"{row % 9 + 1},000",{row % 2}' for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,c,y", *rows]) + "\n")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["decimal"] == ","
+    assert 'decimal = "," # as in a\n' in text
+    (tmp_path / "rows.csv").write_text("\n".join(["b,c,y", *(row.split(",", 2)[2] for row in rows)]) + "\n")
+    with pytest.raises(DataError, match="expected a decimal point, received "):
+        draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+
+
 def test_dates_with_short_years_are_told(tmp_path):
     rows = [f"{day + 1}.12.{year},{year},{year % 2}" for year in range(60, 90) for day in (3, 20)]
     (tmp_path / "rows.csv").write_text("\n".join(["born,a,y", *rows]) + "\n")

@@ -41,6 +41,7 @@ MISSING = frozenset(
     | {"-NaN", "-nan", "NaN", "nan", "NULL", "null", "None"}
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
@@ -148,7 +149,7 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
     Args:
         request: Of a file of which the study says neither yet.
     Returns:
-        `encoding` and `na_values` of [data] where they are needed, and why.
+        `encoding`, `decimal` and `na_values` of [data] where they are needed, and why.
 
     Raises:
         DataError: It is no CSV file.
@@ -160,8 +161,12 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
         reasons["encoding"] = "the file is not in UTF-8: are its letters right?"
     section = request.section.model_copy(update=told)
     sheet = open_sheet(dataclasses.replace(request, section=section))[0]
+    names = list(dict.fromkeys(sheet.header))
+    if sheet.separator == "," and (with_commas := [name for name in names if _shows_decimal_commas(sheet, name)]):
+        sheet = dataclasses.replace(sheet, decimal=",")
+        told["decimal"], reasons["decimal"] = ",", f"as in {', '.join(with_commas)}"
     marks = dict[str, str]()
-    for name in dict.fromkeys(sheet.header):
+    for name in names:
         texts = set(_texts_among_numbers(sheet, name)[0])
         marks |= dict.fromkeys(texts if _are_marks(texts) else (), name)
     if marks:
@@ -279,6 +284,15 @@ def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
     return text
 
 
+def _shows_decimal_commas(sheet: CsvSheet, name: str) -> bool:
+    """Whether a column's numbers have commas, and they cannot all be marks of thousands."""
+    cells = sheet.column(name)
+    known = list(itertools.compress(cells, ~sheet.missing(cells)))
+    with_comma = [cell for cell in known if _DECIMAL_COMMA.fullmatch(cell)]
+    all_numbers = all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in known)
+    return all_numbers and not all(map(_THOUSANDS.fullmatch, with_comma))
+
+
 def _is_unicode(path: Path) -> bool:
     """Whether a file's letters can be read without being told how."""
     try:
@@ -334,7 +348,7 @@ def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, l
     if text.any() and (may_mix or not (~text & ~missing).any()):
         problems = _report(sheet, name, lacking, "expected text", _fill_or_drop(reading))
         if not may_mix and all(map(_DECIMAL_COMMA.fullmatch, itertools.compress(cells, ~missing))):
-            remedy = 'Set data.decimal = "," if the comma is a decimal mark.'
+            remedy = 'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.'
             problems = _report(sheet, name, ~missing, "expected a decimal point", remedy)
         return _with_gaps(cells, missing), problems
     problems = _report(sheet, name, lacking, "expected a number", _fill_or_drop(reading))

@@ -339,9 +339,9 @@ def test_numbers_are_categories_where_the_study_encodes_them_by_the_target(table
 def test_numbers_with_a_decimal_comma_are_not_categories(refused):
     assert refused('a,label\n"1,5",x\n"2,5",y\n') == [
         't.csv:2, column "a": expected a decimal point, received "1,5". '
-        'Set data.decimal = "," if the comma is a decimal mark.',
+        'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.',
         't.csv:3, column "a": expected a decimal point, received "2,5". '
-        'Set data.decimal = "," if the comma is a decimal mark.',
+        'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.',
     ]
 
 

@@ -321,9 +321,17 @@ def test_how_a_file_is_written_stands_in_the_study(tmp_path):
     assert study["data"]["encoding"] == "cp1252"
     assert study["data"]["na_values"] == ["-", "?", "n.a."]
     assert "# the file is not in UTF-8: are its letters right?" in text
-    assert "# missing cells, beside numbers in a, b" in text
+    assert "# missing cells, beside numbers or dates in a, b" in text
     prepared = prepare_study(str(tmp_path / "study.toml"))
     assert prepared.facts.inputs == ("a", "b", "city = Bonn", "city = Köln", "a is missing", "b is missing")
+
+
+@pytest.mark.parametrize("mark", ["0000-00-00", "unknown"])
+def test_what_stands_for_a_missing_date_stands_in_the_study(tmp_path, mark):
+    rows = [f"{mark if row % 9 == 0 else f'2024-01-{row % 28 + 1:02}'},{row},{row % 2}" for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["day,b,y", *rows]) + "\n")
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert (study["data"]["na_values"], study["data"]["dates"]) == ([mark], {"day": "ISO8601"})
 
 
 def test_decimal_commas_in_quotes_stand_in_the_study(tmp_path):

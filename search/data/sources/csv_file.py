@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.date_formats import ISO, read_dates
+from search.data.date_formats import ISO, find_formats, read_dates
 from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
 from search.data.sources.table import Reading, Sheet, read_table
 from search.data.wording import count, quote, quote_names
@@ -53,6 +53,7 @@ _MARKS = frozenset(
     | {"not applicable", "#div/0!", "#name?", "#num!", "#ref!", "#value!"}
 )
 """Texts, in small letters, that beside numbers stand for a missing cell."""
+_NO_DATE = re.compile(r"0+(?:[-/.: T]0+)+")  # as MySQL writes one that is missing
 _FEW_CATEGORIES = 20
 _FEWEST_TEXTS = 5  # different ones
 _NO_SLIPS = 0.05  # share of cells, or of different values: so many are not mistyped
@@ -168,10 +169,11 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
     marks = dict[str, str]()
     for name in names:
         texts = set(_texts_among_numbers(sheet, name)[0])
-        marks |= dict.fromkeys(texts if _are_marks(texts) else (), name)
+        texts = texts if texts and _are_marks(texts) else _marks_among_dates(sheet, name)
+        marks |= dict.fromkeys(texts, name)
     if marks:
         told["na_values"] = tuple(sorted(marks))
-        reasons["na_values"] = f"missing cells, beside numbers in {', '.join(dict.fromkeys(marks.values()))}"
+        reasons["na_values"] = f"missing cells, beside numbers or dates in {', '.join(dict.fromkeys(marks.values()))}"
     return told, reasons
 
 
@@ -381,6 +383,13 @@ def _texts_among_numbers(sheet: CsvSheet, name: str) -> tuple[list[str], list[st
 def _are_marks(texts: Iterable[str]) -> bool:
     """Whether texts that stand beside numbers stand for missing cells."""
     return all(text.lower() in _MARKS for text in texts)
+
+
+def _marks_among_dates(sheet: CsvSheet, name: str) -> set[str]:
+    """What stands for missing cells in a column of dates: marks, and dates of zeros; nothing in any other column."""
+    texts = set(sheet.texts(name))
+    marks = {text for text in texts if text.lower() in _MARKS or _NO_DATE.fullmatch(text)}
+    return marks if marks and find_formats(list(texts - marks)) else set()
 
 
 def _is_of_text(sheet: CsvSheet, name: str) -> bool:

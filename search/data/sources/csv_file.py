@@ -343,11 +343,12 @@ def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, l
     cells = sheet.column(name)
     missing, numbers = _split(sheet, name, cells)
     text = np.isnan(numbers) & ~missing
-    may_mix = reading.may_mix or (reading.may_be_text and _is_of_text(sheet, name))
+    is_mixed = bool(text.any() and (~text & ~missing).any())
+    may_mix = reading.may_mix or (reading.may_be_text and is_mixed and _is_of_text(sheet, name))
     if reading.as_text:
         return _with_gaps(cells, missing), _report(sheet, name, missing & (not reading.may_lack), "expected text", "")
     lacking = missing & (not reading.may_lack)
-    if text.any() and (may_mix or not (~text & ~missing).any()):
+    if text.any() and (may_mix or not is_mixed):
         problems = _report(sheet, name, lacking, "expected text", _fill_or_drop(reading))
         if not may_mix and all(map(_DECIMAL_COMMA.fullmatch, itertools.compress(cells, ~missing))):
             remedy = 'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.'

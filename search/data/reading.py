@@ -105,7 +105,7 @@ def _table_options(section: DataSection, rows: RawData, *, own_model: bool, plac
     unfit = [name for name in encoded if name not in features.columns or not is_text(features[name])]
     if unfit:
         message = f"expected target_encode to name columns of text, received {quote_names(unfit)}"
-        raise DataError(Problem(place, message))
+        raise DataError(Problem(place, message, "Give them as text; dates cannot be encoded so."))
     missing = section.missing or ("impute" if own_model else "indicate")
     return TableOptions(missing, section.min_frequency, encoded, rows.date_formats)
 

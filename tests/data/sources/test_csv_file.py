@@ -564,6 +564,14 @@ def test_numbers_with_marks_are_noted(table, cells, example):
     )
 
 
+def test_dates_are_not_encoded_by_the_target(refused):
+    text = DATED.format("2024-10-08", "2023-01-31", "2024-02-29")
+    assert refused(text, dates=("day",), target_encode=("day",)) == [
+        '[data]: expected target_encode to name columns of text, received "day". '
+        "Give them as text; dates cannot be encoded so."
+    ]
+
+
 def test_notes_on_many_columns_of_text_end_in_a_count(table):
     header = ",".join(f"c{position}" for position in range(20))
     lines = [",".join(["u", "v", "w", "x"][row // 3] for _ in range(20)) for row in range(10)]

@@ -44,6 +44,8 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
 def _print_look(look: DataLook) -> None:
     """The rows that are not sealed, and each of their columns."""
     say(f"{look.n_rows:,} rows that are not sealed; the target: {look.target}")
+    if look.n_unseen:
+        say(f"{look.n_unseen:,} columns, too many to look at one by one")
     if not look.columns:
         return
     headers = ["column", "kind", "missing", "different", "values", "alone predicts"]

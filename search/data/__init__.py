@@ -17,7 +17,8 @@
 | `functions` | functions of the user's as the text of their file |
 | `identifiers` | columns that name rows instead of describing them |
 | `date_formats` | dates in text |
-| `suiting` | `suit_columns`: which keys of [data] suit the columns of a table |
+| `marked_numbers` | numbers in text, with a currency or marks of thousands |
+| `suiting` | `suit_file` and `suit_columns`: which keys of [data] suit a file and the columns of its table |
 | `row_columns` | columns that say something of their rows |
 | `row_form` | how rows are written that a trained model is given |
 | `look` | `look_at`: what a data set is like, before anything is trained on it |
@@ -53,7 +54,7 @@ from search.data.sources import SOURCES
 from search.data.sources.child import call_loss
 from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
-from search.data.suiting import suit_columns
+from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
 
@@ -91,6 +92,7 @@ __all__ = [
     "read_new_rows",
     "split_rows",
     "suit_columns",
+    "suit_file",
     "to_archive",
     "to_arrays",
 ]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.data.dataset import Dataset
+from search.data.marked_numbers import find_marked_number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CALLED_SO = re.compile(r"(?i:(?:^|[^a-z])(?:id|uuid|guid|key|index|number|nr|no)$)|[a-z]I[dD]$")
+# "Unnamed: 0" is an index that was written without a name, read with one, and written again.
+_CALLED_SO = re.compile(r"(?i:(?:^|[^a-z])(?:id|uuid|guid|key|index|number|nr|no)$)|[a-z]I[dD]$|^Unnamed: \d+$")
 _LEAST_ROWS = 20  # fewer different values say nothing
 
 
@@ -27,7 +29,9 @@ def find_identifiers(dataset: Dataset) -> dict[str, str]:
     found = {}
     for name in map(str, features.columns):
         column = features[name]
-        if column.nunique() == len(column) and (column.dtype == object or _names_rows(name, column)):
+        if column.nunique() < len(column):
+            continue
+        if find_marked_number(column) is None if column.dtype == object else _names_rows(name, column):
             found[name] = f"{name}: another {'text' if column.dtype == object else 'number'} in each row, an identifier"
     return found
 

@@ -62,11 +62,13 @@ class DataLook:
         target: Rows of each class, or the range of the targets, in words.
         columns: Of a table, or of rows of numbers; empty for images and sequences, and for more columns than are
             looked at.
+        n_unseen: Number of columns that are too many to be looked at one by one; 0 for images and sequences.
     """
 
     n_rows: int
     target: str
     columns: tuple[ColumnLook, ...]
+    n_unseen: int = 0
 
 
 def look_at(dataset: Dataset) -> DataLook:
@@ -77,12 +79,13 @@ def look_at(dataset: Dataset) -> DataLook:
     """
     features = dataset.features
     columns: tuple[ColumnLook, ...] = ()
-    if features.ndim == 2 and features.shape[1] <= _MOST_COLUMNS:
+    unseen = features.shape[1] if features.ndim == 2 and features.shape[1] > _MOST_COLUMNS else 0
+    if features.ndim == 2 and not unseen:
         import pandas as pd
 
         table = pd.DataFrame(features) if isinstance(features, np.ndarray) else features
         columns = tuple(_look_at_column(str(name), table[name], dataset) for name in table.columns)
-    return DataLook(len(dataset), _target_in_words(dataset), columns)
+    return DataLook(len(dataset), _target_in_words(dataset), columns, unseen)
 
 
 def _target_in_words(dataset: Dataset) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.date_formats import find_formats
+from search.data.marked_numbers import find_marked_number
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
 from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+_MOST_TEXT_NOTES = 8
 _FILLED = "Missing cells of a table (csv, a DataFrame) are filled here."
 
 
@@ -103,7 +105,7 @@ def _table_options(section: DataSection, rows: RawData, *, own_model: bool, plac
     unfit = [name for name in encoded if name not in features.columns or not is_text(features[name])]
     if unfit:
         message = f"expected target_encode to name columns of text, received {quote_names(unfit)}"
-        raise DataError(Problem(place, message))
+        raise DataError(Problem(place, message, "Give them as text; dates cannot be encoded so."))
     missing = section.missing or ("impute" if own_model else "indicate")
     return TableOptions(missing, section.min_frequency, encoded, rows.date_formats)
 
@@ -222,7 +224,7 @@ def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
 
 def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> tuple[str, ...]:
     """Check the columns; notes on what becomes of missing cells, and on text that is hardly a category."""
-    problems, notes = [], []
+    problems, notes = [], list[str]()
     for name in features.columns:
         column = features[name]
         lacking = column.isna().to_numpy() & (options.missing == "error")
@@ -239,6 +241,9 @@ def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> t
             notes += _text_notes(name, column, options)
     if problems:
         raise DataError(problems)
+    if len(notes) > _MOST_TEXT_NOTES:
+        more = f"Of {len(notes) - _MOST_TEXT_NOTES + 1} more columns of text such things could be said."
+        notes = [*notes[: _MOST_TEXT_NOTES - 1], more]
     return (*notes, *_gap_notes(features, options))
 
 
@@ -246,6 +251,11 @@ def _text_notes(name: str, column: pd.Series[Any], options: TableOptions) -> lis
     counts = column.value_counts()
     if find_formats(list(map(str, counts.index))):
         return [f'Text column "{name}" looks like dates, and each becomes an input of its own: set dates = ["{name}"].']
+    if (marked := find_marked_number(map(str, counts.index))) is not None:
+        return [
+            f'Text column "{name}" holds numbers with marks, such as "{marked}", and each becomes an input of its own: '
+            "write plain numbers."
+        ]
     if options.min_frequency is not None:
         rare = int((counts < options.min_frequency).sum())
         return [f'Text column "{name}": {rare} of {len(counts)} values are rare and one together.'] if rare else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,7 +117,12 @@ def read_new_rows(path: Path, form: RowForm | None) -> NewRows:
         na_values=told.na_values,
         encoding=told.encoding,
     )
-    sheet, _, problems = open_sheet(SourceRequest(section, path.parent, str(path)))
+    try:
+        sheet, _, problems = open_sheet(SourceRequest(section, path.parent, str(path)))
+    except DataError as error:
+        raise DataError(
+            [_without_study(problem, "Save it as the study's own file was.") for problem in error.problems]
+        ) from error
     kinds: Mapping[str, Kind] = dict.fromkeys(sheet.header, "number") if form is None else told.kinds
     problems += [
         Problem(str(path), f"expected the column {quote(name)}, received none", suggest_name(name, sheet.header))
@@ -138,8 +143,18 @@ def read_new_rows(path: Path, form: RowForm | None) -> NewRows:
         problems += found
         columns[name] = column if found else _as_fed(column)
     if problems:
-        raise DataError(keep_first(problems))
-    return NewRows(sheet.header, sheet.rows, columns)
+        remedy = "Correct the cell, or leave it empty." if told.may_lack else "Correct the cell."
+        raise DataError(keep_first([_without_study(problem, remedy) for problem in problems]))
+    if not sheet.index:
+        return NewRows(sheet.header, sheet.rows, columns)
+    return NewRows(
+        ["", *sheet.header], [[cell, *row] for cell, row in zip(sheet.index, sheet.rows, strict=True)], columns
+    )
+
+
+def _without_study(problem: Problem, remedy: str) -> Problem:
+    """A problem with another remedy than to change a study file: the study is over."""
+    return replace(problem, remedy=remedy) if "data." in problem.remedy else problem
 
 
 def _as_fed(column: Array) -> Array:

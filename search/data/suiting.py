@@ -1,18 +1,38 @@
-"""What a table's columns ask for: which name rows, which hold dates, which have many rare categories."""
+"""What a table asks for: how its file is written, which columns name rows, hold dates, have many rare categories."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from search.data.columns import is_text
 from search.data.dataset import Dataset
-from search.data.date_formats import find_formats
+from search.data.date_formats import find_formats, has_short_years
 from search.data.identifiers import find_identifiers
+from search.data.sources.csv_file import find_writing
+from search.data.sources.raw import SourceRequest
+from search.spec.sections import DataSection
 
 _MANY_CATEGORIES = 20
 _MIN_FREQUENCY = 10
+
+
+def suit_file(section: DataSection, folder: Path, place: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Keys of [data] that a file asks for before it can be read.
+
+    Args:
+        section: The [data] table without them; nothing is said of other files than csv.
+        folder: What its paths are relative to.
+        place: Where the file was named, for errors.
+    Returns:
+        Key to value, and key to the reason in words.
+
+    Raises:
+        DataError: It is no CSV file.
+    """
+    return find_writing(SourceRequest(section, folder, place)) if section.source == "csv" else ({}, {})
 
 
 def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], dict[str, str]]:
@@ -51,6 +71,9 @@ def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], d
 def _dates(formats: dict[str, list[str]]) -> tuple[Any, str]:
     """The value of `dates`, and why."""
     shown = "year, month, weekday and days since the first"
+    short = [name for name, found in formats.items() if has_short_years(found[0])]
+    if short:
+        shown += f"; the years of {', '.join(short)} are taken for 1969 to 2068"
     if all(len(found) == 1 for found in formats.values()):
         return tuple(formats), shown
     doubtful = ", ".join(name for name, found in formats.items() if len(found) > 1)

@@ -116,6 +116,11 @@ def _tell_quantities(values: npt.NDArray[Any], task: TaskName | None, place: str
             f"The target holds {len(np.unique(values))} different whole numbers, stored as floats, and is taken "
             'for a quantity; set task = "classification" if they are classes.',
         )
+    if task is None and is_one_hot(values):
+        notes = (
+            "Each row of the targets holds a single 1, and they are taken for quantities; "
+            'set task = "classification" if they are classes.',
+        )
     return Target(values.astype(np.float64), "regression", notes=notes)
 
 

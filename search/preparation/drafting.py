@@ -17,7 +17,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.data import Dataset, HoldoutValidation, KFoldValidation, encoded_shape, read_data, suit_columns
+from search.data import (
+    Dataset,
+    HoldoutValidation,
+    KFoldValidation,
+    encoded_shape,
+    is_one_hot,
+    read_data,
+    suit_columns,
+    suit_file,
+)
 from search.errors import DataError, Problem, UsageError
 from search.models import (
     FAMILIES,
@@ -108,7 +117,8 @@ def draft_study(draft: Draft) -> str:
         task=dataset.task,
         timeout_seconds=data.timeout_seconds,
     )
-    if tells_classes(saved, dataset):
+    # A family ends as the task asks for; one-hot rows are hardly ever quantities.
+    if tells_classes(saved, dataset) or (saved is None and dataset.task == "regression" and is_one_hot(dataset.target)):
         data = data.model_copy(update={"task": "classification"})
         dataset = draft.read(data)
     if (wanted := _wanted_shape(shape, model, saved)) is not None:
@@ -170,7 +180,7 @@ def _balance(draft: Draft, facts: OfferFacts) -> _Balance:
     metric = "roc_auc" if facts.dataset.task == "binary" else "balanced_accuracy"
     reasons = {
         "objective.metric": f"{label} is rare ({shares.min():.1%} of the rows): how well it is told apart counts",
-        "space.training.class_weight": "all classes count alike",
+        "space.training.class_weight": "balanced: all classes count alike, however rare",
     }
     return _Balance(metric, space, reasons)
 
@@ -224,12 +234,14 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
         target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
         weight=draft.weight,
     )
+    written, why = suit_file(section, draft.folder, draft.place("data"))
+    section = section.model_copy(update=written)
     dataset = draft.read(section)
     told, reasons = suit_columns(dataset, may_drop=draft.model in FAMILIES)
     if not told:
-        return section, dataset, reasons
+        return section, dataset, why
     section = section.model_copy(update=told)
-    return section, draft.read(section), reasons
+    return section, draft.read(section), {**why, **reasons}
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:

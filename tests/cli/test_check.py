@@ -53,6 +53,14 @@ def test_columns_are_told_with_gaps_and_what_comes_from_after_the_fact(study):
     assert not any("width" in line and "alone tells" in line for line in lines)
 
 
+def test_columns_that_are_too_many_to_look_at_are_counted(study, tmp_path):
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    more = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 201))).add_prefix("v")
+    pd.concat([rows, more], axis=1).to_csv(tmp_path / "rows.csv", index=False)
+    lines = CliRunner().invoke(cli, ["check", study]).stderr.splitlines()
+    assert lines[2] == "204 columns, too many to look at one by one"
+
+
 def test_quiet_check_looks_at_nothing(study):
     said = CliRunner().invoke(cli, ["-q", "check", study])
     assert (said.exit_code, said.stderr) == (0, "")

@@ -25,6 +25,7 @@ def identifiers(**columns):
         ("customer_id", RNG.permutation(N_ROWS) * 7 + 1000, "number"),
         ("orderID", RNG.permutation(N_ROWS), "number"),
         ("row", np.arange(N_ROWS) + 1, "number"),
+        ("Unnamed: 0", RNG.permutation(N_ROWS), "number"),
     ],
 )
 def test_column_with_another_value_in_each_row_is_an_identifier(name, values, kind):
@@ -41,6 +42,7 @@ def test_column_with_another_value_in_each_row_is_an_identifier(name, values, ki
         ("plan_id", np.arange(N_ROWS) % 5),
         ("grid", RNG.permutation(N_ROWS) * 3),
         ("city", ["Bonn", "Ulm"] * (N_ROWS // 2)),
+        ("price", [f"${number},{number:03}.50" for number in range(1, N_ROWS + 1)]),
     ],
 )
 def test_column_that_describes_rows_is_none(name, values):

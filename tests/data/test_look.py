@@ -56,6 +56,11 @@ def test_rows_of_numbers_are_looked_at_and_images_are_not():
     assert look_at(image).columns == ()
 
 
+def test_many_columns_are_counted():
+    look = look_at(dataset(RNG.normal(size=(40, 201)), np.arange(40) % 2))
+    assert (look.columns, look.n_unseen) == ((), 201)
+
+
 def test_few_rows_tell_nothing():
     target = np.arange(8) % 2
     (column,) = look_at(dataset({"leak": target.astype(float)}, target)).columns

@@ -29,10 +29,10 @@ n_trials = 2
 source = "csv"
 path = "rows.csv"
 target = "{target}"
-dates = ["cast", "label"]
+dates = ["cast", "label", "born", "sent"]
 drop = ["id"]
 min_frequency = 3
-target_encode = ["city"]
+target_encode = ["city", "zip"]
 {more}
 [split]
 test = 0.2
@@ -51,16 +51,19 @@ import sys, zipfile
 sys.modules["search"] = None  # importing it fails
 import keras, numpy as np, pandas as pd, tensorflow as tf
 model = keras.models.load_model("model.keras")
-rows = pd.read_csv("new.csv")
+inputs = model.input
+rows = pd.read_csv("new.csv", dtype={name: str for name in inputs if inputs[name].dtype == "string"})
+formats = {"cast": "ISO8601", "label": "ISO8601", "born": "%d/%m/%Y", "sent": "ISO8601"}
 feed = {}
-for name, tensor in model.input.items():
+for name, tensor in inputs.items():
     column = rows[name]
     if tensor.dtype == "string":
-        feed[name] = tf.constant(column.astype(object).where(column.notna(), "").astype(str).tolist())
-    elif name in ("cast", "label"):
-        feed[name] = tf.constant(((pd.to_datetime(column) - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy())
+        feed[name] = column.fillna("").str.strip()
+    elif name in formats:
+        day = pd.to_datetime(column, format=formats[name], utc=True)
+        feed[name] = (day - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
     else:
-        feed[name] = tf.constant(column.to_numpy(float))
+        feed[name] = column.astype(float)
 # Arrays would be cast to float32 by Keras' predict, a data set is not.
 out = model.predict(tf.data.Dataset.from_tensor_slices(feed).batch(16), verbose=0)
 if isinstance(out, dict):
@@ -84,6 +87,10 @@ def rows(n_rows, seed):
             "city": rng.choice(["Bonn", "K\u00f6ln", "Ulm"], n_rows),
             "sure": rng.choice([True, False], n_rows),
             "mlp": rng.integers(0, 5, n_rows),
+            "born": [f"{day:02}/12/{year}" for day, year in rng.integers((1, 1400), (32, 2600), (n_rows, 2))],
+            "sent": [f"2024-01-01 {hour:02}:30:00.25+09:00" for hour in rng.integers(0, 24, n_rows)],
+            "zip": [f"{number:05}" for number in rng.integers(99, 105, n_rows)],
+            "plan": rng.choice(["1", "02", "A", " B", "C "], n_rows),
         }
     )
     informative = frame["where"] + (frame["city"] == "Ulm") * 5
@@ -121,7 +128,8 @@ def test_predictions_of_raw_rows_are_the_same_in_a_process_with_keras_alone(expo
     frame = pd.DataFrame(told.rows, columns=told.header)
     new = pd.read_csv(folder / "new.csv", dtype=str, keep_default_na=False)
     assert list(frame.columns[: new.shape[1]]) == list(new.columns)
-    pd.testing.assert_frame_equal(frame[new.columns].astype(str), new.astype(str), check_dtype=False)
+    written = new.apply(lambda column: column.str.strip())
+    pd.testing.assert_frame_equal(frame[new.columns].astype(str), written.astype(str), check_dtype=False)
     with np.load(folder / "out.npz") as alone:
         if target == "price":
             np.testing.assert_allclose(frame["prediction"].astype(float), alone["prediction"][:, 0], rtol=1e-5)
@@ -161,14 +169,36 @@ def test_rows_that_the_model_does_not_take_are_refused(exported):
         predict_rows(folder / "model.keras", folder / "bad.csv")
     lines = str(caught.value).splitlines()
     assert [line.partition(": ")[2] for line in lines] == [
-        'expected the column "where", received none. Known are "mlp", "sure", "City", "street", "color (car)", '
-        '"label", "cast", "id", "note".',
+        'expected the column "where", received none. Known are "plan", "zip", "sent", "born", "mlp", "sure", '
+        '"City", "street", "color (car)", "label", "cast", "id", "note".',
         'expected the column "city", received none. Did you mean "City"?',
     ]
     new.astype({"where": object}).assign(where="far").to_csv(folder / "bad.csv", index=False)
     with pytest.raises(DataError) as caught:
         predict_rows(folder / "model.keras", folder / "bad.csv")
     assert str(caught.value) == 'bad.csv, column "where": expected numbers, received "far".'
+    new.astype({"where": object}).assign(where=["?", *new["where"][1:]]).to_csv(folder / "bad.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    assert str(caught.value) == (
+        'bad.csv:2, column "where": expected a number as in 39 other rows, received "?". '
+        "Correct the cell, or leave it empty."
+    )
+    new.to_csv(folder / "bad.csv", index=False, encoding="cp1252")
+    with pytest.raises(DataError) as caught:
+        predict_rows(folder / "model.keras", folder / "bad.csv")
+    message, _, remedy = str(caught.value).partition(", received byte 0x")
+    assert message.endswith("expected text in UTF-8")
+    assert remedy.endswith(". Save it as the study's own file was.")
+
+
+def test_index_of_the_rows_goes_on(exported):
+    folder, _ = exported
+    new = pd.read_csv(folder / "new.csv", dtype=str)
+    new.set_index(pd.Index([f"row {number}" for number in range(len(new))])).to_csv(folder / "indexed.csv")
+    told = predict_rows(folder / "model.keras", folder / "indexed.csv")
+    assert (told.header[:2], told.rows[3][0]) == (["", "plan"], "row 3")
+    assert [row[1:] for row in told.rows] == predict_rows(folder / "model.keras", folder / "new.csv").rows
 
 
 def test_what_is_no_exported_model_is_refused(exported, tmp_path):

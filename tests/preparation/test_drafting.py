@@ -309,6 +309,50 @@ def test_identifier_is_dropped_in_the_file_with_the_reason(tmp_path, table):
     assert "customer_id" not in prepare_study(str(tmp_path / "study.toml")).facts.inputs
 
 
+def test_how_a_file_is_written_stands_in_the_study(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.3f},{b:.3f},{city},{int(b > 0)}"
+        for (a, b), city in zip(rng.normal(size=(60, 2)), ["Köln", "Bonn"] * 30, strict=True)
+    ]
+    rows[3], rows[7], rows[9] = "?,1.5,Bonn,1", "-,0.5,Bonn,1", "0.25,n.a.,Bonn,0"
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,city,y", *rows]) + "\n", encoding="cp1252")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["encoding"] == "cp1252"
+    assert study["data"]["na_values"] == ["-", "?", "n.a."]
+    assert "# the file is not in UTF-8: are its letters right?" in text
+    assert "# missing cells, beside numbers or dates in a, b" in text
+    prepared = prepare_study(str(tmp_path / "study.toml"))
+    assert prepared.facts.inputs == ("a", "b", "city = Bonn", "city = Köln", "a is missing", "b is missing")
+
+
+@pytest.mark.parametrize("mark", ["0000-00-00", "unknown"])
+def test_what_stands_for_a_missing_date_stands_in_the_study(tmp_path, mark):
+    rows = [f"{mark if row % 9 == 0 else f'2024-01-{row % 28 + 1:02}'},{row},{row % 2}" for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["day,b,y", *rows]) + "\n")
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert (study["data"]["na_values"], study["data"]["dates"]) == ([mark], {"day": "ISO8601"})
+
+
+def test_decimal_commas_in_quotes_stand_in_the_study(tmp_path):
+    rows = [f'"{row},{row % 7}",{row},"{row % 9 + 1},000",{row % 2}' for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,c,y", *rows]) + "\n")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["decimal"] == ","
+    assert 'decimal = "," # as in a\n' in text
+    (tmp_path / "rows.csv").write_text("\n".join(["b,c,y", *(row.split(",", 2)[2] for row in rows)]) + "\n")
+    with pytest.raises(DataError, match="expected a decimal point, received "):
+        draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+
+
+def test_dates_with_short_years_are_told(tmp_path):
+    rows = [f"{day + 1}.12.{year},{year},{year % 2}" for year in range(60, 90) for day in (3, 20)]
+    (tmp_path / "rows.csv").write_text("\n".join(["born,a,y", *rows]) + "\n")
+    text, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "y")
+    assert study["data"]["dates"] == {"born": "%d.%m.%y"}
+    assert "# year, month, weekday and days since the first; the years of born are taken for 1969 to 2068" in text
+
+
 @pytest.mark.parametrize("last", ["softmax of one-hot rows", "sigmoid of floats", "logits of one-hot rows"])
 def test_numbers_are_classes_where_the_model_predicts_probabilities(tmp_path, keras, last):
     x, index = np.random.default_rng(0).normal(size=(90, 5)), np.arange(90) % 3
@@ -326,6 +370,20 @@ def test_numbers_are_classes_where_the_model_predicts_probabilities(tmp_path, ke
     prepared = prepare_study(str(tmp_path / "hand.toml"))
     assert prepared.facts.classes == (("0", "1", "2") if one_hot else ("0", "1"))
     assert ("One-hot targets are taken for 3 classes, by their columns." in prepared.notes) == one_hot
+
+
+def test_one_hot_rows_are_classes_for_a_family(tmp_path):
+    x, index = np.random.default_rng(0).normal(size=(90, 5)), np.arange(90) % 3
+    np.savez(tmp_path / "rows.npz", x=x, y=np.eye(3)[index])
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.npz")
+    assert study["data"]["task"] == "classification"
+    names = [f"a{column}" for column in range(5)] + ["red", "green", "blue"]
+    table = np.hstack([x, np.eye(3)[index]])
+    lines = [",".join(names), *(",".join(map(str, row)) for row in table)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    _, study = draft(tmp_path, "mlp", tmp_path / "rows.csv", "red", "green", "blue")
+    assert study["data"]["task"] == "classification"
+    assert prepare_study(str(tmp_path / "study.toml")).facts.classes == ("blue", "green", "red")
 
 
 def test_class_of_too_few_rows_is_told_with_what_would_do(tmp_path, keras):

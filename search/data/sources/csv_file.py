@@ -9,7 +9,7 @@ import functools
 import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.date_formats import ISO, read_dates
+from search.data.date_formats import ISO, find_formats, read_dates
 from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
 from search.data.sources.table import Reading, Sheet, read_table
 from search.data.wording import count, quote, quote_names
@@ -41,16 +41,31 @@ MISSING = frozenset(
     | {"-NaN", "-nan", "NaN", "nan", "NULL", "null", "None"}
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
 _LONGEST_MARK = 10  # letters of a text that may stand for a missing cell
+_MOST_MARKS = 3
+_MARKS = frozenset(
+    {"?", "-", "--", "---", ".", "..", "*", "na", "n.a.", "nan", "nat", "nd", "n.d.", "nil", "none", "null", "(null)"}
+    | {"\\n", "missing", "(missing)", "(blank)", "unknown", "unk", "undefined", "no data", "not available"}
+    | {"not applicable", "#div/0!", "#name?", "#num!", "#ref!", "#value!"}
+)
+"""Texts, in small letters, that beside numbers stand for a missing cell."""
+_NO_DATE = re.compile(r"0+(?:[-/.: T]0+)+")  # as MySQL writes one that is missing
+_FEW_CATEGORIES = 20
+_FEWEST_TEXTS = 5  # different ones
+_NO_SLIPS = 0.05  # share of cells, or of different values: so many are not mistyped
 _FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
 @dataclass(frozen=True)
 class CsvSheet(Sheet):
-    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`."""
+    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`.
+
+    `index` holds the cells of a first column that was left out; it is empty where none was.
+    """
 
     shown: str
     separator: str
@@ -59,6 +74,7 @@ class CsvSheet(Sheet):
     rows: list[list[str]]
     decimal: str | None = None
     na_values: tuple[str, ...] = ()
+    index: tuple[str, ...] = ()
 
     def read(self, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
         """A column; whatever is wrong with a cell is told with its line."""
@@ -123,7 +139,42 @@ def read_rows(request: SourceRequest) -> RawData:
     with_commas = [name for name in sheet.header if name in read and sheet.has_decimal_commas(name)]
     if with_commas and section.decimal is None:
         notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
+    if mixed := [name for name in sheet.header if name in read and _is_mixed(sheet, name, rows, section)]:
+        notes.append(f"Columns of numbers and text are taken for text: {quote_names(mixed)}.")
     return dataclasses.replace(rows, notes=(*notes, *rows.notes))
+
+
+def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]]:
+    """How a file is written, where its header line does not show it.
+
+    Args:
+        request: Of a file of which the study says neither yet.
+    Returns:
+        `encoding`, `decimal` and `na_values` of [data] where they are needed, and why.
+
+    Raises:
+        DataError: It is no CSV file.
+    """
+    told, reasons = dict[str, Any](), dict[str, str]()
+    path = find_file(request.section.path, request.folder, request.place)
+    if not _is_unicode(path):
+        told["encoding"] = "cp1252"
+        reasons["encoding"] = "the file is not in UTF-8: are its letters right?"
+    section = request.section.model_copy(update=told)
+    sheet = open_sheet(dataclasses.replace(request, section=section))[0]
+    names = list(dict.fromkeys(sheet.header))
+    if sheet.separator == "," and (with_commas := [name for name in names if _shows_decimal_commas(sheet, name)]):
+        sheet = dataclasses.replace(sheet, decimal=",")
+        told["decimal"], reasons["decimal"] = ",", f"as in {', '.join(with_commas)}"
+    marks = dict[str, str]()
+    for name in names:
+        texts = set(_texts_among_numbers(sheet, name)[0])
+        texts = texts if texts and _are_marks(texts) else _marks_among_dates(sheet, name)
+        marks |= dict.fromkeys(texts, name)
+    if marks:
+        told["na_values"] = tuple(sorted(marks))
+        reasons["na_values"] = f"missing cells, beside numbers or dates in {', '.join(dict.fromkeys(marks.values()))}"
+    return told, reasons
 
 
 def open_sheet(request: SourceRequest) -> tuple[CsvSheet, list[str], list[Problem]]:
@@ -188,14 +239,30 @@ def _separator_of(text: str) -> str | None:
 
 
 def _without_index(sheet: CsvSheet) -> tuple[CsvSheet, tuple[str, ...]]:
-    """The cells without a first column that has no name and numbers the rows, as pandas writes its index."""
+    """The cells without a first column that has no name and counts or names the rows, as pandas writes its index."""
     if sheet.header[0] or len(sheet.header) < 2:
         return sheet, ()
-    numbers = [row[0] for row in sheet.rows]
-    if not all(number.isdecimal() for number in numbers) or len(set(numbers)) < len(numbers):
+    cells = [row[0] for row in sheet.rows]
+    if all(cell.isdecimal() for cell in cells) and (_are_different(cells) or _count_rows(list(map(int, cells)))):
+        told = "numbers the rows"
+    elif _are_different(cells) and all(cells) and np.isnan(_to_numbers(cells)).all():
+        told = "names the rows"
+    else:
         return sheet, ()
-    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=[row[1:] for row in sheet.rows])
-    return rest, ("The first column has no name and numbers the rows, as pandas writes its index: it is left out.",)
+    rows = [row[1:] for row in sheet.rows]
+    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=rows, index=tuple(cells))
+    return rest, (f"The first column has no name and {told}, as pandas writes its index: it is left out.",)
+
+
+def _are_different(cells: Sequence[str]) -> bool:
+    return len(set(cells)) == len(cells)
+
+
+def _count_rows(numbers: Sequence[int]) -> bool:
+    """Whether numbers count from 0, once or several times, as those of tables that were put together do."""
+    restarts = sum(number == 0 for number in numbers)
+    counts = all(later in (earlier + 1, 0) for earlier, later in itertools.pairwise(numbers))
+    return numbers[0] == 0 and counts and 2 * restarts <= len(numbers)
 
 
 def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
@@ -217,6 +284,24 @@ def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataError(Problem(f"{shown}:{line}", "expected text in UTF-8, received a zero byte"))
     return text
+
+
+def _shows_decimal_commas(sheet: CsvSheet, name: str) -> bool:
+    """Whether a column's numbers have commas, and they cannot all be marks of thousands."""
+    cells = sheet.column(name)
+    known = list(itertools.compress(cells, ~sheet.missing(cells)))
+    with_comma = [cell for cell in known if _DECIMAL_COMMA.fullmatch(cell)]
+    all_numbers = all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in known)
+    return all_numbers and not all(map(_THOUSANDS.fullmatch, with_comma))
+
+
+def _is_unicode(path: Path) -> bool:
+    """Whether a file's letters can be read without being told how."""
+    try:
+        _read_text(path, path.name, "", None)
+    except DataError as error:
+        return not isinstance(error.__cause__, UnicodeError)
+    return True
 
 
 def _explain_encoding(error: UnicodeError, shown: str, encoding: str | None) -> Problem:
@@ -256,19 +341,17 @@ def _to_numbers(cells: Sequence[str]) -> npt.NDArray[np.float64]:
 def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, list[Problem]]:
     """A column as float64 or as text, and what is wrong with it."""
     cells = sheet.column(name)
-    if sheet.has_decimal_commas(name):
-        cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
-    missing = sheet.missing(cells)
-    numbers = np.where(missing, np.nan, _to_numbers(cells))
+    missing, numbers = _split(sheet, name, cells)
     text = np.isnan(numbers) & ~missing
-    may_mix = reading.may_mix
+    is_mixed = bool(text.any() and (~text & ~missing).any())
+    may_mix = reading.may_mix or (reading.may_be_text and is_mixed and _is_of_text(sheet, name))
     if reading.as_text:
         return _with_gaps(cells, missing), _report(sheet, name, missing & (not reading.may_lack), "expected text", "")
     lacking = missing & (not reading.may_lack)
-    if text.any() and (may_mix or not (~text & ~missing).any()):
+    if text.any() and (may_mix or not is_mixed):
         problems = _report(sheet, name, lacking, "expected text", _fill_or_drop(reading))
         if not may_mix and all(map(_DECIMAL_COMMA.fullmatch, itertools.compress(cells, ~missing))):
-            remedy = 'Set data.decimal = "," if the comma is a decimal mark.'
+            remedy = 'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.'
             problems = _report(sheet, name, ~missing, "expected a decimal point", remedy)
         return _with_gaps(cells, missing), problems
     problems = _report(sheet, name, lacking, "expected a number", _fill_or_drop(reading))
@@ -278,6 +361,57 @@ def _read_column(sheet: CsvSheet, name: str, reading: Reading) -> tuple[Array, l
     if text.any():
         problems.append(_report_mixed(sheet, name, text, ~text & ~missing))
     return numbers, problems
+
+
+def _split(sheet: CsvSheet, name: str, cells: Sequence[str]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Which cells of a column are missing, and its numbers: NaN where a cell is none."""
+    missing = sheet.missing(cells)
+    if sheet.has_decimal_commas(name):
+        cells = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
+    return missing, np.where(missing, np.nan, _to_numbers(cells))
+
+
+def _texts_among_numbers(sheet: CsvSheet, name: str) -> tuple[list[str], list[str]]:
+    """The cells of a column that are text and those that are numbers, where it holds both; nothing for any other."""
+    cells = sheet.column(name)
+    missing, numbers = _split(sheet, name, cells)
+    text = np.isnan(numbers) & ~missing
+    if not text.any() or (text | missing).all():
+        return [], []
+    return list(itertools.compress(cells, text)), list(itertools.compress(cells, ~text & ~missing))
+
+
+def _are_marks(texts: Iterable[str]) -> bool:
+    """Whether texts that stand beside numbers stand for missing cells."""
+    return all(text.lower() in _MARKS for text in texts)
+
+
+def _marks_among_dates(sheet: CsvSheet, name: str) -> set[str]:
+    """What stands for missing cells in a column of dates: marks, and dates of zeros; nothing in any other column."""
+    texts = set(sheet.texts(name))
+    marks = {text for text in texts if text.lower() in _MARKS or _NO_DATE.fullmatch(text)}
+    return marks if marks and find_formats(list(texts - marks)) else set()
+
+
+def _is_of_text(sheet: CsvSheet, name: str) -> bool:
+    """Whether the numbers of a column are codes, names or labels as its texts are: those are neither marks of missing
+    cells nor mistyped numbers."""
+    texts, numbers = _texts_among_numbers(sheet, name)
+    different = set(texts)
+    if _are_marks(different):
+        return False
+    n_values = len(different) + len(set(numbers))
+    few = n_values <= _FEW_CATEGORIES and len(texts) >= max(2, _NO_SLIPS * (len(texts) + len(numbers)))
+    return few or len(texts) > len(numbers) or len(different) >= max(_FEWEST_TEXTS, _NO_SLIPS * n_values)
+
+
+def _is_mixed(sheet: CsvSheet, name: str, rows: RawData, section: DataSection) -> bool:
+    """Whether a column of numbers and text was taken for text, where the study does not say that it is."""
+    if name in rows.target_names:
+        is_text = section.task != "classification" and rows.target.dtype.kind == "U"
+    else:
+        is_text = name not in (section.target_encode or ()) and rows.features[name].dtype == object
+    return is_text and bool(_texts_among_numbers(sheet, name)[0])
 
 
 def _read_dates(sheet: CsvSheet, name: str, date_format: str, reading: Reading) -> tuple[Array, list[Problem]]:
@@ -330,9 +464,10 @@ def _report_mixed(sheet: CsvSheet, name: str, text: npt.NDArray[np.bool_], numbe
     expected = "expected a number" if noun == "number" else "expected text"
     received = sheet.cell(row, name)
     remedy = "A column holds numbers or text, not both."
-    marks = set(itertools.compress(sheet.column(name), text))
-    if noun == "number" and len(marks) == 1 and len(min(marks)) <= _LONGEST_MARK:
-        remedy = f"Set data.na_values = [{quote(*marks)}] if that stands for a missing cell."
+    marks = sorted(set(itertools.compress(sheet.column(name), text)))
+    if noun == "number" and len(marks) <= _MOST_MARKS and max(map(len, marks)) <= _LONGEST_MARK:
+        meant = "that stands for a missing cell" if len(marks) == 1 else "these stand for missing cells"
+        remedy = f"Set data.na_values = [{', '.join(map(quote, marks))}] if {meant}."
     return Problem(
         f"{sheet.shown}:{sheet.lines[row]}, column {quote(name)}",
         f"{expected} as in {count(int(many.sum()), 'other row')}, received {received}{more}",

@@ -29,6 +29,7 @@ class Reading:
         role: What it is for.
         may_lack: Whether cells may be missing.
         may_mix: Whether numbers beside text are text: class labels may be `1`, `2` and `A`.
+        may_be_text: Whether they are where they look like it.
         as_text: Whether numbers are text, too.
         date_format: The format of its dates; None for a column of numbers or text.
     """
@@ -36,6 +37,7 @@ class Reading:
     role: Role
     may_lack: bool = False
     may_mix: bool = False
+    may_be_text: bool = False
     as_text: bool = False
     date_format: str | None = None
 
@@ -88,7 +90,8 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
     features = _find_features(sheet, request, {*targets, *(name for role, name in beside.items() if role != "order")})
     formats = _date_formats(sheet, request, [*features, *beside.values()])
     readings = [(name, _of_feature(name, request, formats)) for name in features]
-    readings += [(name, Reading("target", may_mix=section.task == "classification")) for name in targets]
+    is_label, is_number = section.task == "classification", section.task == "regression"
+    readings += [(name, Reading("target", may_mix=is_label, may_be_text=not is_number)) for name in targets]
     columns: dict[str, Array] = {}
     row_columns: dict[RowRole, Array] = {}
     wrong: list[Problem] = []
@@ -216,12 +219,20 @@ def _tell_format(sheet: Sheet, name: str) -> str | Problem:
         return found[0]
     closest = closest_format(texts)
     if closest is None:
-        return Problem(place, f"expected dates, all in one format, received {quote(texts[0])}")
+        message = f"expected dates, all in one format, received {quote(texts[0])}"
+        return Problem(place, message, f'Name their format, as in data.dates = {{ {quote(name)} = "%d/%m/%Y" }}.')
     return closest
 
 
 def _of_feature(name: str, request: SourceRequest, formats: Mapping[str, str]) -> Reading:
-    return Reading("feature", may_lack=request.section.missing != "error", date_format=formats.get(name))
+    section = request.section
+    return Reading(
+        "feature",
+        may_lack=section.missing != "error",
+        may_be_text=True,
+        as_text=name in (section.target_encode or ()),
+        date_format=formats.get(name),
+    )
 
 
 def _of_role(role: RowRole, name: str, formats: Mapping[str, str]) -> Reading:

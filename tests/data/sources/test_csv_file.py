@@ -118,7 +118,13 @@ def test_several_targets_are_regression_only(table, refused):
 def test_one_hot_columns_are_classes_where_the_study_says_so(table):
     text = "a,red,blue,green\n1,1,0,0\n2,0,1,0\n3,0,0,1\n4,1,0,0\n5,0,1,0\n6,0,0,1\n"
     targets = ("red", "blue", "green")
-    assert table(text, target=targets).task == "regression"
+    quantities = table(text, target=targets)
+    assert quantities.task == "regression"
+    assert quantities.notes == (
+        "Each row of the targets holds a single 1, and they are taken for quantities; "
+        'set task = "classification" if they are classes.',
+    )
+    assert table(text, target=targets, task="regression").notes == ()
     dataset = table(text, target=targets, task="classification")
     assert (dataset.task, dataset.classes) == ("multiclass", ("blue", "green", "red"))
     assert [dataset.classes[index] for index in dataset.target] == ["red", "blue", "green"] * 2
@@ -196,6 +202,11 @@ DATED = "day,label\n{},x\n{},y\n{},x\n,y\n"
         (("08/10/2024", "31/01/2023", "29/02/2024"), "%d/%m/%Y"),
         (("10/08/2024", "01/31/2023", "02/29/2024"), "%m/%d/%Y"),
         (("08 Oct 2024", "31 Jan 2023", "29 Feb 2024"), "%d %b %Y"),
+        (("08-Oct-24", "31-Jan-23", "29-Feb-24"), "%d-%b-%y"),
+        (("8.10.24", "31.1.23", "29.2.24"), "%d.%m.%y"),
+        (("10/08/2024 1:05 PM", "01/31/2023 12:00 AM", "02/29/2024 11:59 pm"), "%m/%d/%Y %I:%M %p"),
+        (("2024-10-08 06:30:00 UTC", "2023-01-31 00:00:00 UTC", "2024-02-29 10:00:00 UTC"), "%Y-%m-%d %H:%M:%S UTC"),
+        (("2024/10/08", "2023/01/31", "2024/02/29"), "ISO8601"),
     ],
 )
 def test_dates_are_read_in_the_one_format_that_fits(table, cells, date_format):
@@ -220,7 +231,8 @@ def test_cells_that_are_no_dates_are_named(refused):
         't.csv:3, column "day": expected a date as in 2024-12-31, received "soon". Correct the cell, or leave it empty.'
     ]
     assert refused(DATED.format("u", "v", "w"), dates=("day",)) == [
-        't.csv, column "day": expected dates, all in one format, received "u".'
+        't.csv, column "day": expected dates, all in one format, received "u". '
+        'Name their format, as in data.dates = { "day" = "%d/%m/%Y" }.'
     ]
     assert refused(DATED.format("u", "v", "w"), dates=("dya",)) == [
         '[data]: expected dates to name columns of "t.csv", received "dya". Did you mean "day"?'
@@ -268,22 +280,68 @@ def test_many_columns_with_problems_end_in_a_count(refused):
     assert lines[-1] == 't.csv:2, column "c20": and 10 more problems from here on.'
 
 
-def test_a_mixed_column_names_the_first_row_of_the_rarer_kind(refused):
-    assert refused(rows(*"xyxy").replace("2,x", "?,x").replace("3,y", "b,y").replace("a,", "a,", 1)) == [
-        't.csv:4, column "a": expected a number as in 2 other rows, received "?" (and 1 more row like it). '
-        "A column holds numbers or text, not both."
+def test_a_number_that_is_mistyped_is_named(refused):
+    numbers = "a,label\n" + "".join(f"{number},{'xy'[number % 2]}\n" for number in range(30))
+    assert refused(numbers.replace("\n2,", "\n2 km,").replace("\n3,", "\nthree,")) == [
+        't.csv:4, column "a": expected a number as in 28 other rows, received "2 km" (and 1 more row like it). '
+        'Set data.na_values = ["2 km", "three"] if these stand for missing cells.'
     ]
-    assert refused("a,label\nu,x\nv,y\n7,x\nw,y\n") == [
-        't.csv:4, column "a": expected text as in 3 other rows, received "7". A column holds numbers or text, not both.'
+    words = numbers.replace("\n2,", "\ntwo and not three,").replace("\n3,", "\nthree and not two,")
+    assert refused(words) == [
+        't.csv:4, column "a": expected a number as in 28 other rows, received "two and not three" '
+        "(and 1 more row like it). A column holds numbers or text, not both."
     ]
+    ratings = "a,label\n" + "".join(f"{number % 5},{'xy'[number % 2]}\n" for number in range(60))
+    assert refused(ratings.replace("\n4,", "\n4!,", 1))[0].startswith(
+        't.csv:6, column "a": expected a number as in 59 other rows, received "4!".'
+    )
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["u", "v", "7", "w"],  # names
+        ["1", "2", "A", "07", "A"],  # codes
+        [*map(str, range(60)), *(f"A/{number}" for number in range(6))],  # tickets
+        ["V57", "250.8", "V58", "V59", "E1", "E2", "?", *map(str, range(40))],  # codes that may be missing
+    ],
+)
+def test_numbers_beside_text_are_text_with_a_note(table, cells):
+    text = "a,b,label\n" + "".join(f"{cell},{row},{'xy'[row % 2]}\n" for row, cell in enumerate(cells))
+    dataset = table(text)
+    assert dataset.features["a"].tolist() == cells
+    assert dataset.notes[0] == 'Columns of numbers and text are taken for text: "a".'
+
+
+def test_labels_that_are_numbers_and_text_are_classes(table, refused):
+    text = "a,label\n" + "".join(f"{row},{(1, 2, 'none of both')[row % 3]}\n" for row in range(30))
+    dataset = table(text)
+    assert (dataset.classes, dataset.notes) == (
+        ("1", "2", "none of both"),
+        ('Columns of numbers and text are taken for text: "label".',),
+    )
+    assert table(text, task="classification").notes == ()
+    assert refused(text, task="regression")[0].startswith(
+        't.csv:4, column "label": expected a number as in 20 other rows, received "none of both" (and 9 more rows'
+    )
+    # Cells of a target are never missing, and no class is guessed from what marks such cells.
+    assert refused(text.replace("none of both", "?"))[0].startswith('t.csv:4, column "label": expected a number')
+
+
+def test_numbers_are_categories_where_the_study_encodes_them_by_the_target(table):
+    text = "zip,a,label\n" + "".join(f"0{row % 7},{row},{'xy'[row % 2]}\n" for row in range(30))
+    assert table(text).features["zip"].dtype == float
+    dataset = table(text, target_encode=("zip",))
+    assert dataset.features["zip"].tolist()[:2] == ["00", "01"]
+    assert dataset.notes == ()
 
 
 def test_numbers_with_a_decimal_comma_are_not_categories(refused):
     assert refused('a,label\n"1,5",x\n"2,5",y\n') == [
         't.csv:2, column "a": expected a decimal point, received "1,5". '
-        'Set data.decimal = "," if the comma is a decimal mark.',
+        'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.',
         't.csv:3, column "a": expected a decimal point, received "2,5". '
-        'Set data.decimal = "," if the comma is a decimal mark.',
+        'Set data.decimal = "," if the comma is a decimal mark; write 1000 for 1,000.',
     ]
 
 
@@ -452,7 +510,7 @@ def test_decimal_commas_in_quotes_are_read_when_the_study_says_so(table):
     assert table('a,label\n"1,5",x\n"2,5",y\n3,x\n4,y\n', decimal=",").features["a"].tolist() == [1.5, 2.5, 3.0, 4.0]
 
 
-def test_index_that_pandas_wrote_is_left_out_with_a_note(table, refused, tmp_path):
+def test_index_that_pandas_wrote_is_left_out_with_a_note(table, tmp_path):
     import pandas as pd
 
     frame = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "label": list("xyxy")})
@@ -463,5 +521,62 @@ def test_index_that_pandas_wrote_is_left_out_with_a_note(table, refused, tmp_pat
         "The first column has no name and numbers the rows, as pandas writes its index: it is left out.",
     )
     assert dataset.sha256 == table(frame.to_csv(index=False)).sha256
-    (sentence,) = refused(",a,label\nred,1,x\nblue,2,y\n")
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["7", "3", "5", "4"], "numbers"),  # of a sample
+        (["0", "1", "0", "1"], "numbers"),  # of two tables, one below the other
+        (["Fiat 128", "Mazda RX4", "Merc 230", "Volvo 142E"], "names"),
+        (["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"], "names"),
+    ],
+)
+def test_index_of_any_kind_is_left_out(table, cells, told):
+    text = ",a,label\n" + "".join(f"{cell},{row},{'xy'[row % 2]}\n" for row, cell in enumerate(cells))
+    dataset = table(text)
+    assert list(dataset.features.columns) == ["a"]
+    assert dataset.notes == (
+        f"The first column has no name and {told} the rows, as pandas writes its index: it is left out.",
+    )
+
+
+@pytest.mark.parametrize("cells", [["red", "red"], ["0", "0"], ["1", "1"], ["", "red"], ["1.5", "2.5"]])
+def test_first_column_without_a_name_that_holds_something_else_is_refused(refused, cells):
+    (sentence,) = refused(",a,label\n" + "".join(f"{cell},{row},x\n" for row, cell in enumerate(cells)))
     assert sentence.startswith("t.csv:1: expected a name for every column, received an empty one in field 1.")
+
+
+@pytest.mark.parametrize(
+    ("cells", "example"),
+    [
+        (["$1,234.50", "$7.00", "$12.30"], "$1,234.50"),
+        (["12%", "3.5%", "7 %"], "12%"),
+        (["1,234", "588", "1,234,567"], "1,234"),
+        (["1.234,50 €", "7,00 €", "0,5 €"], "0,5 €"),
+    ],
+)
+def test_numbers_with_marks_are_noted(table, cells, example):
+    lines = [f'"{cells[row % 3]}",{row},{"xy"[row % 2]}' for row in range(6)]
+    assert table("\n".join(["a,b,label", *lines])).notes[-1] == (
+        f'Text column "a" holds numbers with marks, such as "{example}", and each becomes an input of its own: '
+        "write plain numbers."
+    )
+
+
+def test_dates_are_not_encoded_by_the_target(refused):
+    text = DATED.format("2024-10-08", "2023-01-31", "2024-02-29")
+    assert refused(text, dates=("day",), target_encode=("day",)) == [
+        '[data]: expected target_encode to name columns of text, received "day". '
+        "Give them as text; dates cannot be encoded so."
+    ]
+
+
+def test_notes_on_many_columns_of_text_end_in_a_count(table):
+    header = ",".join(f"c{position}" for position in range(20))
+    lines = [",".join(["u", "v", "w", "x"][row // 3] for _ in range(20)) for row in range(10)]
+    text = "\n".join([f"{header},label", *(f"{line},{'xy'[row % 2]}" for row, line in enumerate(lines))])
+    notes = table(text, min_frequency=2).notes
+    assert notes[0] == 'Text column "c0": 1 of 4 values are rare and one together.'
+    assert len(notes) == 8
+    assert notes[-1] == "Of 13 more columns of text such things could be said."

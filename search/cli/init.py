@@ -19,9 +19,9 @@ from search.cli._render import is_quiet
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV with a header line, or NPZ with arrays x and y.",
+    help="CSV with a header line, Parquet, or NPZ with arrays x and y.",
 )
-@click.option("--target", multiple=True, metavar="COLUMN", help="CSV: the column to predict. Repeatable.")
+@click.option("--target", multiple=True, metavar="COLUMN", help="CSV, Parquet: the column to predict. Repeatable.")
 @click.option(
     "-o",
     "--output",

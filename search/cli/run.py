@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -71,17 +72,22 @@ def run(
     """
     from search.cli._progress import watch
     from search.coordination.launching import Launch, run_study
+    from search.dispatch import workers_begun
     from search.preparation.files import prepare_study
     from search.reporting.summaries import summarize_best
 
     # Quoted, for a name that looks like a number is a name; JSON's text is TOML's, too.
     named = {"study.name": study_name and json.dumps(study_name), "study.n_trials": n_trials, "study.seed": seed}
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    prepared = prepare_study(study, (*overrides, *given))
     began = time.monotonic()
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
-    with explained(interrupted), opened(url, create=True) as storage, watch(prepared, quiet=is_quiet()) as observer:
-        launch = Launch(_workers(n_jobs), scheduler, timeout)
+    launch = Launch(_workers(n_jobs), scheduler, timeout)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(workers_begun(launch.n_jobs, scheduler))
+        prepared = prepare_study(study, (*overrides, *given))
+        stack.enter_context(explained(interrupted))
+        storage = stack.enter_context(opened(url, create=True))
+        observer = stack.enter_context(watch(prepared, quiet=is_quiet()))
         record = run_study(prepared, storage, launch, observer)
         observer.close()
         _print_summary(

@@ -15,6 +15,6 @@ Processes are `search.execution`, training is `search.training`; which runs are 
 from search.dispatch.dispatcher import Dispatcher
 from search.dispatch.engines import EngineChoices
 from search.dispatch.tasks import Train
-from search.dispatch.workers import open_workers
+from search.dispatch.workers import open_workers, workers_begun
 
-__all__ = ["Dispatcher", "EngineChoices", "Train", "open_workers"]
+__all__ = ["Dispatcher", "EngineChoices", "Train", "open_workers", "workers_begun"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from distributed import Nanny
 
+from search.execution.fork_server import ONE_THREAD
 from search.execution.gpus import assign_gpu
 
 
@@ -17,4 +18,4 @@ class OneGpuNanny(Nanny):
     """
 
     def __init__(self, *args: Any, name: int, **options: Any) -> None:
-        super().__init__(*args, name=name, env=assign_gpu(name), **options)
+        super().__init__(*args, name=name, env=ONE_THREAD | assign_gpu(name), **options)

@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from search.execution.fork_server import ONE_THREAD, fork_server, sigint_blocked
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
-_ONE_THREAD = {
-    # One thread a worker: workers x threads is the number of cores at most, and a sum's order of additions,
-    # so every result, is the same whatever the number of workers.
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "KERAS_BACKEND": "tensorflow",
-    # A limit on glibc's arenas keeps a long-lived worker from holding memory that it freed.
-    "MALLOC_ARENA_MAX": "2",
-}
-
 
 @contextlib.contextmanager
-def start_local_cluster(n_workers: int) -> Iterator[LocalCluster]:
+def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator[LocalCluster]:
     """Start workers on this machine, and end them; Dask's configuration is then what it was.
 
     Args:
         n_workers: Number of processes, one thread each; 0 for one worker that is a thread of this process.
+        modules: What workers find imported, see `fork_server`.
 
     Yields:
         The cluster. Its traffic is encrypted and authenticated with credentials that exist only in memory, so
@@ -46,7 +33,7 @@ def start_local_cluster(n_workers: int) -> Iterator[LocalCluster]:
 
     configured = dask.config.set(
         {
-            "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
+            "distributed.nanny.pre-spawn-environ": ONE_THREAD,
             # A run is retried when its worker dies; one that kills this many workers is reported instead.
             "distributed.scheduler.allowed-failures": 3,
             # No run waits behind another inside a worker: one that dies takes nobody else's run with it.
@@ -74,7 +61,9 @@ def start_local_cluster(n_workers: int) -> Iterator[LocalCluster]:
     kind = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
     # Its parts ask for their settings while they run.
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
-        with _sigint_blocked(n_workers):
+        method = stack.enter_context(fork_server(modules if n_workers else ()))
+        stack.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": method}))
+        with sigint_blocked() if n_workers else contextlib.nullcontext():
             cluster = LocalCluster(
                 n_workers=max(1, n_workers),
                 threads_per_worker=1,
@@ -97,20 +86,3 @@ def _handlers_kept() -> Iterator[None]:
     finally:
         for logger, handlers in zip(loggers, before, strict=True):
             logger.handlers[:] = handlers
-
-
-@contextlib.contextmanager
-def _sigint_blocked(n_processes: int) -> Iterator[None]:
-    """Start threads and processes that never hear SIGINT; one that comes meanwhile is delivered afterwards.
-
-    A terminal sends Ctrl-C to the coordinator and to its workers alike; the coordinator alone decides what it means.
-    A signal mask is inherited: by the cluster's threads, and by each worker that these start, now and later.
-    """
-    if n_processes:
-        # Started now: multiprocessing would start it with the first worker, and unblock SIGINT in that thread.
-        resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -18,7 +18,7 @@ import logging
 import queue
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -260,6 +260,7 @@ def open_pool(
     start: Callable[[Any], Any] | None = None,
     most_growth_bytes: int = _GIBIBYTE,
     on_waiting: Callable[[], None] = lambda: None,
+    modules: Sequence[str] = (),
 ) -> Iterator[Pool]:
     """Workers on this machine, or those of a Dask scheduler.
 
@@ -275,11 +276,12 @@ def open_pool(
         most_growth_bytes: A worker whose resident memory has grown by more since the end of its first item is
             started anew between two items, where a nanny can start it.
         on_waiting: Called once when the scheduler has no worker yet; what is submitted waits for the first.
+        modules: What workers on this machine find imported, see `fork_server`.
 
     Raises:
         UsageError: No scheduler answers at that address.
     """
-    with _quiet_dask(), _connect(n_workers, scheduler) as client:
+    with _quiet_dask(), _connect(n_workers, scheduler, modules) as client:
         pool = Pool(client, function, shared, start, most_growth_bytes)
         try:
             if not pool.n_workers:
@@ -304,14 +306,14 @@ def _quiet_dask() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _connect(n_workers: int, scheduler: str | None) -> Iterator[Client]:
+def _connect(n_workers: int, scheduler: str | None, modules: Sequence[str]) -> Iterator[Client]:
     from search.execution._client import ClosedOnFailureClient
     from search.execution.local import start_local_cluster
 
     if scheduler is None:
         with contextlib.ExitStack() as stack:
             try:
-                cluster = stack.enter_context(start_local_cluster(n_workers))
+                cluster = stack.enter_context(start_local_cluster(n_workers, modules))
                 client = stack.enter_context(_Quietly(ClosedOnFailureClient(cluster)))
             except (OSError, RuntimeError, TimeoutError) as error:
                 raise _not_started(error) from error

@@ -215,8 +215,8 @@ def _relative(file: Path, folder: Path) -> str:
 def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
     """The [data] table, its rows, and why it has the keys that it has."""
     suffix = draft.data.suffix.lower()
-    if suffix not in (".csv", ".npz"):
-        message = f'expected a file that ends in .csv or .npz, received "{draft.data}"'
+    if suffix not in (".csv", ".parquet", ".npz"):
+        message = f'expected a file that ends in .csv, .parquet or .npz, received "{draft.data}"'
         raise UsageError(Problem(draft.place("data"), message))
     section = DataSection(
         source=suffix.removeprefix("."),

@@ -105,16 +105,16 @@ class StudySection(Section):
 class DataSection(Section):
     """[data]: where the rows come from."""
 
-    source: str = Field(description='sklearn.NAME, csv, npz, keras.NAME or "FILE.py:function"')
+    source: str = Field(description='sklearn.NAME, csv, parquet, npz, keras.NAME or "FILE.py:function"')
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the source's function")
-    path: str | None = Field(default=None, description="csv, npz: the file, relative to the study file")
+    path: str | None = Field(default=None, description="csv, parquet, npz: the file, relative to the study file")
     target: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="csv: the column to predict, or several"
+        default=None, description="csv, parquet: the column to predict, or several"
     )
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="csv: the columns to learn from; default: all but the target"
+        default=None, description="csv, parquet: the columns to learn from; default: all but the target"
     )
-    drop: tuple[str, ...] | None = Field(default=None, description="csv: columns that are left out")
+    drop: tuple[str, ...] | None = Field(default=None, description="csv, parquet: columns that are left out")
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
         default=None,
         description="csv: what stands between fields; default: the comma, or what the header line shows",
@@ -129,8 +129,8 @@ class DataSection(Section):
     encoding: str | None = Field(default=None, description="csv: how text is written; default: UTF-8")
     dates: tuple[str, ...] | dict[str, str] | None = Field(
         default=None,
-        description="csv: columns of dates, which become year, month, weekday and days since the first; a list, or "
-        'each with its format, as in { start = "%d/%m/%Y" }',
+        description="csv, parquet: columns of dates, which become year, month, weekday and days since the first; a "
+        'list, or each with its format, as in { start = "%d/%m/%Y" }',
         json_schema_extra={"expected": "a list of columns, or a table with the format of each"},
     )
     missing: Literal["indicate", "impute", "error"] | None = Field(
@@ -146,7 +146,7 @@ class DataSection(Section):
         description="tables: columns of text that become the mean target of rows of that text, out of fold",
     )
     weight: str | None = Field(
-        default=None, description="csv, npz: the column (array) that says how much each row counts"
+        default=None, description="csv, parquet, npz: the column (array) that says how much each row counts"
     )
     task: TaskName | None = Field(default=None, description="when it cannot be told from the target")
     shape: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
@@ -195,16 +195,16 @@ class SplitSection(Section):
         default=0.2, description='share of the training rows that early stopping watches, or "validation"'
     )
     groups: str | None = Field(
-        default=None, description="csv, npz: the column (array) of groups, none of which stands on two sides"
+        default=None, description="csv, parquet, npz: the column (array) of groups, none of which stands on two sides"
     )
     order: str | None = Field(
         default=None,
-        description="csv, npz: the column (array) that orders rows: what scores lies after what trains",
+        description="csv, parquet, npz: the column (array) that orders rows: what scores lies after what trains",
     )
     column: str | None = Field(
         default=None,
-        description="csv, npz: a division of one's own: the column (array) with train, stop, validation and test, or "
-        "with the number of the fold that each row scores in",
+        description="csv, parquet, npz: a division of one's own: the column (array) with train, stop, validation and "
+        "test, or with the number of the fold that each row scores in",
     )
 
 

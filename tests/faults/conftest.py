@@ -66,9 +66,10 @@ class Launched:
         return self.process.wait(timeout_seconds)
 
     def workers(self):
-        """The processes that train."""
-        found = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in found if "spawn_main" in " ".join(child.cmdline())]
+        """The processes that train: those that the fork server forked."""
+        servers = psutil.Process(self.process.pid).children()
+        found = [server for server in servers if "forkserver" in " ".join(server.cmdline())]
+        return [worker for server in found for worker in server.children()]
 
     def wait_until_ended(self, n_trials, timeout_seconds=120):
         """Wait until that many trials are in the database."""

@@ -72,9 +72,9 @@ def test_timeout_withdraws_what_runs_and_the_study_goes_on(launch, look, tmp_pat
 
 
 def test_second_run_of_a_running_study_exits_3_and_says_who_holds_it(launch, look, tmp_path, unbroken):
-    first = launch("--n-trials", "40", "--n-jobs", "1")  # long enough for a second one to start meanwhile
+    first = launch("--n-trials", "80", "--n-jobs", "1")  # long enough for a second one to start meanwhile
     first.wait_until_ended(1)
-    assert launch("--n-trials", "40").wait(60) == 3
+    assert launch("--n-trials", "80").wait(60) == 3
     message = (tmp_path / "stderr.txt").read_text()
     assert f"process {first.process.pid}" in message
     assert json.loads(look.read(tmp_path, "status", "hurt").stdout)["state"] == "running"

@@ -81,7 +81,7 @@ def tune(engine="graph", x=X, **more):
     import search
     space = {"l2": {"low": 1e-4, "high": 1e-1, "log": True}, "patience": {"low": 1, "high": 2}}
     settings = ["training.epochs=3", f'training.engine="{engine}"', 'split.validation={ method = "holdout" }']
-    return search.tune(model, x, Y, 3, space=space, settings=settings, **more)
+    return search.tune(model, x, Y, 3, space=space, settings=settings, verbose=0, **more)
 """
 
 COMPARE = """

@@ -388,9 +388,9 @@ def test_model_of_no_known_kind_is_refused(tmp_path, table, model, remedy):
 
 def test_data_of_no_known_kind_is_refused(tmp_path):
     with pytest.raises(UsageError) as caught:
-        draft_study(Draft(tmp_path, "mlp", tmp_path / "rows.parquet"))
+        draft_study(Draft(tmp_path, "mlp", tmp_path / "rows.feather"))
     assert str(caught.value) == (
-        f'--data: expected a file that ends in .csv or .npz, received "{tmp_path}/rows.parquet".'
+        f'--data: expected a file that ends in .csv, .parquet or .npz, received "{tmp_path}/rows.feather".'
     )
 
 

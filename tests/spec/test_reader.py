@@ -9,6 +9,8 @@ import pytest
 from search.errors import StudyFileError
 from search.spec import parse_study, read_study
 
+SOURCES = '"sklearn.NAME", "csv", "parquet", "npz", "keras.NAME" or "FILE.py:function"'
+
 
 def read_problems(path, catalogue) -> list[str]:
     with pytest.raises(StudyFileError) as caught:
@@ -175,26 +177,23 @@ def test_missing_tables_are_all_named(problems_of):
         (
             '"sklearn.make_moons"',
             '"make_moons"',
-            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
-            '"make_moons". Did you mean "sklearn.make_moons"?',
+            f'7 [data.source]: expected {SOURCES}, received "make_moons". Did you mean "sklearn.make_moons"?',
         ),
         (
             '"sklearn.make_moons"',
             '"sklaern.make_moons"',
-            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
-            '"sklaern.make_moons". Did you mean "sklearn.make_moons"?',
+            f'7 [data.source]: expected {SOURCES}, received "sklaern.make_moons". Did you mean "sklearn.make_moons"?',
         ),
         (
             '"sklearn.make_moons"',
             '"rows/sonar.csv"',
-            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
+            f"7 [data.source]: expected {SOURCES}, received "
             '"rows/sonar.csv". Write source = "csv" and path = "rows/sonar.csv".',
         ),
         (
             '"sklearn.make_moons"',
             '"rows.py"',
-            '7 [data.source]: expected "sklearn.NAME", "csv", "npz", "keras.NAME" or "FILE.py:function", received '
-            '"rows.py". Name its function, as in "rows.py:load".',
+            f'7 [data.source]: expected {SOURCES}, received "rows.py". Name its function, as in "rows.py:load".',
         ),
         (
             "[split]",

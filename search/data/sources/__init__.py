@@ -3,6 +3,7 @@
 | source in a study file | module | runs |
 |---|---|---|
 | `csv` | `csv_file` | here, with pandas |
+| `parquet` | `parquet_file` | here, with pandas and pyarrow |
 | `npz` | `npz_file` | here, without pickle |
 | `sklearn.NAME` | `scikit_learn` | here |
 | `keras.NAME` | `keras_datasets` | in a child process (it imports TensorFlow) |
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from search.data.sources import csv_file, keras_datasets, npz_file, python_function, scikit_learn
+from search.data.sources import csv_file, keras_datasets, npz_file, parquet_file, python_function, scikit_learn
 from search.data.sources.raw import RawData, SourceRequest
 from search.errors import DataError, Problem
 from search.spec import DataSection, SourceForm
@@ -44,6 +45,7 @@ class Source:
 SOURCES: Mapping[str, Source] = {
     "sklearn": Source(scikit_learn.FORM, scikit_learn.read_rows),
     "csv": Source(csv_file.FORM, csv_file.read_rows),
+    "parquet": Source(parquet_file.FORM, parquet_file.read_rows),
     "npz": Source(npz_file.FORM, npz_file.read_rows),
     "keras": Source(keras_datasets.FORM, keras_datasets.read_rows),
     "py": Source(python_function.FORM, python_function.read_rows),

@@ -17,7 +17,7 @@ from search.data import SOURCES
     ],
 )
 def test_an_unknown_source_is_refused(refusal, source, remedy):
-    forms = "csv, npz, sklearn.NAME, keras.NAME, FILE.py:function"
+    forms = "csv, parquet, npz, sklearn.NAME, keras.NAME, FILE.py:function"
     assert refusal(source=source) == [f'[data]: expected source to be one of {forms}, received "{source}".{remedy}']
 
 
@@ -34,6 +34,7 @@ def test_keys_that_a_source_does_not_take_are_refused(refusal):
 def test_every_source_says_how_it_is_written():
     assert {key: source.form.form for key, source in SOURCES.items()} == {
         "csv": "csv",
+        "parquet": "parquet",
         "npz": "npz",
         "sklearn": "sklearn.NAME",
         "keras": "keras.NAME",

@@ -1,0 +1,92 @@
+"""A process from which local workers are forked: what all of them import is imported once, and shared."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing import forkserver, resource_tracker
+
+ONE_THREAD = {
+    # One thread a worker: workers x threads is the number of cores at most, and a sum's order of additions,
+    # so every result, is the same whatever the number of workers.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "KERAS_BACKEND": "tensorflow",
+    # A limit on glibc's arenas keeps a long-lived worker from holding memory that it freed.
+    "MALLOC_ARENA_MAX": "2",
+}
+"""The environment of workers."""
+
+
+@contextlib.contextmanager
+def fork_server(modules: Sequence[str]) -> Iterator[str]:
+    """Have workers forked from a process that has imported some modules.
+
+    It imports them while the caller goes on. It ends with the block, unless it ran before: whoever begins early shares
+    it with those who ask later.
+
+    Args:
+        modules: What it imports; they must leave no thread running, for a thread is not forked. Empty for workers that
+            import everything themselves.
+
+    Yields:
+        How workers are to be started: `forkserver`; or `spawn` without modules, and on systems other than Linux, where
+        libraries do not survive a fork.
+    """
+    if not modules or not sys.platform.startswith("linux"):
+        yield "spawn"
+        return
+    if _is_running():
+        yield "forkserver"
+        return
+    with _environment(ONE_THREAD), sigint_blocked():
+        multiprocessing.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
+    try:
+        yield "forkserver"
+    finally:
+        # No public way ends it before the process does. Without this the caller of `tune` would keep it for life.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def sigint_blocked() -> Iterator[None]:
+    """Start threads and processes that never hear SIGINT; one that comes meanwhile is delivered afterwards.
+
+    A terminal sends Ctrl-C to the coordinator and to its workers alike; the coordinator alone decides what it means.
+    A signal mask is inherited: by the threads of a cluster, and by each worker that these start, now and later.
+    """
+    # Started now: multiprocessing would start it with the first worker, and unblock SIGINT in that thread.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _is_running() -> bool:
+    return forkserver._forkserver._forkserver_pid is not None  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for a process that is started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,121 @@
+"""Local workers are forked from one process that has imported what they need."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from search.execution import fork_server, open_pool
+
+MODULES = ("distributed", "tests.execution.imported_marker")
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
+
+
+def servers():
+    children = psutil.Process().children()
+    return [child for child in children if "forkserver" in " ".join(child.cmdline())]
+
+
+def where(held, item, report):
+    """What a worker finds: its parent, the process that imported the marker, its threads' settings."""
+    marker = sys.modules.get("tests.execution.imported_marker")
+    if item == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    imported_by = None if marker is None else marker.IMPORTED_BY
+    return os.getpid(), os.getppid(), imported_by, os.environ.get("OMP_NUM_THREADS"), signal.SIGINT in blocked()
+
+
+def blocked():
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def ask(pool, *items):
+    """What comes back of some items."""
+    for item in items:
+        pool.submit(item)
+    done = []
+    while len(done) < len(items):
+        done += pool.wait(60)
+    assert [each.error for each in done] == [None] * len(items)
+    return done
+
+
+@linux
+def test_workers_find_imported_what_one_process_imported():
+    with open_pool(where, None, n_workers=2, modules=MODULES) as pool:
+        (server,) = servers()
+        told = [done.value for done in ask(pool, 1, 2, 3)]
+        for pid, parent, imported_by, threads, is_blocked in told:
+            assert parent == imported_by == server.pid != pid
+            assert threads == "1"
+            assert is_blocked, "Ctrl-C is the coordinator's"
+    assert not server.is_running()
+    assert servers() == []
+
+
+@linux
+def test_worker_that_dies_is_forked_anew():
+    with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+        (first,) = ask(pool, 1)
+        os.kill(first.value[0], signal.SIGKILL)
+        (second,) = ask(pool, 2)
+        assert second.value[0] != first.value[0]
+        assert second.value[1:] == first.value[1:]
+
+
+@linux
+def test_who_begins_early_shares_the_process():
+    with fork_server(MODULES) as method:
+        (server,) = servers()
+        assert method == "forkserver"
+        with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+            (done,) = ask(pool, 1)
+            assert done.value[1] == server.pid
+        assert server.is_running()
+    assert not server.is_running()
+
+
+def test_without_modules_workers_import_for_themselves():
+    with fork_server(()) as method:
+        assert method == "spawn"
+        assert servers() == []
+    with open_pool(where, None, n_workers=1) as pool:
+        (done,) = ask(pool, 1)
+        assert done.value[2] is None
+
+
+@linux
+def test_server_does_not_outlive_who_began_it():
+    code = (
+        "import os, signal, psutil\n"
+        "from search.execution import fork_server\n"
+        "with fork_server(('distributed',)):\n"
+        "    children = [c.pid for c in psutil.Process().children() if 'forkserver' in ' '.join(c.cmdline())]\n"
+        "    print(*children, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    (pid,) = map(int, ended.stdout.split())
+    _, alive = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=20)
+    assert not alive
+
+
+@linux
+def test_nothing_of_tensorflow_runs_in_the_process_that_is_forked():
+    """A thread is not forked, and a lock that one holds stays locked."""
+    code = (
+        "import os\n"
+        "os.environ |= {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}\n"
+        "import search.training.imported, sys\n"
+        "assert 'tensorflow' in sys.modules\n"
+        "tasks = os.listdir('/proc/self/task')\n"
+        "print(*sorted(open(f'/proc/self/task/{task}/comm').read().strip() for task in tasks))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # That of pyarrow's allocator, where pandas finds it, is made for forks.
+    assert set(ended.stdout.split()) - {"jemalloc_bg_thd"} == {"python"}

@@ -398,8 +398,10 @@ def test_typed_options_are_settings(model):
     assert found.study.metric == "roc_auc"
     assert spec["training"]["class_weight"] == {"0": 1.0, "1": 2.5}
     assert found.study.facts.rows.test == 15
-    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], epochs=1, folds=1, verbose=0)
+    numbers = {"epochs": np.int64(1), "folds": np.uint8(1), "test": np.int64(12)}
+    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], verbose=0, **numbers)
     assert found.study.spec["split"]["validation"]["method"] == "holdout"
+    assert found.study.facts.rows.test == 12
 
 
 def test_weights_of_rows_enter_training_and_scores(keras):

@@ -89,7 +89,10 @@ def _lines_on_learning(found: Best) -> list[str]:
     if constant is None or constant.learned is not False:
         return []
     verdict = _against_guess(found, constant)
-    if fit is None or not fit.is_undertrained:
+    if fit is None:
+        # The loss of a guess is not known, so that nothing tells whether the net has learned the rows that train.
+        return [verdict, "There is nothing to learn here, too few rows to tell, or too little training."]
+    if not fit.is_undertrained:
         return [verdict, "There is nothing to learn here, or too few rows to tell."]
     training = found.study.spec["training"]
     return [

@@ -104,7 +104,9 @@ def _workers(n_jobs: int | None) -> int:
 
 def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float) -> None:
     name = found.study.name
-    print_lines(f"\n{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
+    if not is_quiet():  # which tells nothing before this
+        click.echo()
+    print_lines(f"{name}: {found.n_trials} of {found.study.n_trials} trials ended, {seconds:.0f} s\n")
     print_best(found)
     if is_quiet():
         return

@@ -38,7 +38,9 @@ def status(name: str, url: str | None, format_: str) -> None:
             hanging=_MARGIN,
         )
     if found.workers:
-        runs = ", ".join(f"{worker} ({count} runs)" for worker, count in sorted(found.workers.items()))
+        runs = ", ".join(
+            f"{worker} ({count} run{'s' if count != 1 else ''})" for worker, count in sorted(found.workers.items())
+        )
         print_lines(f"workers      {runs}", hanging=_MARGIN)
     for label, trial in (("baseline", found.baseline), ("best", found.best)):
         if trial is not None:

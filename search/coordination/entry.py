@@ -17,8 +17,15 @@ _MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path", "data.time
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
 
 
-def find_same_study(prepared: PreparedStudy, storage: Storage) -> tuple[PreparedStudy, StudyRecord | None]:
+def find_same_study(
+    prepared: PreparedStudy, storage: Storage, renaming: str = "--study-name"
+) -> tuple[PreparedStudy, StudyRecord | None]:
     """The study of that name in the storage, None if there is none yet.
+
+    Args:
+        prepared: The study.
+        storage: An open database.
+        renaming: What gives a study another name, as the user knows it.
 
     Returns:
         The study as it is to go on, with what its file leaves open as it was begun; and its record.
@@ -29,8 +36,8 @@ def find_same_study(prepared: PreparedStudy, storage: Storage) -> tuple[Prepared
     known = next((study for study in storage.studies() if study.name == prepared.spec.study.name), None)
     if known is not None:
         prepared = _as_begun(prepared, spec_from_json(known.spec))
-        _refuse_other_study(known, prepared)
-        _refuse_foreign_trials(known, storage)
+        _refuse_other_study(known, prepared, renaming)
+        _refuse_foreign_trials(known, storage, renaming)
     return prepared, known
 
 
@@ -114,9 +121,9 @@ def fingerprint_problem(place: str, thing: str, before: str | None, now: str | N
     return Problem(place, message, remedy)
 
 
-def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
+def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy, renaming: str) -> None:
     spec = spec_to_json(prepared.spec)
-    remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun."
+    remedy = f"Give the new study a name of its own with {renaming}, or go on with the one that was begun."
     problems = [
         Problem(
             f"{known.name} [{key}]",
@@ -131,7 +138,7 @@ def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy) -> None:
         raise UsageError(problems)
 
 
-def _refuse_foreign_trials(known: StudyRecord, storage: Storage) -> None:
+def _refuse_foreign_trials(known: StudyRecord, storage: Storage, renaming: str) -> None:
     """Another program may have enqueued trials in the study; they have no place in its order."""
     waiting = [trial.number for trial in storage.trials(known.study_id) if trial.state is TrialState.WAITING]
     if waiting:
@@ -139,7 +146,7 @@ def _refuse_foreign_trials(known: StudyRecord, storage: Storage) -> None:
             Problem(
                 known.name,
                 f"expected trials that regsearch asked, received trial {waiting[0]}, which another program enqueued",
-                "Delete it there, or begin a study of another name with --study-name.",
+                f"Delete it there, or begin a study of another name with {renaming}.",
             )
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.data.columns import is_date
 from search.data.dataset import Dataset
 from search.data.marked_numbers import find_marked_number
 
@@ -37,8 +38,8 @@ def find_identifiers(dataset: Dataset) -> dict[str, str]:
 
 
 def _names_rows(name: str, column: pd.Series) -> bool:
-    """Whether different numbers are whole ones that are called an identifier, or follow one another."""
+    """Whether different numbers are whole ones that are called an identifier, or follow one another; not dates."""
     values = column.to_numpy()
-    if not np.array_equal(values, np.rint(values)):
+    if is_date(column) or not np.array_equal(values, np.rint(values)):
         return False
     return bool(_CALLED_SO.search(name)) or bool((np.diff(values) == 1).all())

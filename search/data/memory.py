@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from search.data.sources.raw import Plain, PlainError, pack_columns, to_plain
+from search.data.wording import quote_names
 from search.errors import DataError, Problem
 
 Array = npt.NDArray[Any]
@@ -29,8 +31,8 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
     """
     features, target = _plain(x, "x"), _plain(y, "y")
     if more is not None:
-        features = _joined(features, _plain(more[0], "x"), "x")
-        target = _joined(target, _plain(more[1], "y"), "y")
+        features = _joined(features, _plain(more[0], "x of validation_data"), "x")
+        target = _joined(_as_column(target), _as_column(_plain(more[1], "y of validation_data")), "y")
     if isinstance(target, dict):
         texts = [column for column, cells in target.items() if cells.dtype.kind not in "biuf"]
         if texts and len(target) > 1:
@@ -49,30 +51,63 @@ def to_archive(features: Plain) -> dict[str, Array]:
 
 
 def _joined(first: Plain, second: Plain, name: str) -> Plain:
-    """Rows below others of the same kind."""
+    """Rows below others of the same kind; the columns of tables may stand in another order."""
     place = "validation_data"
-    if isinstance(first, dict) and isinstance(second, dict) and list(first) == list(second):
-        return {column: _stacked(cells, second[column]) for column, cells in first.items()}
+    if isinstance(first, dict) and isinstance(second, dict):
+        if set(first) != set(second):
+            others = quote_names(sorted(set(first) ^ set(second)))
+            message = f"expected the columns of {name}, received a table that differs in {others}"
+            raise DataError(Problem(place, message))
+        return {column: _stacked(cells, second[column], f'column "{column}"') for column, cells in first.items()}
     if isinstance(first, dict) or isinstance(second, dict):
-        raise DataError(Problem(place, f"expected the columns of {name}, received others"))
+        kinds = ("a table", "an array") if isinstance(first, dict) else ("an array", "a table")
+        raise DataError(Problem(place, f"expected {name} to be {kinds[0]} like the other rows, received {kinds[1]}"))
     if first.shape[1:] != second.shape[1:]:
         message = f"expected {name} with rows of shape {first.shape[1:]}, received {second.shape[1:]}"
         raise DataError(Problem(place, message))
-    return _stacked(first, second)
+    return _stacked(first, second, name)
 
 
-def _stacked(first: Array, second: Array) -> Array:
-    """One below the other; text with missing cells stays objects."""
+def _as_column(values: Plain) -> Plain:
+    """Targets as arrays: a table of one column, and an array of one, are that column."""
+    if isinstance(values, dict):
+        return next(iter(values.values())) if len(values) == 1 else values
+    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+
+
+def _stacked(first: Array, second: Array, name: str) -> Array:
+    """One below the other; text with missing cells stays objects, and cells that are all missing are of any kind."""
+    kinds = [_kind(cells) for cells in (first, second)]
+    if None not in kinds and kinds[0] != kinds[1]:
+        message = f"expected {name} of {kinds[0]} like the other rows, received {kinds[1]}"
+        raise DataError(Problem("validation_data", message))
+    if kinds[0] != kinds[1]:
+        known, lacking = (first, second) if kinds[0] else (second, first)
+        nothing = np.full(len(lacking), _NOTHING[kinds[0] or kinds[1] or ""])
+        first, second = (known, nothing) if kinds[0] else (nothing, known)
     if "O" in (first.dtype.kind, second.dtype.kind):
         first, second = first.astype(object), second.astype(object)
     return np.concatenate([first, second])
+
+
+_NOTHING: Mapping[str, Any] = {"text": None, "dates": np.datetime64("NaT", "us"), "numbers": np.nan}
+"""What stands for a missing cell in a column of each kind."""
+
+
+def _kind(cells: Array) -> str | None:
+    """What a column is of; None where no cell is known."""
+    if cells.dtype == object:
+        return "text" if any(cell is not None for cell in cells) else None
+    if cells.dtype.kind in "fM" and np.isnan(cells).all():
+        return None
+    return {"U": "text", "M": "dates"}.get(cells.dtype.kind, "numbers")
 
 
 def _plain(values: Any, name: str) -> Plain:
     try:
         return to_plain(values, name)
     except PlainError as error:
-        raise DataError(Problem(name, str(error))) from error
+        raise DataError(Problem(name.rpartition(" of ")[2], str(error))) from error
 
 
 def _is_whole(cells: Array) -> bool:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.data import encoded_shape, read_data, to_archive, to_arrays
-from search.errors import Problem, RepeatabilityWarning, StudyFailedError, UsageError
+from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, train_final
 from search.followup.telling import TellingObserver
@@ -118,13 +118,15 @@ def tune(
         directory: Where study file, model, data and database are kept; calling again goes on with the study, and
             `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Where the script builds the model
             anew, its layers need names of their own: Keras numbers the others on. Default: nothing is kept.
-        metric: What a trial is judged by, as in [objective]: `roc_auc`, `mae`. Default: log_loss, mse, or, where a
-            class is rare, `roc_auc` or `balanced_accuracy`.
+        metric: What a trial is judged by, as in [objective]: `roc_auc`, `mae`, or `FILE.py:function` beside the setting
+            `'objective.direction="minimize"'`. Default: log_loss, mse, or, where a class is rare, `roc_auc` or
+            `balanced_accuracy`.
         epochs: Epochs of a run, at most. Default: what suits the number of rows.
         folds: Folds of the cross-validation that scores a trial; 1 for a single holdout. Default: alike.
         seed: Seed of splits, initial weights and sampler.
         test: Rows that are sealed: a share or a count. Default: none.
-        sample_weight: How much each row counts, in training and in scores, shape (rows,).
+        sample_weight: How much each row counts, in training and in scores, shape (rows,); rows of `validation_data`
+            count 1.
         class_weight: `"balanced"`, or class to number, in training alone.
         validation_data: `(x, y)` of rows that score, in the place of a division of the others. All rows train the model
             that comes out.
@@ -143,7 +145,8 @@ def tune(
     options = TuneOptions(
         metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
     )
-    settings = [_with_whole_path(setting) for setting in settings]
+    settings = [_with_whole_path(setting) for setting in (*options.settings, *settings)]
+    _check_direction(options, settings)
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
         for caution in cautions:
@@ -151,8 +154,8 @@ def tune(
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            features, target = to_arrays(x, y, validation_data and (validation_data[0], validation_data[1]))
-            rows = options.row_arrays(len(target), len(y))
+            features, target = to_arrays(x, y, None if validation_data is None else tuple(validation_data))
+            rows = options.row_arrays(len(target), len(target) if validation_data is None else len(y))
             data = DataSection(source="npz", path=_DATA, weight=WEIGHT if WEIGHT in rows else None)
             split = SplitSection(column=PART if PART in rows else None)
             arrays: dict[str, Any] = {**to_archive(features), **rows}
@@ -169,19 +172,19 @@ def tune(
                 weight=data.weight,
                 column=split.column,
             )
-            (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
-            overrides = [*options.settings, *settings, f"study.n_trials={n_trials}"]
-            prepared = prepare_study(str(fresh / _STUDY), overrides)
+            with _problems_of_rows_that_score():
+                (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
+            prepared = prepare_study(str(fresh / _STUDY), [*settings, f"study.n_trials={n_trials}"])
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
             prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
             # Before files take the place of those that another study needs.
-            prepared, _ = find_same_study(prepared, storage)
+            prepared, _ = find_same_study(prepared, storage, renaming="name=")
             for file in (_MODEL, _DATA, _STUDY):
                 (fresh / file).replace(folder / file)
         telling = TellingObserver(prepared) if verbose else None
         if telling is not None:
-            for note in prepared.notes:
+            for note in (told for told in prepared.notes if told not in cautions):  # which were warnings
                 telling.note(f"note: {note}")
         study = run_study(prepared, storage, Launch(n_jobs), telling)
         trials = tuple(storage.trials(study.study_id))
@@ -199,10 +202,16 @@ def tune(
 
 def _check(model: Any, settings: Any, space: Any, n_jobs: int, validation_data: Any) -> None:
     """Refuse arguments of another kind before anything is written."""
-    if validation_data is not None and (not isinstance(validation_data, tuple | list) or len(validation_data) != 2):
-        raise UsageError(Problem("validation_data", "expected (x, y), received something else"))
-    if not hasattr(model, "save") or not hasattr(model, "get_config"):
-        raise UsageError(Problem("model", f"expected a Keras model, received {type(model).__name__}"))
+    if validation_data is not None and not isinstance(validation_data, tuple | list):
+        received = type(validation_data).__name__
+        raise UsageError(Problem("validation_data", f"expected (x, y), received one {received}"))
+    if validation_data is not None and len(validation_data) != 2:
+        remedy = "Rows that score count 1 each: leave their weights out." if len(validation_data) == 3 else ""
+        message = f"expected (x, y), received {len(validation_data)} of them"
+        raise UsageError(Problem("validation_data", message, remedy))
+    if isinstance(model, type) or not hasattr(model, "save") or not hasattr(model, "get_config"):
+        received = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise UsageError(Problem("model", f"expected a Keras model, received {received}"))
     if isinstance(settings, str):
         raise UsageError(
             Problem("settings", f'expected a list of settings, received "{settings}"', "Put it in a list.")
@@ -212,9 +221,24 @@ def _check(model: Any, settings: Any, space: Any, n_jobs: int, validation_data: 
         raise UsageError(Problem("space", f"expected a dict, received {type(space).__name__}", remedy))
     if n_jobs < 0:
         raise UsageError(Problem("n_jobs", f"expected 0 or more, received {n_jobs}"))
-    if n_jobs and multiprocessing.parent_process() is not None:
+    if n_jobs and _is_a_worker():
         message = "expected a call that importing the script does not make, received one from a worker that imports it"
         raise UsageError(Problem("n_jobs", message, 'Put the call under `if __name__ == "__main__":`.'))
+
+
+def _is_a_worker() -> bool:
+    """Whether this process was started by another one; until it has imported the script, only a flag says so."""
+    importing = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return importing or multiprocessing.parent_process() is not None
+
+
+def _check_direction(options: TuneOptions, settings: Sequence[str]) -> None:
+    """Refuse a function as the metric where no setting says which way is better."""
+    told = {setting.partition("=")[0].strip() for setting in settings}
+    if options.metric is not None and is_function(options.metric) and "objective.direction" not in told:
+        message = f'expected a direction beside "{options.metric}", received none'
+        remedy = 'Add \'objective.direction="minimize"\', or "maximize", to settings.'
+        raise UsageError(Problem("metric", message, remedy))
 
 
 def _with_input(model: KerasModel, data: DataSection, folder: Path) -> KerasModel:
@@ -223,7 +247,11 @@ def _with_input(model: KerasModel, data: DataSection, folder: Path) -> KerasMode
         return model
     shape = encoded_shape(read_data(data, folder, own_model=True))
     copy = type(model).from_config(model.get_config())
-    copy.build((None, *shape))
+    try:
+        copy.build((None, *shape))
+    except ValueError as error:
+        message = f"expected layers that take rows of shape {shape}, received one that does not"
+        raise UsageError(Problem("model", message, f"Keras says: {str(error).splitlines()[0]}")) from error
     if model.compiled:
         copy.compile_from_config(model.get_compile_config())
     return copy
@@ -240,17 +268,17 @@ def _save(model: KerasModel, path: Path) -> None:
 
 
 def _with_whole_path(setting: str) -> str:
-    """A setting; the file of a loss, which is relative to the working directory, with its whole path."""
+    """A setting; the file of a loss or a metric, which is relative to the working directory, with its whole path."""
     key, _, written = setting.partition("=")
     value: Any = written
-    if key.strip() != "training.loss":
+    if key.strip() not in ("training.loss", "objective.metric"):
         return setting
     with contextlib.suppress(tomllib.TOMLDecodeError):  # said where settings are read
         value = tomllib.loads(f"value = {written}")["value"]
     if not isinstance(value, str) or not is_function(value):
         return setting
     file, _, function = value.rpartition(":")
-    return f"training.loss={json.dumps(f'{Path(file).resolve()}:{function}')}"
+    return f"{key.strip()}={json.dumps(f'{Path(file).resolve()}:{function}')}"
 
 
 def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any]:
@@ -275,6 +303,23 @@ def _given_training(model: KerasModel, settings: Sequence[str]) -> dict[str, Any
 def _is_known(loss: Any) -> bool:
     name = loss.get("name") if isinstance(loss, Mapping) else loss
     return isinstance(name, str) and (name == TASK_LOSS or name in LOSSES or is_function(name))
+
+
+@contextlib.contextmanager
+def _problems_of_rows_that_score() -> Iterator[None]:
+    """Name `validation_data` where its rows are at fault: the caller gave no column that divides rows."""
+    try:
+        yield
+    except DataError as error:
+        remedy = "Give rows of every class, to train and to score."
+        raise DataError(
+            [
+                dataclasses.replace(problem, place="validation_data", remedy=remedy)
+                if problem.place == "data column"
+                else problem
+                for problem in error.problems
+            ]
+        ) from error
 
 
 def _plain(value: Any, name: str) -> Any:

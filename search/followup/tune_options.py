@@ -51,8 +51,10 @@ class TuneOptions:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
                 problems.append(Problem(name, f"expected a whole number, received {value!r}"))
+        if not problems and self.folds is not None and self.folds < 1:
+            problems.append(Problem("folds", f"expected 1, a single holdout, or more, received {self.folds}"))
         test: Any = self.test
-        if test is not None and (isinstance(test, bool) or not isinstance(test, int | float)):
+        if test is not None and (isinstance(test, bool) or not isinstance(test, int | float | np.number)):
             problems.append(Problem("test", f"expected a share or a number of rows, received {test!r}"))
         metric: Any = self.metric
         if metric is not None and not isinstance(metric, str):
@@ -110,6 +112,11 @@ class TuneOptions:
             if weight.shape not in ((n_training,), (n_training, 1)) or weight.dtype.kind not in "biuf":
                 received = f"{weight.dtype} of shape {weight.shape}"
                 message = f"expected a number for each of {n_training} rows, received {received}"
+                raise UsageError(Problem("sample_weight", message))
+            if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+                wrong = weight[~np.isfinite(weight) | (weight < 0)]
+                received = wrong[0] if len(wrong) else "zeros only"
+                message = f"expected finite numbers of at least 0, some above it, received {received}"
                 raise UsageError(Problem("sample_weight", message))
             arrays[WEIGHT] = np.concatenate([weight.ravel().astype(np.float64), np.ones(n_rows - n_training)])
         if self.has_validation_data:

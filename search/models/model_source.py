@@ -56,6 +56,11 @@ DEFAULTS: Mapping[str, Any] = {
 A test compares them with the installed Keras.
 """
 
+_IDLE: Mapping[str, Any] = {"training": False, "mask": None}
+"""Arguments that Keras notes down of a call by itself. `fit` says anew what they are: in source, `training=False` would
+look as if a Dropout did nothing.
+"""
+
 _GLOBALS = frozenset(
     {
         *("keras", "numpy", "slice", "float", "model", "optimizer", "others", "SAVED_MODEL"),
@@ -257,7 +262,11 @@ class _Graph:
     def _arguments(self, name: str, node: Config) -> str:
         try:
             given = [self._argument(value) for value in node["args"]]
-            named = [f"{key}={self._argument(value)}" for key, value in node["kwargs"].items()]
+            named = [
+                f"{key}={self._argument(value)}"
+                for key, value in node["kwargs"].items()
+                if key not in _IDLE or value is not _IDLE[key]
+            ]
             return ", ".join([*given, *named])
         except UntellableError as error:
             raise UntellableError(f'{error} in a call of "{name}"') from error

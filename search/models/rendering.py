@@ -47,7 +47,7 @@ def train_model(model, {parameters}, **options):
 
     Args:
         model: What `build_model` returned.
-        x, y: Rows that train: NumPy arrays, {targets}.{stop_rows}
+        x, y: Rows that train: NumPy arrays, {targets}.{weights}{stop_rows}
         options: Further arguments of `fit`, such as `verbose=0`.
     """
     return model.fit(
@@ -69,6 +69,12 @@ EARLY_STOPPING = keras.callbacks.EarlyStopping(
 
 _STOP_ROWS = """
         x_stop, y_stop: Rows that stop it: they are not among those that train."""
+
+_WEIGHTS = """
+        weight: How much each of these rows counts, shape (rows,), as the study's rows had weights."""
+
+_STOP_WEIGHTS = """
+        weight_stop: How much each of those counts."""
 
 _BALANCED = '''\
 def class_weight(y):
@@ -103,6 +109,7 @@ def render_source(
     *,
     classes: Sequence[str] = (),
     weights_file: str = "",
+    weighted: bool = False,
 ) -> str:
     """A Python file whose `build_model()` returns the very same model, compiled, and whose `train_model` trains it.
 
@@ -114,6 +121,7 @@ def render_source(
         names: Every name in [space].
         classes: The label of each class.
         weights_file: The file of the user's model; only needed where weights are taken from it.
+        weighted: Whether rows have weights.
 
     Raises:
         UntellableError: The user's model has something that has no source.
@@ -123,6 +131,7 @@ def render_source(
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
     model, missing = _model(architecture, weights_file), _left_out(configuration, stopping)
     balanced = training.class_weight == "balanced"
+    rows = ["x", "y", *(["weight"] if weighted else [])]
     constants = [*model.constants]
     if isinstance(training.class_weight, dict):
         weights = {index: training.class_weight.get(label, 1.0) for index, label in enumerate(classes)}
@@ -143,14 +152,15 @@ def render_source(
                 f"optimizer={'optimizer' if finishing else optimizer}",
                 f"loss={loss.source()}",
                 *([] if loss.weight == 1 else [f"loss_weights=[{loss.weight!r}]"]),
-                *_metrics(architecture, watched=bool(stopping)),
+                *_metrics(architecture, watched=bool(stopping), weighted=weighted),
             ]
         ),
-        parameters="x, y, x_stop, y_stop" if stopping else "x, y",
+        parameters=", ".join([*rows, *(f"{name}_stop" for name in rows if stopping)]),
         targets="y the indices of classes" if classes else "y numbers",
         missing=f", but without {', '.join(missing)}" if missing else "",
-        stop_rows=_STOP_ROWS if stopping else "",
-        fit_arguments=",\n        ".join(_fit_arguments(loss, training, stops=bool(stopping))),
+        weights=_WEIGHTS if weighted else "",
+        stop_rows=(_STOP_ROWS + (_STOP_WEIGHTS if weighted else "")) if stopping else "",
+        fit_arguments=",\n        ".join(_fit_arguments(loss, training, stops=bool(stopping), weighted=weighted)),
     )
 
 
@@ -194,25 +204,32 @@ def _model(architecture: Architecture, weights_file: str) -> _Model:
     )
 
 
-def _metrics(architecture: Architecture, *, watched: bool) -> list[str]:
-    """The metrics to compile with, if any: the loss without penalties, and those that the user's model has."""
+def _metrics(architecture: Architecture, *, watched: bool, weighted: bool) -> list[str]:
+    """The metrics to compile with, if any: the loss without penalties, and those that the user's model has.
+
+    Weights of rows count in `weighted_metrics` alone.
+    """
     loss = architecture.loss
     told = () if architecture.saved is None else architecture.saved.compiled.metrics
     others = [each for each in told if not (isinstance(each, str) and loss_name(each) == loss.name and watched)]
-    shown = [loss.source()] if watched else []
-    shown += [json.dumps(each) if isinstance(each, str) else object_source(each) for each in others]
-    return [f"metrics=[{', '.join(shown)}]"] if shown else []
+    told_apart: dict[str, list[str]] = {"metrics": [], "weighted_metrics": []}
+    if watched:
+        told_apart["weighted_metrics" if weighted else "metrics"].append(loss.source())
+    told_apart["metrics"] += [json.dumps(each) if isinstance(each, str) else object_source(each) for each in others]
+    return [f"{key}=[{', '.join(shown)}]" for key, shown in told_apart.items() if shown]
 
 
-def _fit_arguments(loss: Loss, training: TrainingSection, *, stops: bool) -> list[str]:
+def _fit_arguments(loss: Loss, training: TrainingSection, *, stops: bool, weighted: bool) -> list[str]:
     arguments = ["x", _targets("y", loss), "epochs=EPOCHS", "batch_size=BATCH_SIZE"]
     if stops:
-        arguments.append(f"validation_data=(x_stop, {_targets('y_stop', loss)})")
+        weights = ", weight_stop" if weighted else ""
+        arguments.append(f"validation_data=(x_stop, {_targets('y_stop', loss)}{weights})")
         arguments.append("callbacks=[EARLY_STOPPING]")
-    if training.class_weight == "balanced":
-        arguments.append("class_weight=class_weight(y)")
-    elif training.class_weight != "none":
-        arguments.append("class_weight=CLASS_WEIGHT")
+    of_classes = {"none": "", "balanced": "class_weight(y)"}.get(str(training.class_weight), "CLASS_WEIGHT")
+    if weighted:  # Keras takes weights of rows or of classes
+        arguments.append(f"sample_weight=weight{f' * list(map({of_classes}.get, y))' if of_classes else ''}")
+    elif of_classes:
+        arguments.append(f"class_weight={of_classes}")
     return arguments
 
 

@@ -48,7 +48,7 @@ from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
 from search.spec import TASK_LOSS, WIDEST_WINDOW, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
-from search.training import Metric, OwnMetric, TrainingPlan
+from search.training import ClassWeight, Metric, OwnMetric, TrainingPlan, class_weights
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 
@@ -396,8 +396,8 @@ def _facts(
         rows=_count_rows(splits),
         scaled_bytes=development.scaled_bytes,
         constant_scores=_score_constants(spec, development, splits, metric, place),
-        constant_losses=tuple(_constant_loss(development, fold) for fold in splits.folds)
-        if spec.training.loss == TASK_LOSS and spec.training.class_weight == "none"
+        constant_losses=tuple(_constant_loss(development, fold, spec.training.class_weight) for fold in splits.folds)
+        if spec.training.loss == TASK_LOSS
         else (),
         training_rows=tuple(len(_training_rows(fold)) for fold in splits.folds),
         validation_rows=tuple(len(fold.validation) for fold in splits.folds),
@@ -435,13 +435,16 @@ def _guess(development: Dataset, fold: Fold, metric: Metric) -> Guess:
     return Guess(constant, development.target[fold.validation], _weights(development, fold.validation))
 
 
-def _constant_loss(development: Dataset, fold: Fold) -> float:
+def _constant_loss(development: Dataset, fold: Fold, class_weight: ClassWeight) -> float:
     """The loss, on the rows that train, of the best prediction that is the same for each: entropy or variance.
 
-    As training takes it: the mean over rows of losses times weights.
+    As training takes it: the mean over rows of losses times weights, those of rows times those of classes.
     """
     rows = _training_rows(fold)
     target, weight = development.target[rows], _weights(development, rows)
+    if class_weight != "none":
+        of_rows = class_weights(target, development.classes, class_weight)[target]
+        weight = of_rows if weight is None else weight * of_rows
     if development.task != "regression":
         counts = np.bincount(target, weight)
         shares, counting = counts / counts.sum(), 1.0 if weight is None else counts.sum() / len(target)

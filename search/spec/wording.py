@@ -29,6 +29,8 @@ def as_toml(value: Any) -> Any:
     import tomlkit
     from tomlkit.items import Float, Trivia
 
+    if isinstance(value, BaseModel):  # the division of a splitter, as it was read
+        value = value.model_dump()
     if isinstance(value, Mapping):
         table = tomlkit.inline_table()
         table.update({key: as_toml(entry) for key, entry in value.items()})

@@ -31,11 +31,13 @@ from search.training.metrics import (
 )
 from search.training.plan import TrainingPlan
 from search.training.process import lent_process
+from search.training.rows import ClassWeight, class_weights
 from search.training.session import start_tensorflow
 from search.training.worker_session import Report, WorkerSession
 
 __all__ = [
     "METRICS",
+    "ClassWeight",
     "DecisionMetric",
     "Metric",
     "OwnMetric",
@@ -44,6 +46,7 @@ __all__ = [
     "TrainingPlan",
     "WorkerSession",
     "best_threshold",
+    "class_weights",
     "default_metric",
     "find_metric",
     "lent_process",

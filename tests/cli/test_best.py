@@ -19,13 +19,23 @@ UNDERTRAINED = (
 def told(sqlite_url, capsys):
     """A function: what `best` prints for two folds' scores of the baseline, which is all that was tried."""
 
-    def tell(scores, constant_scores, train_loss, direction="minimize", own=(), own_names=(), names=("l2",)):
+    def tell(
+        scores,
+        constant_scores,
+        train_loss,
+        direction="minimize",
+        own=(),
+        own_names=(),
+        names=("l2",),
+        constant_losses=None,
+    ):
         spec = {
             "space": {name: {"choices": [0.1]} for name in names},
             "training": {"learning_rate": 1e-3, "epochs": 1000},
         }
         facts = StudyFacts(
-            "regression", constant_scores=constant_scores, constant_losses=(1.0,) * len(scores),
+            "regression", constant_scores=constant_scores,
+            constant_losses=(1.0,) * len(scores) if constant_losses is None else constant_losses,
             training_rows=(80,) * len(scores), validation_rows=(20,) * len(scores), own_regularization=own,
             own_names=own_names,
         )  # fmt: skip
@@ -43,6 +53,11 @@ def told(sqlite_url, capsys):
         return capsys.readouterr().out
 
     return tell
+
+
+def test_loss_of_which_no_guess_is_known_leaves_open_whether_more_training_would_do(told):
+    out = told([1.2, 1.3], (1.0, 1.1), 0.2, constant_losses=())
+    assert out.endswith("There is nothing to learn here, too few rows to tell, or too little training.\n")
 
 
 def test_worse_than_the_guess_is_told_by_how_much(told):

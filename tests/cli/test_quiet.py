@@ -40,7 +40,7 @@ def test_run_prints_the_result_and_nothing_on_stderr(command, folder, search_unt
     done = command.in_this_process(*given, "short.toml", "--n-jobs", "1000", cwd=folder)
     assert (done.code, done.err) == (0, "")
     seconds, result = re.compile(r"\d+ s$", re.MULTILINE), loud.out.partition("Results are in")[0]
-    assert seconds.sub("", done.out) == seconds.sub("", result).removesuffix("\n")
+    assert seconds.sub("", done.out) == seconds.sub("", result).strip("\n") + "\n"
     assert "Next:" not in done.out
 
 

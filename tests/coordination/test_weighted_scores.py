@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn import metrics as reference
+from sklearn.utils.class_weight import compute_class_weight
 
 from search import Launch, open_storage, run_study
 from search.data import Dataset
@@ -122,6 +123,26 @@ def test_constant_loss_is_the_loss_of_training_rows_with_their_weights(task):
         scaled = (target - target.mean()) / target.std()
         expected = np.mean(weight * np.square(scaled - np.average(scaled, weights=weight)))
     assert prepared.facts.constant_losses == (pytest.approx(expected, rel=1e-5),)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["rows alike", "rows with weights"])
+@pytest.mark.parametrize("class_weight", ["balanced", {"yes": 3.0}], ids=str)
+def test_constant_loss_takes_weights_of_classes(weight, class_weight):
+    spec = make_spec(None)
+    training = spec.training.model_copy(update={"class_weight": class_weight})
+    prepared = prepare_data(spec.model_copy(update={"training": training}), make_dataset("binary", weight))
+    dataset, (fold,) = prepared.plan.dataset, prepared.plan.folds
+    train = np.union1d(fold.train, fold.stop)
+    target = dataset.target[train]
+    counts = compute_class_weight(
+        "balanced" if class_weight == "balanced" else {0: 1.0, 1: 3.0}, classes=np.array([0, 1]), y=target
+    )[target]
+    counts *= 1 if weight is None else dataset.weight[train]
+    expected = min(
+        np.mean(counts * np.where(target == 1, -np.log(share), -np.log(1 - share)))
+        for share in np.linspace(0.001, 0.999, 999)
+    )
+    assert prepared.facts.constant_losses == (pytest.approx(expected, rel=1e-4),)
 
 
 @pytest.mark.parametrize("task", ["binary", "regression"])

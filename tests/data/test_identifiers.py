@@ -11,9 +11,12 @@ N_ROWS = 30
 RNG = np.random.default_rng(0)
 
 
+def _dtype(value):
+    return object if isinstance(value, str) else "datetime64[us]" if isinstance(value, pd.Timestamp) else np.float64
+
+
 def identifiers(**columns):
-    dtypes = {name: object if isinstance(values[0], str) else np.float64 for name, values in columns.items()}
-    frame = pd.DataFrame({name: pd.Series(values, dtype=dtypes[name]) for name, values in columns.items()})
+    frame = pd.DataFrame({name: pd.Series(values, dtype=_dtype(values[0])) for name, values in columns.items()})
     target = np.arange(len(frame)) % 2
     return find_identifiers(Dataset(frame, target, "binary", ("0", "1"), standardize=True, sha256="0"))
 
@@ -39,6 +42,8 @@ def test_column_with_another_value_in_each_row_is_an_identifier(name, values, ki
     [
         ("income", RNG.permutation(N_ROWS) * 7 + 1000),
         ("width", RNG.normal(size=N_ROWS)),
+        ("day", pd.date_range("2024-01-01", periods=N_ROWS)),
+        ("day_id", pd.date_range("2024-01-01", periods=N_ROWS)),
         ("plan_id", np.arange(N_ROWS) % 5),
         ("grid", RNG.permutation(N_ROWS) * 3),
         ("city", ["Bonn", "Ulm"] * (N_ROWS // 2)),

@@ -198,10 +198,13 @@ def test_sources_without_columns_refuse_their_names(tmp_path):
 def test_division_of_ones_own_stands_alone(tmp_path):
     frame().to_csv(tmp_path / "rows.csv", index=False)
     text = STUDY.format(source="csv", data='target = "y"', split='column = "part"\ntest = 0.2\ngroups = "patient"')
+    text = text.replace("test = 0.2", 'test = 0.2\nvalidation = { method = "kfold", folds = 3 }')
     (tmp_path / "study.toml").write_text(text)
     with pytest.raises(StudyFileError) as caught:
         prepare_study(str(tmp_path / "study.toml"))
     assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
         "expected no test beside column, which divides all rows, received 0.2. Leave out one of the two.",
+        "expected no validation beside column, which divides all rows, received "
+        '{method = "kfold", folds = 3, repeats = 1}. Leave out one of the two.',
         'expected no groups beside column, which divides all rows, received "patient". Leave out one of the two.',
     ]

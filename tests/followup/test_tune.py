@@ -91,6 +91,12 @@ def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
     ]
     with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
         assert [study.name for study in storage.studies()] == ["tune"]
+    with pytest.raises(UsageError) as caught:
+        search.tune(model, X, Y, 3, space=SPACE, settings=QUICK, directory=tmp_path, seed=7)
+    assert str(caught.value) == (
+        "tune [study.seed]: expected 1 as the study was begun with, received 7. Give the new study a name of its own "
+        "with name=, or go on with the one that was begun."
+    )
 
 
 def test_choice_alone_says_which_trial_is_given_away(model, tmp_path, monkeypatch):
@@ -212,6 +218,17 @@ def test_function_of_ones_own_trains_where_a_setting_names_it_in_a_file(keras, t
         search.tune(model, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept")
 
 
+def test_function_of_ones_own_scores_where_its_file_is_relative_to_the_working_directory(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "costs.py").write_text("def cost(y_true, y_pred):\n    return ((y_true - y_pred) ** 2).mean()\n")
+    options = {"space": SPACE, "verbose": False}
+    found = search.tune(
+        model, X, Y, 2, metric="costs.py:cost", settings=[*QUICK, 'objective.direction="minimize"'], **options
+    )
+    same = search.tune(model, X, Y, 2, metric="brier", settings=QUICK, **options)
+    assert [trial.score for trial in found.trials] == pytest.approx([trial.score for trial in same.trials], rel=1e-5)
+
+
 def test_setting_that_names_no_loss_is_refused_as_in_a_study_file(keras):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
     with pytest.raises(StudyFileError, match=r'^--set training.loss="mse": expected "binary_crossentropy", .* "mse"'):
@@ -276,6 +293,35 @@ def test_bytes_are_given_to_the_model_as_they_are(keras):
     found = search.tune(model, rows, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK)
     assert found.study.facts.scaled_bytes is False
     assert isinstance(found.model.layers[0], keras.layers.Rescaling)
+
+
+def test_sequential_model_that_cannot_take_the_rows_is_refused_in_words(keras):
+    sequential = keras.Sequential([keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(UsageError, match=r"^model: expected layers that take rows of shape \(4,\), received one that"):
+        search.tune(sequential, X, Y, 1, settings=QUICK)
+
+
+UNGUARDED = """
+import keras
+import numpy as np
+import search
+
+x = np.random.default_rng(0).normal(size=(60, 4))
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
+search.tune(model, x, (x[:, 0] > 0).astype(int), 1, n_jobs=1)
+"""
+
+
+def test_script_without_a_guard_is_told_what_its_workers_miss(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert (
+        "UsageError: n_jobs: expected a call that importing the script does not make, received one from a worker that "
+        'imports it. Put the call under `if __name__ == "__main__":`.'
+    ) in done.stderr
+    assert done.stderr.endswith(
+        'Run the same command again; in a script, search.tune with n_jobs stands under `if __name__ == "__main__":`.\n'
+    )
 
 
 def test_what_is_no_model_is_refused():
@@ -352,8 +398,10 @@ def test_typed_options_are_settings(model):
     assert found.study.metric == "roc_auc"
     assert spec["training"]["class_weight"] == {"0": 1.0, "1": 2.5}
     assert found.study.facts.rows.test == 15
-    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], epochs=1, folds=1, verbose=0)
+    numbers = {"epochs": np.int64(1), "folds": np.uint8(1), "test": np.int64(12)}
+    found = search.tune(model, X, Y, 1, space=SPACE, settings=['training.engine="graph"'], verbose=0, **numbers)
     assert found.study.spec["split"]["validation"]["method"] == "holdout"
+    assert found.study.facts.rows.test == 12
 
 
 def test_weights_of_rows_enter_training_and_scores(keras):
@@ -395,7 +443,32 @@ def test_rows_that_score_may_be_given(model):
             {"validation_data": (X, Y), "folds": 3},
             "folds: expected none beside validation_data, which says what scores, received 3.",
         ),
-        ({"validation_data": X}, "validation_data: expected (x, y), received something else."),
+        ({"validation_data": X}, "validation_data: expected (x, y), received one ndarray."),
+        (
+            {"validation_data": (X, Y, np.ones(60))},
+            "validation_data: expected (x, y), received 3 of them. Rows that score count 1 each: leave their weights "
+            "out.",
+        ),
+        (
+            {"validation_data": (X, np.zeros(60, int))},
+            'validation_data: expected every class in the validation rows of fold 0, received no row of "1". Give rows '
+            "of every class, to train and to score.",
+        ),
+        ({"folds": 0}, "folds: expected 1, a single holdout, or more, received 0."),
+        ({"sample_weight": -Y}, "sample_weight: expected finite numbers of at least 0, some above it, received -1."),
+        (
+            {"sample_weight": np.full(60, np.nan)},
+            "sample_weight: expected finite numbers of at least 0, some above it, received nan.",
+        ),
+        (
+            {"sample_weight": np.zeros(60)},
+            "sample_weight: expected finite numbers of at least 0, some above it, received zeros only.",
+        ),
+        (
+            {"metric": "costs.py:cost"},
+            'metric: expected a direction beside "costs.py:cost", received none. Add '
+            '\'objective.direction="minimize"\', or "maximize", to settings.',
+        ),
         (
             {"sample_weight": [1.0, 2.0]},
             "sample_weight: expected a number for each of 60 rows, received float64 of shape (2,).",

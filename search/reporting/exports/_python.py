@@ -102,6 +102,7 @@ def _source(chosen: Chosen, saved: SavedModel | None) -> str:
         names,
         classes=facts.classes,
         weights_file="" if model.keras is None else str(_folder(chosen) / model.keras),
+        weighted=chosen.spec.data.weight is not None,
     )
 
 

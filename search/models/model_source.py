@@ -18,7 +18,7 @@ from search.models.archive import INPUT, Config, is_model, layer_path, ports, re
 from search.models.names import ACTIVATIONS
 from search.models.rewriting import rewritten
 from search.models.saved import SavedModel
-from search.techniques.private import OPERATION_MODULES
+from search.techniques.private import OPERATION_MODULES, is_private
 
 _Initializer = tuple[str, dict[str, Any]]
 
@@ -338,7 +338,7 @@ def _value(value: Any) -> str:
     if value["class_name"] == "function" and value["config"] in ACTIVATIONS:
         return f"keras.activations.{value['config']}"
     module = value.get("module")
-    if module is None or not re.fullmatch(r"keras(\.[a-z]\w*)+", module) or module.startswith("keras.src"):
+    if module is None or not re.fullmatch(r"keras(\.[a-z]\w*)+", module) or is_private(module):
         raise UntellableError(f"expected objects of Keras' public modules, received {value['class_name']}")
     return _call(f"{module}.{value['class_name']}", value["config"])
 

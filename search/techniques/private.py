@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 LayerClass = TypeVar("LayerClass", bound=type)
 
 OPERATION_MODULES = ("keras.ops", "keras.src.ops")
+_OF_PRIVATE_MODULES = "keras.src"
 """Where a model's file says that an operation comes from: Keras 3.15 writes the private module of some."""
+
+
+def is_private(module: str) -> bool:
+    """Whether a module is one of Keras that no program is to import by name."""
+    return module.startswith(_OF_PRIVATE_MODULES)
 
 
 def flattened_layers(model: keras.Model) -> list[keras.Layer]:

@@ -11,8 +11,10 @@ sys.modules["search"] = None
 import keras, numpy as np
 model = keras.saving.load_model(sys.argv[1])
 rows = np.random.default_rng(0).normal([5, 500], [1, 100], (200, 2)).astype("float32")
-hits = (model(rows).numpy()[:, 0] > 0.5) == (rows[:, 0] + rows[:, 1] / 100 > 10)
-print(hits.mean(), model.optimizer is not None)
+told = model({"a": rows[:, 0], "b": rows[:, 1]})
+labels = told["label"].numpy() == b"yes"
+assert ((told["probabilities"].numpy()[:, 1] > 0.5) == labels).all()
+print((labels == (rows[:, 0] + rows[:, 1] / 100 > 10)).mean())
 """
 STUDY = """
 [study]
@@ -57,9 +59,7 @@ def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, t
         text=True,
         check=True,
     )
-    accuracy, compiled = done.stdout.split()
-    assert float(accuracy) > 0.9
-    assert compiled == "True"
+    assert float(done.stdout) > 0.9
 
     refused = command("export", "table", "--format", "keras", "-o", "best.h5", cwd=tmp_path)
     assert (refused.code, refused.err) == (2, "--output: expected a path that ends in .keras, received best.h5.\n")
@@ -131,7 +131,8 @@ sys.modules["search"] = None
 import keras, numpy as np
 import exported
 whole = keras.saving.load_model("best.keras")
-inner = next((layer for layer in whole.layers if isinstance(layer, keras.Model)), whole)
+ends = "_with_ends"
+inner = whole.get_layer(whole.name.removesuffix(ends)) if whole.name.endswith(ends) else whole
 model = exported.build_model()
 rows = np.random.default_rng(0).normal(0, 1, (240, 2)).astype("float32")
 y = (rows.sum(axis=1) > 0).astype("int64")

@@ -14,6 +14,7 @@ import pytest
 from search.cli import _render
 from search.cli._render import pick_columns, print_lines, print_table
 from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
+from search.records.wording import show_value
 from search.storage import Ended, Started, open_storage
 
 CHECKOUT = Path(__file__).parents[2]
@@ -100,7 +101,7 @@ def test_narrower_table_says_what_it_leaves_out(printed, capsys, monkeypatch):
 
 @pytest.mark.parametrize("width", range(10, 100, 3))
 def test_every_number_and_every_name_is_whole(printed, width):
-    words = {word for row in ROWS for value in row for word in _render.cell(value).split() if word != "-"}
+    words = {word for row in ROWS for value in row for word in show_value(value).split() if word != "-"}
     assert words <= set(" ".join(printed(width, HEADERS, ROWS)).split())
 
 

@@ -192,7 +192,9 @@ def test_exported_model_predicts_from_raw_rows_what_the_trained_one_does_from_pr
                     labels = np.where(expected[:, 0] > 0.5, b"yes", b"no")
                     np.testing.assert_array_equal(found["label"].numpy(), labels)
                     found = found["probabilities"][:, 1:]
-                np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6, err_msg=f"{name} {chosen}")
+                # Days and numbers that are not scaled are whitened in float32 by Keras, in float64 by NumPy.
+                atol = 1e-4 if source == "mixed table" and standardize == "false" else 1e-6
+                np.testing.assert_allclose(found, expected, rtol=0, atol=atol, err_msg=f"{name} {chosen}")
 
 
 def test_category_that_only_stop_rows_have_is_masked(trained, tmp_path):

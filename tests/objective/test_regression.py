@@ -21,7 +21,8 @@ PREDICT = """
 import sys
 sys.modules["search"] = None
 import keras, numpy as np
-rows = np.load(sys.argv[2])
+with np.load(sys.argv[2]) as archive:
+    rows = {name: archive[name] for name in archive.files}
 np.save(sys.argv[3], keras.saving.load_model(sys.argv[1]).predict(rows, verbose=0))
 """
 
@@ -60,10 +61,9 @@ def test_search_explains_as_much_as_ridge_regression(found):
 def test_exported_model_predicts_in_the_unit_of_the_table(found, tmp_path):
     prepared, storage = found
     dataset = prepared.plan.dataset
-    rows = dataset.features.to_numpy(np.float32)
     train_best(storage, "diabetes").save(tmp_path / "model.keras")
-    np.save(tmp_path / "rows.npy", rows)
-    files = [str(tmp_path / name) for name in ("model.keras", "rows.npy", "predicted.npy")]
+    np.savez(tmp_path / "rows.npz", **{name: dataset.features[name].to_numpy() for name in dataset.features})
+    files = [str(tmp_path / name) for name in ("model.keras", "rows.npz", "predicted.npy")]
     subprocess.run([sys.executable, "-W", "ignore", "-c", PREDICT, *files], check=True, env={**os.environ})
     predicted = np.load(tmp_path / "predicted.npy")[:, 0]
     assert predicted.mean() == pytest.approx(dataset.target.mean(), rel=0.05)

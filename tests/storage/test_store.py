@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from search.errors import PermanentStorageError, UnknownStudyError, UsageError
 from search.records import (
+    FACTS_VERSION,
     Configuration,
     Curve,
     FailureCause,
@@ -107,13 +108,14 @@ def test_notes_take_the_place_of_those_before(storage: Storage, study: StudyReco
 
 
 def test_facts_of_a_newer_version_are_refused(storage: Storage, study: StudyRecord, connection: sa.Connection) -> None:
-    document = json.dumps(study.facts.to_json() | {"version": 4})
+    document = json.dumps(study.facts.to_json() | {"version": FACTS_VERSION + 1})
     connection.execute(sa.update(tables.studies).values(facts=document))
     connection.commit()
     with pytest.raises(PermanentStorageError) as caught:
         storage.studies()
     assert str(caught.value) == (
-        f"storage {storage.url_shown}: study moons: expected facts of version 1 to 3, received version 4. "
+        f"storage {storage.url_shown}: study moons: expected facts of version 1 to {FACTS_VERSION}, "
+        f"received version {FACTS_VERSION + 1}. "
         "It was made by a newer regsearch; install that one, or name another database."
     )
 

@@ -212,7 +212,8 @@ def test_rendered_stopping_watches_the_loss_with_weights(keras, described, own_m
     history = file["train_model"](model, *parts, verbose=0)
     probabilities = np.asarray(model(x[30:], training=False))
     expected = np.average(-np.log(probabilities[np.arange(10), y[30:]]), weights=weight[30:])
-    assert history.history[watched][-1] == pytest.approx(expected, rel=1e-4)
+    # The weights of the best epoch come back, at the end of training too.
+    assert min(history.history[watched]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_layer_without_a_source_is_named(described, own_model):

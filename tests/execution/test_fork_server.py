@@ -118,4 +118,4 @@ def test_nothing_of_tensorflow_runs_in_the_process_that_is_forked():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # That of pyarrow's allocator, where pandas finds it, is made for forks.
-    assert set(ended.stdout.split()) - {"jemalloc_bg_thd"} == {"python"}
+    assert len([name for name in ended.stdout.split() if name != "jemalloc_bg_thd"]) == 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +14,19 @@ from typing import Any
 
 from search.data.sources.raw import find_file
 from search.errors import DataError, Problem
+
+
+class MissingFunctionError(AttributeError):
+    """A file has no function of a name.
+
+    Args:
+        message: `expected ..., received ...`.
+        known: Functions that it has.
+    """
+
+    def __init__(self, message: str, known: list[str]) -> None:
+        self.known = known
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -36,16 +52,19 @@ class SourceFunction:
         """The function, its file run once a process.
 
         Raises:
-            AttributeError: The file has no such function.
+            MissingFunctionError: The file has no such function.
             Exception: Whatever running the file raises.
         """
         return _loaded(self)
 
     def run(self) -> dict[str, Any]:
         """What is in the file, run anew: a module of its own, which imports nothing from the file's folder."""
-        module: dict[str, Any] = {"__name__": f"regsearch_{self.sha256[:12]}", "__file__": self.file}
-        exec(compile(self.text, self.file, "exec"), module)  # the user's own file, named by the study
-        return module
+        # Its own name, so that it takes no other module's place; it is registered, as dataclasses and pickle need it.
+        module = types.ModuleType(f"regsearch_{self.sha256[:16]}")
+        module.__file__ = self.file
+        sys.modules[module.__name__] = module
+        exec(compile(self.text, self.file, "exec"), module.__dict__)  # the user's own file, named by the study
+        return vars(module)
 
 
 def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFunction:
@@ -71,7 +90,10 @@ def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFu
 
 @functools.lru_cache(maxsize=16)
 def _loaded(function: SourceFunction) -> Callable[..., Any]:
-    loaded = function.run().get(function.name)
+    module = function.run()
+    loaded = module.get(function.name)
     if not callable(loaded):
-        raise AttributeError(f'expected a function "{function.name}" in {function.file}, received none')
+        known = [name for name, value in module.items() if inspect.isfunction(value)]
+        message = f'expected a function "{function.name}" in {function.file}, received none'
+        raise MissingFunctionError(message, known)
     return loaded  # type: ignore[no-any-return]  # what a module holds has no type

@@ -74,6 +74,7 @@ def sigint_blocked() -> Iterator[None]:
 
 
 def _is_running() -> bool:
+    # Nothing public tells it, and nothing of another's server may be ended here.
     return forkserver._forkserver._forkserver_pid is not None  # type: ignore[attr-defined]
 
 

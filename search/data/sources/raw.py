@@ -129,7 +129,7 @@ def _plain_column(series: Any, name: str) -> Array:
     lacking = cells.isna().to_numpy()
     known = cells.to_numpy()[~lacking]
     if len(known) and all(isinstance(cell, bool | np.bool_) for cell in known):
-        return np.where(lacking, np.nan, cells.to_numpy() == True)  # noqa: E712  # of booleans among missing ones
+        return np.asarray(cells.mask(lacking, np.nan), dtype=np.float64)
     column = np.full(len(cells), None, dtype=object)
     column[~lacking] = _plain_text(known, name, np.flatnonzero(~lacking)) if len(known) else known
     return column if lacking.any() else column.astype(str)

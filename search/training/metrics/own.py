@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import inspect
 import math
-import sys
 import traceback
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search.data.functions import MissingFunctionError, SourceFunction
 from search.errors import RunFailedError
 from search.records import Direction, Task
 from search.spec.wording import did_you_mean
@@ -85,9 +83,14 @@ class OwnMetric(Metric):
         return self.name.rpartition(":")[2]
 
     @functools.cached_property
+    def source(self) -> SourceFunction:
+        """The function as what travels."""
+        return SourceFunction(self.file, self.function, self.text)
+
+    @property
     def sha256(self) -> str:
         """Fingerprint of the text, in hexadecimal."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return self.source.sha256
 
     def load(self, *, weighted: bool) -> Callable[..., float]:
         """The function: the file is run, once a process.
@@ -99,7 +102,7 @@ class OwnMetric(Metric):
             OwnMetricError: The file fails, or there is no such function in it, or none that takes weights.
         """
         with self._told("to be a function"):
-            function = _loaded(self.file, self.function, self.text)
+            function = self._found()
         if weighted and not _takes_weight(function):
             message = f"expected {self.function} to take sample_weight, since rows have weights, received a function"
             raise OwnMetricError(self.file, f"{message} that does not", "Give it a third argument of this name.")
@@ -120,6 +123,13 @@ class OwnMetric(Metric):
         with self._told("to return a finite number"):
             returned = function(target.copy(), y_pred, **arguments)
         return self._checked(returned)
+
+    def _found(self) -> Callable[..., float]:
+        try:
+            return self.source.load()
+        except MissingFunctionError as error:
+            message = f'expected a function "{self.function}", received none'
+            raise OwnMetricError(self.file, message, did_you_mean(self.function, error.known)) from error
 
     @contextlib.contextmanager
     def _told(self, wanted: str) -> Iterator[None]:
@@ -158,21 +168,6 @@ class OwnMetric(Metric):
     def constant(self, target: Rows, n_classes: int, weight: Rows | None = None) -> Rows:
         """The share of each class, or the mean of each target: what the function would like best is not known."""
         return class_shares(target, n_classes, weight) if n_classes else row_mean(target, weight)
-
-
-@functools.lru_cache(maxsize=8)
-def _loaded(file: str, name: str, text: str) -> Callable[..., Any]:
-    """The function of that name in a module that the text makes, once a process."""
-    # Its own name, so that it takes no other module's place; it is registered, as dataclasses and pickle need it.
-    module = types.ModuleType(f"regsearch_metric_{hashlib.sha256(text.encode()).hexdigest()[:16]}")
-    module.__file__ = file
-    sys.modules[module.__name__] = module
-    exec(compile(text, file, "exec"), module.__dict__)  # the study names it, as it does a builder
-    function = getattr(module, name, None)
-    if not callable(function):
-        known = [each for each, value in vars(module).items() if inspect.isfunction(value)]
-        raise OwnMetricError(file, f'expected a function "{name}", received none', did_you_mean(name, known))
-    return function  # type: ignore[no-any-return]  # what a module holds has no type
 
 
 def _takes_weight(function: Callable[..., Any]) -> bool:

@@ -33,6 +33,7 @@ def try_all(name, target, probability, weight=None):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans(), st.booleans(), st.sampled_from(NAMES))
 @example(0, 1, True, False, "f1_macro")
+@example(18, 18, False, False, "balanced_accuracy")
 @settings(max_examples=200, deadline=None)
 def test_threshold_is_the_best_of_all(seed, n_rows, ties, weighted, name):
     rng = np.random.default_rng(seed)

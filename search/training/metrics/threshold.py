@@ -8,7 +8,7 @@ from search.training.metrics._base import Metric, Rows
 from search.training.metrics._classes import DecisionMetric
 
 _ROUNDING = 1e-12
-"""By how much sums of weights may differ that are equal, as a share."""
+"""By how much two scores may differ that are equal: sums of weights and means of shares round."""
 
 
 def best_threshold(metric: Metric, target: Rows, probability: Rows, weight: Rows | None = None) -> float:
@@ -42,7 +42,7 @@ def best_threshold(metric: Metric, target: Rows, probability: Rows, weight: Rows
         return 0.5
     thresholds, n_below = _gaps(values[order])
     scores = _scores(metric, target[order], counts[order], n_below)
-    best = scores >= scores.max() - (0 if weight is None else _ROUNDING)
+    best = scores >= scores.max() - _ROUNDING
     return float(min(thresholds[best], key=lambda threshold: abs(threshold - 0.5)))
 
 

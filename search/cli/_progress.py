@@ -16,7 +16,7 @@ from search.records.wording import describe_configuration, show_value
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from search.coordination.progress import Progress
+    from search.coordination.progress import Confirming, Progress
     from search.preparation.study import PreparedStudy
     from search.records import RunReport, RunResult, Trial
 
@@ -41,6 +41,9 @@ class Display(Protocol):
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """A trial ended."""
+
+    def confirming(self, progress: Confirming) -> None:
+        """The finalists are scored once more."""
 
     def close(self) -> None:
         """Put the display away."""
@@ -90,6 +93,9 @@ class _Quiet:
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         pass
 
+    def confirming(self, progress: Confirming) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -126,6 +132,13 @@ class _Lines(_Quiet):
             f"{progress.scores_in_words()}; {progress.time_in_words()}",
             err=True,
         )
+
+    def confirming(self, progress: Confirming) -> None:
+        now = time.monotonic()
+        if progress.done < progress.total and now - self._last_line < _SECONDS_OF_SILENCE:
+            return
+        self._last_line = now
+        click.echo(progress.in_words(), err=True)
 
 
 class _Live(_Quiet):
@@ -176,6 +189,10 @@ class _Live(_Quiet):
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         self._words = progress.scores_in_words()
         self._bars.update(self._task, completed=progress.done, time=progress.time_in_words())
+
+    def confirming(self, progress: Confirming) -> None:
+        self._words = progress.in_words()
+        self._bars.update(self._task, total=progress.total, completed=progress.done, time="")
 
     def close(self) -> None:
         self._live.stop()

@@ -9,11 +9,12 @@ import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
 from search.cli._render import print_json, print_lines, print_table
-from search.records.wording import show_value
+from search.records.wording import better, show_value, verdict_lines
 
 if TYPE_CHECKING:
+    from search.records import Trial
     from search.reporting.summaries import Best
-    from search.selection import ConstantGuess
+    from search.selection import Choice, ConstantGuess
 
 
 _MOST_NAMES = 6
@@ -25,7 +26,7 @@ _MOST_NAMES = 6
 @storage_option
 @format_option()
 def best(name: str, url: str | None, format_: str) -> None:
-    """Show the best configuration against the baseline."""
+    """Show the chosen configuration against the baseline, and the verdict."""
     from search.reporting.summaries import summarize_best
 
     with opened(url) as storage:
@@ -38,23 +39,44 @@ def best(name: str, url: str | None, format_: str) -> None:
 
 def print_best(found: Best) -> None:
     """Baseline and best side by side, and what to make of the difference."""
-    from search.reporting.summaries import better
-
     study, choice = found.study, found.choice
     if choice.best is None:
         print_lines(f"{study.name}: no trial has a score yet.")
         return
+    _print_table(found)
+    if study.facts.own_regularization:
+        print_lines(f"The baseline is {study.facts.baseline_in_words}.")
+    click.echo()
+    for line in _lines_on_choice(found):
+        print_lines(line)
+    if choice.verdict is None:
+        lines = _lines_on_learning(found)
+    else:
+        lines = _lines_on_training(found) if choice.verdict.answer == "nothing to learn" else []
+    for line in lines:
+        print_lines(line)
+
+
+def _print_table(found: Best) -> None:
+    """A row each for the constant guess, the baseline, the best trial of the search and the chosen one."""
+    study, choice = found.study, found.choice
+    verdict = choice.verdict
     shown = [("baseline", choice.baseline), ("best", choice.best)]
+    if verdict is not None and choice.chosen is not None:
+        shown = _shown_with(choice, choice.chosen)
     searched, idle = list(study.spec["space"]), list[str]()
     if len(searched) > _MOST_NAMES:
         used = {name for _, trial in shown if trial is not None for name in trial.configuration}
         searched, idle = [n for n in searched if n in used], [n for n in searched if n not in used]
     measured = ["zero activations"] if found.zero_shares else []
+    confirmed = {} if verdict is None else {each.trial: each.score for each in verdict.finalists}
+    again = [] if verdict is None else ["confirmed"]
     rows = [
         [
             label,
             trial.number,
             trial.score,
+            *(confirmed.get(trial.number) for _ in again),
             *(found.zero_shares.get(trial.number) for _ in measured),
             *(trial.configuration.get(key, study.facts.absent_in_words(key)) for key in searched),
         ]
@@ -62,41 +84,60 @@ def print_best(found: Best) -> None:
         if trial is not None
     ]
     if found.constant is not None:
-        rows.insert(0, ["constant guess", None, found.constant.score, *(None for _ in (*measured, *searched))])
-    print_table(["", "trial", study.metric, *measured, *searched], rows)
+        of_guess = [] if verdict is None else [verdict.constant]
+        empty = (None for _ in (*measured, *searched))
+        rows.insert(0, ["constant guess", None, found.constant.score, *of_guess, *empty])
+    print_table(["", "trial", study.metric, *again, *measured, *searched], rows)
     for word, names in itertools.groupby(sorted(idle, key=study.facts.absent_in_words), study.facts.absent_in_words):
-        print_lines(f"Searched, and {word} in both: {', '.join(names)}.")
-    if study.facts.own_regularization:
-        print_lines(f"The baseline is {study.facts.baseline_in_words}.")
-    click.echo()
+        print_lines(f"Searched, and {word} in {'both' if len(shown) == 2 else 'all'}: {', '.join(names)}.")
+
+
+def _shown_with(choice: Choice, chosen: Trial) -> list[tuple[str, Trial | None]]:
+    """The rows of a study with a verdict: one trial may be best and chosen."""
+    if choice.best is None or choice.best.number == chosen.number:
+        return [("baseline", choice.baseline), ("best and chosen", chosen)]
+    if choice.baseline is not None and choice.baseline.number == chosen.number:
+        return [("baseline (chosen)", choice.baseline), ("best", choice.best)]
+    return [("baseline", choice.baseline), ("best", choice.best), ("chosen", chosen)]
+
+
+def _lines_on_choice(found: Best) -> list[str]:
+    """What to make of the difference between the choice and the baseline."""
+    study, choice = found.study, found.choice
     if choice.baseline is None or choice.gain is None:
-        print_lines("The baseline has no score, so nothing says whether regularization helped.")
-    elif choice.gain <= 0:
-        print_lines(f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}.")
-    else:
-        print_lines(
-            f"The best of {found.n_trials} trials scores {show_value(choice.gain)} {better(study.direction)} than the "
-            "baseline on the validation rows.\n"
-            "The best of many is partly luck: on fresh rows expect a smaller difference."
-        )
-    for line in _lines_on_learning(found):
-        print_lines(line)
+        return ["The baseline has no score, so nothing says whether regularization helped."]
+    if choice.verdict is not None:
+        return verdict_lines(choice.verdict, study, found.n_trials)
+    if choice.gain <= 0:
+        return [f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}."]
+    told = (
+        f"The best of {found.n_trials} trials scores {show_value(choice.gain)} {better(study.direction)} than the "
+        "baseline on the validation rows.\n"
+        "The best of many is partly luck: on fresh rows expect a smaller difference."
+    )
+    if found.awaits_confirmation:
+        told += f"\nIt is not confirmed yet: `regsearch run` goes on with {study.name}."
+    return [told]
 
 
 def _lines_on_learning(found: Best) -> list[str]:
     """What to make of a study that learned nothing, by how much; none where it learned, or where that is open."""
-    constant, fit = found.constant, found.training_fit
+    constant = found.constant
     if constant is None or constant.learned is not False:
         return []
-    verdict = _against_guess(found, constant)
+    return [_against_guess(found, constant), *_lines_on_training(found)]
+
+
+def _lines_on_training(found: Best) -> list[str]:
+    """Why nothing may have been learned."""
+    fit = found.training_fit
     if fit is None:
         # The loss of a guess is not known, so that nothing tells whether the net has learned the rows that train.
-        return [verdict, "There is nothing to learn here, too few rows to tell, or too little training."]
+        return ["There is nothing to learn here, too few rows to tell, or too little training."]
     if not fit.is_undertrained:
-        return [verdict, "There is nothing to learn here, or too few rows to tell."]
+        return ["There is nothing to learn here, or too few rows to tell."]
     training = found.study.spec["training"]
     return [
-        verdict,
         f"Undertrained: on the very rows that train the loss is {show_value(fit.loss)}, and a constant guess has "
         f"{show_value(fit.constant)}.\n"
         f"Raise training.learning_rate (now {training['learning_rate']:g}) or training.epochs (now "
@@ -107,8 +148,6 @@ def _lines_on_learning(found: Best) -> list[str]:
 
 def _against_guess(found: Best, constant: ConstantGuess) -> str:
     """The difference to a constant guess in a sentence."""
-    from search.reporting.summaries import better
-
     if constant.difference > 0:
         return (
             f"The best of {found.n_trials} trials scores {show_value(constant.difference)} "

@@ -1,10 +1,11 @@
-"""`run_study`: a prepared study is launched, or goes on, until its budget is spent."""
+"""`run_study`: a prepared study is launched, or goes on, until its budget is spent and its choice confirmed."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 
+from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
@@ -16,6 +17,7 @@ from search.dispatch.engines import ENGINES_KEY
 from search.errors import StudyFailedError
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
+from search.selection import choose_stored, pick_finalists
 from search.storage import Storage
 
 
@@ -42,7 +44,7 @@ def run_study(
     observer: Observer | None = None,
     train: Train | None = None,
 ) -> StudyRecord:
-    """Launch a study, or go on with it, until its budget is spent.
+    """Launch a study, or go on with it, until its budget is spent and its finalists are confirmed.
 
     Args:
         prepared: The study.
@@ -71,8 +73,8 @@ def run_study(
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
-        n_ended = sum(trial.state.is_final for trial in trials)
-        if known is None or n_ended < max(prepared.n_trials, len(trials)):
+        is_confirmed = known is not None and _is_confirmed(prepared, storage, known, trials)
+        if known is None or not _is_ended(prepared, trials) or not is_confirmed:
             with open_workers(
                 prepared.plan,
                 n_jobs=launch.n_jobs,
@@ -99,8 +101,24 @@ def run_study(
                 )
                 Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
                 trials = list(buffer.trials.values())
+                if _is_ended(prepared, trials) and limits.reached is None:
+                    Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
         _refuse_failure(known, trials)
         return known
+
+
+def _is_ended(prepared: PreparedStudy, trials: list[Trial]) -> bool:
+    """Whether the search has spent its budget."""
+    return sum(trial.state.is_final for trial in trials) >= max(prepared.n_trials, len(trials))
+
+
+def _is_confirmed(prepared: PreparedStudy, storage: Storage, known: StudyRecord, trials: list[Trial]) -> bool:
+    """Whether there is nothing to be confirmed: none is asked for, nothing can be compared, or it was done."""
+    asked = prepared.spec.confirm
+    if not pick_finalists(trials, prepared.direction, asked.finalists):
+        return True
+    verdict = choose_stored(storage, known, trials).verdict
+    return verdict is not None and verdict.asked == verdict_settings(asked)
 
 
 def _refuse_failure(record: StudyRecord, trials: list[Trial]) -> None:

@@ -69,6 +69,28 @@ class Progress:
         return f"{speed}, {describe_seconds(self.seconds_left)} left"
 
 
+@dataclass(frozen=True)
+class Confirming:
+    """How far the confirmation is.
+
+    Args:
+        repeat: The repeat that is trained, from 1.
+        finalists: Trials that are still in the race, without the baseline.
+        done: Runs of this repeat that ended.
+        total: Runs of this repeat.
+    """
+
+    repeat: int
+    finalists: tuple[int, ...]
+    done: int
+    total: int
+
+    def in_words(self) -> str:
+        """Where it stands."""
+        left = "1 finalist" if len(self.finalists) == 1 else f"{len(self.finalists)} finalists"
+        return f"confirming {left} and the baseline, repeat {self.repeat}: {self.done} of {self.total} runs"
+
+
 class Observer(Protocol):
     """Watches a study run; called from the coordinator's thread."""
 
@@ -87,6 +109,9 @@ class Observer(Protocol):
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """A trial ended; within half a second it is in the database."""
 
+    def confirming(self, progress: Confirming) -> None:
+        """The finalists are scored once more: a repeat begins, or one of its runs ended."""
+
 
 class SilentObserver:
     """Watches and says nothing."""
@@ -104,6 +129,9 @@ class SilentObserver:
         """Say nothing."""
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """Say nothing."""
+
+    def confirming(self, progress: Confirming) -> None:
         """Say nothing."""
 
 

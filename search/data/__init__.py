@@ -7,7 +7,7 @@
 | `targets` | a target column becomes class indices or quantities; classification or regression |
 | `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
-| `splits` | `split_rows`: sealed test rows, folds, stop rows |
+| `splits` | `split_rows`: sealed test rows, folds, stop rows; `redraw_folds`: other folds |
 | `sealed` | `SealedRows`: the test rows, behind one door |
 | `splitters` | how the rows that score are chosen, one file a method, and the map `SPLITTERS` |
 | `draws` | one draw of rows, stratified, by groups or in order, and the words for one that cannot be made |
@@ -52,7 +52,7 @@ from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.sources.child import call_loss
-from search.data.splits import Fold, Splits, draw_stop_rows, split_rows
+from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
@@ -90,6 +90,8 @@ __all__ = [
     "read_data",
     "read_function",
     "read_new_rows",
+    "redraw_folds",
+    "scores_other_rows",
     "split_rows",
     "suit_columns",
     "suit_file",

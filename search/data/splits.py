@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from search.errors import DataError, Problem
 from search.records import Purpose
 from search.spec.sections import SplitSection
 
-_TEST, _VALIDATION, _STOP = range(3)  # what a seed is for: two draws never share random numbers
+_TEST, _VALIDATION, _STOP, _AGAIN = range(4)  # what a seed is for: two draws never share random numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,35 @@ def split_rows(dataset: Dataset, section: SplitSection, seed: int, place: str = 
     keys = row_keys(dataset)
     notes = (*_note_sealed(keys[test], keys[development]), *_note_duplicates(keys[development], folds))
     return Splits(development, test, folds, notes)
+
+
+def redraw_folds(dataset: Dataset, section: SplitSection, seed: int, repeat: int) -> tuple[Fold, ...]:
+    """Other divisions of the development rows than the search's, as many as a trial is scored by.
+
+    Where rows score in an order, by their place or by the user's own column, the same ones score again; stop rows are
+    drawn anew where they are drawn.
+
+    Args:
+        dataset: The development rows.
+        section: The [split] table.
+        seed: The study's seed.
+        repeat: Which of all redraws, from 0; it decides the draw.
+
+    Returns:
+        Folds of the purpose CONFIRMATION, whose numbers count through the repeats.
+
+    Raises:
+        DataError: This draw leaves a part without a class, as may happen where groups stay together.
+    """
+    parts = None if dataset.part is None else Parts.read(dataset.part, "[split] column")
+    folds = _Folds(Columns.of(dataset), section, derive_seed(seed, _AGAIN, repeat), "[split]", parts).make()
+    first = repeat * len(folds)
+    return tuple(replace(fold, number=first + fold.number, purpose=Purpose.CONFIRMATION) for fold in folds)
+
+
+def scores_other_rows(dataset: Dataset, section: SplitSection) -> bool:
+    """Whether `redraw_folds` chooses other rows that score: not where an order or the user's column tells them."""
+    return dataset.part is None and dataset.order is None and find_splitter(section.validation, "[split]")[0].is_drawn
 
 
 def draw_stop_rows(dataset: Dataset, section: SplitSection, seed: int) -> tuple[Positions, Positions]:

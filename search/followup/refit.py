@@ -16,7 +16,7 @@ from search.followup.prediction import ModelCard
 from search.models import TableEnds, with_ends
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, Purpose, StudyRecord
-from search.selection import choose
+from search.selection import choose_stored
 from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import Scaling, watches_stop_rows
@@ -59,7 +59,7 @@ def refit_study(storage: Storage, name: str) -> Refitted:
         UsageError: The data is not what it was.
     """
     record = storage.study(name)
-    chosen = choose(storage.trials(record.study_id), record.direction).chosen
+    chosen = choose_stored(storage, record, storage.trials(record.study_id)).chosen
     if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
     return refit(_prepared_again(record), chosen.configuration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from search.coordination.progress import Progress, SilentObserver
+from search.coordination.progress import Confirming, Progress, SilentObserver
 from search.preparation.study import PreparedStudy
 from search.records import Trial
 
@@ -41,7 +41,17 @@ class TellingObserver(SilentObserver):
         if progress.done < progress.total and now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        words = f"[{progress.done}/{progress.total}] {progress.scores_in_words()}; {progress.time_in_words()}"
+        self._say(f"[{progress.done}/{progress.total}] {progress.scores_in_words()}; {progress.time_in_words()}")
+
+    def confirming(self, progress: Confirming) -> None:
+        """Say how far the confirmation is, now and then."""
+        now = time.monotonic()
+        if now - self._last < _SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        self._say(progress.in_words())
+
+    def _say(self, words: str) -> None:
         if self._is_terminal:
             sys.stderr.write(f"\r\033[K{words}")
             sys.stderr.flush()

@@ -32,9 +32,9 @@ from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
-from search.records import Configuration, StudyRecord, Trial
+from search.records import Configuration, StudyRecord, Trial, Verdict
 from search.records.wording import describe_configuration, show_value
-from search.selection import choose
+from search.selection import choose_stored
 from search.spec import TASK_LOSS, DataSection, SplitSection, is_function
 from search.storage import open_storage
 
@@ -50,10 +50,12 @@ class Tuned:
         trials: Every trial, by number; trial 0 is the baseline: the model as it was given.
         baseline: Trial 0; None when it failed.
         best: The trial with the best score.
-        chosen: The trial that the study ends with: the best one, the baseline where nothing beats it.
+        chosen: The trial that the study ends with: the one that was confirmed to beat the baseline, or the baseline.
         configuration: The chosen trial's configuration; a technique that is off is absent.
         model: The model with that configuration, trained on all rows (but for sealed ones, where a setting seals some);
             it predicts targets in their own unit.
+        verdict: What the confirmation found: whether regularization helps, by how much, and how sure that is; None
+            where nothing was confirmed, as with `"confirm.finalists=0"`: then `chosen` is the best of many.
     """
 
     study: StudyRecord
@@ -63,6 +65,7 @@ class Tuned:
     chosen: Trial
     configuration: Configuration
     model: KerasModel
+    verdict: Verdict | None = None
 
     def __repr__(self) -> str:
         """A summary in a few lines."""
@@ -188,12 +191,14 @@ def tune(
                 telling.note(f"note: {note}")
         study = run_study(prepared, storage, Launch(n_jobs), telling)
         trials = tuple(storage.trials(study.study_id))
-        choice = choose(trials, study.direction)
+        choice = choose_stored(storage, study, trials)
         if choice.best is None or choice.chosen is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
         configuration = choice.chosen.configuration
         trained = train_final(prepared, configuration)
-        tuned = Tuned(study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained)
+        tuned = Tuned(
+            study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained, choice.verdict
+        )
         if telling is not None:
             telling.close()
             telling.note(repr(tuned))

@@ -5,6 +5,7 @@
 | `files` | a study file, found by its path or its name, is read and prepared |
 | `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
 | `resolving` | every default that depends on data or model is filled in |
+| `facts` | what the data is like, and what guesses that are the same for every row score |
 | `own_metric` | a metric of the user's is read, and tried on the constant guess |
 | `study` | a study becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
 | `notes` | what the user should know about a study before it runs |

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from search.data import (
     Dataset,
@@ -19,9 +18,9 @@ from search.data import (
     Splits,
     TargetScale,
     encoded_shape,
-    fit_encoder,
     read_data,
     read_function,
+    scores_other_rows,
     split_rows,
 )
 from search.errors import Problem, StudyFileError
@@ -33,22 +32,21 @@ from search.models import (
     check_own_loss,
     check_patterns,
     describe_model,
-    find_own,
     names_over_own,
-    own_in_words,
     read_model,
     search_own,
     study_loss,
     targets_for,
 )
 from search.preparation.catalogue import default_catalogue
+from search.preparation.facts import row_weights, score_constants, study_facts, training_rows
 from search.preparation.notes import study_notes
-from search.preparation.own_metric import Guess, read_own_metric, score_guesses
+from search.preparation.own_metric import read_own_metric
 from search.preparation.resolving import Place, resolve_study, tells_classes
-from search.records import Configuration, Direction, Purpose, RowCounts, Run, StudyFacts
-from search.spec import TASK_LOSS, WIDEST_WINDOW, Choices, DataSection, StudySpec
+from search.records import Configuration, Direction, Purpose, Run, StudyFacts
+from search.spec import WIDEST_WINDOW, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
-from search.training import ClassWeight, Metric, OwnMetric, TrainingPlan, class_weights
+from search.training import OwnMetric, TrainingPlan
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 
@@ -119,6 +117,25 @@ class PreparedStudy:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""
         pairs = itertools.product(self.plan.folds, range(self.spec.objective.seeds))
         return [self.run(trial, fold.number, repeat, configuration) for fold, repeat in pairs]
+
+    @property
+    def scores_other_rows(self) -> bool:
+        """Whether a confirmation scores other rows than the search, run by run."""
+        return scores_other_rows(self.plan.dataset, self.spec.split)
+
+    def confirmation_runs(self, trial: int, configuration: Configuration, repeat: int) -> list[Run]:
+        """The runs that score a trial once more, on divisions of a repeat of their own, with seeds of their own."""
+        first = repeat * len(self.plan.folds)
+        pairs = itertools.product(range(first, first + len(self.plan.folds)), range(self.spec.objective.seeds))
+        return [self.run(trial, fold, seed, configuration, Purpose.CONFIRMATION) for fold, seed in pairs]
+
+    def constant_scores(self, folds: Sequence[Fold]) -> tuple[float, ...]:
+        """What it scores on folds of the development rows to predict the same for every row.
+
+        Raises:
+            StudyFileError: The user's own metric cannot score.
+        """
+        return score_constants(self.spec, self.plan.dataset, folds, self.plan.scoring, "[objective] metric")
 
     def run(
         self,
@@ -221,7 +238,7 @@ def prepare_data(
         direction=metric.direction,
         data_sha256=dataset.sha256,
         facts=dataclasses.replace(
-            _facts(spec, development, splits, metric, saved, place),
+            study_facts(spec, development, splits, metric, saved, place),
             own_names=names_over_own(plain[0], tuple(spec.space)),
             loss_sha256=None if loss is None else loss.sha256,
         ),
@@ -287,9 +304,9 @@ def _check_weights(spec: StudySpec, development: Dataset, splits: Splits, place:
     """Refuse folds of which no row counts: nothing scores, trains, or stops a run."""
     stops = watches_stop_rows(spec.space)
     for number, fold in enumerate(splits.folds, start=1):
-        uses = {"train": fold.train if stops else _training_rows(fold), "score": fold.validation}
+        uses = {"train": fold.train if stops else training_rows(fold), "score": fold.validation}
         for use, rows in (uses | ({"stop a run": fold.stop} if stops else {})).items():
-            if (weight := _weights(development, rows)) is not None and not weight.any():
+            if (weight := row_weights(development, rows)) is not None and not weight.any():
                 message = (
                     f"expected rows that {use} with a weight above 0 in every fold, received fold {number} with none"
                 )
@@ -379,84 +396,3 @@ def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:
             )
         )
     return min(size, spec.study.n_trials or size)
-
-
-def _facts(
-    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, saved: SavedModel | None, place: Place
-) -> StudyFacts:
-    """What the data is like, with the shape of one row as an encoder sees it that was fitted on all of them."""
-    encoder = fit_encoder(development, np.arange(len(development)))
-    encoded = encoder.transform(development.take([0]))
-    return StudyFacts(
-        task=development.task,
-        classes=tuple(development.classes),
-        input_shape=tuple(encoded.shape[1:]),
-        inputs=tuple(encoder.input_names()),
-        n_targets=math.prod(development.target.shape[1:]),
-        rows=_count_rows(splits),
-        scaled_bytes=development.scaled_bytes,
-        constant_scores=_score_constants(spec, development, splits, metric, place),
-        constant_losses=tuple(_constant_loss(development, fold, spec.training.class_weight) for fold in splits.folds)
-        if spec.training.loss == TASK_LOSS
-        else (),
-        training_rows=tuple(len(_training_rows(fold)) for fold in splits.folds),
-        validation_rows=tuple(len(fold.validation) for fold in splits.folds),
-        own_regularization=() if saved is None or spec.model.own == "strip" else own_in_words(find_own(saved.layers)),
-        model_sha256=None if saved is None else saved.sha256,
-        metric_sha256=metric.sha256 if isinstance(metric, OwnMetric) else None,
-    )
-
-
-def _training_rows(fold: Fold) -> npt.NDArray[np.int64]:
-    """The rows that a run without early stopping trains on, in ascending order."""
-    return np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation))
-
-
-def _weights(development: Dataset, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-    """How much rows count; None when all count 1."""
-    weight = None if development.weight is None else development.weight[rows]
-    return None if weight is None or (weight == 1).all() else weight
-
-
-def _score_constants(
-    spec: StudySpec, development: Dataset, splits: Splits, metric: Metric, place: Place
-) -> tuple[float, ...]:
-    """What it scores, fold by fold, to predict the same for every row: what is best for the rows that train."""
-    guesses = [_guess(development, fold, metric) for fold in splits.folds]
-    if isinstance(metric, OwnMetric):
-        return score_guesses(metric, guesses, place("objective", "metric"), spec.data.timeout_seconds)
-    return tuple(metric.score(guess.target, guess.predicted, guess.weight) for guess in guesses)
-
-
-def _guess(development: Dataset, fold: Fold, metric: Metric) -> Guess:
-    """The best prediction that is the same for every row, for the rows that score."""
-    rows = _training_rows(fold)
-    constant = metric.constant(development.target[rows], len(development.classes), _weights(development, rows))
-    return Guess(constant, development.target[fold.validation], _weights(development, fold.validation))
-
-
-def _constant_loss(development: Dataset, fold: Fold, class_weight: ClassWeight) -> float:
-    """The loss, on the rows that train, of the best prediction that is the same for each: entropy or variance.
-
-    As training takes it: the mean over rows of losses times weights, those of rows times those of classes.
-    """
-    rows = _training_rows(fold)
-    target, weight = development.target[rows], _weights(development, rows)
-    if class_weight != "none":
-        of_rows = class_weights(target, development.classes, class_weight)[target]
-        weight = of_rows if weight is None else weight * of_rows
-    if development.task != "regression":
-        counts = np.bincount(target, weight)
-        shares, counting = counts / counts.sum(), 1.0 if weight is None else counts.sum() / len(target)
-        return float(-sum(share * math.log(share) for share in shares if share) * counting)
-    scaled = TargetScale.fit(target).scaled(target) if development.scale_target else target
-    if weight is None:
-        return float(np.mean(scaled.var(axis=0, dtype=np.float64)))
-    columns = scaled.reshape(len(scaled), -1).astype(np.float64)
-    errors = np.square(columns - np.average(columns, axis=0, weights=weight)).mean(axis=1)
-    return float(np.mean(errors * weight))
-
-
-def _count_rows(splits: Splits) -> RowCounts:
-    first = splits.folds[0]
-    return RowCounts(len(first.train), len(first.stop), len(first.validation), len(splits.test))

@@ -7,6 +7,7 @@
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `trial` | `Trial`, its state and its parameters |
 | `facts` | `StudyFacts`: what a study's data is like |
+| `verdict` | `Verdict`: what a confirmation found |
 | `study` | `StudyRecord`, and who coordinates a study |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
@@ -19,20 +20,26 @@ from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
+from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
 
 __all__ = [
     "BASELINE_TRIAL",
     "FACTS_VERSION",
     "SETTING_TABLES",
+    "VERDICT_VERSION",
+    "Answer",
     "Configuration",
     "Coordinator",
     "Curve",
+    "Difference",
     "Direction",
     "EngineChoice",
     "FailureCause",
+    "Finalist",
     "Parameter",
     "Purpose",
     "RowCounts",
+    "Rule",
     "Run",
     "RunReport",
     "RunResult",
@@ -44,5 +51,6 @@ __all__ = [
     "Trial",
     "TrialOutcome",
     "TrialState",
+    "Verdict",
     "technique_of",
 ]

@@ -10,8 +10,26 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from search.records import BASELINE_TRIAL, Coordinator, Direction, StudyRecord, Trial, TrialState, technique_of
-from search.selection import Choice, ConstantGuess, TrainingFit, best_trial, choose, compare_with_constant
+from search.records import (
+    BASELINE_TRIAL,
+    Coordinator,
+    Difference,
+    StudyRecord,
+    Trial,
+    TrialState,
+    Verdict,
+    technique_of,
+)
+from search.selection import (
+    Choice,
+    ConstantGuess,
+    TrainingFit,
+    best_trial,
+    choose,
+    choose_stored,
+    compare_with_constant,
+    pick_finalists,
+)
 from search.storage import Storage
 
 StudyState = Literal["running", "draining", "interrupted", "finished", "stopped"]
@@ -92,7 +110,7 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
     trials = storage.trials(study.study_id)
     holder = holder or storage.holder(study.name)
     counts = Counter(trial.state.value for trial in trials)
-    choice = choose(trials, study.direction)
+    choice = choose_stored(storage, study, trials)
     open_trials = tuple(trial.number for trial in trials if trial.state is TrialState.RUNNING)
     ended = sum(trial.state.is_final for trial in trials)
     return Status(
@@ -128,6 +146,7 @@ class Best:
             stored without what such a guess scores.
         training_fit: Where nothing was learned, how far the baseline came on the rows that train, or the best trial
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
+        awaits_confirmation: Whether the next `run` has finalists to confirm.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -137,6 +156,7 @@ class Best:
     choice: Choice
     constant: ConstantGuess | None
     training_fit: TrainingFit | None
+    awaits_confirmation: bool
     zero_shares: Mapping[int, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -150,11 +170,13 @@ class Best:
             "best": trial_json(self.choice.best),
             "chosen": trial_json(self.choice.chosen),
         }
+        if self.choice.verdict is not None:
+            document["verdict"] = verdict_json(self.choice.verdict)
         if self.constant is not None:
             constant = self.constant
             document["constant"] = {
                 "score": constant.score,
-                "learned": constant.learned,
+                "learned": _learned(constant, self.choice.verdict),
                 "difference": constant.difference,
                 "luck": constant.luck,
             }
@@ -183,11 +205,20 @@ def summarize_best(storage: Storage, name: str) -> Best:
     study = storage.study(name)
     trials = storage.trials(study.study_id)
     ended = [trial for trial in trials if trial.state.is_final]
-    choice = choose(ended, study.direction)
+    choice = choose_stored(storage, study, trials)
     constant = _against_constant(storage, study, choice.best, len(ended))
     # Looked up where it is told: an unpacked curve costs the import of NumPy.
-    fit = _training_fit(storage, study, choice) if constant is not None and constant.learned is False else None
-    return Best(study, len(ended), choice, constant, fit, _zero_shares(storage, study, choice))
+    fit = _training_fit(storage, study, choice) if _learned(constant, choice.verdict) is False else None
+    n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
+    awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
+    return Best(study, len(ended), choice, constant, fit, awaits, _zero_shares(storage, study, choice))
+
+
+def _learned(constant: ConstantGuess | None, verdict: Verdict | None) -> bool | None:
+    """Whether anything was learned: as the verdict says, and without one as the search tells; None where it cannot."""
+    if verdict is not None and verdict.against_constant is not None:
+        return verdict.answer != "nothing to learn"
+    return None if constant is None else constant.learned
 
 
 def _training_fit(storage: Storage, study: StudyRecord, choice: Choice) -> TrainingFit | None:
@@ -365,6 +396,41 @@ def trial_json(trial: Trial | None) -> dict[str, Any] | None:
     return {"trial": trial.number, "score": trial.score, "configuration": dict(trial.configuration)}
 
 
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """The contract of `verdict` in `regsearch best --format json`."""
+    against = verdict.against_constant
+    return {
+        "answer": verdict.answer,
+        "chosen": verdict.chosen,
+        "candidate": verdict.candidate,
+        "rule": verdict.rule,
+        **_difference_json(verdict.difference),
+        "level": verdict.level,
+        "repeats": verdict.repeats,
+        "optimism": verdict.optimism,
+        "scores_other_rows": verdict.scores_other_rows,
+        "constant": verdict.constant,
+        "against_constant": None if against is None else _difference_json(against),
+        "finalists": [
+            {
+                "trial": each.trial,
+                "score": each.score,
+                "search_score": each.search_score,
+                "repeats": each.repeats,
+                "train_loss": each.train_loss,
+                "end": each.end,
+                **({} if each.difference is None else _difference_json(each.difference)),
+            }
+            for each in verdict.finalists
+        ],
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    ends = None if difference.low is None else [difference.low, difference.high]
+    return {"difference": difference.mean, "interval": ends, "standard_error": difference.standard_error}
+
+
 def trial_row_json(trial: Trial) -> dict[str, Any]:
     """A trial with its state, as one row of `regsearch trials --format json`."""
     return {
@@ -377,11 +443,6 @@ def trial_row_json(trial: Trial) -> dict[str, Any]:
         "started": _utc(trial.started),
         "completed": _utc(trial.completed),
     }
-
-
-def better(direction: Direction) -> str:
-    """The word for a better score."""
-    return "lower" if direction == "minimize" else "higher"
 
 
 def _utc(moment: dt.datetime | None) -> str | None:

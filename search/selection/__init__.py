@@ -4,23 +4,34 @@
 |---|---|
 | `choice` | the baseline, the best trial and the chosen one of a study |
 | `paired` | paired differences over folds and resamples, with an error that knows which rows they share |
+| `finalists` | which trials are scored once more |
+| `racing` | the race of the finalists, repeat by repeat |
+| `deciding` | from the race to the verdict |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
 Scores come from `search.training`, trials from `search.storage`.
 """
 
-from search.selection.choice import Choice, best_trial, choose
+from search.selection.choice import Choice, best_trial, choose, choose_stored
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
+from search.selection.deciding import decide
+from search.selection.finalists import pick_finalists
 from search.selection.paired import PairedDifference, compare_pairs
+from search.selection.racing import Divisions, Race
 
 __all__ = [
     "Choice",
     "ConstantGuess",
+    "Divisions",
     "PairedDifference",
+    "Race",
     "TrainingFit",
     "best_trial",
     "choose",
+    "choose_stored",
     "compare_pairs",
     "compare_with_constant",
+    "decide",
+    "pick_finalists",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from search.records import BASELINE_TRIAL, Direction, Trial, TrialState
+from search.records import BASELINE_TRIAL, Direction, StudyRecord, Trial, TrialState, Verdict
+from search.storage import Storage
 
 
 @dataclass(frozen=True)
@@ -16,18 +17,25 @@ class Choice:
         baseline: Trial 0, everything off; None while it has no score.
         best: The complete trial with the best score; None while there is none.
         direction: Whether a low or a high score is good.
+        verdict: What the confirmation found; None where there was none, or where trials have ended since.
+        confirmed: The trial that it chose.
     """
 
     baseline: Trial | None
     best: Trial | None
     direction: Direction
+    verdict: Verdict | None = None
+    confirmed: Trial | None = None
 
     @property
     def chosen(self) -> Trial | None:
         """The trial that the study ends with, which is exported and trained once more; None while none has a score.
 
-        The best one; the baseline where nothing beats it. Whoever gives a configuration away asks here.
+        The one that the verdict chose. Without a verdict the best one, or the baseline where nothing beats it. Whoever
+        gives a configuration away asks here.
         """
+        if self.confirmed is not None:
+            return self.confirmed
         return self.baseline if self.gain is not None and self.gain <= 0 else self.best
 
     @property
@@ -46,12 +54,33 @@ class Choice:
         return self.baseline.score - trial.score
 
 
-def choose(trials: Iterable[Trial], direction: Direction) -> Choice:
-    """The baseline and the best of `trials`."""
+def choose(trials: Iterable[Trial], direction: Direction, verdict: Verdict | None = None) -> Choice:
+    """The baseline, the best and the chosen one of `trials`.
+
+    Args:
+        trials: Those of a study.
+        direction: Whether a low or a high score is good.
+        verdict: What the confirmation found about these very trials.
+    """
     listed = list(trials)
     complete = [trial for trial in listed if trial.state is TrialState.COMPLETE]
     baseline = next((trial for trial in complete if trial.number == BASELINE_TRIAL), None)
-    return Choice(baseline, best_trial(complete, direction), direction)
+    confirmed = None if verdict is None else next(trial for trial in complete if trial.number == verdict.chosen)
+    return Choice(baseline, best_trial(complete, direction), direction, verdict, confirmed)
+
+
+def choose_stored(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> Choice:
+    """The choice of a study as the storage holds it; a verdict on fewer trials than have ended is none.
+
+    Args:
+        storage: An open database.
+        study: The study's record.
+        trials: All its trials.
+    """
+    stored = storage.verdict(study.study_id)
+    n_ended = sum(trial.state.is_final for trial in trials)
+    verdict = None if stored is None or stored.n_trials != n_ended else Verdict.from_json(stored.verdict)
+    return choose(trials, study.direction, verdict)
 
 
 def best_trial(trials: Iterable[Trial], direction: Direction) -> Trial | None:

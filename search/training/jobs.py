@@ -31,7 +31,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
     regularized = regularize(plain, configuration, names)
     return Job(
         arrays=arrays,
-        capacity=plan.capacity,
+        capacity=plan.capacity_for(run),
         plain=plain,
         open=open_slots(plain, names),
         regularized=regularized if _trains_head(values) else replace(regularized, auxiliary=None),

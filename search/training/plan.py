@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import pickle
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from search.data import Dataset, Fold, SourceFunction
+from search.data import Dataset, Fold, SourceFunction, redraw_folds
 from search.models.saved import SavedModel
-from search.records import Run
+from search.records import Purpose, Run
 from search.spec import Called, StudySpec
 from search.techniques import watches_stop_rows
 from search.training.metrics import Metric, OwnMetric, find_metric
+from search.training.recent import Recent
+
+_STEPS_OF_ROOM = 16
+_REDRAWS_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,47 @@ class TrainingPlan:
 
     @cached_property
     def capacity(self) -> Capacity:
-        """Rows that a program for any run of this study must have room for."""
-        stops = watches_stop_rows(self.spec.space)
-        trained = [np.union1d(fold.train, np.setdiff1d(fold.stop, fold.validation)) for fold in self.folds]
-        watched = [np.setdiff1d(fold.stop, fold.validation) if stops else () for fold in self.folds]
-        return Capacity(
-            train=max(map(len, trained)),
-            evaluated=max(len(f.validation) + len(w) for f, w in zip(self.folds, watched, strict=True)),
-        )
+        """Rows that a program for any run of the search must have room for."""
+        needs = [self._needs(fold) for fold in self.folds]
+        return Capacity(max(need.train for need in needs), max(need.evaluated for need in needs))
+
+    def capacity_for(self, run: Run) -> Capacity:
+        """Rows that the program for a run has room for: the search's, so that it is the same program, where they do.
+
+        Folds of whole groups differ in size; where another division has a larger one, the room grows in steps.
+        """
+        room, need = self.capacity, self._needs(self.fold(run))
+        if need.train <= room.train and need.evaluated <= room.evaluated:
+            return room
+        step = max(1, len(self.dataset) // _STEPS_OF_ROOM)
+        return Capacity(*(max(old, -(-new // step) * step) for old, new in zip(_rows(room), _rows(need), strict=True)))
 
     def fold(self, run: Run) -> Fold:
         """The fold of a run: that of its purpose with its number."""
+        if run.purpose is Purpose.CONFIRMATION:
+            repeat, index = divmod(run.fold, len(self.folds))
+            return self.redrawn(repeat)[index]
         return next(fold for fold in self.folds if (fold.purpose, fold.number) == (run.purpose, run.fold))
+
+    def redrawn(self, repeat: int) -> tuple[Fold, ...]:
+        """The folds of a repeat of the confirmation, which whoever needs them draws; the last few are kept.
+
+        Raises:
+            DataError: That draw cannot be made.
+        """
+        draw = partial(redraw_folds, self.dataset, self.spec.split, self.spec.study.seed, repeat)
+        return self._redrawn.get(repeat, draw)
+
+    @cached_property
+    def _redrawn(self) -> Recent[int, tuple[Fold, ...]]:
+        return Recent(_REDRAWS_KEPT)
+
+    def _needs(self, fold: Fold) -> Capacity:
+        """The rows of one fold, the stop rows apart or among those that train."""
+        watched = np.setdiff1d(fold.stop, fold.validation)
+        n_watched = len(watched) if watches_stop_rows(self.spec.space) else 0
+        return Capacity(len(np.union1d(fold.train, watched)), len(fold.validation) + n_watched)
+
+
+def _rows(capacity: Capacity) -> tuple[int, int]:
+    return capacity.train, capacity.evaluated

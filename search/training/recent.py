@@ -10,6 +10,11 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
+def _one(value: object) -> float:
+    """The size of values that are counted: by name, so that what holds them pickles."""
+    return 1
+
+
 class Recent(Generic[Key, Value]):
     """The values used last, up to a bound.
 
@@ -19,7 +24,7 @@ class Recent(Generic[Key, Value]):
         size: The size of a value; default: 1, so that `most` is their number.
     """
 
-    def __init__(self, most: float, size: Callable[[Value], float] = lambda _: 1) -> None:
+    def __init__(self, most: float, size: Callable[[Value], float] = _one) -> None:
         self._most = most
         self._size = size
         self._kept: OrderedDict[Key, Value] = OrderedDict()

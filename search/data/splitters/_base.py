@@ -50,7 +50,9 @@ class Splitter(Generic[ValidationT]):
         section: Its table in a study file: `method`, which names it, and its options.
         divide: Gives for each fold the training rows, the later stop rows among them, and the validation rows, both
             ascending. It leaves no group on both sides and keeps the order, where the columns have them.
+        is_drawn: Whether another seed makes other divisions of rows without an order.
     """
 
     section: type[ValidationT]
     divide: Callable[[ValidationT, Development], Iterator[tuple[Positions, Positions]]]
+    is_drawn: bool = True

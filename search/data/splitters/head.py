@@ -36,4 +36,4 @@ def _divide(section: HeadValidation, development: Development) -> Iterator[tuple
     yield np.sort(rows[:cut]), np.sort(rows[cut:])
 
 
-HEAD = Splitter(HeadValidation, _divide)
+HEAD = Splitter(HeadValidation, _divide, is_drawn=False)

@@ -1,0 +1,245 @@
+"""The confirmation: after the search, the finalists are trained on fresh divisions of the rows with fresh seeds.
+
+It goes repeat by repeat. Everyone who is still in the race is trained on the same divisions, with the same seeds, and
+only then it is decided who drops out and whether there is another repeat: what is trained, and the verdict, depends on
+the scores alone and not on workers or interruptions. Runs are written as they come. A session that goes on finds them,
+and trains what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from search.coordination.limits import POLL_SECONDS, SessionLimits
+from search.coordination.progress import Confirming, Observer
+from search.dispatch import Dispatcher
+from search.errors import DataError
+from search.preparation.study import PreparedStudy
+from search.records import Purpose, Run, RunReport, RunResult, RunSummary, StudyRecord, Trial, Verdict
+from search.selection import Divisions, Race, decide, pick_finalists
+from search.spec import ConfirmSection
+from search.storage import Storage
+
+LEAST_REPEATS, MOST_REPEATS = 5, 50
+"""Of `repeats = "auto"`."""
+
+_SHARE_OF_SEARCH = 0.5
+"""Of the runs of the search, that those of a confirmation may be as many as."""
+
+_MOST_UNDRAWN = 20
+"""Repeats in a row that can't be drawn, after which none are tried any more."""
+
+_LONGEST_UNWRITTEN_SECONDS = 0.5
+
+_Key = tuple[int, int, int]
+
+
+class Confirmation:
+    """Scores the finalists of a study once more.
+
+    Args:
+        prepared: The study.
+        record: Its record; the verdict is kept there.
+        trials: All its trials.
+        storage: Where runs and verdict go.
+        dispatcher: Trains runs.
+        limits: What ends the session early.
+        observer: Told how it goes.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedStudy,
+        record: StudyRecord,
+        trials: Sequence[Trial],
+        storage: Storage,
+        dispatcher: Dispatcher,
+        limits: SessionLimits,
+        observer: Observer,
+    ) -> None:
+        asked = prepared.spec.confirm
+        self._prepared = prepared
+        self._study_id = record.study_id
+        self._n_trials = sum(trial.state.is_final for trial in trials)
+        self._storage = storage
+        self._dispatcher = dispatcher
+        self._limits = limits
+        self._observer = observer
+        self._asked = asked
+        self._finalists = pick_finalists(trials, prepared.direction, asked.finalists)
+        most = asked.repeats if isinstance(asked.repeats, int) else MOST_REPEATS
+        self._race = Race([trial.number for trial in self._finalists], prepared.direction, _divisions(prepared), most)
+        self._known: dict[_Key, RunSummary | RunResult] = {}
+        self._unwritten: list[RunResult] = []
+        self._n_done = 0
+
+    def run(self) -> Verdict | None:
+        """Train the finalists, and decide.
+
+        Returns:
+            The verdict, which the storage keeps; None where a limit ended it before, or where there is nothing to
+            compare.
+
+        Raises:
+            StorageError: The database went away, or the lock was lost.
+        """
+        if not self._finalists:
+            return None
+        stored = self._storage.runs(self._study_id, purpose=Purpose.CONFIRMATION)
+        self._known = {(run.trial, run.fold, run.repeat): run for run in stored}
+        guesses: list[Sequence[float]] = []
+        for repeat in self._repeats():
+            scores = self._score(repeat)
+            if scores is None:
+                return None
+            self._race.add(scores)
+            guesses.append(self._prepared.constant_scores(self._prepared.plan.redrawn(repeat)))
+        verdict = decide(
+            self._race,
+            self._finalists,
+            self._asked.rule,
+            train_losses=self._train_losses(),
+            guesses=guesses,
+            n_trials=self._n_trials,
+            asked=verdict_settings(self._asked),
+        )
+        if verdict is not None:
+            self._storage.keep_verdict(self._study_id, verdict.to_json(), self._n_trials)
+        return verdict
+
+    def _repeats(self) -> Iterator[int]:
+        """The numbers of the repeats, as many as are asked for or fit the budget."""
+        n_taken, number, n_undrawn = 0, 0, 0
+        budget = _SHARE_OF_SEARCH * self._storage.count_runs(self._study_id, Purpose.SEARCH)
+        spent = 0
+        while n_undrawn < _MOST_UNDRAWN and self._race.is_open:
+            cost = len(self._race.running) * self._prepared.runs_per_trial
+            if isinstance(self._asked.repeats, int):
+                is_enough = n_taken >= self._asked.repeats
+            else:
+                is_enough = n_taken >= LEAST_REPEATS and (n_taken >= MOST_REPEATS or spent + cost > budget)
+            if is_enough:
+                return
+            if self._is_drawn(number):
+                n_taken, n_undrawn, spent = n_taken + 1, 0, spent + cost
+                yield number
+            else:
+                n_undrawn += 1
+            number += 1
+
+    def _is_drawn(self, repeat: int) -> bool:
+        """Whether the rows can be divided for a repeat: groups may leave a part without a class."""
+        try:
+            self._prepared.plan.redrawn(repeat)
+        except DataError:
+            return False
+        return True
+
+    def _score(self, repeat: int) -> dict[int, list[float] | None] | None:
+        """The scores of all who are in the race, fold by fold; None where a limit was reached before."""
+        of_trial = {
+            trial.number: self._prepared.confirmation_runs(trial.number, trial.configuration, repeat)
+            for trial in self._finalists
+            if trial.number in self._race.running
+        }
+        # Fold by fold, so that a worker prepares the rows of one once.
+        missing = [run for runs in zip(*of_trial.values(), strict=True) for run in runs if _key(run) not in self._known]
+        total = sum(map(len, of_trial.values()))
+        self._n_done = total - len(missing)
+        self._tell(total)
+        if missing and not self._train(missing, total):
+            return None
+        return {trial: self._scores_of(runs) for trial, runs in of_trial.items()}
+
+    def _train(self, runs: Sequence[Run], total: int) -> bool:
+        """Have runs trained and written; whether all of them were."""
+        if self._limits.look() or self._limits.reached is not None:
+            self._observer.note(f"{self._limits.reached}: the confirmation goes on with the next `regsearch run`.")
+            return False
+        self._dispatcher.submit(runs)
+        n_open, since = len(runs), time.monotonic()
+        is_whole = True
+        while n_open and self._limits.seconds_left:
+            if self._limits.look():
+                self._observer.note(f"{self._limits.reached}: what was begun of the confirmation is finished.")
+            for message in self._dispatcher.wait(min(POLL_SECONDS, self._limits.seconds_left)):
+                if isinstance(message, RunReport):
+                    self._observer.run_reported(message)
+                    continue
+                n_open -= 1
+                is_whole = self._take(message) and is_whole
+                self._tell(total)
+            if time.monotonic() - since > _LONGEST_UNWRITTEN_SECONDS:
+                self._write()
+                since = time.monotonic()
+        self._write()
+        return is_whole and not n_open
+
+    def _take(self, result: RunResult) -> bool:
+        """Take a result; whether it tells of the configuration, and not of the machine and the moment."""
+        self._observer.run_ended(result)
+        self._n_done += 1
+        if result.cause is not None and result.cause.is_transient:
+            self._observer.note(f"A run of the confirmation failed, and is tried again by the next: {result.error}")
+            return False
+        self._known[_key(result.run)] = result
+        self._unwritten.append(result)
+        return True
+
+    def _write(self) -> None:
+        if self._unwritten:
+            self._storage.write_runs(self._study_id, self._unwritten)
+            self._unwritten.clear()
+
+    def _scores_of(self, runs: Sequence[Run]) -> list[float] | None:
+        """The score of each fold, a mean over its seeds; None where a run failed."""
+        of_fold: dict[int, list[float]] = {}
+        for run in runs:
+            score = self._known[_key(run)].score
+            if score is None:
+                return None
+            of_fold.setdefault(run.fold, []).append(score)
+        return [fmean(scores) for scores in of_fold.values()]
+
+    def _train_losses(self) -> Mapping[int, float]:
+        """The mean loss of each finalist on the rows that train, at the weights kept."""
+        losses: dict[int, list[float]] = {}
+        for (trial, fold, repeat), run in self._known.items():
+            if run.score is None or not run.best_epoch:
+                continue
+            if isinstance(run, RunResult):
+                curve = run.curve
+            else:
+                curve = self._storage.curve(self._study_id, trial, fold, repeat, Purpose.CONFIRMATION)
+            losses.setdefault(trial, []).append(float(curve.train_loss[run.best_epoch - 1]))
+        return {trial: fmean(of_runs) for trial, of_runs in losses.items()}
+
+    def _tell(self, total: int) -> None:
+        self._observer.confirming(
+            Confirming(
+                repeat=self._race.n_repeats + 1,
+                finalists=tuple(trial for trial in self._race.running if trial != self._race.baseline),
+                done=self._n_done,
+                total=total,
+            )
+        )
+
+
+def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:
+    """What of [confirm] a verdict depends on, as the verdict tells it."""
+    return asked.model_dump(include={"finalists", "repeats", "rule"})
+
+
+def _key(run: Run) -> _Key:
+    return run.trial, run.fold, run.repeat
+
+
+def _divisions(prepared: PreparedStudy) -> Divisions:
+    """Folds of groups differ in size: the one with the most scoring rows for its training rows is the safe side."""
+    facts = prepared.facts
+    sizes = zip(facts.training_rows, facts.validation_rows, strict=True)
+    n_train, n_validation = max(sizes, key=lambda size: size[1] / size[0])
+    return Divisions(n_train, n_validation, len(prepared.plan.folds), prepared.scores_other_rows)

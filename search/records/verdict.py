@@ -1,0 +1,129 @@
+"""What a confirmation found: the finalists on fresh divisions of the rows, the choice, and whether it helps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Answer = Literal["helps", "no gain", "nothing to learn"]
+Rule = Literal["best", "one_se"]
+
+VERDICT_VERSION = 1
+"""The version of the documents that are written now."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much one configuration beats another, or a guess, on the same fresh divisions; positive is better.
+
+    Args:
+        mean: In the unit of the score.
+        low: Lower end of the interval; None where nothing tells it, as for a single run.
+        high: Its upper end.
+        standard_error: Of the mean, corrected for rows that divisions share.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    standard_error: float | None = None
+
+    @property
+    def is_above_zero(self) -> bool:
+        """Whether the whole interval is."""
+        return self.low is not None and self.low > 0
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A configuration that was scored once more.
+
+    Args:
+        trial: Its trial.
+        score: Mean over its repeats; None where a run failed.
+        search_score: What it scored in the search.
+        difference: By how much it beats the baseline, in the repeats that it has; None of the baseline, and without a
+            score.
+        repeats: Repeats that it has.
+        train_loss: Mean loss, without penalties, of the rows that train, at the weights kept; None without a score.
+        end: Why it has fewer repeats than others; None where it has not.
+    """
+
+    trial: int
+    score: float | None
+    search_score: float
+    difference: Difference | None
+    repeats: int
+    train_loss: float | None = None
+    end: Literal["beaten", "failed"] | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a study ends with.
+
+    Args:
+        answer: `helps`: the choice beats the baseline by more than its uncertainty; `no gain`: nothing does, and the
+            choice is the baseline; `nothing to learn`: not even a guess that is the same for every row is beaten.
+        chosen: The trial that the study ends with.
+        candidate: The finalist that the rule picks; the choice where it helps, or else what was weighed and found too
+            light.
+        rule: How it was picked.
+        difference: By how much the candidate beats the baseline.
+        level: Of all intervals, in (0, 1).
+        repeats: Fresh divisions that the candidate was scored on.
+        optimism: By how much better the candidate scored in the search than on fresh divisions.
+        finalists: The baseline, then the others in the order of the search.
+        constant: What the guess scores; None where that is not known.
+        against_constant: By how much the chosen configuration beats the guess.
+        scores_other_rows: Whether the repeats score other rows than the search, run by run; else seeds alone are fresh.
+        n_trials: Trials that had ended.
+        asked: What [confirm] asked for, as far as the verdict depends on it.
+        version: The version of the document that this was read from.
+    """
+
+    answer: Answer
+    chosen: int
+    candidate: int
+    rule: Rule
+    difference: Difference
+    level: float
+    repeats: int
+    optimism: float
+    finalists: tuple[Finalist, ...]
+    constant: float | None
+    against_constant: Difference | None
+    scores_other_rows: bool
+    n_trials: int
+    asked: Mapping[str, Any]
+    version: int = VERDICT_VERSION
+
+    def finalist(self, trial: int) -> Finalist | None:
+        """The finalist of a trial."""
+        return next((each for each in self.finalists if each.trial == trial), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as JSON-ready values; `from_json` gives the same verdict back."""
+        return dataclasses.asdict(self) | {"finalists": [dataclasses.asdict(each) for each in self.finalists]}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Verdict:
+        """The verdict that `to_json` wrote.
+
+        Raises:
+            ValueError: The document is of a version that we do not know.
+        """
+        if document.get("version") != VERDICT_VERSION:
+            received = document.get("version")
+            raise ValueError(f"expected a verdict of version {VERDICT_VERSION}, received version {received!r}")
+        finalists = tuple(
+            Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
+        )
+        differences = {name: _difference(document[name]) for name in ("difference", "against_constant")}
+        return cls(**{**document, **differences, "finalists": finalists})
+
+
+def _difference(document: Mapping[str, Any] | None) -> Difference | None:
+    return None if document is None else Difference(**document)

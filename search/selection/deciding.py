@@ -1,0 +1,117 @@
+"""From the race to the verdict: which configuration the study ends with, and whether it helps.
+
+The rule picks a candidate among the finalists that are left. It is chosen where it beats the baseline by more than the
+uncertainty of that difference, and else the baseline is: a configuration of which nobody can tell whether it helps is
+no reason to leave the model as it was given.
+
+Rules:
+
+- `best`: the best mean over the fresh divisions.
+- `one_se`: the most regularized of those within one standard error of that mean (Breiman et al. 1984, for trees; Hastie,
+  Tibshirani and Friedman 2009, 7.10); the error is corrected for rows that divisions share. The most regularized is the
+  one with the highest loss, without penalties, on the rows that train. That is one scale for L2, dropout and patience,
+  whose strengths cannot be compared otherwise: whatever keeps a net from learning its rows by heart shows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from search.records import Trial
+from search.records.verdict import Answer, Difference, Finalist, Rule, Verdict
+from search.selection.racing import LEVEL, Race, Scores
+
+
+def decide(
+    race: Race,
+    trials: Sequence[Trial],
+    rule: Rule,
+    *,
+    train_losses: Mapping[int, float],
+    guesses: Sequence[Scores],
+    n_trials: int,
+    asked: Mapping[str, Any],
+) -> Verdict | None:
+    """The verdict on a study.
+
+    Args:
+        race: The finalists, with the repeats that they have.
+        trials: Their trials, the baseline's first.
+        rule: How the candidate is picked.
+        train_losses: The mean loss of each finalist on the rows that train.
+        guesses: What a guess scores that is the same for every row, fold by fold, repeat by repeat; empty where that is
+            not known.
+        n_trials: Trials that had ended.
+        asked: What [confirm] asked for.
+
+    Returns:
+        None where there is nothing to compare: the baseline, or everything else, failed on other rows.
+    """
+    contenders = [trial for trial in race.running if trial != race.baseline]
+    if race.baseline not in race.running or not contenders:
+        return None
+    candidate = _candidate(race, contenders, rule, train_losses)
+    difference = race.divisions.difference(race.differences(candidate, race.baseline))
+    chosen = candidate if difference.is_above_zero else race.baseline
+    against = race.divisions.difference(race.differences_to(chosen, guesses)) if guesses else None
+    searched = {trial.number: trial.score or 0.0 for trial in trials}
+    gain = race.sign * (searched[candidate] - race.mean(candidate))
+    return Verdict(
+        answer=_answer(helps=chosen == candidate, against=against),
+        chosen=chosen,
+        candidate=candidate,
+        rule=rule,
+        difference=difference,
+        level=LEVEL,
+        repeats=len(race.scores(candidate)),
+        optimism=gain,
+        finalists=tuple(_finalist(race, trial, train_losses) for trial in trials),
+        constant=_mean(guesses),
+        against_constant=against,
+        scores_other_rows=race.divisions.are_fresh,
+        n_trials=n_trials,
+        asked=asked,
+    )
+
+
+def _candidate(race: Race, contenders: Sequence[int], rule: Rule, train_losses: Mapping[int, float]) -> int:
+    best = max(contenders, key=lambda trial: race.sign * race.mean(trial))
+    if rule == "best":
+        return best
+    error = race.divisions.compare(race.scores(best))
+    if error is None:
+        return best
+    least = race.sign * race.mean(best) - error.standard_error
+    within = [trial for trial in contenders if race.sign * race.mean(trial) >= least]
+    return max(within, key=lambda trial: train_losses[trial])
+
+
+def _answer(*, helps: bool, against: Difference | None) -> Answer:
+    if against is not None and not against.is_above_zero:
+        return "nothing to learn"
+    return "helps" if helps else "no gain"
+
+
+def _finalist(race: Race, trial: Trial, train_losses: Mapping[int, float]) -> Finalist:
+    number = trial.number
+    end: Literal["beaten", "failed"] | None = None
+    if number not in race.running:
+        end = "failed" if number in race.failed else "beaten"
+    difference = None
+    if number != race.baseline and end != "failed":
+        difference = race.divisions.difference(race.differences(number, race.baseline))
+    return Finalist(
+        trial=number,
+        score=None if end == "failed" else race.mean(number),
+        search_score=trial.score or 0.0,
+        difference=difference,
+        repeats=len(race.scores(number)),
+        train_loss=None if end == "failed" else train_losses.get(number),
+        end=end,
+    )
+
+
+def _mean(guesses: Sequence[Scores]) -> float | None:
+    flat = [score for repeat in guesses for score in repeat]
+    return sum(flat) / len(flat) if flat else None

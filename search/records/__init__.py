@@ -5,6 +5,7 @@
 | `configuration` | `Configuration`: technique or setting name to value; what such a name is of |
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
+| `predictions` | `Predictions`: what a run's model says of the rows that score it, packed |
 | `trial` | `Trial`, its state and its parameters |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `study` | `StudyRecord`, and who coordinates a study |
@@ -16,6 +17,7 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
+from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
@@ -31,6 +33,7 @@ __all__ = [
     "EngineChoice",
     "FailureCause",
     "Parameter",
+    "Predictions",
     "Purpose",
     "RowCounts",
     "Run",

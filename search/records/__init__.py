@@ -9,6 +9,8 @@
 | `trial` | `Trial`, its state and its parameters |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `study` | `StudyRecord`, and who coordinates a study |
+| `stored_verdict` | `StoredVerdict`: what a study came to |
+| `look` | `Look`: one look at sealed rows |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
 passed on unchanged; it pickles, so that it can travel to a worker.
@@ -17,8 +19,10 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
+from search.records.look import Look
 from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 
@@ -32,6 +36,7 @@ __all__ = [
     "Direction",
     "EngineChoice",
     "FailureCause",
+    "Look",
     "Parameter",
     "Predictions",
     "Purpose",
@@ -41,6 +46,7 @@ __all__ = [
     "RunResult",
     "RunSummary",
     "Setting",
+    "StoredVerdict",
     "StudyFacts",
     "StudyRecord",
     "Task",

@@ -81,6 +81,7 @@ _SLOW = (
     "training/test_memory.py",
     "training/test_worker_session.py",
     "training/test_weights.py",
+    "training/test_predictions.py",
     "training/test_target_scale.py",
     "training/test_compiled_models.py",
     "training/test_class_weight.py",

@@ -137,4 +137,5 @@ def _cut(result: RunResult, epoch: int) -> RunResult:
         curve=result.curve.until(epoch),
         weight_norms={},
         zero_shares={},
+        predictions=None,
     )

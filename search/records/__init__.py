@@ -5,10 +5,13 @@
 | `configuration` | `Configuration`: technique or setting name to value; what such a name is of |
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
+| `predictions` | `Predictions`: what a run's model says of the rows that score it, packed |
 | `trial` | `Trial`, its state and its parameters |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `verdict` | `Verdict`: what a confirmation found |
 | `study` | `StudyRecord`, and who coordinates a study |
+| `stored_verdict` | `StoredVerdict`: what a study came to |
+| `look` | `Look`: one look at sealed rows |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
 passed on unchanged; it pickles, so that it can travel to a worker.
@@ -17,7 +20,10 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
+from search.records.look import Look
+from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
@@ -36,7 +42,9 @@ __all__ = [
     "EngineChoice",
     "FailureCause",
     "Finalist",
+    "Look",
     "Parameter",
+    "Predictions",
     "Purpose",
     "RowCounts",
     "Rule",
@@ -45,6 +53,7 @@ __all__ = [
     "RunResult",
     "RunSummary",
     "Setting",
+    "StoredVerdict",
     "StudyFacts",
     "StudyRecord",
     "Task",

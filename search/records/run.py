@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from search.records.configuration import Configuration
 from search.records.curve import Curve
+from search.records.predictions import Predictions
 
 
 class Purpose(enum.Enum):
@@ -114,6 +115,8 @@ class RunResult:
         seconds: Wall time of the run on its worker.
         engine: The engine that trained and why, as in `fit`.
         worker: Where it was trained: `host:pid`.
+        predictions: Of the rows that score it, at the weights kept: what the score was computed from. None when the run
+            failed, or they are not kept.
     """
 
     run: Run
@@ -129,6 +132,7 @@ class RunResult:
     engine: str = ""
     worker: str = ""
     cause: FailureCause | None = None
+    predictions: Predictions | None = None
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):
@@ -139,6 +143,8 @@ class RunResult:
             object.__setattr__(self, "cause", FailureCause.RAISED)
         if self.error is None and self.cause is not None:
             raise ValueError(f"expected a cause only with an error, received {self.cause!r}")
+        if self.error is not None and self.predictions is not None:
+            raise ValueError(f"expected predictions only with a score, received the error {self.error!r}")
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@
 | `cascades` | SQLite's triggers in the place of ON DELETE CASCADE |
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
-| `studies`, `writing`, `reading` | statements, each on a connection that the caller opened |
+| `studies`, `writing`, `reading`, `verdicts` | statements, each on a connection that the caller opened |
 
 Rules of the room: statements take a connection and never commit, so that a caller can put several into one
 transaction. Trials are written by the batch, in one transaction of few statements, and into Optuna's tables
-exactly as Optuna would, so that plain Optuna reads them as its own. A curve is stored as the bytes in which
-it travelled. Importing this package imports SQLAlchemy and nothing heavier; Optuna and Alembic are imported
+exactly as Optuna would, so that plain Optuna reads them as its own. Curves and predictions are stored as the bytes
+in which they travelled. Importing this package imports SQLAlchemy and nothing heavier; Optuna and Alembic are imported
 by the one function that creates tables, NumPy by whoever looks into a curve.
 
 What a trial means and when it is written is decided in `search.coordination`; what is read is drawn in

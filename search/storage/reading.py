@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from search.records import Configuration, Curve, FailureCause, Parameter, Purpose, RunSummary, Trial, TrialState
+from search.records import (
+    Configuration,
+    Curve,
+    FailureCause,
+    Parameter,
+    Predictions,
+    Purpose,
+    RunSummary,
+    Trial,
+    TrialState,
+)
 from search.storage import optuna_tables, tables
 from search.storage.entries import CAUSE, CONFIGURATION, ERROR
 
@@ -198,6 +208,38 @@ def read_curve(
         )
     )
     return None if packed is None else Curve.from_bytes(bytes(packed))
+
+
+def read_predictions(
+    connection: sa.Connection, study_id: int, trial: int | None, purpose: Purpose
+) -> dict[tuple[int, int, int], Predictions]:
+    """Trial, fold and repeat to what that run predicted; runs whose predictions are not kept are absent."""
+    runs, predictions = tables.runs, tables.predictions
+    query = (
+        sa.select(runs.c.trial_number, runs.c.fold, runs.c.repeat, predictions.c.predictions)
+        .join(runs, runs.c.run_id == predictions.c.run_id)
+        .where(runs.c.study_id == study_id, runs.c.purpose == purpose.value)
+        .order_by(runs.c.trial_number, runs.c.fold, runs.c.repeat)
+    )
+    if trial is not None:
+        query = query.where(runs.c.trial_number == trial)
+    return {
+        (number, fold, repeat): Predictions.from_bytes(bytes(packed))
+        for number, fold, repeat, packed in connection.execute(query)
+    }
+
+
+def read_prediction_sizes(connection: sa.Connection, study_id: int, purpose: Purpose) -> dict[int, int]:
+    """Trial number to the bytes that the predictions of its runs take; trials without any are absent."""
+    runs, predictions = tables.runs, tables.predictions
+    query = (
+        sa.select(runs.c.trial_number, sa.func.sum(predictions.c.n_bytes).label("n_bytes"))
+        .join(runs, runs.c.run_id == predictions.c.run_id)
+        .where(runs.c.study_id == study_id, runs.c.purpose == purpose.value)
+        .group_by(runs.c.trial_number)
+        .order_by(runs.c.trial_number)
+    )
+    return {row.trial_number: int(row.n_bytes) for row in connection.execute(query)}
 
 
 def _tell_cause(stored: object) -> FailureCause | None:

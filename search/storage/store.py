@@ -12,13 +12,26 @@ from typing import Any
 import sqlalchemy as sa
 
 from search.errors import Problem, StorageError, StudyLockedError, UnknownStudyError, UsageError
-from search.records import Coordinator, Curve, Direction, Purpose, RunSummary, StudyFacts, StudyRecord, Trial
-from search.storage import reading, studies
+from search.records import (
+    Coordinator,
+    Curve,
+    Direction,
+    Look,
+    Predictions,
+    Purpose,
+    RunResult,
+    RunSummary,
+    StoredVerdict,
+    StudyFacts,
+    StudyRecord,
+    Trial,
+)
+from search.storage import reading, studies, verdicts
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
 from search.storage.entries import Entry
 from search.storage.locks import StudyLock, make_lock
-from search.storage.writing import TrialRefusedError, write_entries
+from search.storage.writing import TrialRefusedError, delete_predictions, write_entries, write_runs
 
 
 class Storage:
@@ -189,6 +202,20 @@ class Storage:
             with self._writing() as connection, self._refusals(study_id):
                 write_entries(connection, study_id, entries)
 
+    def write_runs(self, study_id: int, results: Sequence[RunResult]) -> None:
+        """Write runs that are no part of the search: all of them in one transaction, or none.
+
+        Args:
+            study_id: Whose runs.
+            results: Of another purpose than `SEARCH`, and none that is there already.
+        Raises:
+            PermanentStorageError: One of them is there already, or the study was deleted.
+            ValueError: One is a run of the search, which belongs to the end of its trial.
+        """
+        if results:
+            with self._writing() as connection, self._refusals(study_id):
+                write_runs(connection, study_id, results)
+
     def runs(self, study_id: int, trial: int | None = None, purpose: Purpose = Purpose.SEARCH) -> list[RunSummary]:
         """The runs of one purpose, of one trial or of all, by trial, fold and repeat."""
         with self._reading() as connection:
@@ -212,6 +239,82 @@ class Storage:
             what = "a run" if purpose is Purpose.SEARCH else f"a {purpose.value} run"
             raise storage_error(self._address, f"expected {what} of {run}, received none")
         return curve
+
+    def predictions(
+        self, study_id: int, purpose: Purpose = Purpose.SEARCH, *, trial: int | None = None
+    ) -> dict[tuple[int, int, int], Predictions]:
+        """Trial, fold and repeat to what that run predicted, of one purpose, of one trial or of all, in this order.
+
+        Runs without are absent: failed ones, those of an earlier version, and those whose predictions were forgotten.
+        """
+        with self._reading() as connection:
+            return reading.read_predictions(connection, study_id, trial, purpose)
+
+    def predictions_size(self, study_id: int) -> dict[int, int]:
+        """Trial number to the bytes that the predictions of its runs of the search take; trials without are absent."""
+        with self._reading() as connection:
+            return reading.read_prediction_sizes(connection, study_id, Purpose.SEARCH)
+
+    def forget_predictions(self, study_id: int, trials: Sequence[int]) -> None:
+        """Delete what the runs of these trials predicted in the search; the runs stay, with their scores and curves."""
+        if trials:
+            with self._writing() as connection:
+                delete_predictions(connection, study_id, Purpose.SEARCH, trials)
+
+    # What follows the search
+
+    def keep_verdict(self, study_id: int, verdict: Mapping[str, Any], n_trials: int) -> None:
+        """Write what a study came to, in the place of what it came to before; it is decided now.
+
+        Args:
+            study_id: Which study.
+            verdict: JSON-ready, every number finite.
+            n_trials: Trials that had ended.
+        Raises:
+            PermanentStorageError: The study was deleted.
+            ValueError: A number is not finite.
+        """
+        with self._writing() as connection, self._refusals(study_id):
+            verdicts.write_verdict(connection, study_id, verdict, n_trials)
+
+    def verdict(self, study_id: int) -> StoredVerdict | None:
+        """What a study came to when that was last decided; None when it never was."""
+        with self._reading() as connection:
+            return verdicts.read_verdict(connection, study_id)
+
+    def begin_look(self, study_id: int, command: str, rows_sha256: str, n_trials: int) -> int:
+        """Write down that sealed rows are looked at now. When this returns it is on record, whatever comes after.
+
+        Args:
+            study_id: Whose rows.
+            command: What the user asked for.
+            rows_sha256: Fingerprint of the rows, in hexadecimal.
+            n_trials: Trials that have ended.
+        Returns:
+            The look's key, for `end_look`.
+        Raises:
+            PermanentStorageError: The study was deleted.
+        """
+        with self._writing() as connection, self._refusals(study_id):
+            return verdicts.insert_look(connection, study_id, command, rows_sha256, n_trials)
+
+    def end_look(self, look_id: int, result: Mapping[str, Any]) -> None:
+        """Write down what a look saw, once: JSON-ready, every number finite.
+
+        Raises:
+            PermanentStorageError: There is no such look, or it has ended.
+            ValueError: A number is not finite.
+        """
+        with self._writing() as connection:
+            is_told = verdicts.end_look(connection, look_id, result)
+        if not is_told:
+            message = f"expected look {look_id} to have begun and not to have ended, received another one"
+            raise storage_error(self._address, message)
+
+    def looks(self, study_id: int) -> list[Look]:
+        """The looks at the sealed rows of a study, in the order in which they began."""
+        with self._reading() as connection:
+            return verdicts.read_looks(connection, study_id)
 
     # The lock
 

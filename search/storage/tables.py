@@ -81,3 +81,45 @@ curves = sa.Table(
     ),
     sa.Column("curve", sa.LargeBinary, nullable=False, comment="packed by Curve.to_bytes"),
 )
+
+predictions = sa.Table(
+    "regsearch_predictions",
+    METADATA,
+    sa.Column(
+        "run_id",
+        sa.Integer,
+        sa.ForeignKey(runs.c.run_id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("predictions", sa.LargeBinary, nullable=False, comment="packed by Predictions.to_bytes"),
+    sa.Column("n_bytes", sa.Integer, nullable=False, comment="their length, which is read without them"),
+)
+
+verdicts = sa.Table(
+    "regsearch_verdicts",
+    METADATA,
+    sa.Column(
+        "study_id",
+        sa.Integer,
+        sa.ForeignKey(studies.c.study_id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("verdict", sa.Text, nullable=False, comment="what the study came to, JSON"),
+    sa.Column("n_trials", sa.Integer, nullable=False, comment="trials that had ended"),
+    sa.Column("decided", sa.DateTime, nullable=False, comment="UTC"),
+)
+
+looks = sa.Table(
+    "regsearch_looks",
+    METADATA,
+    sa.Column("look_id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.Integer, sa.ForeignKey(studies.c.study_id, ondelete="CASCADE"), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False, comment="UTC"),
+    sa.Column("command", sa.Text, nullable=False),
+    sa.Column("rows_sha256", sa.String(64), nullable=False),
+    sa.Column("n_trials", sa.Integer, nullable=False, comment="trials that had ended by then"),
+    sa.Column("result", sa.Text, comment="what was seen, JSON; null while it is not known"),
+    comment="looks at sealed rows, each written down before anything is seen",
+)

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.records import RunResult, TrialState
+from search.records import Purpose, RunResult, TrialState
 from search.storage import optuna_tables, tables
 from search.storage.entries import BASELINE, CAUSE, CONFIGURATION, ERROR, Ended, Entry, Progressed, Started
 
@@ -35,7 +35,7 @@ def write_entries(connection: sa.Connection, study_id: int, entries: Sequence[En
             not RUNNING. The caller must roll back.
     """
     changes = _group(entries)
-    _lock_study(connection, study_id)
+    lock_study(connection, study_id)
     known = [number for number, change in changes.items() if change.started is None]
     ids = _find_running(connection, study_id, known)
     _close(connection, [(ids[number], ended) for number in known if (ended := changes[number].ended) is not None])
@@ -55,7 +55,7 @@ def write_entries(connection: sa.Connection, study_id: int, entries: Sequence[En
 
 
 def insert_runs(connection: sa.Connection, study_id: int, results: Sequence[RunResult]) -> None:
-    """Write runs, each under its purpose, and their curves, as the bytes in which they came."""
+    """Write runs, each under its purpose, with their curves and predictions, as the bytes in which these came."""
     if not results:
         return
     runs = tables.runs
@@ -64,12 +64,31 @@ def insert_runs(connection: sa.Connection, study_id: int, results: Sequence[RunR
     )
     rows = connection.execute(statement, [_run_row(study_id, result) for result in results])
     ids = {tuple(key): run_id for run_id, *key in rows}
-    curves = [
-        {"run_id": ids[run.trial, run.purpose.value, run.fold, run.repeat], "curve": result.curve.to_bytes()}
-        for result in results
-        for run in (result.run,)
-    ]
-    _insert(connection, tables.curves, curves)
+    keyed = [(ids[r.run.trial, r.run.purpose.value, r.run.fold, r.run.repeat], r) for r in results]
+    _insert(connection, tables.curves, [{"run_id": key, "curve": result.curve.to_bytes()} for key, result in keyed])
+    _insert(connection, tables.predictions, [row for key, result in keyed for row in _prediction_rows(key, result)])
+
+
+def write_runs(connection: sa.Connection, study_id: int, results: Sequence[RunResult]) -> None:
+    """Write runs that are no part of the search.
+
+    Raises:
+        TrialRefusedError: The study was deleted. The caller must roll back.
+        ValueError: One is a run of the search.
+    """
+    if any(result.run.purpose is Purpose.SEARCH for result in results):
+        raise ValueError("expected runs that are no part of the search, received one that is: it ends with its trial")
+    lock_study(connection, study_id)
+    insert_runs(connection, study_id, results)
+
+
+def delete_predictions(connection: sa.Connection, study_id: int, purpose: Purpose, trials: Sequence[int]) -> None:
+    """Delete what the runs of some trials predicted; the runs stay."""
+    runs, predictions = tables.runs, tables.predictions
+    theirs = sa.select(runs.c.run_id).where(
+        runs.c.study_id == study_id, runs.c.purpose == purpose.value, runs.c.trial_number.in_(trials)
+    )
+    connection.execute(sa.delete(predictions).where(predictions.c.run_id.in_(theirs)))
 
 
 @dataclass
@@ -100,7 +119,7 @@ def _group(entries: Iterable[Entry]) -> dict[int, _Change]:
     return changes
 
 
-def _lock_study(connection: sa.Connection, study_id: int) -> None:
+def lock_study(connection: sa.Connection, study_id: int) -> None:
     """As Optuna does: lock the study's row (on a server), so that two writers cannot count the same trials."""
     lock = sa.select(optuna_tables.studies.c.study_id).where(optuna_tables.studies.c.study_id == study_id)
     if connection.execute(lock.with_for_update()).first() is None:
@@ -241,7 +260,7 @@ def _run_row(study_id: int, result: RunResult) -> Row:
         "repeat": result.run.repeat,
         "seed": result.run.seed,
         "score": result.score,
-        "error": None if result.error is None else _storable(result.error),
+        "error": None if result.error is None else storable(result.error),
         # SQLite turns NaN into null by itself; done here, both databases hold the same.
         "penalty": None if math.isnan(result.penalty) else result.penalty,
         "epochs_trained": result.epochs_trained,
@@ -249,15 +268,21 @@ def _run_row(study_id: int, result: RunResult) -> Row:
         "weight_norms": json.dumps(dict(result.weight_norms)),
         "zero_shares": json.dumps(dict(result.zero_shares)),
         "seconds": result.seconds,
-        "engine": _storable(result.engine),
-        "worker": _storable(result.worker),
+        "engine": storable(result.engine),
+        "worker": storable(result.worker),
         "cause": None if result.cause is None else result.cause.value,
     }
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what a database refuses in a text: NUL, and halves of surrogate pairs."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _prediction_rows(run_id: int, result: RunResult) -> Iterator[Row]:
+    if result.predictions is not None:
+        packed = result.predictions.to_bytes()
+        yield {"run_id": run_id, "predictions": packed, "n_bytes": len(packed)}
 
 
 def _not_running(number: int, state: str) -> TrialRefusedError:

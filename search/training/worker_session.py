@@ -17,7 +17,7 @@ from search.data import import_encoders
 from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
-from search.records import EngineChoice, FailureCause, Run, RunReport, RunResult
+from search.records import EngineChoice, FailureCause, Predictions, Run, RunReport, RunResult
 from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
@@ -159,6 +159,7 @@ class WorkerSession:
             "curve": outcome.curve,
             "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
             "zero_shares": outcome.zero_shares,
+            "predictions": None if error else Predictions(outcome.predicted),
             "engine": f"{chosen.name}: {chosen.reason}",
         }
 

@@ -38,7 +38,7 @@ def begun(begun_url: str) -> Iterator[Storage]:
 
 def test_it_is_upgraded_by_creating_only(begun_url: str) -> None:
     with pytest.raises(
-        PermanentStorageError, match="expected regsearch's tables of version r0003, received version r0002"
+        PermanentStorageError, match="expected regsearch's tables of version r0004, received version r0002"
     ):
         open_storage(begun_url)
     for create in (True, False):
@@ -65,6 +65,7 @@ def test_what_it_holds_is_read(begun: Storage) -> None:
     assert [(run.trial, run.fold) for run in runs] == [(trial, fold) for trial in range(_N_COMPLETE) for fold in (0, 1)]
     assert all((run.purpose, run.cause, run.error) == (Purpose.SEARCH, None, None) for run in runs)
     assert len(begun.curve(study.study_id, 5, 1, 0).validation_loss) == 3
+    assert begun.predictions(study.study_id) == {}
     assert summarize_status(begun, "begun").interrupted == (6, 7, 8, 9)
     assert summarize_best(begun, "begun").n_trials == _N_COMPLETE
 

@@ -131,7 +131,7 @@ from search.storage import Ended, Started, open_storage
 
 with open_storage(sys.argv[1], create=True) as storage:
     study = storage.create_study("moons", "minimize", "mse", {}, "0" * 64, StudyFacts("regression"), 10)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
     try:
         for number in range(10_000):
             storage.write(study.study_id, [Started(number, Configuration({"l2": number}))])

@@ -21,7 +21,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from search.errors import PermanentStorageError, UnknownStudyError, UsageError
-from search.records import Configuration, FailureCause, Purpose, RunResult, StudyFacts, StudyRecord, TrialState
+from search.records import (
+    Configuration,
+    FailureCause,
+    Predictions,
+    Purpose,
+    RunResult,
+    StudyFacts,
+    StudyRecord,
+    TrialState,
+)
 from search.storage import Ended, Started, open_storage, optuna_tables, schema, tables
 from search.storage.cascades import renew_cascades
 
@@ -57,7 +66,7 @@ def test_the_newest_migration_is_the_version_that_is_checked() -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISION]
-    assert [revision.revision for revision in script.walk_revisions()] == ["r0003", "r0002", "r0001"]
+    assert [revision.revision for revision in script.walk_revisions()] == ["r0004", "r0003", "r0002", "r0001"]
 
 
 def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
@@ -161,13 +170,19 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         kept, gone = create_study(storage, "kept"), create_study(storage, "gone")
         for study in (kept, gone):
             storage.write(study.study_id, [Started(0, Configuration())])
-            storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5, results=[make_result(0)])])
+            predictions = Predictions([[0.25], [0.75]])
+            results = [make_result(0, predictions=predictions)]
+            storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5, results=results)])
+            storage.keep_verdict(study.study_id, {"outcome": "no gain"}, 1)
+            storage.begin_look(study.study_id, "evaluate", "ab" * 32, 1)
         optuna.delete_study(study_name="gone", storage=plain_optuna)
         optuna.create_study(study_name="another", storage=plain_optuna)  # SQLite gives it the same key
         assert storage.studies() == [kept]
         assert storage.foreign_studies() == ["another"]
         assert len(storage.runs(kept.study_id)) == 1
-    for table in tables.runs, tables.curves, tables.studies:
+    for table in tables.METADATA.tables.values():
+        if table is tables.coordinators:  # it is no study's: it is told of a name
+            continue
         assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 1
 
 
@@ -190,7 +205,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         (
             "regsearch_version",
             "r0999",
-            "expected regsearch's tables of version r0003, received version r0999. "
+            "expected regsearch's tables of version r0004, received version r0999. "
             "They were made by a newer regsearch; install that one, or name another database.",
         ),
     ],
@@ -230,7 +245,7 @@ _ROWS = (
 )
 
 
-@pytest.mark.parametrize("revision", ["r0001", "r0002"])
+@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003"])
 def test_older_tables_of_ours_are_upgraded_by_creating_only(
     revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
 ) -> None:
@@ -241,7 +256,7 @@ def test_older_tables_of_ours_are_upgraded_by_creating_only(
     with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url)
     assert str(caught.value).partition(": ")[2] == (
-        f"expected regsearch's tables of version r0003, received version {revision}. `regsearch run` upgrades them."
+        f"expected regsearch's tables of version r0004, received version {revision}. `regsearch run` upgrades them."
     )
     with open_storage(storage_url, create=True) as storage:
         (study,) = storage.studies()
@@ -250,6 +265,8 @@ def test_older_tables_of_ours_are_upgraded_by_creating_only(
         assert [trial.cause for trial in storage.trials(1)] == [FailureCause.WORKER_DIED]
         (run,) = storage.runs(1)
         assert (run.error, run.cause, run.purpose, run.zero_shares) == ("it failed", None, Purpose.SEARCH, {})
+        assert (storage.predictions(1), storage.predictions_size(1)) == ({}, {})
+        assert (storage.verdict(1), storage.looks(1)) == (None, [])
         optuna.delete_study(study_name="moons", storage=plain_optuna)
         assert storage.studies() == []
     for table in tables.runs, tables.studies:
@@ -267,8 +284,11 @@ def test_an_upgrade_replaces_the_trigger_of_before(sqlite_url: str) -> None:
     with engine.connect() as connection:
         assert connection.scalars(triggers).all() == [
             "regsearch_curves_cascade_0",
+            "regsearch_looks_cascade_0",
+            "regsearch_predictions_cascade_0",
             "regsearch_runs_cascade_0",
             "regsearch_studies_cascade_0",
+            "regsearch_verdicts_cascade_0",
         ]
 
 

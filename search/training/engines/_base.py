@@ -80,6 +80,9 @@ class Outcome:
         penalty: Sum of the penalties on weights, at the weights kept.
         zero_shares: Hidden layer to the share of its outputs on the validation rows that are exactly 0, at the weights
             kept; empty unless activations are penalized in the study, and after a divergence.
+        predicted: What the model says of the validation rows at the weights kept, of which the score was computed:
+            probabilities of classes, float32, or numbers in the target's own unit, float64 where the target is scaled
+            and else float32; shape (rows, outputs). No rows after a divergence.
         withdrawn: Whether the watch ended it.
     """
 
@@ -90,7 +93,12 @@ class Outcome:
     weights: Mapping[str, npt.NDArray[Any]]
     penalty: float
     zero_shares: Mapping[str, float]
+    predicted: npt.NDArray[np.floating[Any]]
     withdrawn: bool = False
+
+
+NOT_PREDICTED: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
+"""What a run that diverged predicts."""
 
 
 class Engine(Protocol):

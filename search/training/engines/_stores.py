@@ -102,4 +102,4 @@ def _tensor_bytes(tensors: Iterable[tf.Tensor]) -> int:
 
 
 def _outcome_bytes(outcome: Outcome) -> int:
-    return _n_bytes(outcome.weights.values()) + 4 * 4 * outcome.curve.n_epochs
+    return _n_bytes(outcome.weights.values()) + outcome.predicted.nbytes + 4 * 4 * outcome.curve.n_epochs

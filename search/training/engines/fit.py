@@ -29,7 +29,7 @@ from search.records import Curve
 from search.spec import technique_of
 from search.techniques import TECHNIQUES, Batch, noise
 from search.techniques.private import flattened_layers
-from search.training.engines._base import Job, Outcome, Watch, keep_going
+from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch, keep_going
 from search.training.engines._evaluation import evaluator, loss_targets, score_validation
 from search.training.engines._initial import initial_model
 from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
@@ -165,6 +165,7 @@ class _Follower:
         self.evaluate = evaluator(job, model)
         self.best = None if job.stopping is None else BestEpoch(job.stopping)
         self.best_weights: list[npt.NDArray[Any]] = []
+        self.predicted: npt.NDArray[Any] = NOT_PREDICTED  # of the validation rows, at the weights kept
         self.epochs: list[tuple[float, float, float, float]] = []
         self.diverged_epoch: int | None = None
         self.withdrawn = False
@@ -190,12 +191,15 @@ class _Follower:
         n_stop = len(losses) - len(self.job.arrays.validation)
         train_loss = float(logs.get(_DATA_LOSS, logs["loss"]))
         stop_loss = _mean(losses[:n_stop]) if n_stop else math.nan
-        metric = score_validation(self.job, predicted[n_stop:])
+        of_validation = predicted[n_stop:]
+        metric = score_validation(self.job, of_validation)
         self.epochs.append((train_loss, _mean(losses[n_stop:]), metric, stop_loss))
-        if self.best is not None:
-            if self.best.observe(epoch, stop_loss):
-                self.best_weights = self.model.get_weights()
-            self.model.stop_training = self.best.exhausted
+        if self.best is None:
+            self.predicted = of_validation
+            return
+        if self.best.observe(epoch, stop_loss):
+            self.best_weights, self.predicted = self.model.get_weights(), of_validation
+        self.model.stop_training = self.best.exhausted
 
     def _report(self) -> None:
         fresh = np.array([metric for _, _, metric, _ in self.epochs[self.n_reported :]], np.float32)
@@ -221,6 +225,7 @@ class _Follower:
                 weights={} if diverged else {path: w.numpy() for path, w in weights_by_path(self.model).items()},
                 penalty=_penalty(self.model) if self.step is None else float(self.step.penalty()),
                 zero_shares={} if self.diverged_epoch else self._zero_shares(),
+                predicted=NOT_PREDICTED if diverged else self.job.arrays.in_own_unit(self.predicted.copy()),
                 withdrawn=self.withdrawn,
             )
 

@@ -22,7 +22,7 @@ from search.records import Curve
 from search.techniques import TECHNIQUES, Batch, OptimizerTechnique, noise
 from search.techniques.private import tracing_count
 from search.training.engines import _tensors
-from search.training.engines._base import Job, Outcome, Watch
+from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch
 from search.training.engines._evaluation import score_validation
 from search.training.engines._initial import first_states, random_states
 from search.training.engines._optimizer_start import OptimizerStart
@@ -188,13 +188,17 @@ class Program:
         diverged = int(state.diverged) or None
         weights: dict[str, npt.NDArray[Any]] = {}
         score, penalty, shares = float("nan"), 0.0, dict[str, float]()
+        predicted: npt.NDArray[np.floating[Any]] = NOT_PREDICTED
         if diverged is None:
             kept, penalties = self._finish(values)
             present = tuple(f"{name}/" for name in _layer_paths(job.regularized))
             weights = {path: value.numpy() for path, value in kept.items() if path.startswith(present)}
             penalty, shares = float(penalties), self._zeros(job, values)
             n_stop, n_scored = _tensors.n_stop_apart(job.arrays), len(job.arrays.validation)
-            score = score_validation(job, state.predicted.numpy()[n_stop : n_stop + n_scored])
+            scored = state.predicted.numpy()[n_stop : n_stop + n_scored]
+            score = score_validation(job, scored)
+            # A copy: a part would hold on to the filling and the stop rows.
+            predicted = job.arrays.in_own_unit(scored.copy())
         train_loss, validation_loss, validation_metric, stop_loss = curve.T
         return Outcome(
             curve=Curve(train_loss, validation_loss, validation_metric, () if job.stopping is None else stop_loss),
@@ -204,6 +208,7 @@ class Program:
             weights=weights,
             penalty=penalty,
             zero_shares=shares,
+            predicted=predicted,
             withdrawn=withdrawn,
         )
 

@@ -1,0 +1,85 @@
+"""Statements about what follows a search, each on a connection that the caller opened: its verdict, and looks at its
+sealed rows.
+
+Numbers in the JSON are finite, as JSON's are; whoever has none writes null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from search.records import Look, StoredVerdict
+from search.storage import tables
+from search.storage.studies import utc_now
+from search.storage.writing import lock_study, storable
+
+
+def write_verdict(connection: sa.Connection, study_id: int, verdict: Mapping[str, Any], n_trials: int) -> None:
+    """Write what a study came to, in the place of what it came to before.
+
+    Raises:
+        TrialRefusedError: The study was deleted. The caller must roll back.
+        ValueError: A number is not finite.
+    """
+    verdicts = tables.verdicts
+    row = {"study_id": study_id, "verdict": _to_json(verdict), "n_trials": n_trials, "decided": utc_now()}
+    lock_study(connection, study_id)
+    connection.execute(sa.delete(verdicts).where(verdicts.c.study_id == study_id))
+    connection.execute(sa.insert(verdicts), [row])
+
+
+def read_verdict(connection: sa.Connection, study_id: int) -> StoredVerdict | None:
+    """What a study came to; None when that was never decided."""
+    verdicts = tables.verdicts
+    row = connection.execute(sa.select(verdicts).where(verdicts.c.study_id == study_id)).one_or_none()
+    return None if row is None else StoredVerdict(json.loads(row.verdict), row.n_trials, row.decided)
+
+
+def insert_look(connection: sa.Connection, study_id: int, command: str, rows_sha256: str, n_trials: int) -> int:
+    """Write down that a look begins; its key.
+
+    Raises:
+        TrialRefusedError: The study was deleted. The caller must roll back.
+    """
+    lock_study(connection, study_id)
+    insert = sa.insert(tables.looks).values(
+        study_id=study_id, at=utc_now(), command=storable(command), rows_sha256=rows_sha256, n_trials=n_trials
+    )
+    look_id: int = connection.scalars(insert.returning(tables.looks.c.look_id)).one()
+    return look_id
+
+
+def end_look(connection: sa.Connection, look_id: int, result: Mapping[str, Any]) -> bool:
+    """Write down what was seen; False when there is no such look, or it has ended.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    looks = tables.looks
+    is_open = (looks.c.look_id == look_id) & looks.c.result.is_(None)
+    return connection.execute(sa.update(looks).where(is_open).values(result=_to_json(result))).rowcount == 1
+
+
+def read_looks(connection: sa.Connection, study_id: int) -> list[Look]:
+    """The looks at the sealed rows of a study, in the order in which they began."""
+    looks = tables.looks
+    query = sa.select(looks).where(looks.c.study_id == study_id).order_by(looks.c.look_id)
+    return [
+        Look(
+            look_id=row.look_id,
+            at=row.at,
+            command=row.command,
+            rows_sha256=row.rows_sha256,
+            n_trials=row.n_trials,
+            result=None if row.result is None else json.loads(row.result),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, allow_nan=False)

@@ -9,7 +9,7 @@ from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
 from search.tuning.samplers import missing_packages
 
-_LATER = frozenset({"confirm.finalists", "confirm.repeats"})
+_LATER = frozenset[str]()
 
 
 def default_catalogue() -> Catalogue:

@@ -35,6 +35,11 @@ class Difference:
         """Whether the whole interval is."""
         return self.low is not None and self.low > 0
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the mean is above its own uncertainty, one standard error."""
+        return self.standard_error is not None and self.mean > self.standard_error
+
 
 @dataclass(frozen=True)
 class Finalist:
@@ -43,6 +48,7 @@ class Finalist:
     Args:
         trial: Its trial.
         score: Mean over its repeats; None where a run failed.
+        expected: Mean of what it is expected to score where labels are drawn from the reference, likewise.
         search_score: What it scored in the search.
         difference: By how much it beats the baseline, in the repeats that it has; None of the baseline, and without a
             score.
@@ -53,6 +59,7 @@ class Finalist:
 
     trial: int
     score: float | None
+    expected: float | None
     search_score: float
     difference: Difference | None
     repeats: int
@@ -71,7 +78,8 @@ class Verdict:
         candidate: The finalist that the rule picks; the choice where it helps, or else what was weighed and found too
             light.
         rule: How it was picked.
-        difference: By how much the candidate beats the baseline.
+        difference: By how much the candidate beats the baseline, by the labels of the rows.
+        expected: The same for expected scores, which decide.
         level: Of all intervals, in (0, 1).
         repeats: Fresh divisions that the candidate was scored on.
         optimism: By how much better the candidate scored in the search than on fresh divisions.
@@ -89,6 +97,7 @@ class Verdict:
     candidate: int
     rule: Rule
     difference: Difference
+    expected: Difference
     level: float
     repeats: int
     optimism: float
@@ -121,7 +130,7 @@ class Verdict:
         finalists = tuple(
             Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
         )
-        differences = {name: _difference(document[name]) for name in ("difference", "against_constant")}
+        differences = {name: _difference(document[name]) for name in ("difference", "expected", "against_constant")}
         return cls(**{**document, **differences, "finalists": finalists})
 
 

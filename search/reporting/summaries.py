@@ -405,6 +405,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "candidate": verdict.candidate,
         "rule": verdict.rule,
         **_difference_json(verdict.difference),
+        "expected": _difference_json(verdict.expected),
         "level": verdict.level,
         "repeats": verdict.repeats,
         "optimism": verdict.optimism,
@@ -415,6 +416,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
             {
                 "trial": each.trial,
                 "score": each.score,
+                "expected": each.expected,
                 "search_score": each.search_score,
                 "repeats": each.repeats,
                 "train_loss": each.train_loss,

@@ -5,6 +5,7 @@
 | `choice` | the baseline, the best trial and the chosen one of a study |
 | `paired` | paired differences over folds and resamples, with an error that knows which rows they share |
 | `finalists` | which trials are scored once more |
+| `reference` | what all trials together hold likely of each row, by which scores are expected |
 | `racing` | the race of the finalists, repeat by repeat |
 | `deciding` | from the race to the verdict |
 | `student` | Student's t distribution |
@@ -18,7 +19,8 @@ from search.selection.constant import ConstantGuess, TrainingFit, compare_with_c
 from search.selection.deciding import decide
 from search.selection.finalists import pick_finalists
 from search.selection.paired import PairedDifference, compare_pairs
-from search.selection.racing import Divisions, Race
+from search.selection.racing import Divisions, Race, Repeat
+from search.selection.reference import Reference
 
 __all__ = [
     "Choice",
@@ -26,6 +28,8 @@ __all__ = [
     "Divisions",
     "PairedDifference",
     "Race",
+    "Reference",
+    "Repeat",
     "TrainingFit",
     "best_trial",
     "choose",

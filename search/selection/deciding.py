@@ -1,16 +1,20 @@
 """From the race to the verdict: which configuration the study ends with, and whether it helps.
 
 The rule picks a candidate among the finalists that are left. It is chosen where it beats the baseline by more than the
-uncertainty of that difference, and else the baseline is: a configuration of which nobody can tell whether it helps is
-no reason to leave the model as it was given.
+uncertainty of that difference, one standard error, and else the baseline is: a configuration of which nobody can tell
+whether it helps is no reason to leave the model as it was given. Whether it does is judged by expected scores
+(`search.selection.reference`), and the labels must not speak against it.
+
+What is told of the difference, its mean and its interval, is of the labels alone: it owes nothing to the reference.
 
 Rules:
 
-- `best`: the best mean over the fresh divisions.
-- `one_se`: the most regularized of those within one standard error of that mean (Breiman et al. 1984, for trees; Hastie,
-  Tibshirani and Friedman 2009, 7.10); the error is corrected for rows that divisions share. The most regularized is the
-  one with the highest loss, without penalties, on the rows that train. That is one scale for L2, dropout and patience,
-  whose strengths cannot be compared otherwise: whatever keeps a net from learning its rows by heart shows there.
+- `best`: the best expected score.
+- `one_se`: the most regularized of those whose expected score is no more than one standard error of the difference
+  below the best (Breiman et al. 1984, for trees; Hastie, Tibshirani and Friedman 2009, 7.10). The most regularized is
+  the one with the highest loss, without penalties, on the rows that train. That is one scale for L2, dropout and
+  patience, whose strengths cannot be compared otherwise: whatever keeps a net from learning its rows by heart shows
+  there.
 """
 
 from __future__ import annotations
@@ -52,20 +56,21 @@ def decide(
     if race.baseline not in race.running or not contenders:
         return None
     candidate = _candidate(race, contenders, rule, train_losses)
-    difference = race.divisions.difference(race.differences(candidate, race.baseline))
-    chosen = candidate if difference.is_above_zero else race.baseline
-    against = race.divisions.difference(race.differences_to(chosen, guesses)) if guesses else None
+    difference = race.divisions.difference(race.compare(candidate, race.baseline))
+    expected = race.divisions.difference(race.compare_expected(candidate, race.baseline))
+    chosen = candidate if difference.mean > 0 and expected.is_certain else race.baseline
+    against = race.divisions.difference(race.compare_with(chosen, guesses)) if guesses else None
     searched = {trial.number: trial.score or 0.0 for trial in trials}
-    gain = race.sign * (searched[candidate] - race.mean(candidate))
     return Verdict(
         answer=_answer(helps=chosen == candidate, against=against),
         chosen=chosen,
         candidate=candidate,
         rule=rule,
         difference=difference,
+        expected=expected,
         level=LEVEL,
-        repeats=len(race.scores(candidate)),
-        optimism=gain,
+        repeats=len(race.repeats(candidate)),
+        optimism=race.sign * (searched[candidate] - race.mean(candidate)),
         finalists=tuple(_finalist(race, trial, train_losses) for trial in trials),
         constant=_mean(guesses),
         against_constant=against,
@@ -76,15 +81,15 @@ def decide(
 
 
 def _candidate(race: Race, contenders: Sequence[int], rule: Rule, train_losses: Mapping[int, float]) -> int:
-    best = max(contenders, key=lambda trial: race.sign * race.mean(trial))
+    best = max(contenders, key=lambda trial: race.sign * race.expected(trial))
     if rule == "best":
         return best
-    error = race.divisions.compare(race.scores(best))
-    if error is None:
-        return best
-    least = race.sign * race.mean(best) - error.standard_error
-    within = [trial for trial in contenders if race.sign * race.mean(trial) >= least]
+    within = [trial for trial in contenders if trial == best or not _is_behind(race, trial, best)]
     return max(within, key=lambda trial: train_losses[trial])
+
+
+def _is_behind(race: Race, trial: int, best: int) -> bool:
+    return race.divisions.difference(race.compare_expected(best, trial)).is_certain
 
 
 def _answer(*, helps: bool, against: Difference | None) -> Answer:
@@ -100,13 +105,14 @@ def _finalist(race: Race, trial: Trial, train_losses: Mapping[int, float]) -> Fi
         end = "failed" if number in race.failed else "beaten"
     difference = None
     if number != race.baseline and end != "failed":
-        difference = race.divisions.difference(race.differences(number, race.baseline))
+        difference = race.divisions.difference(race.compare(number, race.baseline))
     return Finalist(
         trial=number,
         score=None if end == "failed" else race.mean(number),
+        expected=None if end == "failed" else race.expected(number),
         search_score=trial.score or 0.0,
         difference=difference,
-        repeats=len(race.scores(number)),
+        repeats=len(race.repeats(number)),
         train_loss=None if end == "failed" else train_losses.get(number),
         end=end,
     )

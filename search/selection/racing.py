@@ -1,7 +1,7 @@
 """The race of the finalists: scored on one fresh division after the other, those that are clearly beaten drop out.
 
-Which of two is better is told by paired differences (`search.selection.paired`), whose error knows that divisions of
-the same rows share them. The race is looked at after every repeat, and each look at every finalist is a chance to be
+Which of two is better is told by paired differences of expected scores (`search.selection.reference`), with an error
+that knows that divisions of the same rows share them (`search.selection.paired`). The race is looked at after every repeat, and each look at every finalist is a chance to be
 wrong: the risk is shared out among all of them, as Bonferroni has it. What drops out leaves its repeats to the others.
 The baseline stays to the end, for everything is measured by it.
 """
@@ -27,6 +27,19 @@ _FIRST_LOOK = 3
 
 Scores = Sequence[float]
 """Of one repeat, fold by fold; a mean over the seeds of a fold."""
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What a finalist scores on one fresh division.
+
+    Args:
+        scores: By the labels of the rows.
+        expected: By what the reference holds likely; the same where there is none.
+    """
+
+    scores: Scores
+    expected: Scores
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ class Race:
         self.sign = 1.0 if direction == "maximize" else -1.0
         """1 where a high score is good, else -1."""
         self._n_looks = most_repeats * max(1, len(trials) - 2)
-        self._scores: dict[int, list[Scores]] = {trial: [] for trial in trials}
+        self._repeats: dict[int, list[Repeat]] = {trial: [] for trial in trials}
 
     @property
     def baseline(self) -> int:
@@ -106,51 +119,60 @@ class Race:
     @property
     def n_repeats(self) -> int:
         """Repeats so far."""
-        return max(map(len, self._scores.values()))
+        return max(map(len, self._repeats.values()))
 
-    def scores(self, trial: int) -> Sequence[Scores]:
+    def repeats(self, trial: int) -> Sequence[Repeat]:
         """The repeats that a finalist has."""
-        return self._scores[trial]
+        return self._repeats[trial]
 
     def mean(self, trial: int) -> float:
         """The mean score of a finalist over the repeats that it has, one at least."""
-        return fmean(score for repeat in self._scores[trial] for score in repeat)
+        return fmean(score for repeat in self._repeats[trial] for score in repeat.scores)
 
-    def differences(self, first: int, second: int) -> list[Scores]:
-        """By how much one beats another, in the repeats that both have; positive where the first one is better."""
-        return [
-            [self.sign * (mine - theirs) for mine, theirs in zip(*both, strict=True)]
-            for both in zip(self._scores[first], self._scores[second], strict=False)
-        ]
+    def expected(self, trial: int) -> float:
+        """The mean expected score, likewise."""
+        return fmean(score for repeat in self._repeats[trial] for score in repeat.expected)
 
-    def differences_to(self, trial: int, guesses: Sequence[Scores]) -> list[Scores]:
-        """By how much one beats guesses, which have a score for each fold of each repeat."""
-        return [
-            [self.sign * (mine - theirs) for mine, theirs in zip(*both, strict=True)]
-            for both in zip(self._scores[trial], guesses, strict=False)
-        ]
+    def compare(self, first: int, second: int) -> list[Scores]:
+        """By how much the score of one beats another's, in the repeats that both have; positive where the first is
+        better.
+        """
+        pairs = zip(self._repeats[first], self._repeats[second], strict=False)
+        return [self._gains(mine.scores, theirs.scores) for mine, theirs in pairs]
 
-    def add(self, repeat: Mapping[int, Scores | None]) -> None:
+    def compare_expected(self, first: int, second: int) -> list[Scores]:
+        """The same for expected scores."""
+        pairs = zip(self._repeats[first], self._repeats[second], strict=False)
+        return [self._gains(mine.expected, theirs.expected) for mine, theirs in pairs]
+
+    def compare_with(self, trial: int, guesses: Sequence[Scores]) -> list[Scores]:
+        """By how much a score beats guesses, which have one for each fold of each repeat."""
+        return [self._gains(mine.scores, guess) for mine, guess in zip(self._repeats[trial], guesses, strict=False)]
+
+    def add(self, repeat: Mapping[int, Repeat | None]) -> None:
         """Take the scores of a repeat, and let those drop out that are clearly beaten.
 
         Args:
-            repeat: Of everyone who is still in, fold by fold; None where a run failed: who cannot be trained on other
-                rows is not chosen.
+            repeat: Of everyone who is still in; None where a run failed: who cannot be trained on other rows is not
+                chosen.
         """
         for trial in self.running:
             scores = repeat[trial]
             if scores is None:
                 self.failed = (*self.failed, trial)
             else:
-                self._scores[trial].append(scores)
+                self._repeats[trial].append(scores)
         self.running = tuple(trial for trial in self.running if trial not in self.failed)
         contenders = [trial for trial in self.running if trial != self.baseline]
         if self.n_repeats < _FIRST_LOOK or not contenders:
             return
-        leader = max(contenders, key=lambda trial: self.sign * self.mean(trial))
+        leader = max(contenders, key=lambda trial: self.sign * self.expected(trial))
         beaten = {trial for trial in contenders if trial != leader and self._is_beaten(trial, leader)}
         self.running = tuple(trial for trial in self.running if trial not in beaten)
 
     def _is_beaten(self, trial: int, leader: int) -> bool:
-        paired = self.divisions.compare(self.differences(leader, trial))
+        paired = self.divisions.compare(self.compare_expected(leader, trial))
         return paired is not None and paired.is_positive(_RISK, self._n_looks)
+
+    def _gains(self, mine: Scores, theirs: Scores) -> Scores:
+        return [self.sign * (one - other) for one, other in zip(mine, theirs, strict=True)]

@@ -334,10 +334,15 @@ class Choices(Section):
 
 
 class ConfirmSection(Section):
-    """[confirm]: re-scoring the finalists on fresh seeds."""
+    """[confirm]: the finalists are trained anew after the search."""
 
-    finalists: int = Field(default=0, ge=0, description="how many are re-scored; 0 skips confirmation")
-    repeats: int = Field(default=20, ge=2, description="fresh seeds each")
+    finalists: int = Field(default=5, ge=0, description="how many are trained anew after the search; 0 skips it")
+    repeats: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
+        default="auto", description="fresh divisions each; auto: at most half of what the search spent, 5 to 50"
+    )
+    rule: Literal["best", "one_se"] = Field(default="best", description="how the candidate is picked")
+    refit_seeds: int = Field(default=1, ge=1, le=100, description="models whose mean is exported")
+    keep_predictions_mib: float = Field(default=256, ge=0, description="room for predictions of the search")
 
 
 class StudySpec(Section):

@@ -161,6 +161,13 @@ def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
     return {row.worker: row.n_runs for row in connection.execute(query)}
 
 
+def count_runs(connection: sa.Connection, study_id: int, purpose: Purpose) -> int:
+    """How many runs of one purpose a study has."""
+    runs = tables.runs
+    query = sa.select(sa.func.count()).where(runs.c.study_id == study_id, runs.c.purpose == purpose.value)
+    return connection.scalar(query) or 0
+
+
 def read_runs(connection: sa.Connection, study_id: int, trial: int | None, purpose: Purpose) -> list[RunSummary]:
     """The runs of one purpose, of one trial or of all, by trial, fold and repeat."""
     runs = tables.runs

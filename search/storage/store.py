@@ -221,6 +221,11 @@ class Storage:
         with self._reading() as connection:
             return reading.read_runs(connection, study_id, trial, purpose)
 
+    def count_runs(self, study_id: int, purpose: Purpose) -> int:
+        """How many runs of one purpose a study has, failed ones among them."""
+        with self._reading() as connection:
+            return reading.count_runs(connection, study_id, purpose)
+
     def workers(self, study_id: int) -> dict[str, int]:
         """Worker (`host:pid`) to the number of runs that it finished, of whatever purpose."""
         with self._reading() as connection:

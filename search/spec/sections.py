@@ -2,7 +2,7 @@
 
 These classes say what a study may contain; `search.spec.reader` turns a file into them and words the errors.
 Every field's description is shown to users (`regsearch check`, the README's table), so it says what the key
-means and its unit. What is named here but not built yet is listed in the `Catalogue`, not here.
+means and its unit.
 """
 
 from __future__ import annotations
@@ -334,10 +334,26 @@ class Choices(Section):
 
 
 class ConfirmSection(Section):
-    """[confirm]: re-scoring the finalists on fresh seeds."""
+    """[confirm]: re-scoring the finalists on fresh seeds and divisions, and what follows from it."""
 
-    finalists: int = Field(default=0, ge=0, description="how many are re-scored; 0 skips confirmation")
-    repeats: int = Field(default=20, ge=2, description="fresh seeds each")
+    finalists: int = Field(
+        default=5, ge=0, description="how many are trained anew after the search; 0 skips confirmation"
+    )
+    repeats: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
+        default="auto", description="fresh divisions each; auto: at most half of what the search spent, 5 to 50"
+    )
+    rule: Literal["best", "one_se"] = Field(
+        default="best",
+        description="which finalist is chosen: the best, or the simplest within one standard error of it (one_se)",
+    )
+    refit_seeds: int = Field(
+        default=1, ge=1, le=100, description="seeds that the chosen configuration is refitted with"
+    )
+    keep_predictions_mib: float = Field(
+        default=256.0,
+        ge=0,
+        description="MiB of predictions of the rows that score: those of the worst trials are forgotten beyond it",
+    )
 
 
 class StudySpec(Section):

@@ -9,6 +9,7 @@
 | `equal_configurations` | which of several equal trials is trained |
 | `open_trial` | a trial that is being trained: its runs, and when it is over |
 | `trial_buffer` | the study's trials, written to the storage a little later than noted |
+| `kept_predictions` | which trials' predictions are kept when there is no room for those of all |
 | `limits` | what ends a session before its budget is spent |
 | `progress` | what the coordinator tells whoever watches |
 

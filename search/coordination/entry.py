@@ -10,11 +10,20 @@ from search.errors import Problem, UsageError
 from search.preparation.notes import sampler_notes
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
-from search.spec import StudySpec, spec_from_json, spec_to_json
+from search.spec import ConfirmSection, StudySpec, spec_from_json, spec_to_json
 from search.storage import Storage
 
-_MAY_CHANGE = frozenset({"study.n_trials", "study.name", "data.path", "data.timeout_seconds"})
-"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path."""
+_MAY_CHANGE = frozenset(
+    {
+        "study.n_trials",
+        "study.name",
+        "data.path",
+        "data.timeout_seconds",
+        *(f"confirm.{key}" for key in ConfirmSection.model_fields),
+    }
+)
+"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path; no trial depends on
+[confirm]."""
 
 
 def find_same_study(

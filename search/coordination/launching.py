@@ -85,7 +85,8 @@ def run_study(
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
                 limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
-                buffer = TrialBuffer(trials, known, storage)
+                most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
+                buffer = TrialBuffer(trials, known, storage, most_prediction_bytes)
                 proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
                 engines = EngineChoices(
                     prepared.spec,

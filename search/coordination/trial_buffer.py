@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from search.coordination.kept_predictions import surplus_predictions
 from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialOutcome, TrialState
 from search.selection import best_trial
 from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progressed, Started, Storage
@@ -23,19 +25,30 @@ class TrialBuffer:
     Writing costs a transaction, whose price hardly depends on what is in it; trials that end many times a second
     share one.
 
+    What runs predicted goes there too, of complete trials alone, and is bounded: see `surplus_predictions`.
+
     Args:
         trials: The trials that the storage holds.
         record: The study.
         storage: Where the trials go.
+        most_prediction_bytes: How much room the predictions of the search may take in the storage.
     """
 
-    def __init__(self, trials: Sequence[Trial], record: StudyRecord, storage: Storage) -> None:
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        record: StudyRecord,
+        storage: Storage,
+        most_prediction_bytes: float = math.inf,
+    ) -> None:
         self.trials = {trial.number: trial for trial in trials}
         self.record = record
         self._storage = storage
         self._unwritten: list[Started | Ended] = []
         self._unwritten_progress: dict[int, Progressed] = {}
         self._unwritten_since: float | None = None
+        self._most_prediction_bytes = most_prediction_bytes
+        self._prediction_sizes = storage.predictions_size(record.study_id)
         self.n_ended = sum(trial.state.is_final for trial in trials)
         self.n_failed = sum(trial.state is TrialState.FAIL for trial in trials)
         self.n_pruned = sum(trial.state is TrialState.PRUNED for trial in trials)
@@ -96,6 +109,10 @@ class TrialBuffer:
         user_attrs: Mapping[str, int],
     ) -> Trial:
         state, score, error = outcome.state, outcome.score, outcome.error
+        if state is not TrialState.COMPLETE:  # it is compared with none
+            results = _without_predictions(results)
+        if n_bytes := sum(result.predictions.n_bytes for result in results if result.predictions is not None):
+            self._prediction_sizes[number] = n_bytes
         entry = Ended(number, state, score, error, results, intermediate, user_attrs, cause=outcome.cause)
         self._unwritten.append(entry)
         self._unwritten_progress.pop(number, None)
@@ -118,19 +135,39 @@ class TrialBuffer:
         return max(0.0, self._unwritten_since + LONGEST_UNWRITTEN_SECONDS - time.monotonic())
 
     def flush(self) -> None:
-        """Write what is noted and not written yet, in one transaction.
+        """Write what is noted and not written yet, in one transaction; then forget stored predictions beyond the bound.
 
         Raises:
             StorageError: The database failed, or another program wrote to the study; the entries stay unwritten.
         """
+        surplus = self._drop_surplus()
         self._storage.write(self.record.study_id, [*self._unwritten, *self._unwritten_progress.values()])
         self._unwritten.clear()
         self._unwritten_progress.clear()
         self._unwritten_since = None
+        # Not before: a crash in between would cost predictions that are kept in the end.
+        self._storage.forget_predictions(self.record.study_id, surplus)
+        for number in surplus:
+            del self._prediction_sizes[number]
+
+    def _drop_surplus(self) -> list[int]:
+        """Drop predictions beyond the bound that are not written yet; the trials whose stored ones must go as well."""
+        sizes, direction = self._prediction_sizes, self.record.direction
+        surplus = set(surplus_predictions(sizes, self.trials, direction, self._most_prediction_bytes))
+        for place, entry in enumerate(self._unwritten):
+            if isinstance(entry, Ended) and entry.number in surplus:
+                self._unwritten[place] = replace(entry, results=_without_predictions(entry.results))
+                surplus.remove(entry.number)
+                del sizes[entry.number]
+        return sorted(surplus)
 
     def _note_time(self) -> None:
         if self._unwritten_since is None:
             self._unwritten_since = time.monotonic()
+
+
+def _without_predictions(results: Sequence[RunResult]) -> Sequence[RunResult]:
+    return [replace(result, predictions=None) for result in results]
 
 
 def intermediate_values(results: Sequence[RunResult]) -> dict[int, float]:

@@ -9,11 +9,9 @@ from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
 from search.tuning.samplers import missing_packages
 
-_LATER = frozenset[str]()
-
 
 def default_catalogue() -> Catalogue:
-    """All that exists in the maps of the house, and what is planned for later.
+    """All that exists in the maps of the house.
 
     It is assembled anew each time: what a program has just added to one of the maps is in it.
     """
@@ -33,5 +31,4 @@ def default_catalogue() -> Catalogue:
         splitters={method: splitter.section for method, splitter in SPLITTERS.items()},
         requires={n: names for n, technique in TECHNIQUES.items() if (names := required_names(technique))},
         missing=missing_packages(),
-        later=_LATER,
     )

@@ -156,8 +156,6 @@ class Catalogue:
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
         missing: Samplers that cannot run in this installation, with the package that each needs.
-        later: Dotted places (`confirm.finalists`) that the contract names and no room provides yet: they hold
-            their defaults.
     """
 
     techniques: Mapping[str, Domain]
@@ -175,4 +173,3 @@ class Catalogue:
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    later: frozenset[str] = field(default_factory=frozenset)

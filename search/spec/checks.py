@@ -20,7 +20,6 @@ from search.spec.sections import (
     is_function,
 )
 from search.spec.space import check_space, check_together, is_number
-from search.spec.tables import section_of
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")
@@ -61,18 +60,6 @@ def _check_loss(training: TrainingSection, catalogue: Catalogue, findings: Findi
         findings.add(path, f'expected "FILE.py:function" for a loss of your own, received {show(named)}')
     else:
         _check_called(path, named, catalogue.losses, findings)
-
-
-def check_later(document: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
-    """Refuse what the contract names and no room provides yet: a key that does not hold its default."""
-    for place in sorted(catalogue.later):
-        table, _, key = place.partition(".")
-        section = document.get(table)
-        value = section.get(key) if isinstance(section, dict) else None
-        default = section_of(table).model_fields[key].get_default()
-        if value is not None and value != default:
-            message = f"expected {show(default)}, received {show(value)}, which is not available yet"
-            findings.add((table, key), message)
 
 
 def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], findings: Findings) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from search.errors import Problem, StudyFileError
 from search.spec.catalogue import Catalogue
-from search.spec.checks import check_later, check_study
+from search.spec.checks import check_study
 from search.spec.findings import Findings
 from search.spec.locations import locate_keys
 from search.spec.overrides import apply_overrides, parse_overrides
@@ -92,7 +92,6 @@ def _read(document: dict[str, Any], catalogue: Catalogue, findings: Findings) ->
     if deep := deepest_path(document, _DEEPEST):
         findings.add(deep, f"expected at most {_DEEPEST} levels of nesting, received more")
         return {}
-    check_later(document, catalogue, findings)
     tables = read_tables(document, findings, catalogue.splitters)
     check_study(tables, catalogue, findings)
     if not findings.problems():

@@ -2,7 +2,7 @@
 
 These classes say what a study may contain; `search.spec.reader` turns a file into them and words the errors.
 Every field's description is shown to users (`regsearch check`, the README's table), so it says what the key
-means and its unit. What is named here but not built yet is listed in the `Catalogue`, not here.
+means and its unit.
 """
 
 from __future__ import annotations
@@ -334,15 +334,26 @@ class Choices(Section):
 
 
 class ConfirmSection(Section):
-    """[confirm]: the finalists are trained anew after the search."""
+    """[confirm]: re-scoring the finalists on fresh seeds and divisions, and what follows from it."""
 
-    finalists: int = Field(default=5, ge=0, description="how many are trained anew after the search; 0 skips it")
+    finalists: int = Field(
+        default=5, ge=0, description="how many are trained anew after the search; 0 skips confirmation"
+    )
     repeats: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
         default="auto", description="fresh divisions each; auto: at most half of what the search spent, 5 to 50"
     )
-    rule: Literal["best", "one_se"] = Field(default="best", description="how the candidate is picked")
-    refit_seeds: int = Field(default=1, ge=1, le=100, description="models whose mean is exported")
-    keep_predictions_mib: float = Field(default=256, ge=0, description="room for predictions of the search")
+    rule: Literal["best", "one_se"] = Field(
+        default="best",
+        description="which finalist is chosen: the best, or the simplest within one standard error of it (one_se)",
+    )
+    refit_seeds: int = Field(
+        default=1, ge=1, le=100, description="seeds that the chosen configuration is refitted with"
+    )
+    keep_predictions_mib: float = Field(
+        default=256.0,
+        ge=0,
+        description="MiB of predictions of the rows that score: those of the worst trials are forgotten beyond it",
+    )
 
 
 class StudySpec(Section):

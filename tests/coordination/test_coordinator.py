@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 
@@ -16,7 +17,7 @@ from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, ItemFailure, Pool
 from search.preparation.files import prepare_study
-from search.records import Curve, EngineChoice, FailureCause, RunReport, RunResult, TrialState
+from search.records import Curve, EngineChoice, FailureCause, Predictions, RunReport, RunResult, TrialState
 from search.storage import open_storage
 
 STUDY = """
@@ -141,6 +142,31 @@ def test_crashed_study_ends_as_the_unbroken_one_does(n_results, study_file, tmp_
         assert any(state is TrialState.RUNNING for _, state, *_ in outcome(storage))
         run_study(prepared, storage, launch, train=train)
         assert outcome(storage) == unbroken
+
+
+def test_predictions_that_are_kept_are_those_of_the_best_whatever_breaks_in_between(
+    study_file, tmp_path, launch, crash_after
+):
+    def predicting(plan, run, report):
+        result = train(plan, run, report)
+        return replace(result, predictions=Predictions(np.full((30, 1), result.score, np.float32)))
+
+    room = 2 * Predictions(np.zeros((30, 1), np.float32)).n_bytes / 2**20  # of one trial
+    prepared = prepare_study(str(study_file), [f"confirm.keep_predictions_mib={6.5 * room}"])
+    for path, crashes in (("unbroken", []), ("broken", [13, 11])):
+        with open_storage(f"sqlite:///{tmp_path}/{path}.db", create=True) as storage:
+            for n_results in crashes:
+                with pytest.raises(KeyboardInterrupt):
+                    run_study(prepared, storage, launch, crash_after(n_results), train=predicting)
+            study_id = run_study(prepared, storage, launch, train=predicting).study_id
+            trained = {run.trial for run in storage.runs(study_id)}
+            others = [trial for trial in storage.trials(study_id) if trial.number in trained - {0}]
+            best = [trial.number for trial in sorted(others, key=lambda trial: (trial.score, trial.number))]
+            kept = storage.predictions(study_id)
+            assert {number for number, _, _ in kept} == {0, *best[:5]}
+            assert list(storage.predictions_size(study_id).values()) == [room * 2**20] * 6
+            for run in storage.runs(study_id, best[0]):
+                assert kept[run.trial, run.fold, run.repeat].values.mean() == pytest.approx(run.score)
 
 
 def test_failed_runs_fail_their_trial_and_the_study_goes_on(study_file, storage, launch):

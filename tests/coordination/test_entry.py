@@ -36,6 +36,34 @@ def test_study_goes_on_with_another_time_limit_of_its_data(prepare, sqlite_url):
         assert find_same_study(prepare("data.timeout_seconds=5"), storage)[1] == entered
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "confirm.finalists=0",
+        "confirm.repeats=20",
+        "confirm.rule=one_se",
+        "confirm.refit_seeds=3",
+        "confirm.keep_predictions_mib=1.5",
+    ],
+)
+def test_study_goes_on_with_another_confirmation(prepare, sqlite_url, override):
+    with open_storage(sqlite_url, create=True) as storage:
+        entered = enter_study(prepare(), None, storage)
+        going_on, known = find_same_study(prepare(override), storage)
+        assert known == entered
+        assert going_on.spec == prepare(override).spec
+
+
+def test_study_of_a_version_that_confirmed_nothing_goes_on(prepare, sqlite_url):
+    prepared = prepare()
+    spec = spec_to_json(prepared.spec) | {"confirm": {"finalists": 0, "repeats": 20}}
+    with open_storage(sqlite_url, create=True) as storage:
+        entered = storage.create_study(
+            "quick", prepared.direction, prepared.metric, spec, prepared.data_sha256, prepared.facts, 2
+        )
+        assert find_same_study(prepared, storage) == (prepared, entered)
+
+
 def test_study_of_a_version_that_knew_no_time_limit_goes_on(prepare, sqlite_url):
     prepared = prepare()
     spec = spec_to_json(prepared.spec)

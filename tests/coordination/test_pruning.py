@@ -10,7 +10,7 @@ from search.coordination.launching import run_study
 from search.coordination.progress import SilentObserver
 from search.execution import pool
 from search.preparation.files import prepare_study
-from search.records import Curve, RunReport, RunResult, TrialState
+from search.records import Curve, Predictions, RunReport, RunResult, TrialState
 from search.storage import open_storage
 
 N_EPOCHS = 40
@@ -60,6 +60,7 @@ def result_of(run, n_epochs=N_EPOCHS):
         best_epoch=n_epochs,
         curve=curve,
         weight_norms={"dense_1": 1.0},
+        predictions=Predictions([[level]]) if ends else None,
     )
 
 
@@ -91,6 +92,8 @@ def outcome(storage):
         for run in storage.runs(study_id)
     ]
     curves = [storage.curve(study_id, trial, fold, repeat) for trial, fold, repeat, *_ in runs]
+    complete = {trial.number for trial in trials if trial.state is TrialState.COMPLETE}
+    assert list(storage.predictions(study_id)) == [run[:3] for run in runs if run[0] in complete]
     return (
         [(t.number, t.state, t.score, t.configuration, t.parameters) for t in trials],
         runs,

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from search.records import (
     Curve,
     FailureCause,
     Parameter,
+    Predictions,
     Run,
     RunReport,
     RunResult,
@@ -164,6 +166,129 @@ def test_a_copy_names_the_trial_that_it_repeats(buffer, monkeypatch, storage):
     assert (copy.state, copy.score) == (TrialState.COMPLETE, 0.25)
     assert entries[-1].user_attrs == {"same_as_trial": 0}
     assert entries[-1].intermediate == {4: 0.5}
+
+
+# Of one row and one output, times the two runs of a trial.
+TRIAL_BYTES = 2 * Predictions([[0.5]]).n_bytes
+
+
+@pytest.fixture
+def open_buffer(record, storage):
+    """A function that opens the buffer of the study, with room for the predictions of so many trials."""
+    return lambda room: TrialBuffer(storage.trials(record.study_id), record, storage, room * TRIAL_BYTES)
+
+
+def predicted(buffer, number, score):
+    """End a trial of two runs, which predict its number."""
+    buffer.start(asked(number))
+    results = [replace(result(number, fold=fold), predictions=Predictions([[number]])) for fold in range(2)]
+    return buffer.finish(number, TrialOutcome(TrialState.COMPLETE, score), results)
+
+
+def kept(storage, record):
+    """The trials whose predictions the storage holds, which are those of all their runs."""
+    read = storage.predictions(record.study_id)
+    assert all(predictions == Predictions([[number]]) for (number, _, _), predictions in read.items())
+    numbers = sorted({number for number, _, _ in read})
+    assert len(read) == 2 * len(numbers)
+    return numbers
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_predictions_of_the_worst_trials_are_forgotten_whenever_it_is_flushed(open_buffer, storage, record, every):
+    buffer = open_buffer(3)
+    for number, score in enumerate([9.0, 0.5, 0.25, 0.75, 0.25, 0.125, 0.25]):
+        predicted(buffer, number, score)
+        if (number + 1) % every == 0:
+            buffer.flush()
+            assert storage.predictions_size(record.study_id).keys() == set(kept(storage, record))
+            assert len(kept(storage, record)) <= 3
+    buffer.flush()
+    assert kept(storage, record) == [0, 2, 5]
+    assert len(storage.runs(record.study_id)) == 14
+    assert stored(storage, record) == buffer.trials
+
+
+def test_buffer_that_is_opened_again_knows_what_is_kept(open_buffer, storage, record):
+    buffer = open_buffer(3)
+    for number, score in enumerate([9.0, 0.5, 0.25, 0.75]):
+        predicted(buffer, number, score)
+    buffer.flush()
+    again = open_buffer(3)
+    predicted(again, 4, 0.125)
+    again.flush()
+    assert kept(storage, record) == [0, 2, 4]
+    narrower = open_buffer(2)
+    narrower.flush()
+    assert kept(storage, record) == [0, 4]
+
+
+@pytest.mark.parametrize("room", [0, 0.5, 1])
+def test_baseline_keeps_its_predictions_whatever_they_take(open_buffer, storage, record, room):
+    buffer = open_buffer(room)
+    for number in range(3):
+        predicted(buffer, number, 0.5 - number / 8)
+    buffer.flush()
+    assert kept(storage, record) == [0]
+
+
+def test_high_scores_are_good_where_they_are(storage):
+    record = storage.create_study("up", "maximize", "accuracy", {}, "ab" * 32, StudyFacts("binary"), 10)
+    buffer = TrialBuffer([], record, storage, 2 * TRIAL_BYTES)
+    for number, score in enumerate([0.1, 0.9, 0.5]):
+        predicted(buffer, number, score)
+    buffer.flush()
+    assert kept(storage, record) == [0, 1]
+
+
+def test_no_room_is_made_without_a_bound_or_within_it(open_buffer, storage, record, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(storage, "forget_predictions", lambda _, trials: forgotten.extend(trials))
+    for number, room in enumerate((3, math.inf)):
+        buffer = open_buffer(room)
+        predicted(buffer, number, 0.5)
+        buffer.flush()
+    assert kept(storage, record) == [0, 1]
+    assert forgotten == []
+
+
+def test_trial_that_has_no_score_keeps_no_predictions(open_buffer, storage, record):
+    buffer = open_buffer(9)
+    for number, end in enumerate((DIVERGED, PRUNED)):
+        buffer.start(asked(number))
+        buffer.finish(number, end, [replace(result(number), predictions=Predictions([[number]]))])
+    buffer.flush()
+    assert kept(storage, record) == []
+    assert len(storage.runs(record.study_id)) == 2
+
+
+def test_copy_has_no_predictions_and_takes_no_room(open_buffer, storage, record):
+    buffer = open_buffer(2)
+    predicted(buffer, 0, 0.5)
+    predicted(buffer, 1, 0.25)
+    buffer.start(asked(2))
+    buffer.finish_as(2, 1)
+    buffer.flush()
+    assert kept(storage, record) == [0, 1]
+
+
+def test_predictions_are_forgotten_once_what_takes_their_place_is_written(open_buffer, storage, record, monkeypatch):
+    def fail(study_id, entries):
+        raise StorageError("storage: the disk is full")
+
+    buffer = open_buffer(2)
+    predicted(buffer, 0, 0.5)
+    predicted(buffer, 1, 0.5)
+    buffer.flush()
+    predicted(buffer, 2, 0.25)
+    predicted(buffer, 3, 0.75)
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "write", fail)
+        with pytest.raises(StorageError, match=r"^storage: the disk is full$"):
+            buffer.flush()
+    assert kept(storage, record) == [0, 1]
+    buffer.flush()
+    assert kept(storage, record) == [0, 2]
 
 
 def test_the_oldest_unwritten_entry_is_due_after_half_a_second(buffer, clock):

@@ -76,7 +76,6 @@ def catalogue() -> Catalogue:
         splitters=default_catalogue().splitters,
         requires={"start_epoch": ("patience",), "path": ("l1", "l2")},
         missing={"cmaes": "cmaes"},
-        later=frozenset({"confirm.finalists"}),
     )
 
 

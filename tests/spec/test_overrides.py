@@ -88,8 +88,8 @@ def test_value_is_toml_or_else_bare_text(text, path, value):
             "--set space.dropout.low=0.7: expected 0 < low < high < 1, received low = 0.7, high = 0.6. Swap them.",
         ),
         (
-            "confirm.finalists=3",
-            "--set confirm.finalists=3: expected 0, received 3, which is not available yet.",
+            "confirm.finalists=-3",
+            "--set confirm.finalists=-3: expected a whole number of at least 0, received -3. Did you mean 3?",
         ),
         (
             "study.name=a\x00b",

@@ -346,8 +346,34 @@ def test_missing_tables_are_all_named(problems_of):
         ),
         (
             "finalists = 0",
-            "finalists = 5",
-            "28 [confirm.finalists]: expected 0, received 5, which is not available yet.",
+            "finalists = -5",
+            "28 [confirm.finalists]: expected a whole number of at least 0, received -5. Did you mean 5?",
+        ),
+        (
+            "finalists = 0",
+            "repeats = 1",
+            '28 [confirm.repeats]: expected "auto", or a whole number of at least 2, received 1.',
+        ),
+        (
+            "finalists = 0",
+            'repeats = "atuo"',
+            '28 [confirm.repeats]: expected "auto", or a whole number of at least 2, received "atuo". '
+            'Did you mean "auto"?',
+        ),
+        (
+            "finalists = 0",
+            'rule = "one_sd"',
+            '28 [confirm.rule]: expected "best" or "one_se", received "one_sd". Did you mean "one_se"?',
+        ),
+        (
+            "finalists = 0",
+            "refit_seeds = 101",
+            "28 [confirm.refit_seeds]: expected a whole number of at least 1 and of at most 100, received 101.",
+        ),
+        (
+            "finalists = 0",
+            "keep_predictions_mib = -1",
+            "28 [confirm.keep_predictions_mib]: expected a number of at least 0, received -1. Did you mean 1?",
         ),
         (
             "[confirm]",

@@ -11,6 +11,7 @@ from search.preparation.catalogue import default_catalogue
 from search.spec import (
     Arguments,
     Catalogue,
+    ConfirmSection,
     Domain,
     describe_keys,
     parse_study,
@@ -126,7 +127,7 @@ def test_resolved_study_is_written_with_defaults_and_comments(catalogue):
         'engine = "auto"\nprecision = "float32"\n\n'
         "[objective]\nseeds = 1\n\n"
         '[space]\nl2 = {low = 1e-6, high = 1.0, log = true}\n"dense_1.l2" = {choices = ["off", 0.5]}\n\n'
-        "[confirm]\nfinalists = 0\nrepeats = 20\n"
+        '[confirm]\nfinalists = 5\nrepeats = "auto"\nrule = "best"\nrefit_seeds = 1\nkeep_predictions_mib = 256.0\n'
     )
 
 
@@ -175,6 +176,14 @@ def test_study_that_was_stored_before_there_was_a_key_is_what_it_was_then():
     classes = _stored(task="classification")
     del classes["data"]["scale_target"]
     assert spec_from_json(classes).data.scale_target is None
+
+
+def test_what_an_earlier_version_stored_of_confirmation_is_read(catalogue, valid):
+    document = spec_to_json(parse_study(valid, "s.toml", catalogue))
+    document["confirm"] = {"finalists": 0, "repeats": 20}
+    assert spec_from_json(document).confirm == ConfirmSection(finalists=0, repeats=20)
+    del document["confirm"]
+    assert spec_from_json(document).confirm == ConfirmSection(finalists=5, repeats="auto")
 
 
 def _stored(task):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -18,8 +19,18 @@ from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
 from search.errors import DataError
 from search.preparation.study import PreparedStudy
-from search.records import Purpose, Run, RunReport, RunResult, RunSummary, StudyRecord, Trial, Verdict
-from search.selection import Divisions, Race, decide, pick_finalists
+from search.records import (
+    Predictions,
+    Purpose,
+    Run,
+    RunReport,
+    RunResult,
+    RunSummary,
+    StudyRecord,
+    Trial,
+    Verdict,
+)
+from search.selection import Divisions, Race, Reference, Repeat, decide, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -33,6 +44,7 @@ _MOST_UNDRAWN = 20
 """Repeats in a row that can't be drawn, after which none are tried any more."""
 
 _LONGEST_UNWRITTEN_SECONDS = 0.5
+_BYTES_OF_A_NUMBER = 4
 
 _Key = tuple[int, int, int]
 
@@ -73,6 +85,8 @@ class Confirmation:
         most = asked.repeats if isinstance(asked.repeats, int) else MOST_REPEATS
         self._race = Race([trial.number for trial in self._finalists], prepared.direction, _divisions(prepared), most)
         self._known: dict[_Key, RunSummary | RunResult] = {}
+        self._predicted: dict[_Key, Predictions] = {}
+        self._reference: Reference | None = None
         self._unwritten: list[RunResult] = []
         self._n_done = 0
 
@@ -90,6 +104,8 @@ class Confirmation:
             return None
         stored = self._storage.runs(self._study_id, purpose=Purpose.CONFIRMATION)
         self._known = {(run.trial, run.fold, run.repeat): run for run in stored}
+        self._predicted = self._storage.predictions(self._study_id, Purpose.CONFIRMATION)
+        self._reference = self._find_reference()
         guesses: list[Sequence[float]] = []
         for repeat in self._repeats():
             scores = self._score(repeat)
@@ -138,7 +154,7 @@ class Confirmation:
             return False
         return True
 
-    def _score(self, repeat: int) -> dict[int, list[float] | None] | None:
+    def _score(self, repeat: int) -> dict[int, Repeat | None] | None:
         """The scores of all who are in the race, fold by fold; None where a limit was reached before."""
         of_trial = {
             trial.number: self._prepared.confirmation_runs(trial.number, trial.configuration, repeat)
@@ -152,7 +168,7 @@ class Confirmation:
         self._tell(total)
         if missing and not self._train(missing, total):
             return None
-        return {trial: self._scores_of(runs) for trial, runs in of_trial.items()}
+        return {trial: self._repeat_of(runs) for trial, runs in of_trial.items()}
 
     def _train(self, runs: Sequence[Run], total: int) -> bool:
         """Have runs trained and written; whether all of them were."""
@@ -185,6 +201,10 @@ class Confirmation:
         if result.cause is not None and result.cause.is_transient:
             self._observer.note(f"A run of the confirmation failed, and is tried again by the next: {result.error}")
             return False
+        if self._reference is None:
+            result = replace(result, predictions=None)
+        elif result.predictions is not None:
+            self._predicted[_key(result.run)] = result.predictions
         self._known[_key(result.run)] = result
         self._unwritten.append(result)
         return True
@@ -194,15 +214,45 @@ class Confirmation:
             self._storage.write_runs(self._study_id, self._unwritten)
             self._unwritten.clear()
 
-    def _scores_of(self, runs: Sequence[Run]) -> list[float] | None:
-        """The score of each fold, a mean over its seeds; None where a run failed."""
-        of_fold: dict[int, list[float]] = {}
+    def _repeat_of(self, runs: Sequence[Run]) -> Repeat | None:
+        """What a finalist scores on a repeat; None where a run failed."""
+        scores: dict[int, list[float]] = {}
+        expected: dict[int, list[float]] = {}
         for run in runs:
             score = self._known[_key(run)].score
             if score is None:
                 return None
-            of_fold.setdefault(run.fold, []).append(score)
-        return [fmean(scores) for scores in of_fold.values()]
+            scores.setdefault(run.fold, []).append(score)
+            expected.setdefault(run.fold, []).append(self._expected(run, score))
+        return Repeat(_means(scores), _means(expected))
+
+    def _expected(self, run: Run, score: float) -> float:
+        """What a run is expected to score; its score where there is no reference."""
+        predicted = self._predicted.get(_key(run))
+        if self._reference is None or predicted is None:
+            return score
+        plan = self._prepared.plan
+        rows, weight = plan.fold(run).validation, plan.dataset.weight
+        of_rows = None if weight is None else weight[rows]
+        return self._reference.expected(plan.scoring.score, rows, predicted.values, of_rows)
+
+    def _find_reference(self) -> Reference | None:
+        """What the trials of the search hold likely; None where nothing is known of likely labels.
+
+        That is so of numbers, of a metric of the user's, which need not know weights, and where there is no room for
+        the predictions of the confirmation.
+        """
+        plan = self._prepared.plan
+        n_classes = len(plan.dataset.classes)
+        room = self._asked.keep_predictions_mib * 2**20
+        most = len(self._finalists) * self._race.most_repeats * self._prepared.runs_per_trial
+        needed = most * plan.capacity.evaluated * n_classes * _BYTES_OF_A_NUMBER
+        if not n_classes or plan.own_metric is not None or needed > room:
+            return None
+        searched = self._storage.predictions(self._study_id)
+        rows = {fold.number: fold.validation for fold in plan.folds}
+        predicted = ((rows[fold], values.values) for (_, fold, _), values in searched.items())
+        return Reference.of(predicted, plan.dataset.target, n_classes)
 
     def _train_losses(self) -> Mapping[int, float]:
         """The mean loss of each finalist on the rows that train, at the weights kept."""
@@ -226,6 +276,10 @@ class Confirmation:
                 total=total,
             )
         )
+
+
+def _means(of_folds: Mapping[int, Sequence[float]]) -> list[float]:
+    return [fmean(values) for values in of_folds.values()]
 
 
 def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:

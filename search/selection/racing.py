@@ -1,9 +1,10 @@
 """The race of the finalists: scored on one fresh division after the other, those that are clearly beaten drop out.
 
 Which of two is better is told by paired differences of expected scores (`search.selection.reference`), with an error
-that knows that divisions of the same rows share them (`search.selection.paired`). The race is looked at after every repeat, and each look at every finalist is a chance to be
-wrong: the risk is shared out among all of them, as Bonferroni has it. What drops out leaves its repeats to the others.
-The baseline stays to the end, for everything is measured by it.
+that knows that divisions of the same rows share them (`search.selection.paired`). The race is looked at after every
+repeat, and each look at every finalist is a chance to be wrong: the risk is shared out among all of them, as Bonferroni
+has it. What drops out leaves its repeats to the others. The baseline stays to the end, for everything is measured by
+it.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Race:
         self.failed: tuple[int, ...] = ()
         """Those of which a run failed."""
         self.divisions = divisions
+        self.most_repeats = most_repeats
         self.sign = 1.0 if direction == "maximize" else -1.0
         """1 where a high score is good, else -1."""
         self._n_looks = most_repeats * max(1, len(trials) - 2)

@@ -6,6 +6,7 @@
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `trial` | `Trial`, its state and its parameters |
+| `estimate` | `SelectionEstimate`: what choosing the best trial is worth on other rows |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `study` | `StudyRecord`, and who coordinates a study |
 
@@ -15,6 +16,7 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
+from search.records.estimate import SelectionEstimate
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
 from search.records.study import Coordinator, Direction, StudyRecord
@@ -37,6 +39,7 @@ __all__ = [
     "RunReport",
     "RunResult",
     "RunSummary",
+    "SelectionEstimate",
     "Setting",
     "StudyFacts",
     "StudyRecord",

@@ -14,6 +14,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from search.coordination.estimating import Key, estimate_selection
 from search.coordination.limits import POLL_SECONDS, SessionLimits
 from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
@@ -45,8 +46,6 @@ _MOST_UNDRAWN = 20
 
 _LONGEST_UNWRITTEN_SECONDS = 0.5
 _BYTES_OF_A_NUMBER = 4
-
-_Key = tuple[int, int, int]
 
 
 class Confirmation:
@@ -81,11 +80,13 @@ class Confirmation:
         self._limits = limits
         self._observer = observer
         self._asked = asked
+        self._trials = trials
         self._finalists = pick_finalists(trials, prepared.direction, asked.finalists)
         most = asked.repeats if isinstance(asked.repeats, int) else MOST_REPEATS
         self._race = Race([trial.number for trial in self._finalists], prepared.direction, _divisions(prepared), most)
-        self._known: dict[_Key, RunSummary | RunResult] = {}
-        self._predicted: dict[_Key, Predictions] = {}
+        self._known: dict[Key, RunSummary | RunResult] = {}
+        self._predicted: dict[Key, Predictions] = {}
+        self._searched: Mapping[Key, Predictions] = {}
         self._reference: Reference | None = None
         self._unwritten: list[RunResult] = []
         self._n_done = 0
@@ -105,6 +106,7 @@ class Confirmation:
         stored = self._storage.runs(self._study_id, purpose=Purpose.CONFIRMATION)
         self._known = {(run.trial, run.fold, run.repeat): run for run in stored}
         self._predicted = self._storage.predictions(self._study_id, Purpose.CONFIRMATION)
+        self._searched = self._storage.predictions(self._study_id)
         self._reference = self._find_reference()
         guesses: list[Sequence[float]] = []
         for repeat in self._repeats():
@@ -120,6 +122,7 @@ class Confirmation:
             train_losses=self._train_losses(),
             guesses=guesses,
             n_trials=self._n_trials,
+            estimate=estimate_selection(self._prepared, self._trials, self._searched),
             asked=verdict_settings(self._asked),
         )
         if verdict is not None:
@@ -249,9 +252,8 @@ class Confirmation:
         needed = most * plan.capacity.evaluated * n_classes * _BYTES_OF_A_NUMBER
         if not n_classes or plan.own_metric is not None or needed > room:
             return None
-        searched = self._storage.predictions(self._study_id)
         rows = {fold.number: fold.validation for fold in plan.folds}
-        predicted = ((rows[fold], values.values) for (_, fold, _), values in searched.items())
+        predicted = ((rows[fold], values.values) for (_, fold, _), values in self._searched.items())
         return Reference.of(predicted, plan.dataset.target, n_classes)
 
     def _train_losses(self) -> Mapping[int, float]:
@@ -287,7 +289,7 @@ def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:
     return asked.model_dump(include={"finalists", "repeats", "rule"})
 
 
-def _key(run: Run) -> _Key:
+def _key(run: Run) -> Key:
     return run.trial, run.fold, run.repeat
 
 

@@ -7,6 +7,7 @@
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `predictions` | `Predictions`: what a run's model says of the rows that score it, packed |
 | `trial` | `Trial`, its state and its parameters |
+| `estimate` | `SelectionEstimate`: what choosing the best trial is worth on other rows |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `verdict` | `Verdict`: what a confirmation found |
 | `study` | `StudyRecord`, and who coordinates a study |
@@ -19,6 +20,7 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
+from search.records.estimate import SelectionEstimate
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.look import Look
 from search.records.predictions import Predictions
@@ -52,6 +54,7 @@ __all__ = [
     "RunReport",
     "RunResult",
     "RunSummary",
+    "SelectionEstimate",
     "Setting",
     "StoredVerdict",
     "StudyFacts",

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from search.records.estimate import SelectionEstimate
+
 Answer = Literal["helps", "no gain", "nothing to learn"]
 Rule = Literal["best", "one_se"]
 
@@ -88,6 +90,8 @@ class Verdict:
         against_constant: By how much the chosen configuration beats the guess.
         scores_other_rows: Whether the repeats score other rows than the search, run by run; else seeds alone are fresh.
         n_trials: Trials that had ended.
+        estimate: What the best of all trials scores on rows that it was not chosen on, which nothing was trained for;
+            None where that cannot be told.
         asked: What [confirm] asked for, as far as the verdict depends on it.
         version: The version of the document that this was read from.
     """
@@ -106,6 +110,7 @@ class Verdict:
     against_constant: Difference | None
     scores_other_rows: bool
     n_trials: int
+    estimate: SelectionEstimate | None
     asked: Mapping[str, Any]
     version: int = VERDICT_VERSION
 
@@ -115,7 +120,9 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON-ready values; `from_json` gives the same verdict back."""
-        return dataclasses.asdict(self) | {"finalists": [dataclasses.asdict(each) for each in self.finalists]}
+        estimate = None if self.estimate is None else self.estimate.to_json()
+        finalists = [dataclasses.asdict(each) for each in self.finalists]
+        return dataclasses.asdict(self) | {"finalists": finalists, "estimate": estimate}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Verdict:
@@ -131,7 +138,9 @@ class Verdict:
             Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
         )
         differences = {name: _difference(document[name]) for name in ("difference", "expected", "against_constant")}
-        return cls(**{**document, **differences, "finalists": finalists})
+        told = document["estimate"]
+        estimate = None if told is None else SelectionEstimate.from_json(told)
+        return cls(**{**document, **differences, "finalists": finalists, "estimate": estimate})
 
 
 def _difference(document: Mapping[str, Any] | None) -> Difference | None:

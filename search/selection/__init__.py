@@ -8,12 +8,15 @@
 | `reference` | what all trials together hold likely of each row, by which scores are expected |
 | `racing` | the race of the finalists, repeat by repeat |
 | `deciding` | from the race to the verdict |
+| `bootstrap` | what the best trial scores on rows that it was not chosen on |
+| `_drawing`, `_drawn_trials` | the arrays of that |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
 Scores come from `search.training`, trials from `search.storage`.
 """
 
+from search.selection.bootstrap import bootstrap_selection
 from search.selection.choice import Choice, best_trial, choose, choose_stored
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.deciding import decide
@@ -32,6 +35,7 @@ __all__ = [
     "Repeat",
     "TrainingFit",
     "best_trial",
+    "bootstrap_selection",
     "choose",
     "choose_stored",
     "compare_pairs",

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from search.records import Trial
+from search.records import SelectionEstimate, Trial
 from search.records.verdict import Answer, Difference, Finalist, Rule, Verdict
 from search.selection.racing import LEVEL, Race, Scores
 
@@ -35,6 +35,7 @@ def decide(
     train_losses: Mapping[int, float],
     guesses: Sequence[Scores],
     n_trials: int,
+    estimate: SelectionEstimate | None,
     asked: Mapping[str, Any],
 ) -> Verdict | None:
     """The verdict on a study.
@@ -47,6 +48,7 @@ def decide(
         guesses: What a guess scores that is the same for every row, fold by fold, repeat by repeat; empty where that is
             not known.
         n_trials: Trials that had ended.
+        estimate: What the selection itself is worth.
         asked: What [confirm] asked for.
 
     Returns:
@@ -76,6 +78,7 @@ def decide(
         against_constant=against,
         scores_other_rows=race.divisions.are_fresh,
         n_trials=n_trials,
+        estimate=estimate,
         asked=asked,
     )
 

@@ -37,6 +37,8 @@ hidden = [4]
 [training]
 epochs = 3
 engine = "fit"  # what trains here is no engine at all
+[confirm]
+finalists = 0
 [space]
 l2 = { low = 1e-6, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }

@@ -33,6 +33,8 @@ epochs = {N_EPOCHS}
 engine = "fit"  # what trains here is no engine at all
 [objective]
 seeds = 2
+[confirm]
+finalists = 0
 [space]
 l2 = {{ low = 1e-6, high = 1e-1, log = true }}
 dropout = {{ low = 0.1, high = 0.5 }}

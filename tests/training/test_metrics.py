@@ -391,3 +391,36 @@ def test_constant_of_a_classification_is_the_share_of_each_class(name, n_classes
     constant = METRICS[name].constant(target, n_classes)
     np.testing.assert_array_equal(constant, expected)
     assert np.isfinite(score_constant(METRICS[name], target, constant))
+
+
+MEANS = {"log_loss", "brier", "accuracy", "top_k", "mse", "mae"}
+
+
+@given(SEEDS, st.integers(1, 40), st.sampled_from([2, 3, 5]), st.none() | KINDS)
+@settings(max_examples=100, deadline=None)
+def test_score_is_the_weighted_mean_of_the_scores_of_rows(seed, n_rows, n_outputs, kind):
+    weight = None if kind is None else draw_weights(seed, n_rows, kind)
+    if weight is not None and not weight.any():
+        return
+    for name, metric in METRICS.items():
+        if name == "top_k" and n_outputs == 2:
+            continue
+        target, _, predicted = draw_rows(metric, seed, n_rows, n_outputs)
+        values = metric.row_scores(target, predicted)
+        assert (values is not None) == (name in MEANS), name
+        if values is not None:
+            assert (values.shape, values.dtype.kind) == ((n_rows,), "f"), name
+            mean = np.average(values.astype(np.float64), weights=weight)
+            assert metric.score(target, predicted, weight) == pytest.approx(mean, rel=1e-12, abs=1e-12), name
+
+
+@pytest.mark.parametrize("name", ["mse", "mae"])
+def test_scores_of_rows_take_targets_of_one_dimension(name):
+    target, predicted = np.array([1.0, 2.0, 4.0]), np.array([[2.0], [2.0], [1.0]], np.float32)
+    np.testing.assert_array_equal(METRICS[name].row_scores(target, predicted), [1, 0, 9 if name == "mse" else 3])
+
+
+def test_scores_of_rows_know_k():
+    target, predicted = np.array([0, 1, 2]), np.array([[0.1, 0.2, 0.7]] * 3, np.float32)
+    rows = {k: find_metric("top_k", {"k": k}).row_scores(target, predicted).tolist() for k in (1, 2, 3)}
+    assert rows == {1: [0, 0, 1], 2: [0, 1, 1], 3: [1, 1, 1]}

@@ -59,6 +59,18 @@ class Metric(ABC):
             The score; not a number when all weights are 0.
         """
 
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows | None:
+        """One number for each row whose mean over rows, each as often as it counts, is `score`, to rounding.
+
+        Args:
+            target: As `score` takes it.
+            predicted: As `score` takes it.
+
+        Returns:
+            Shape (rows,), of a floating type; None of a metric that is no such mean, which is the default.
+        """
+        return None
+
     @abstractmethod
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The same of some rows among others, inside a program.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.training.metrics._base import Rows
-from search.training.metrics._classes import DecisionMetric, traced_counts
+from search.training.metrics._classes import DecisionMetric, chosen_classes, traced_counts
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -23,6 +23,10 @@ class Accuracy(DecisionMetric):
         """As `sklearn.metrics.accuracy_score`."""
         with np.errstate(invalid="ignore"):
             return np.asarray(hits.sum(axis=-1) / actual.sum(axis=-1))
+
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows:
+        """1 for rows that are recognized, 0 for others."""
+        return np.asarray(target == chosen_classes(predicted), np.float64)
 
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The share of the rows that count."""

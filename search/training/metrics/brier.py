@@ -22,10 +22,13 @@ class Brier(ClassMetric):
 
     def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.brier_score_loss`."""
+        return float(row_mean(self.row_scores(target, predicted), weight))
+
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows:
+        """Squared errors of the probabilities, summed over the classes."""
         probabilities = class_probabilities(predicted).astype(np.float64)
         truth = np.eye(probabilities.shape[1])[target]
-        squares = np.square(probabilities - truth).sum(axis=1)
-        return float(row_mean(squares, weight) / _divisor(probabilities.shape[1]))
+        return np.asarray(np.square(probabilities - truth).sum(axis=1) / _divisor(probabilities.shape[1]))
 
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""

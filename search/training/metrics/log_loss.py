@@ -22,10 +22,14 @@ class LogLoss(ClassMetric):
 
     def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.log_loss`."""
+        return float(row_mean(self.row_scores(target, predicted), weight))
+
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows:
+        """-log(probability of the true class)."""
         probabilities = class_probabilities(predicted)
         epsilon = np.finfo(probabilities.dtype).eps
         of_truth = np.take_along_axis(probabilities, target[:, None], axis=1)
-        return -float(row_mean(np.log(np.clip(of_truth, epsilon, 1 - epsilon))[:, 0], weight))
+        return np.asarray(-np.log(np.clip(of_truth, epsilon, 1 - epsilon))[:, 0])
 
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""

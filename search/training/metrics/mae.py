@@ -24,6 +24,10 @@ class Mae(NumberMetric):
         """As `sklearn.metrics.mean_absolute_error`."""
         return mean_over_all(np.abs(errors(target, predicted)), weight)
 
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows:
+        """Absolute errors, the mean over targets."""
+        return np.asarray(np.abs(errors(target, predicted)).mean(axis=1))
+
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The mean over the rows that count."""
         import tensorflow as tf

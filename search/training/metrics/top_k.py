@@ -46,8 +46,12 @@ class TopK(ClassMetric):
 
     def score(self, target: Rows, predicted: Rows, weight: Rows | None = None) -> float:
         """As `sklearn.metrics.top_k_accuracy_score`."""
+        return float(row_mean(self.row_scores(target, predicted), weight))
+
+    def row_scores(self, target: Rows, predicted: Rows) -> Rows:
+        """1 for rows whose true class is one of the k likeliest, 0 for others."""
         likeliest = np.argsort(predicted, axis=1, kind="mergesort")[:, ::-1][:, : self.k]
-        return float(row_mean((likeliest == target[:, None]).any(axis=1), weight))
+        return np.asarray((likeliest == target[:, None]).any(axis=1), np.float64)
 
     def traced(self, target: tf.Tensor, predicted: tf.Tensor, counts: tf.Tensor, *, weighted: bool = True) -> tf.Tensor:
         """The share of the rows that count."""

@@ -22,8 +22,8 @@ _MAY_CHANGE = frozenset(
         *(f"confirm.{key}" for key in ConfirmSection.model_fields),
     }
 )
-"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path; no trial depends on
-[confirm]."""
+"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path, and what
+[confirm] says follows the trials."""
 
 
 def find_same_study(

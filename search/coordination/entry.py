@@ -22,8 +22,8 @@ _MAY_CHANGE = frozenset(
         *(f"confirm.{key}" for key in ConfirmSection.model_fields),
     }
 )
-"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path, and no trial
-depends on [confirm]."""
+"""Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path, and what
+[confirm] says follows the trials."""
 
 
 def find_same_study(
@@ -87,7 +87,10 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
         storage.set_n_trials(known.study_id, prepared.n_trials)
     if known.notes != prepared.notes:
         storage.set_notes(known.study_id, prepared.notes)
-    return replace(known, n_trials=prepared.n_trials, notes=prepared.notes)
+    spec = {**known.spec, "confirm": spec_to_json(prepared.spec)["confirm"]}
+    if spec != known.spec:
+        storage.set_spec(known.study_id, spec)
+    return replace(known, spec=spec, n_trials=prepared.n_trials, notes=prepared.notes)
 
 
 def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: str) -> list[Problem]:

@@ -144,6 +144,10 @@ class Storage:
         """Write down a new total."""
         self._update_study(study_id, n_trials=n_trials)
 
+    def set_spec(self, study_id: int, spec: Mapping[str, Any]) -> None:
+        """Write down the resolved study file, in the place of the one before."""
+        self._update_study(study_id, spec=json.dumps(spec))
+
     def set_notes(self, study_id: int, notes: Sequence[str]) -> None:
         """Write down what the user should know, in the place of what was noted before."""
         self._update_study(study_id, notes=json.dumps(list(notes)))

@@ -27,7 +27,7 @@ from search.coordination.taught import final_runs
 from search.data import encoded_shape, read_data, to_archive, to_arrays
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
-from search.followup.refit import KerasModel
+from search.followup.refit import KerasModel, refit
 from search.followup.telling import TellingObserver
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved

@@ -12,6 +12,7 @@
 | `ensemble` | which trials are averaged, with which weights, and what that is worth |
 | `_drawing`, `_drawn_trials`, `_ensembles` | the arrays of these two |
 | `holdout` | two models on rows that had no part in anything |
+| `permutation` | whether predictions tell anything of the labels |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
@@ -26,6 +27,7 @@ from search.selection.ensemble import Ensemble, choose_ensemble
 from search.selection.finalists import pick_finalists
 from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
+from search.selection.permutation import permutation_chance
 from search.selection.racing import LEVEL, Divisions, Race, Repeat
 from search.selection.reference import Reference
 
@@ -51,5 +53,6 @@ __all__ = [
     "compare_with_constant",
     "decide",
     "find_trial",
+    "permutation_chance",
     "pick_finalists",
 ]

@@ -38,9 +38,7 @@ def refit_ensemble(storage: Storage, name: str) -> tuple[Refitted, Ensemble]:
     verdict = choose_stored(storage, record, trials).verdict
     if verdict is None:
         remedy = f"`regsearch run` goes on with {name}; with confirm.finalists = 0 it never has any."
-        message = (
-            "expected a study whose finalists are confirmed, to average them, received one without a verdict"
-        )
+        message = "expected a study whose finalists are confirmed, to average them, received one without a verdict"
         raise UsageError(Problem(name, message, remedy))
     prepared = prepare_again(record)
     predicted = storage.predictions(record.study_id)

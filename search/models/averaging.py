@@ -75,12 +75,11 @@ def average_models(
     columns = {} if encoder is None else dict(wholes[0].input)
     free = FreeNames(columns)
     rows = column_inputs(columns, free) if columns else keras.Input(first.inputs[0].shape[1:])
-    total, shares = sum(member.weight for member in members), []
+    outputs = []
     for number, (member, whole) in enumerate(zip(members, wholes, strict=True), start=1):
-        told = _named(whole, member.link, free(f"member_{number}"))
-        share = keras.layers.Rescaling(member.weight / total, dtype="float32", name=free(f"share_{number}"))
-        shares.append(share(told([rows[name] for name in whole.input] if columns else rows)))
-    mean = keras.layers.Add(dtype="float32", name=free("mean"))(shares)
+        named = _named(whole, member.link, free(f"member_{number}"))
+        outputs.append(named([rows[name] for name in whole.input] if columns else rows))
+    mean = _mean(outputs, [member.weight for member in members], free)
     if encoder is not None and classes:
         mean = classified(mean, TableEnds(encoder, classes, threshold=threshold), free)
     whole = quiet_model(rows, mean, f"{first.name}_mean")
@@ -106,3 +105,17 @@ def _named(whole: keras.Model, link: Link | None, name: str) -> keras.Model:
 
     inputs: Any = list(whole.input.values()) if isinstance(whole.input, dict) else whole.inputs[0]
     return keras.Model(inputs, linked(whole.outputs[0], link), name=name)
+
+
+def _mean(outputs: Sequence[Any], weights: Sequence[float], free: FreeNames) -> Any:
+    """The weighted mean of what members say."""
+    import keras
+
+    if len(set(weights)) == 1:
+        # As NumPy has it, to the last digit: a share of each, summed up, may round otherwise.
+        return keras.layers.Average(dtype="float32", name=free("mean"))(outputs)
+    shares = [
+        keras.layers.Rescaling(weight / sum(weights), dtype="float32", name=free(f"share_{number}"))(told)
+        for number, (told, weight) in enumerate(zip(outputs, weights, strict=True), start=1)
+    ]
+    return keras.layers.Add(dtype="float32", name=free("mean"))(shares)

@@ -165,6 +165,14 @@ def test_mean_is_compiled_like_its_members_where_it_gives_what_their_loss_takes(
     assert np.isclose(model.evaluate(given["x"], target, verbose=0), np.mean(np.square(model(given["x"]))), rtol=1e-4)
 
 
+def test_equal_weights_are_the_mean_that_numpy_has_to_the_last_digit(keras):
+    models = [net(keras, (4,), 1, "linear", seed) for seed in range(3)]
+    rows = np.random.default_rng(1).normal(size=(200, 4)).astype(np.float32)
+    found = average_models([Member(model, link="sigmoid", weight=0.2) for model in models], (4,))
+    expected = np.mean([probabilities_of(model(rows), "sigmoid") for model in models], axis=0)
+    np.testing.assert_array_equal(found(rows), expected)
+
+
 def test_one_model_is_no_average(keras):
     with pytest.raises(ValueError, match="expected two models or more to average, received 1"):
         average_models([Member(net(keras, (4,), 1, "linear", 0))], (4,))

@@ -85,11 +85,13 @@ def _ensemble_lines(ensemble: Ensemble, study: StudyRecord) -> list[str]:
     if estimate is None:
         return [*lines, "There are too few rows to tell what such an ensemble scores on others."]
     low, high = estimate.interval
+    score = (
+        f"On rows that it was not chosen on such an ensemble scores a {study.metric} of {show_value(estimate.score)} "
+        f"({estimate.level:.0%} interval {show_value(low)} to {show_value(high)})"
+    )
+    if estimate.difference == 0:
+        return [*lines, f"{score}, the same as the baseline."]
     least, most = estimate.difference_interval
     gain = f"{show_value(abs(estimate.difference))} {better(study.direction, worse=estimate.difference < 0)}"
-    return [
-        *lines,
-        f"On rows that it was not chosen on such an ensemble scores a {study.metric} of {show_value(estimate.score)} "
-        f"({estimate.level:.0%} interval {show_value(low)} to {show_value(high)}), {gain} than the baseline "
-        f"({estimate.level:.0%} interval of the gain {show_value(least)} to {show_value(most)}).",
-    ]
+    ends = f"{estimate.level:.0%} interval of the gain {show_value(least)} to {show_value(most)}"
+    return [*lines, f"{score}, {gain} than the baseline ({ends})."]

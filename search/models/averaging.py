@@ -74,7 +74,7 @@ def average_models(
     wholes = [_before_its_link(member, shape) for member in members]
     columns = {} if encoder is None else dict(wholes[0].input)
     free = FreeNames(columns)
-    rows = column_inputs(columns, free) if columns else keras.Input(first.inputs[0].shape[1:])
+    rows = column_inputs(columns, free) if columns else keras.Input(wholes[0].inputs[0].shape[1:])
     outputs = []
     for number, (member, whole) in enumerate(zip(members, wholes, strict=True), start=1):
         named = _named(whole, member.link, free(f"member_{number}"))

@@ -188,6 +188,8 @@ def test_ensemble_tells_who_is_averaged_and_what_that_is_worth(tiny, command, mo
     assert export(None).err == (
         f"{told}There are too few rows to tell what such an ensemble scores on others.\nWrote mean.keras\n"
     )
+    same = export(SelectionEstimate(0.5, (0.3, 0.7), 0.0, (0.0, 0.0), 0.4, 0.1, 0.95, 200, 5)).err
+    assert "a log_loss of 0.5 (95% interval 0.3 to 0.7), the same as the baseline.\n" in same
     done = export(SelectionEstimate(0.5, (0.3, 0.7), 0.125, (-0.05, 0.25), 0.4, 0.1, 0.95, 200, 5))
     assert (done.code, done.out) == (0, "")
     assert done.err == (

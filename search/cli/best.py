@@ -53,8 +53,52 @@ def print_best(found: Best) -> None:
         lines = _lines_on_learning(found)
     else:
         lines = _lines_on_training(found) if choice.verdict.answer == "nothing to learn" else []
-    for line in lines:
+    for line in (*lines, *look_lines(found)):
         print_lines(line)
+
+
+def look_lines(found: Best) -> list[str]:
+    """What was seen of the sealed rows, and how often they were looked at; or that there are none."""
+    study, seen = found.study, found.seen
+    if not study.facts.rows.test:
+        return [] if found.choice.verdict is None else [_without_sealed_rows(found)]
+    if seen is None or seen.result is None:
+        return []
+    result = seen.result
+    if "error" in result:
+        return [f"The sealed rows were looked at, and could not be scored: {result['error']}."]
+    told = [f"{name} {show_value(result[name]['score'])}" for name in ("baseline", "chosen") if name in result]
+    if "baseline" in result and result["baseline"]["trial"] == result["chosen"]["trial"]:
+        told = [f"baseline and choice {show_value(result['chosen']['score'])}"]
+    elif result.get("interval") is not None:
+        low, high = result["interval"]
+        told.append(
+            f"{show_value(abs(result['difference']))} {better(study.direction, worse=result['difference'] < 0)}, "
+            f"{result['level']:.0%} interval of the gain {show_value(low)} to {show_value(high)}"
+        )
+    times = "once" if len(found.looks) == 1 else f"{len(found.looks)} times"
+    lines = [f"On {result['n_rows']:,} sealed rows, looked at {times}: {'; '.join(told)}."]
+    lines += [
+        f"  look {number}: {look.at:%Y-%m-%d %H:%M} UTC, after {look.n_trials} trials, rows {look.rows_sha256[:8]}: "
+        f"{look.command}"
+        for number, look in enumerate(found.looks, start=1)
+    ]
+    if not found.is_clean:
+        lines.append("No longer clean: trials were added after a look.")
+    return lines
+
+
+def _without_sealed_rows(found: Best) -> str:
+    """What there is instead of sealed rows."""
+    estimate = None if found.choice.verdict is None else found.choice.verdict.estimate
+    nothing = "No rows are sealed (split.test = 0)"
+    if estimate is None:
+        return f"{nothing}: nothing here estimates what comes of rows that nobody has seen."
+    low, high = estimate.interval
+    return (
+        f"{nothing}: what estimates the score on rows that nobody has seen is the bootstrap of the selection alone, "
+        f"{show_value(estimate.score)} ({estimate.level:.0%} interval {show_value(low)} to {show_value(high)})."
+    )
 
 
 def _print_table(found: Best) -> None:

@@ -55,13 +55,14 @@ def _formats() -> Mapping[str, Export]:
 @storage_option
 @click.option("--format", "format_", cls=_FormatOption, type=_Format(), default="toml", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
-def export(name: str, url: str | None, format_: str, output: Path | None) -> None:
-    """Write the best configuration to a file, or to stdout."""
+@click.option("--trial", type=click.IntRange(0), metavar="N", help="Another trial than the chosen one.")
+def export(name: str, url: str | None, format_: str, output: Path | None, trial: int | None) -> None:
+    """Write the chosen configuration to a file, or to stdout."""
     chosen = _formats()[format_]
     if output is None and chosen.suffix is not None:
         raise click.UsageError(f"expected -o FILE{chosen.suffix} with --format {format_}, received none.")
     chosen.check(output)
     with opened(url) as storage:
-        chosen.write(storage, name, output)
+        chosen.write(storage, name, output, trial)
     if output is not None:
         say(f"Wrote {output}")

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shlex
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from search.cli._options import opened, quiet_option, set_option, storage_option
 from search.cli._render import is_quiet, print_lines, say
 from search.cli._signals import explained
 from search.cli.best import print_best
+from search.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from search.reporting.summaries import Best
@@ -52,6 +54,9 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     envvar="DASK_SCHEDULER_ADDRESS",
     help="Train on a Dask scheduler's workers, e.g. tcp://host:8786. Default: $DASK_SCHEDULER_ADDRESS.",
 )
+@click.option(
+    "--look-again", is_flag=True, help="Score the sealed rows once more, after trials were added; it counts, and shows."
+)
 @set_option
 @quiet_option
 def run(
@@ -63,6 +68,7 @@ def run(
     timeout: float | None,
     seed: int | None,
     scheduler: str | None,
+    look_again: bool,
     overrides: tuple[str, ...],
 ) -> None:
     """Launch a study, or go on with one that was interrupted.
@@ -81,10 +87,13 @@ def run(
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     began = time.monotonic()
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
-    launch = Launch(_workers(n_jobs), scheduler, timeout)
+    launch = Launch(_workers(n_jobs), scheduler, timeout, look_again=look_again, command=_command())
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers_begun(launch.n_jobs, scheduler))
         prepared = prepare_study(study, (*overrides, *given))
+        if look_again and not len(prepared.sealed):
+            message = "expected sealed rows to look at, received a study without"
+            raise UsageError(Problem("--look-again", message, "Set split.test, for a study of another name."))
         stack.enter_context(explained(interrupted))
         storage = stack.enter_context(opened(url, create=True))
         observer = stack.enter_context(watch(prepared, quiet=is_quiet()))
@@ -93,6 +102,17 @@ def run(
         _print_summary(
             summarize_best(storage, record.name), storage.url_shown, url is not None, time.monotonic() - began
         )
+
+
+def _command() -> str:
+    """What the user typed, for the record of looks: the storage's URL, which may hold a password, left out."""
+    words, shown = iter(sys.argv[1:]), ["regsearch"]
+    for word in words:
+        if word == "--storage":
+            next(words, None)
+        elif not word.startswith("--storage="):
+            shown.append(word)
+    return shlex.join(shown)
 
 
 def _workers(n_jobs: int | None) -> int:

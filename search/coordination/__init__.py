@@ -10,6 +10,10 @@
 | `open_trial` | a trial that is being trained: its runs, and when it is over |
 | `trial_buffer` | the study's trials, written to the storage a little later than noted |
 | `kept_predictions` | which trials' predictions are kept when there is no room for those of all |
+| `confirming` | after the search, the finalists on fresh divisions of the rows |
+| `estimating` | what the selection itself is worth, without training anything |
+| `looking` | the look at the sealed rows |
+| `taught` | what the runs have taught about training on all rows |
 | `limits` | what ends a session before its budget is spent |
 | `progress` | what the coordinator tells whoever watches |
 

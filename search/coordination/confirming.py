@@ -47,7 +47,7 @@ _MOST_UNDRAWN = 20
 """Repeats in a row that can't be drawn, after which none are tried any more."""
 
 _REPEATS_AT_ONCE = 10
-"""Of which a function of the user's scores guesses in one process: each costs a second, and has these rows in memory."""
+"""Of which a function of the user's scores guesses in one process: each costs a second, and holds these rows."""
 
 _LONGEST_UNWRITTEN_SECONDS = 0.5
 _BYTES_OF_A_NUMBER = 4

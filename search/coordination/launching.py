@@ -9,6 +9,7 @@ from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
+from search.coordination.looking import is_look_due, look_at_sealed_rows
 from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
@@ -30,11 +31,15 @@ class Launch:
         scheduler: Address of a Dask scheduler to use instead; None for local workers.
         timeout_seconds: Ask no more trials after this long, and withdraw those that do not end soon after; the next
             launch goes on with them. None for no limit.
+        look_again: Whether the sealed rows are looked at though they were before; that counts, and is shown.
+        command: What the user asked for; it stands beside each look at the sealed rows.
     """
 
     n_jobs: int = 1
     scheduler: str | None = None
     timeout_seconds: float | None = None
+    look_again: bool = False
+    command: str = "run"
 
 
 def run_study(
@@ -73,8 +78,7 @@ def run_study(
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
-        is_confirmed = known is not None and _is_confirmed(prepared, storage, known, trials)
-        if known is None or not _is_ended(prepared, trials) or not is_confirmed:
+        if known is None or _is_open(prepared, storage, known, trials, launch):
             with open_workers(
                 prepared.plan,
                 n_jobs=launch.n_jobs,
@@ -103,9 +107,25 @@ def run_study(
                 Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
                 trials = list(buffer.trials.values())
                 if _is_ended(prepared, trials) and limits.reached is None:
-                    Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
+                    if not _is_confirmed(prepared, storage, known, trials):
+                        Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
+                    choice = choose_stored(storage, known, trials)
+                    if is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again):
+                        look_at_sealed_rows(
+                            prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
+                        )
         _refuse_failure(known, trials)
         return known
+
+
+def _is_open(
+    prepared: PreparedStudy, storage: Storage, known: StudyRecord, trials: list[Trial], launch: Launch
+) -> bool:
+    """Whether anything is left to be trained."""
+    if not _is_ended(prepared, trials) or not _is_confirmed(prepared, storage, known, trials):
+        return True
+    choice = choose_stored(storage, known, trials)
+    return is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again)
 
 
 def _is_ended(prepared: PreparedStudy, trials: list[Trial]) -> bool:

@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+import numpy.typing as npt
+
+from search.data import Dataset
 from search.dispatch.engines import ArchitectureKey, EngineChoices, architecture_key
 from search.dispatch.queue import TaskQueue
-from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask
+from search.dispatch.tasks import CalibrateTask, CalibrationFailure, PredictionFailure, PredictTask, TrainTask
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Pool, Reported
 from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
@@ -22,11 +26,17 @@ from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, 
 _TRIP_SECONDS = 0.25
 """Runs go to a worker together while they take less than this: each trip costs some milliseconds."""
 
+_WAIT_SECONDS = 0.5
+
 _TASKS_A_WORKER = 2
 """Tasks that there should be for each worker, so that none waits while another has many short runs before it."""
 
 Message = RunReport | RunResult
 _RunKey = tuple[Purpose, int, int, int]
+
+
+Predicted = npt.NDArray[Any] | PredictionFailure
+"""What a configuration predicts of rows, shape (rows, outputs), or why it cannot."""
 
 
 class Dispatcher:
@@ -111,6 +121,49 @@ class Dispatcher:
             else:
                 messages += self._take_results(received.item, received)
         return messages
+
+    def predict(self, runs: Sequence[Sequence[Run]], rows: Dataset, meanwhile: Callable[[], object]) -> list[Predicted]:
+        """Have configurations trained on all rows, and other rows predicted; nothing else may be on its way.
+
+        Args:
+            runs: Of each configuration its runs, one a seed. Each is trained by the engine of its architecture.
+            rows: What is predicted.
+            meanwhile: Called now and then while it takes.
+
+        Returns:
+            Predictions of each configuration, shape (rows, outputs), or why there are none.
+
+        Raises:
+            RegsearchError: The workers' installation cannot train, or the scheduler went away.
+        """
+        tasks = [
+            PredictTask(tuple(replace(run, engine=self._engines.get(run.configuration)) for run in each), rows)
+            for each in runs
+        ]
+        told: dict[int, Predicted] = {}
+        for task in tasks:
+            self._queue.submit(task)
+        while len(told) < len(tasks):
+            for received in self._queue.wait(_WAIT_SECONDS):
+                place = next((place for place, task in enumerate(tasks) if task is received.item), None)
+                if place is None or not isinstance(received, Done):
+                    continue
+                self._refuse_faulty_workers(received)
+                value: Predicted = received.value
+                if received.failure is ItemFailure.WORKER_DIED:
+                    value = PredictionFailure(received.error or "its worker died", FailureCause.WORKER_DIED)
+                if (
+                    isinstance(value, PredictionFailure)
+                    and value.cause.is_transient
+                    and self._queue.try_alone(tasks[place])
+                ):
+                    continue
+                told[place] = value
+            meanwhile()
+        return [told[place] for place in range(len(tasks))]
+
+    def _with_engine(self, run: Run) -> Run:
+        return replace(run, engine=self._engines.get(run.configuration))
 
     def _wait_for_engine(self, run: Run) -> None:
         waiting = self._uncalibrated[architecture_key(run.configuration)]

@@ -6,13 +6,16 @@ architecture it is to calibrate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+import numpy as np
+
+from search.data import Dataset
 from search.records import EngineChoice, FailureCause, Run, RunResult
-from search.training import Report, TrainingPlan, WorkerSession
+from search.training import Report, TrainingPlan, WorkerSession, cause_of, error_in_one_line, final_plan
 
 Train = Callable[[TrainingPlan, Run, Report], RunResult]
 """A function that trains a run in the place of Keras; tests and benchmarks have such."""
@@ -32,7 +35,33 @@ class CalibrateTask:
     run: Run
 
 
-Task = TrainTask | CalibrateTask
+@dataclass(frozen=True)
+class PredictTask:
+    """Train a configuration on all rows of the study's plan, and predict others.
+
+    Args:
+        runs: Of the purpose REFIT, of one configuration; of several seeds the mean is predicted.
+        rows: What is predicted: sealed rows, which thus reach a worker when everything is decided, and not before.
+    """
+
+    runs: tuple[Run, ...]
+    rows: Dataset
+
+
+@dataclass(frozen=True)
+class PredictionFailure:
+    """A configuration could not be trained on all rows.
+
+    Args:
+        error: Why, for people.
+        cause: The same for programs.
+    """
+
+    error: str
+    cause: FailureCause
+
+
+Task = TrainTask | CalibrateTask | PredictTask
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,9 @@ class Trainer(Protocol):
         Raises:
             MemoryError: There was no memory to try one.
         """
+
+    def predict(self, runs: Sequence[Run], rows: Dataset) -> Any:
+        """What a configuration that is trained on all rows predicts of others, shape (rows, outputs)."""
 
 
 def make_trainer(train: Train | None = None) -> Callable[[TrainingPlan], Trainer]:
@@ -81,6 +113,10 @@ class KerasTrainer:
         """Measure the engines with a run."""
         return self._session.calibrate(self._plan, run)
 
+    def predict(self, runs: Sequence[Run], rows: Dataset) -> Any:
+        """Train on all rows, and predict others."""
+        return self._session.predict(final_plan(self._plan, runs[0].configuration), runs, rows)
+
 
 class FunctionTrainer:
     """Trains with a function; there is no engine to be measured."""
@@ -97,16 +133,29 @@ class FunctionTrainer:
         """Nothing to measure."""
         return EngineChoice("fit", "what trains is a function")
 
+    def predict(self, runs: Sequence[Run], rows: Dataset) -> Any:
+        """Let the function train, and repeat what it predicts of its first row."""
+        results = [self._train(self._plan, run, lambda _: True) for run in runs]
+        told = [result.predictions.values[0] for result in results if result.predictions is not None]
+        if not told:
+            raise ValueError("expected a function that predicts, received one that does not")
+        return np.repeat(np.mean(told, axis=0)[None], len(rows), axis=0)
+
 
 def perform(trainer: Trainer, task: Task, report: Callable[[Any], bool]) -> Any:
     """Do a task on a worker.
 
     Returns:
         A tuple with the result of each run of a `TrainTask`; an `EngineChoice` or a `CalibrationFailure` for a
-        `CalibrateTask`.
+        `CalibrateTask`; predictions or a `PredictionFailure` for a `PredictTask`.
     """
     if isinstance(task, TrainTask):
         return tuple(trainer.train(run, report) for run in task.runs)
+    if isinstance(task, PredictTask):
+        try:
+            return trainer.predict(task.runs, task.rows)
+        except Exception as error:  # noqa: BLE001  # whatever it dies of, the study goes on
+            return PredictionFailure(error_in_one_line(error), cause_of(error))
     try:
         return trainer.calibrate(task.run)
     except MemoryError as error:

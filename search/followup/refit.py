@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 
 from search.coordination.entry import fingerprint_problems
-from search.data import Fold, RowForm, draw_stop_rows, encoded_shape
+from search.coordination.taught import final_runs
+from search.data import RowForm, encoded_shape
 from search.errors import StudyFailedError, UsageError
 from search.followup.prediction import ModelCard
 from search.models import TableEnds, with_ends
 from search.preparation.study import PreparedStudy, prepare_spec
-from search.records import Configuration, Purpose, StudyRecord
-from search.selection import choose_stored
+from search.records import Configuration, Purpose, Run, StudyRecord
+from search.selection import choose_stored, find_trial
 from search.spec import spec_from_json
 from search.storage import Storage
-from search.techniques import Scaling, watches_stop_rows
-from search.training import DecisionMetric, TrainingPlan, WorkerSession, best_threshold, default_metric
+from search.techniques import Scaling
+from search.training import DecisionMetric, WorkerSession, best_threshold, final_plan
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""
-
-_ROWS_FOR_THE_CURVE = 256
 
 
 @dataclass(frozen=True)
@@ -46,46 +45,48 @@ def train_best(storage: Storage, name: str) -> KerasModel:
     return refit_study(storage, name).model
 
 
-def refit_study(storage: Storage, name: str) -> Refitted:
-    """Train the chosen configuration of a study.
+def refit_study(storage: Storage, name: str, trial: int | None = None) -> Refitted:
+    """Train the chosen configuration of a study, or that of one of its trials.
 
     Args:
         storage: An open database.
         name: The study. Its data, and its model's file, are read anew from where they were.
+        trial: Another trial than the chosen one.
 
     Raises:
         UnknownStudyError: There is no such study.
         StudyFailedError: No trial of the study has a score, or this training failed.
-        UsageError: The data is not what it was.
+        UsageError: The data is not what it was, or there is no such trial.
     """
     record = storage.study(name)
-    chosen = choose_stored(storage, record, storage.trials(record.study_id)).chosen
-    if chosen is None:
+    trials = storage.trials(record.study_id)
+    wanted = choose_stored(storage, record, trials).chosen if trial is None else find_trial(record, trials, trial)
+    if wanted is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
-    return refit(_prepared_again(record), chosen.configuration)
+    prepared = _prepared_again(record)
+    return refit(prepared, wanted.configuration, final_runs(prepared, storage, record.study_id, wanted))
 
 
 def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasModel:
-    """The model of `refit` alone; arguments and errors as there."""
-    return refit(prepared, configuration).model
+    """The model of a configuration whose runs have taught nothing: early stopping watches a share of the rows."""
+    return refit(prepared, configuration, [prepared.run(0, 0, 0, configuration, Purpose.REFIT)]).model
 
 
-def refit(prepared: PreparedStudy, configuration: Configuration) -> Refitted:
+def refit(prepared: PreparedStudy, configuration: Configuration, runs: Sequence[Run]) -> Refitted:
     """Train one configuration on all rows that are not sealed.
 
-    With early stopping a share of them stops the run, as in the search; nothing scores, for there is nothing left to
-    choose.
+    Nothing scores, for there is nothing left to choose.
+
+    Args:
+        prepared: The study.
+        configuration: The one that was chosen.
+        runs: Its `final_runs`.
 
     Returns:
         A model of Keras' own classes. It takes rows as the study's source gives them, an array or a table's columns by
         name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
     """
-    fold = _whole_fold(prepared.plan, stops=watches_stop_rows(configuration))
-    plan = dataclasses.replace(prepared.plan, folds=(fold,))
-    if plan.own_metric is not None:
-        # Nothing is to be scored, and a function of the user's may not take whatever rows are evaluated here.
-        plan = dataclasses.replace(plan, metric=default_metric(plan.dataset.task), own_metric=None)
-    run = prepared.run(0, 0, 0, configuration, Purpose.REFIT)
+    plan, run = final_plan(prepared.plan, runs[0].configuration), runs[0]
     session = WorkerSession()
     model, link = session.train_model(plan, run), session.link(plan, run)
     shape, classes = encoded_shape(plan.dataset), plan.dataset.classes
@@ -132,12 +133,3 @@ def _prepared_again(record: StudyRecord) -> PreparedStudy:
     if problems := fingerprint_problems(record, prepared, f"Put back what the study was begun with in {folder}."):
         raise UsageError(problems)
     return prepared
-
-
-def _whole_fold(plan: TrainingPlan, *, stops: bool) -> Fold:
-    """A fold that trains on everything; some rows are evaluated, for an engine evaluates some."""
-    if stops:
-        train, stop = draw_stop_rows(plan.dataset, plan.spec.split, plan.spec.study.seed)
-        return Fold(0, train, stop, stop, Purpose.REFIT)
-    rows = np.arange(len(plan.dataset), dtype=np.int64)
-    return Fold(0, rows, rows[:0], rows[:_ROWS_FOR_THE_CURVE], Purpose.REFIT)

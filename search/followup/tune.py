@@ -23,10 +23,11 @@ import numpy.typing as npt
 
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
+from search.coordination.taught import final_runs
 from search.data import encoded_shape, read_data, to_archive, to_arrays
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
-from search.followup.refit import KerasModel, train_final
+from search.followup.refit import KerasModel, refit
 from search.followup.telling import TellingObserver
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
@@ -189,15 +190,15 @@ def tune(
         if telling is not None:
             for note in (told for told in prepared.notes if told not in cautions):  # which were warnings
                 telling.note(f"note: {note}")
-        study = run_study(prepared, storage, Launch(n_jobs), telling)
+        study = run_study(prepared, storage, Launch(n_jobs, command="search.tune"), telling)
         trials = tuple(storage.trials(study.study_id))
         choice = choose_stored(storage, study, trials)
         if choice.best is None or choice.chosen is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
-        configuration = choice.chosen.configuration
-        trained = train_final(prepared, configuration)
+        chosen = choice.chosen
+        trained = refit(prepared, chosen.configuration, final_runs(prepared, storage, study.study_id, chosen)).model
         tuned = Tuned(
-            study, trials, choice.baseline, choice.best, choice.chosen, configuration, trained, choice.verdict
+            study, trials, choice.baseline, choice.best, chosen, chosen.configuration, trained, choice.verdict
         )
         if telling is not None:
             telling.close()

@@ -43,7 +43,7 @@ from search.preparation.facts import row_weights, score_constants, study_facts, 
 from search.preparation.notes import study_notes
 from search.preparation.own_metric import read_own_metric
 from search.preparation.resolving import Place, resolve_study, tells_classes
-from search.records import Configuration, Direction, Purpose, Run, StudyFacts
+from search.records import Configuration, Direction, EngineChoice, Purpose, Run, StudyFacts
 from search.spec import WIDEST_WINDOW, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
 from search.training import OwnMetric, TrainingPlan
@@ -154,10 +154,11 @@ class PreparedStudy:
         repeat: int,
         configuration: Configuration,
         purpose: Purpose = Purpose.SEARCH,
+        engine: EngineChoice | None = None,
     ) -> Run:
         """One run of this study, with the seed that its purpose, fold and repeat have."""
         seed = run_seed(self.spec.study.seed, fold, repeat, purpose)
-        return Run(trial, fold, repeat, seed, configuration, purpose=purpose)
+        return Run(trial, fold, repeat, seed, configuration, engine, purpose)
 
 
 def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) -> PreparedStudy:

@@ -14,6 +14,7 @@ from search.records import (
     BASELINE_TRIAL,
     Coordinator,
     Difference,
+    Look,
     StudyRecord,
     Trial,
     TrialState,
@@ -147,6 +148,7 @@ class Best:
         training_fit: Where nothing was learned, how far the baseline came on the rows that train, or the best trial
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         awaits_confirmation: Whether the next `run` has finalists to confirm.
+        looks: At the sealed rows, in order.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -157,7 +159,18 @@ class Best:
     constant: ConstantGuess | None
     training_fit: TrainingFit | None
     awaits_confirmation: bool
+    looks: tuple[Look, ...]
     zero_shares: Mapping[int, float]
+
+    @property
+    def seen(self) -> Look | None:
+        """The latest look at the sealed rows that saw something."""
+        return next((look for look in reversed(self.looks) if look.result is not None), None)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no trial has ended since the sealed rows were first looked at."""
+        return all(look.n_trials == self.n_trials for look in self.looks)
 
     def to_json(self) -> dict[str, Any]:
         """The contract of `regsearch best --format json`."""
@@ -170,6 +183,8 @@ class Best:
             "best": trial_json(self.choice.best),
             "chosen": trial_json(self.choice.chosen),
         }
+        if self.seen is not None:
+            document["test"] = {**(self.seen.result or {}), "looks": len(self.looks), "clean": self.is_clean}
         if self.choice.verdict is not None:
             document["verdict"] = verdict_json(self.choice.verdict)
         if self.constant is not None:
@@ -211,7 +226,8 @@ def summarize_best(storage: Storage, name: str) -> Best:
     fit = _training_fit(storage, study, choice) if _learned(constant, choice.verdict) is False else None
     n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
     awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
-    return Best(study, len(ended), choice, constant, fit, awaits, _zero_shares(storage, study, choice))
+    looks = tuple(storage.looks(study.study_id))
+    return Best(study, len(ended), choice, constant, fit, awaits, looks, _zero_shares(storage, study, choice))
 
 
 def _learned(constant: ConstantGuess | None, verdict: Verdict | None) -> bool | None:

@@ -10,6 +10,7 @@
 | `deciding` | from the race to the verdict |
 | `bootstrap` | what the best trial scores on rows that it was not chosen on |
 | `_drawing`, `_drawn_trials` | the arrays of that |
+| `holdout` | two models on rows that had no part in anything |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
@@ -17,15 +18,17 @@ Scores come from `search.training`, trials from `search.storage`.
 """
 
 from search.selection.bootstrap import bootstrap_selection
-from search.selection.choice import Choice, best_trial, choose, choose_stored
+from search.selection.choice import Choice, best_trial, choose, choose_stored, find_trial
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.deciding import decide
 from search.selection.finalists import pick_finalists
+from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
-from search.selection.racing import Divisions, Race, Repeat
+from search.selection.racing import LEVEL, Divisions, Race, Repeat
 from search.selection.reference import Reference
 
 __all__ = [
+    "LEVEL",
     "Choice",
     "ConstantGuess",
     "Divisions",
@@ -38,8 +41,11 @@ __all__ = [
     "bootstrap_selection",
     "choose",
     "choose_stored",
+    "compare_by_draws",
+    "compare_by_rows",
     "compare_pairs",
     "compare_with_constant",
     "decide",
+    "find_trial",
     "pick_finalists",
 ]

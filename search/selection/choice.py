@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from search.errors import Problem, UsageError
 from search.records import BASELINE_TRIAL, Direction, StudyRecord, Trial, TrialState, UnknownVerdictError, Verdict
 from search.storage import Storage
 
@@ -92,3 +93,17 @@ def best_trial(trials: Iterable[Trial], direction: Direction) -> Trial | None:
     sign = 1.0 if direction == "minimize" else -1.0
     scored = [(sign * t.score, t.number, t) for t in trials if t.score is not None and t.state is TrialState.COMPLETE]
     return min(scored, default=(0.0, 0, None), key=lambda entry: entry[:2])[2]
+
+
+def find_trial(study: StudyRecord, trials: Iterable[Trial], number: int) -> Trial:
+    """A trial of a study that has a score.
+
+    Raises:
+        UsageError: There is none of that number, or it has no score.
+    """
+    found = next((trial for trial in trials if trial.number == number), None)
+    if found is None or found.score is None:
+        received = f"trial {number}, which " + ("does not exist" if found is None else "has none")
+        remedy = f"`regsearch trials {study.name}` lists them."
+        raise UsageError(Problem(study.name, f"expected a trial with a score, received {received}", remedy))
+    return found

@@ -4,6 +4,7 @@
 |---|---|
 | `plan` | `TrainingPlan`: what a worker is given, once a study; never a sealed row |
 | `worker_session` | `WorkerSession`: run in, result out, or Keras model out; owns all that is kept from run to run |
+| `final` | how the model is trained that a study leads to |
 | `jobs` | a run becomes a job: rows prepared, model described |
 | `rows` | the rows of a fold as they are trained on, and the steps that an exported model repeats |
 | `stages` | a path of rising coefficients, stage by stage |
@@ -19,6 +20,8 @@ What is trained is described in `search.models`; who trains which run is decided
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 
+from search.training.failures import cause_of, error_in_one_line
+from search.training.final import final_configuration, final_plan
 from search.training.metrics import (
     METRICS,
     DecisionMetric,
@@ -46,8 +49,12 @@ __all__ = [
     "TrainingPlan",
     "WorkerSession",
     "best_threshold",
+    "cause_of",
     "class_weights",
     "default_metric",
+    "error_in_one_line",
+    "final_configuration",
+    "final_plan",
     "find_metric",
     "lent_process",
     "start_tensorflow",

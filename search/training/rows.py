@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Arrays, Encoder, Fold, prepare
+from search.data import Arrays, Dataset, Encoder, Fold, prepare
 from search.techniques import TECHNIQUES, DataTechnique, RowStep, Scaling
 from search.training.plan import TrainingPlan
 
@@ -31,6 +31,22 @@ class PreparedRows:
 
     arrays: Arrays
     steps: tuple[RowStep, ...]
+
+    def encoded(self, dataset: Dataset) -> npt.NDArray[np.float32]:
+        """Other rows as these are, shape (n, ...), float32: what the model sees of them.
+
+        Args:
+            dataset: Rows of the same source.
+        """
+        encoder = self.arrays.encoder
+        if encoder is None:
+            values, steps = np.asarray(dataset.features, np.float32), self.steps
+        else:
+            # It scales numbers itself, and that is the first of the steps.
+            values, steps = encoder.transform(dataset), self.steps[len(list(_encoder_steps(encoder))) :]
+        for step in steps:
+            values = step(values)
+        return values
 
     @property
     def n_bytes(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import import_encoders
+from search.data import Dataset, import_encoders
 from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[RunReport], bool]
 """Told how a run goes; returns whether it is to go on."""
+
+_ROWS_AT_ONCE = 4096  # bounds the memory that activations take
 
 # Not a session's: Keras' random state belongs to the process, and two runs at once, in threads, would mix theirs.
 _ONE_AT_A_TIME = threading.Lock()
@@ -118,6 +120,34 @@ class WorkerSession:
         rows = self.prepared_rows(plan, run).arrays.validation
         outputs = probabilities_of(model(rows.array, training=False), link)
         return Predicted(rows.y, np.asarray(outputs), rows.weight if rows.is_weighted else None)
+
+    def predict(self, plan: TrainingPlan, runs: Sequence[Run], dataset: Dataset) -> npt.NDArray[Any]:
+        """Train runs, and predict rows that had no part in them.
+
+        Args:
+            plan: A `final_plan`.
+            runs: Of one configuration; of several the mean is predicted.
+            dataset: Rows of the source of the study.
+
+        Returns:
+            Probabilities of classes, or numbers in the target's own unit, shape (rows, outputs).
+
+        Raises:
+            DivergedError: One of them diverged.
+        """
+        told = []
+        for run in runs:
+            model, link, rows = self.train_model(plan, run), self.link(plan, run), self.prepared_rows(plan, run)
+            pieces = (
+                model(
+                    rows.encoded(dataset.take(np.arange(first, min(first + _ROWS_AT_ONCE, len(dataset))))),
+                    training=False,
+                )
+                for first in range(0, len(dataset), _ROWS_AT_ONCE)
+            )
+            outputs = np.concatenate([np.asarray(probabilities_of(piece, link)) for piece in pieces])
+            told.append(rows.arrays.in_own_unit(outputs))
+        return np.asarray(np.mean(told, axis=0))
 
     def link(self, plan: TrainingPlan, run: Run) -> Link | None:
         """What makes probabilities of the outputs of a run's model."""

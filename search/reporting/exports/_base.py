@@ -36,13 +36,14 @@ class Export(ABC):
             checked_file(output, self.suffix)
 
     @abstractmethod
-    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+    def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
         """Write the choice of a study.
 
         Args:
             storage: An open database.
             study: The study's name.
             output: The file; None for standard output, where the format is text.
+            trial: Another trial than the chosen one; None for that.
 
         Raises:
             UnknownStudyError: There is no such study.
@@ -54,9 +55,9 @@ class Export(ABC):
 class TextExport(Export):
     """A format that is text."""
 
-    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+    def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
         """Write the text to the file, or to standard output; arguments and errors as in `Export.write`."""
-        text = self.render(gather_chosen(storage, study))
+        text = self.render(gather_chosen(storage, study, trial))
         if output is None:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -77,12 +78,12 @@ class FileExport(Export):
 
     suffix: ClassVar[str]
 
-    def write(self, storage: Storage, study: str, output: Path | None) -> None:
+    def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
         """Write the file; arguments and errors as in `Export.write`."""
-        self.write_file(storage, study, checked_file(output, self.suffix))
+        self.write_file(storage, study, checked_file(output, self.suffix), trial)
 
     @abstractmethod
-    def write_file(self, storage: Storage, study: str, path: Path) -> None:
+    def write_file(self, storage: Storage, study: str, path: Path, trial: int | None = None) -> None:
         """Write the file, whose name ends as it has to; arguments and errors as in `Export.write`."""
 
 

@@ -21,7 +21,7 @@ class KerasExport(FileExport):
     help = "the model, trained once more on all rows that are not sealed"
     suffix = ".keras"
 
-    def write_file(self, storage: Storage, study: str, path: Path) -> None:
+    def write_file(self, storage: Storage, study: str, path: Path, trial: int | None = None) -> None:
         """Train the model and save it.
 
         Raises:
@@ -31,7 +31,7 @@ class KerasExport(FileExport):
         """
         from search.followup.refit import refit_study
 
-        write_model(refit_study(storage, study), path)
+        write_model(refit_study(storage, study, trial), path)
 
 
 def write_model(refitted: Refitted, path: Path) -> None:

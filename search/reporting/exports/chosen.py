@@ -9,6 +9,7 @@ from typing import Any
 from search.errors import StudyFailedError
 from search.records import StudyFacts, StudyRecord, Trial
 from search.reporting.summaries import summarize_best
+from search.selection import find_trial
 from search.spec import StudySpec, spec_from_json
 from search.storage import Storage
 
@@ -50,15 +51,18 @@ class Chosen:
         return document
 
 
-def gather_chosen(storage: Storage, name: str) -> Chosen:
-    """The chosen trial of a study with its settings.
+def gather_chosen(storage: Storage, name: str, trial: int | None = None) -> Chosen:
+    """The chosen trial of a study, or another one, with its settings.
 
     Raises:
         UnknownStudyError: There is no such study.
         StudyFailedError: No trial of the study has a score.
+        UsageError: There is no such trial, or it has no score.
     """
     found = summarize_best(storage, name)
     chosen = found.choice.chosen
+    if trial is not None:
+        chosen = find_trial(found.study, storage.trials(found.study.study_id), trial)
     if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
     spec = spec_from_json(found.study.spec).configured(chosen.configuration)

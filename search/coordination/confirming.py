@@ -16,6 +16,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from search.coordination.estimating import Key, estimate_selection
 from search.coordination.limits import POLL_SECONDS, SessionLimits
 from search.coordination.progress import Confirming, Observer
@@ -23,6 +25,7 @@ from search.dispatch import Dispatcher
 from search.errors import StorageError, StudyFileError
 from search.preparation.study import PreparedStudy
 from search.records import (
+    Configuration,
     Predictions,
     Purpose,
     Run,
@@ -33,7 +36,7 @@ from search.records import (
     Trial,
     Verdict,
 )
-from search.selection import Divisions, Race, Reference, Repeat, decide, pick_finalists
+from search.selection import Divisions, Race, Reference, Repeat, decide, permutation_chance, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -94,6 +97,7 @@ class Confirmation:
         self._searched: Mapping[Key, Predictions] = {}
         self._reference: Reference | None = None
         self._unwritten: list[RunResult] = []
+        self._drawn: list[int] = []
         self._n_done = 0
 
     def run(self) -> Verdict | None:
@@ -113,20 +117,20 @@ class Confirmation:
         self._predicted = self._storage.predictions(self._study_id, Purpose.CONFIRMATION)
         self._searched = self._storage.predictions(self._study_id)
         self._reference = self._find_reference()
-        repeats: list[int] = []
         for repeat in self._repeats():
             scores = self._score(repeat)
             if scores is None:
                 return None
             self._race.add(scores)
-            repeats.append(repeat)
+            self._drawn.append(repeat)
         verdict = decide(
             self._race,
             self._finalists,
             self._asked.rule,
-            train_losses=self._train_losses(repeats),
-            guesses=self._guesses(repeats),
+            train_losses=self._train_losses(),
+            guesses=self._guesses(),
             n_trials=self._n_trials,
+            chance_of=self._chance,
             estimate=estimate_selection(self._prepared, self._trials, self._searched),
             asked=verdict_settings(self._asked),
         )
@@ -283,28 +287,61 @@ class Confirmation:
         of_rows = None if weight is None else weight[rows]
         return self._reference.expected(plan.scoring.score, rows, predicted.values, of_rows)
 
-    def _find_reference(self) -> Reference | None:
-        """What the trials of the search hold likely; None where nothing is known of likely labels.
+    def _chance(self, trial: int) -> float | None:
+        """The chance of a finalist's score where labels have nothing to do with rows; None where that is not known.
 
-        That is so of numbers, of a metric of the user's, which need not know weights, and where there is no room for
-        the predictions of the confirmation.
+        Rows of groups, and rows in an order, cannot be dealt out anew one by one.
+        """
+        plan = self._prepared.plan
+        if self._reference is None or plan.dataset.groups is not None or plan.dataset.order is not None:
+            return None
+        runs_of_repeats = [
+            self._prepared.confirmation_runs(trial, Configuration(), repeat)
+            for repeat in self._drawn[: len(self._race.repeats(trial))]
+        ]
+        passes = [
+            [(plan.fold(run).validation, self._predicted.get(_key(run))) for run in runs if run.repeat == seed]
+            for runs in runs_of_repeats
+            for seed in range(self._prepared.spec.objective.seeds)
+        ]
+        told = [
+            (np.concatenate([rows for rows, _ in part]), np.concatenate([each.values for _, each in part if each]))
+            for part in passes
+            if all(each is not None for _, each in part)
+        ]
+        if not told:
+            return None
+        return permutation_chance(
+            told,
+            plan.dataset.target,
+            score=plan.scoring.score,
+            sign=self._race.sign,
+            seed=self._prepared.spec.study.seed,
+            weight=plan.dataset.weight,
+        )
+
+    def _find_reference(self) -> Reference | None:
+        """What the trials of the search hold likely; None where that is not to be used.
+
+        That is so of a metric of the user's, which need not know weights, and where there is no room for the
+        predictions of the confirmation.
         """
         plan = self._prepared.plan
         n_classes = len(plan.dataset.classes)
         room = self._asked.keep_predictions_mib * 2**20
         most = len(self._finalists) * self._race.most_repeats * self._prepared.runs_per_trial
-        needed = most * plan.capacity.evaluated * n_classes * _BYTES_OF_A_NUMBER
-        if not n_classes or plan.own_metric is not None or needed > room:
+        needed = most * plan.capacity.evaluated * plan.dataset.n_outputs * _BYTES_OF_A_NUMBER
+        if plan.own_metric is not None or needed > room:
             return None
         rows = {fold.number: fold.validation for fold in plan.folds}
         predicted = ((rows[fold], values.values) for (_, fold, _), values in self._searched.items())
         return Reference.of(predicted, plan.dataset.target, n_classes)
 
-    def _train_losses(self, repeats: Sequence[int]) -> Mapping[int, float]:
+    def _train_losses(self) -> Mapping[int, float]:
         """The mean loss of each finalist on the rows that train, at the weights kept, in the repeats that count."""
         losses: dict[int, float] = {}
         for trial in self._finalists:
-            counting = repeats[: len(self._race.repeats(trial.number))]
+            counting = self._drawn[: len(self._race.repeats(trial.number))]
             runs = (self._prepared.confirmation_runs(trial.number, trial.configuration, each) for each in counting)
             of_runs = [loss for of_repeat in runs for run in of_repeat if math.isfinite(loss := self._train_loss(run))]
             if of_runs:
@@ -322,13 +359,13 @@ class Confirmation:
             curve = self._storage.curve(self._study_id, run.trial, run.fold, run.repeat, Purpose.CONFIRMATION)
         return float(curve.train_loss[known.best_epoch - 1])
 
-    def _guesses(self, repeats: Sequence[int]) -> list[Sequence[float]]:
+    def _guesses(self) -> list[Sequence[float]]:
         """What a constant guess scores, repeat by repeat, fold by fold; empty where that cannot be told."""
         plan, scores = self._prepared.plan, list[float]()
         size = 1 if plan.own_metric is None else _REPEATS_AT_ONCE
         try:
-            for first in range(0, len(repeats), size):
-                folds = [fold for repeat in repeats[first : first + size] for fold in plan.redrawn(repeat)]
+            for first in range(0, len(self._drawn), size):
+                folds = [fold for repeat in self._drawn[first : first + size] for fold in plan.redrawn(repeat)]
                 scores += self._prepared.constant_scores(folds)
         except StudyFileError as error:
             self._observer.note(f"What a constant guess scores cannot be told. {error}")

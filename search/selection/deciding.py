@@ -5,6 +5,9 @@ uncertainty of that difference, one standard error, and else the baseline is: a 
 whether it helps is no reason to leave the model as it was given. Whether it does is judged by expected scores
 (`search.selection.reference`), and the labels must not speak against it.
 
+Whether there is anything to learn is asked of the labels alone: the choice must score better than a guess that is the
+same for every row, and its predictions must tell more of the labels than chance could (`search.selection.permutation`).
+
 What is told of the difference, its mean and its interval, is of the labels alone: it owes nothing to the reference.
 
 Rules:
@@ -20,12 +23,15 @@ Rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from search.records import SelectionEstimate, Trial
 from search.records.verdict import Answer, Difference, Finalist, Rule, Verdict
 from search.selection.racing import LEVEL, Race, Scores
+
+_CHANCE = 0.01
+"""Below which chance is no explanation of a score."""
 
 
 def decide(
@@ -36,6 +42,7 @@ def decide(
     train_losses: Mapping[int, float],
     guesses: Sequence[Scores],
     n_trials: int,
+    chance_of: Callable[[int], float | None],
     estimate: SelectionEstimate | None,
     asked: Mapping[str, Any],
 ) -> Verdict | None:
@@ -49,6 +56,8 @@ def decide(
         guesses: What a guess scores that is the same for every row, fold by fold, repeat by repeat; empty where that is
             not known.
         n_trials: Trials that had ended.
+        chance_of: The chance of a finalist's score where labels have nothing to do with rows; None where that is not
+            known, and the interval of its difference to the guess decides.
         estimate: What the selection itself is worth.
         asked: What [confirm] asked for.
 
@@ -64,9 +73,10 @@ def decide(
     expected = race.divisions.difference(race.compare_expected(candidate, race.baseline))
     chosen = candidate if difference.mean > 0 and expected.is_certain else race.baseline
     against = race.divisions.difference(race.compare_with(chosen, guesses)) if guesses else None
+    chance = chance_of(chosen) if guesses else None
     searched = {trial.number: trial.score or 0.0 for trial in trials}
     return Verdict(
-        answer=_answer(helps=chosen == candidate, against=against),
+        answer=_answer(against, chance, helps=chosen == candidate),
         chosen=chosen,
         candidate=candidate,
         rule=rule,
@@ -78,6 +88,7 @@ def decide(
         finalists=tuple(_finalist(race, trial, train_losses) for trial in trials),
         constant=_mean(guesses),
         against_constant=against,
+        chance=chance,
         scores_other_rows=race.divisions.are_fresh,
         n_trials=n_trials,
         estimate=estimate,
@@ -97,15 +108,17 @@ def _is_behind(race: Race, trial: int, best: int) -> bool:
     return race.divisions.difference(race.compare_expected(best, trial)).is_certain
 
 
-def _answer(*, helps: bool, against: Difference | None) -> Answer:
-    if against is not None and not _may_be_better(against):
-        return "nothing to learn"
+def _answer(against: Difference | None, chance: float | None, *, helps: bool) -> Answer:
+    if against is not None:
+        is_learned = _is_beaten(against) if chance is None else against.mean > 0 and chance < _CHANCE
+        if not is_learned:
+            return "nothing to learn"
     return "helps" if helps else "no gain"
 
 
-def _may_be_better(against: Difference) -> bool:
-    """Whether a guess is beaten; by a single difference, of which nothing tells how sure it is, any gain will do."""
-    return against.mean > 0 if against.low is None else against.is_above_zero
+def _is_beaten(guess: Difference) -> bool:
+    """Whether a guess is; by a single difference, of which nothing tells how sure it is, any gain will do."""
+    return guess.mean > 0 if guess.low is None else guess.is_above_zero
 
 
 def _finalist(race: Race, trial: Trial, train_losses: Mapping[int, float]) -> Finalist:

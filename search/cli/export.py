@@ -83,7 +83,7 @@ def _ensemble_lines(ensemble: Ensemble, study: StudyRecord) -> list[str]:
     shares = ", ".join(f"{weight:.0%} trial {trial}" for trial, weight in ensemble.weights.items())
     lines, estimate = [f"Ensemble: {shares}."], ensemble.estimate
     if estimate is None:
-        return [*lines, "There are too few rows to tell what such an ensemble scores on others."]
+        return [*lines, "Nothing here tells what such an ensemble scores on other rows."]
     low, high = estimate.interval
     score = (
         f"On rows that it was not chosen on such an ensemble scores a {study.metric} of {show_value(estimate.score)} "

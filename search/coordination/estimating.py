@@ -32,8 +32,11 @@ def estimate_selection(
             its room went to better ones, take no part.
 
     Returns:
-        None where the baseline has none, where nothing else has, or where there are too few rows.
+        None where the baseline has none, where nothing else has, where there are too few rows, or where a function of
+        the user's scores: it is not called in the coordinator, and not a hundred thousand times.
     """
+    if prepared.plan.own_metric is not None:
+        return None
     passes = Passes(prepared, predicted)
     taking_part = [trial.number for trial in passes.complete(trials)]
     if BASELINE_TRIAL not in taking_part or len(taking_part) < 2:
@@ -58,7 +61,7 @@ def estimate_ensemble(
 
     Returns:
         The ensemble, with weights by the number of a trial; None where the baseline has no predictions, or no finalist
-        has.
+        has. Where a function of the user's scores it has no estimate: that would call it a hundred thousand times.
     """
     passes = Passes(prepared, predicted)
     # A configuration that came twice would be two of the best trials: finalists have it once, and so have all here.
@@ -68,6 +71,7 @@ def estimate_ensemble(
     if BASELINE_TRIAL not in taking_part or not places:
         return None
     arguments = _arguments(prepared, passes, taking_part)
+    arguments["n_draws"] = None if prepared.plan.own_metric is None else 0
     found = choose_ensemble(passes.of_all(taking_part), passes.target, places, **arguments)
     return replace(found, weights={taking_part[place]: weight for place, weight in found.weights.items()})
 
@@ -117,9 +121,9 @@ class Passes:
         return _Lazily(self, trials)
 
     def has_all(self, trial: int) -> bool:
-        """Whether every run of a trial has its predictions."""
+        """Whether every run of a trial has its predictions, all of them finite: the storage keeps float32."""
         return all(
-            (trial, fold.number, seed) in self._predicted
+            (key := (trial, fold.number, seed)) in self._predicted and np.isfinite(self._predicted[key].values).all()
             for repeat in self._repeats
             for fold in repeat
             for seed in range(self._n_seeds)

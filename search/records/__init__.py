@@ -28,7 +28,15 @@ from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunRepo
 from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
-from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
+from search.records.verdict import (
+    VERDICT_VERSION,
+    Answer,
+    Difference,
+    Finalist,
+    Rule,
+    UnknownVerdictError,
+    Verdict,
+)
 
 __all__ = [
     "BASELINE_TRIAL",
@@ -63,6 +71,7 @@ __all__ = [
     "Trial",
     "TrialOutcome",
     "TrialState",
+    "UnknownVerdictError",
     "Verdict",
     "technique_of",
 ]

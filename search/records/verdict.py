@@ -16,6 +16,10 @@ VERDICT_VERSION = 1
 """The version of the documents that are written now."""
 
 
+class UnknownVerdictError(ValueError):
+    """A document is no verdict of a version that we know."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """By how much one configuration beats another, or a guess, on the same fresh divisions; positive is better.
@@ -131,11 +135,11 @@ class Verdict:
         """The verdict that `to_json` wrote.
 
         Raises:
-            ValueError: The document is of a version that we do not know.
+            UnknownVerdictError: The document is of a version that we do not know.
         """
         if document.get("version") != VERDICT_VERSION:
             received = document.get("version")
-            raise ValueError(f"expected a verdict of version {VERDICT_VERSION}, received version {received!r}")
+            raise UnknownVerdictError(f"expected a verdict of version {VERDICT_VERSION}, received {received!r}")
         finalists = tuple(
             Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
         )

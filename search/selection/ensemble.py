@@ -72,7 +72,7 @@ def choose_ensemble(
         baseline: The place of the baseline.
         weight: How much each row counts.
         groups: The group of each row.
-        n_draws: How often rows are drawn; None for 20 to 200, as many as seconds allow.
+        n_draws: How often rows are drawn; None for 20 to 200, as many as seconds allow; 0 for no estimate.
         level: Of the intervals.
 
     Returns:
@@ -92,8 +92,9 @@ def choose_ensemble(
     blends = _ensembles.Blends(passes, score, row_scores, sign)
     chooser = _ensembles.EnsembleOfBest(trials, blends, sorted(map(passes.order.index, finalists)))
     estimate = None
-    if passes.rows.n_units >= FEWEST_UNITS:
-        estimate = _drawing.estimate(chooser, sign, seed, n_draws or chooser.n_draws, level)
+    n_draws = chooser.n_draws if n_draws is None else n_draws
+    if n_draws and passes.rows.n_units >= FEWEST_UNITS:
+        estimate = _drawing.estimate(chooser, sign, seed, n_draws, level)
     drawn = chooser.chosen
     weights = {passes.order[index]: drawn.count(index) / len(drawn) for index in sorted(set(drawn))}
     return Ensemble(weights, sign * chooser.on_all(), estimate)

@@ -154,6 +154,13 @@ def test_four_rows_have_an_ensemble_but_no_estimate():
     assert sum(found.weights.values()) == pytest.approx(1)
 
 
+def test_estimate_is_left_out_where_it_is_not_wanted():
+    target, predictions = draw(6)
+    found = choose("log_loss", predictions, target, range(6), n_draws=0)
+    assert found.estimate is None
+    assert found.weights == choose("log_loss", predictions, target, range(6)).weights
+
+
 def test_nothing_to_average_is_refused():
     target, predictions = draw(6)
     with pytest.raises(ValueError, match="expected a finalist or more, received none"):

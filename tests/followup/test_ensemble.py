@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 import search
+from search.coordination.estimating import estimate_ensemble
 from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.errors import UsageError
@@ -22,7 +23,7 @@ from search.followup.refit import Refitted, refit_study
 from search.preparation.files import prepare_study
 from search.reporting.exports import EXPORTS
 from search.storage import open_storage
-from search.training import WorkerSession, final_plan
+from search.training import OwnMetric, WorkerSession, final_plan
 
 STUDY = """
 [study]
@@ -145,6 +146,32 @@ def test_threshold_of_an_ensemble_is_the_best_one_for_its_mean(noisy, monkeypatc
     scores = [balanced_accuracy_score(target, mean > threshold) for threshold in (0.0, *mean)]
     assert max(scores) > balanced_accuracy_score(target, mean > 0.5)
     assert balanced_accuracy_score(target, mean > refitted.card.threshold) == max(scores)
+
+
+def test_configuration_that_came_twice_is_one_of_the_best_trials_once(noisy):
+    study_id = noisy.record.study_id
+    trials, kept = noisy.storage.trials(study_id), noisy.storage.predictions(study_id)
+    best = min(trials, key=lambda trial: trial.score)
+    again = kept | {(6, fold, seed): kept[trial, fold, seed] for trial, fold, seed in kept if trial == best.number}
+    finalists = [0, best.number]
+    once = estimate_ensemble(noisy.prepared, trials, kept, finalists)
+    assert once.weights.keys() <= set(finalists)
+    for order in (1, -1):
+        twice = [*trials, dataclasses.replace(best, number=6)][::order]
+        assert estimate_ensemble(noisy.prepared, twice, again, finalists) == once
+
+
+def test_function_of_the_user_chooses_an_ensemble_that_has_no_estimate(noisy):
+    text = "def cost(y_true, y_pred):\n    return float(((y_true - y_pred) ** 2).mean())\n"
+    plan = dataclasses.replace(noisy.prepared.plan, own_metric=OwnMetric("costs.py:cost", "minimize", text))
+    study_id = noisy.record.study_id
+    trials, kept = noisy.storage.trials(study_id), noisy.storage.predictions(study_id)
+    by_function = estimate_ensemble(dataclasses.replace(noisy.prepared, plan=plan), trials, kept, range(6))
+    plan = dataclasses.replace(noisy.prepared.plan, metric="mse")  # of the probability of class 1
+    by_name = estimate_ensemble(dataclasses.replace(noisy.prepared, plan=plan), trials, kept, range(6))
+    assert by_function.estimate is None
+    assert by_function.weights == by_name.weights
+    assert by_function.score == pytest.approx(by_name.score)
 
 
 def test_study_without_a_verdict_has_no_ensemble(noisy, monkeypatch):

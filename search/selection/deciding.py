@@ -1,9 +1,9 @@
 """From the race to the verdict: which configuration the study ends with, and whether it helps.
 
 The rule picks a candidate among the finalists that are left. It is chosen where it beats the baseline by more than the
-uncertainty of that difference, one standard error, and else the baseline is: a configuration of which nobody can tell
-whether it helps is no reason to leave the model as it was given. Whether it does is judged by expected scores
-(`search.selection.reference`), and the labels must not speak against it.
+uncertainty of that difference (1.645 standard errors, one chance in twenty), and else the baseline is: a configuration
+of which nobody can tell whether it helps is no reason to leave the model as it was given. Whether it does is judged by
+expected scores (`search.selection.reference`), and the labels must not speak against it.
 
 Whether there is anything to learn is asked of the labels alone: the choice must score better than a guess that is the
 same for every row, and its predictions must tell more of the labels than chance could (`search.selection.permutation`).
@@ -105,7 +105,7 @@ def _candidate(race: Race, contenders: Sequence[int], rule: Rule, train_losses: 
 
 
 def _is_behind(race: Race, trial: int, best: int) -> bool:
-    return race.divisions.difference(race.compare_expected(best, trial)).is_certain
+    return race.divisions.difference(race.compare_expected(best, trial)).exceeds(1)
 
 
 def _answer(against: Difference | None, chance: float | None, *, helps: bool) -> Answer:

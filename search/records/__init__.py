@@ -10,14 +10,18 @@
 | `estimate` | `SelectionEstimate`: what choosing the best trial is worth on other rows |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `verdict` | `Verdict`: what a confirmation found |
+| `ablation` | `Ablation`: what each part of a choice is worth |
+| `sweep` | `Sweep`: one name of a choice over its values |
 | `study` | `StudyRecord`, and who coordinates a study |
 | `stored_verdict` | `StoredVerdict`: what a study came to |
+| `stored_analysis` | `StoredAnalysis`: what was found out about a choice |
 | `look` | `Look`: one look at sealed rows |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
 passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
+from search.records.ablation import ABLATION_VERSION, Ablation, Removal
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.estimate import SelectionEstimate
@@ -25,16 +29,21 @@ from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.look import Look
 from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.stored_analysis import StoredAnalysis
 from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
+from search.records.sweep import SWEEP_VERSION, Mean, Sweep, SweepPoint
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
 
 __all__ = [
+    "ABLATION_VERSION",
     "BASELINE_TRIAL",
     "FACTS_VERSION",
     "SETTING_TABLES",
+    "SWEEP_VERSION",
     "VERDICT_VERSION",
+    "Ablation",
     "Answer",
     "Configuration",
     "Coordinator",
@@ -45,9 +54,11 @@ __all__ = [
     "FailureCause",
     "Finalist",
     "Look",
+    "Mean",
     "Parameter",
     "Predictions",
     "Purpose",
+    "Removal",
     "RowCounts",
     "Rule",
     "Run",
@@ -56,9 +67,12 @@ __all__ = [
     "RunSummary",
     "SelectionEstimate",
     "Setting",
+    "StoredAnalysis",
     "StoredVerdict",
     "StudyFacts",
     "StudyRecord",
+    "Sweep",
+    "SweepPoint",
     "Task",
     "Trial",
     "TrialOutcome",

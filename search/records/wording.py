@@ -53,45 +53,48 @@ def verdict_lines(verdict: Verdict, study: StudyRecord, n_trials: int) -> list[s
         study: Its record.
         n_trials: Trials that ended.
     """
-    lines = [_answer_in_words(verdict, study)]
-    fresh = "fresh divisions of the rows with fresh seeds" if verdict.scores_other_rows else "fresh seeds"
-    times = f"{verdict.repeats} {fresh}"
-    searched, confirmed = verdict.finalist(verdict.candidate), verdict.optimism
-    if searched is not None and confirmed > 0:
+    lines = [_answer_in_words(verdict, study), *_reasons(verdict, study)]
+    if verdict.optimism > 0:
         lines.append(
-            f"In the search trial {verdict.candidate} scored {show_value(confirmed)} {better(study.direction)} than on "
-            f"{times}: that much was the luck of the best of {n_trials}."
+            f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} than "
+            f"in its {verdict.repeats} fresh repeats: the luck of being picked out of {n_trials}."
         )
-    elif searched is not None:
-        lines.append(f"Trial {verdict.candidate} scored no worse than in the search on {times}.")
     if not verdict.scores_other_rows:
-        lines.append("The same rows scored each time: how far they are like others, nothing here tells.")
+        lines.append("As the same rows scored each time, nothing here tells how far they are like others.")
     return lines
 
 
 def _answer_in_words(verdict: Verdict, study: StudyRecord) -> str:
-    metric, against, difference = study.metric, verdict.against_constant, verdict.difference
+    against, baseline = verdict.against_constant, study.facts.baseline_in_words
+    gain = f"{_amount(verdict.difference, study)} than {baseline} ({_interval(verdict.difference, verdict)})"
     if verdict.answer == "nothing to learn" and against is not None:
         return (
-            f"Nothing to learn: {_than(against, study, metric)} than a guess that is the same for every row, "
-            f"{_interval(against, verdict)}."
+            f"Nothing to learn: {study.metric} of the choice is {_amount(against, study)} than that of a guess that is "
+            f"the same for every row, which luck explains ({_interval(against, verdict)})."
         )
     if verdict.answer == "helps":
-        expected = f"expect {_than(difference, study, metric)} than with {study.facts.baseline_in_words}"
-        return f"Regularization helps: {expected}, {_interval(difference, verdict)}."
-    return (
-        f"No gain: the best that was found has {_than(difference, study, metric)} than "
-        f"{study.facts.baseline_in_words}, {_interval(difference, verdict)}, so the choice is the baseline."
-    )
+        return f"Regularization helps: {study.metric} {gain}."
+    return f"No gain: the best that was found has {study.metric} {gain}, and the choice is {baseline}."
 
 
-def _than(difference: Difference, study: StudyRecord, metric: str) -> str:
-    word = better(study.direction, worse=difference.mean < 0)
-    return f"a {metric} that is {show_value(abs(difference.mean))} {word}"
+def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
+    """What decided, where that is something else than the labels."""
+    if verdict.expected == verdict.difference or verdict.answer == "nothing to learn":
+        return []
+    error, amount = show_value(verdict.expected.standard_error), _amount(verdict.expected, study)
+    decided = "which decides" if verdict.answer == "helps" else "which is not enough"
+    return [
+        "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
+        f"{amount}, give or take {error}, {decided}."
+    ]
+
+
+def _amount(difference: Difference, study: StudyRecord) -> str:
+    """`0.1 lower`."""
+    return f"{show_value(abs(difference.mean))} {better(study.direction, worse=difference.mean < 0)}"
 
 
 def _interval(difference: Difference, verdict: Verdict) -> str:
     if difference.low is None or difference.high is None:
         return "of which nobody can tell how sure it is"
-    ends = f"{show_value(difference.low)} to {show_value(difference.high)}"
-    return f"{verdict.level:.0%} interval of the gain {ends}"
+    return f"{verdict.level:.0%} interval of the gain {show_value(difference.low)} to {show_value(difference.high)}"

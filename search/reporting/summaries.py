@@ -14,6 +14,7 @@ from search.records import (
     BASELINE_TRIAL,
     Coordinator,
     Difference,
+    Look,
     StudyRecord,
     Trial,
     TrialState,

@@ -15,23 +15,30 @@ from statistics import fmean
 from typing import Any
 
 from search.coordination.estimating import Key, estimate_selection
-from search.coordination.limits import POLL_SECONDS, SessionLimits
+from search.coordination.fresh_divisions import (
+    MOST_UNDRAWN,
+    divisions_of,
+    expected_score,
+    find_reference,
+    is_drawn,
+    repeat_of,
+)
+from search.coordination.gathering import gather_results
+from search.coordination.limits import SessionLimits
 from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
-from search.errors import DataError
 from search.preparation.study import PreparedStudy
 from search.records import (
     Predictions,
     Purpose,
     Run,
-    RunReport,
     RunResult,
     RunSummary,
     StudyRecord,
     Trial,
     Verdict,
 )
-from search.selection import Divisions, Race, Reference, Repeat, decide, pick_finalists
+from search.selection import Race, Reference, Repeat, decide, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -40,9 +47,6 @@ LEAST_REPEATS, MOST_REPEATS = 5, 50
 
 _SHARE_OF_SEARCH = 0.5
 """Of the runs of the search, that those of a confirmation may be as many as."""
-
-_MOST_UNDRAWN = 20
-"""Repeats in a row that can't be drawn, after which none are tried any more."""
 
 _LONGEST_UNWRITTEN_SECONDS = 0.5
 _BYTES_OF_A_NUMBER = 4
@@ -83,7 +87,7 @@ class Confirmation:
         self._trials = trials
         self._finalists = pick_finalists(trials, prepared.direction, asked.finalists)
         most = asked.repeats if isinstance(asked.repeats, int) else MOST_REPEATS
-        self._race = Race([trial.number for trial in self._finalists], prepared.direction, _divisions(prepared), most)
+        self._race = Race([trial.number for trial in self._finalists], prepared.direction, divisions_of(prepared), most)
         self._known: dict[Key, RunSummary | RunResult] = {}
         self._predicted: dict[Key, Predictions] = {}
         self._searched: Mapping[Key, Predictions] = {}
@@ -134,7 +138,7 @@ class Confirmation:
         n_taken, number, n_undrawn = 0, 0, 0
         budget = _SHARE_OF_SEARCH * self._storage.count_runs(self._study_id, Purpose.SEARCH)
         spent = 0
-        while n_undrawn < _MOST_UNDRAWN and self._race.is_open:
+        while n_undrawn < MOST_UNDRAWN and self._race.is_open:
             cost = len(self._race.running) * self._prepared.runs_per_trial
             if isinstance(self._asked.repeats, int):
                 is_enough = n_taken >= self._asked.repeats
@@ -142,20 +146,12 @@ class Confirmation:
                 is_enough = n_taken >= LEAST_REPEATS and (n_taken >= MOST_REPEATS or spent + cost > budget)
             if is_enough:
                 return
-            if self._is_drawn(number):
+            if is_drawn(self._prepared, number):
                 n_taken, n_undrawn, spent = n_taken + 1, 0, spent + cost
                 yield number
             else:
                 n_undrawn += 1
             number += 1
-
-    def _is_drawn(self, repeat: int) -> bool:
-        """Whether the rows can be divided for a repeat: groups may leave a part without a class."""
-        try:
-            self._prepared.plan.redrawn(repeat)
-        except DataError:
-            return False
-        return True
 
     def _score(self, repeat: int) -> dict[int, Repeat | None] | None:
         """The scores of all who are in the race, fold by fold; None where a limit was reached before."""
@@ -178,18 +174,12 @@ class Confirmation:
         if self._limits.look() or self._limits.reached is not None:
             self._observer.note(f"{self._limits.reached}: the confirmation goes on with the next `regsearch run`.")
             return False
-        self._dispatcher.submit(runs)
         n_open, since = len(runs), time.monotonic()
         is_whole = True
-        while n_open and self._limits.seconds_left:
-            if self._limits.look():
-                self._observer.note(f"{self._limits.reached}: what was begun of the confirmation is finished.")
-            for message in self._dispatcher.wait(min(POLL_SECONDS, self._limits.seconds_left)):
-                if isinstance(message, RunReport):
-                    self._observer.run_reported(message)
-                    continue
-                n_open -= 1
-                is_whole = self._take(message) and is_whole
+        for results in gather_results(self._dispatcher, runs, self._limits, self._observer, "the confirmation"):
+            n_open -= len(results)
+            for result in results:
+                is_whole = self._take(result) and is_whole
                 self._tell(total)
             if time.monotonic() - since > _LONGEST_UNWRITTEN_SECONDS:
                 self._write()
@@ -199,7 +189,6 @@ class Confirmation:
 
     def _take(self, result: RunResult) -> bool:
         """Take a result; whether it tells of the configuration, and not of the machine and the moment."""
-        self._observer.run_ended(result)
         self._n_done += 1
         if result.cause is not None and result.cause.is_transient:
             self._observer.note(f"A run of the confirmation failed, and is tried again by the next: {result.error}")
@@ -219,42 +208,30 @@ class Confirmation:
 
     def _repeat_of(self, runs: Sequence[Run]) -> Repeat | None:
         """What a finalist scores on a repeat; None where a run failed."""
-        scores: dict[int, list[float]] = {}
-        expected: dict[int, list[float]] = {}
+        scores = []
         for run in runs:
             score = self._known[_key(run)].score
             if score is None:
                 return None
-            scores.setdefault(run.fold, []).append(score)
-            expected.setdefault(run.fold, []).append(self._expected(run, score))
-        return Repeat(_means(scores), _means(expected))
+            scores.append((run.fold, score, self._expected(run, score)))
+        return repeat_of(scores)
 
     def _expected(self, run: Run, score: float) -> float:
         """What a run is expected to score; its score where there is no reference."""
         predicted = self._predicted.get(_key(run))
         if self._reference is None or predicted is None:
             return score
-        plan = self._prepared.plan
-        rows, weight = plan.fold(run).validation, plan.dataset.weight
-        of_rows = None if weight is None else weight[rows]
-        return self._reference.expected(plan.scoring.score, rows, predicted.values, of_rows)
+        return expected_score(self._prepared, self._reference, run, predicted)
 
     def _find_reference(self) -> Reference | None:
-        """What the trials of the search hold likely; None where nothing is known of likely labels.
-
-        That is so of numbers, of a metric of the user's, which need not know weights, and where there is no room for
-        the predictions of the confirmation.
+        """What the trials of the search hold likely; None where that is not known, or there is no room for the
+        predictions of the confirmation.
         """
         plan = self._prepared.plan
-        n_classes = len(plan.dataset.classes)
         room = self._asked.keep_predictions_mib * 2**20
         most = len(self._finalists) * self._race.most_repeats * self._prepared.runs_per_trial
-        needed = most * plan.capacity.evaluated * n_classes * _BYTES_OF_A_NUMBER
-        if not n_classes or plan.own_metric is not None or needed > room:
-            return None
-        rows = {fold.number: fold.validation for fold in plan.folds}
-        predicted = ((rows[fold], values.values) for (_, fold, _), values in self._searched.items())
-        return Reference.of(predicted, plan.dataset.target, n_classes)
+        needed = most * plan.capacity.evaluated * len(plan.dataset.classes) * _BYTES_OF_A_NUMBER
+        return None if needed > room else find_reference(self._prepared, self._searched)
 
     def _train_losses(self) -> Mapping[int, float]:
         """The mean loss of each finalist on the rows that train, at the weights kept."""
@@ -280,10 +257,6 @@ class Confirmation:
         )
 
 
-def _means(of_folds: Mapping[int, Sequence[float]]) -> list[float]:
-    return [fmean(values) for values in of_folds.values()]
-
-
 def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:
     """What of [confirm] a verdict depends on, as the verdict tells it."""
     return asked.model_dump(include={"finalists", "repeats", "rule"})
@@ -291,11 +264,3 @@ def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:
 
 def _key(run: Run) -> Key:
     return run.trial, run.fold, run.repeat
-
-
-def _divisions(prepared: PreparedStudy) -> Divisions:
-    """Folds of groups differ in size: the one with the most scoring rows for its training rows is the safe side."""
-    facts = prepared.facts
-    sizes = zip(facts.training_rows, facts.validation_rows, strict=True)
-    n_train, n_validation = max(sizes, key=lambda size: size[1] / size[0])
-    return Divisions(n_train, n_validation, len(prepared.plan.folds), prepared.scores_other_rows)

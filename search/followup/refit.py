@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from search.coordination.entry import fingerprint_problems
 from search.coordination.taught import final_runs
 from search.data import RowForm, encoded_shape
-from search.errors import StudyFailedError, UsageError
+from search.errors import StudyFailedError
+from search.followup.again import prepare_again
 from search.followup.prediction import ModelCard
 from search.models import TableEnds, with_ends
-from search.preparation.study import PreparedStudy, prepare_spec
-from search.records import Configuration, Purpose, Run, StudyRecord
+from search.preparation.study import PreparedStudy
+from search.records import Configuration, Purpose, Run
 from search.selection import choose_stored, find_trial
-from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import Scaling
 from search.training import DecisionMetric, WorkerSession, best_threshold, final_plan
@@ -63,7 +61,7 @@ def refit_study(storage: Storage, name: str, trial: int | None = None) -> Refitt
     wanted = choose_stored(storage, record, trials).chosen if trial is None else find_trial(record, trials, trial)
     if wanted is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
-    prepared = _prepared_again(record)
+    prepared = prepare_again(record)
     return refit(prepared, wanted.configuration, final_runs(prepared, storage, record.study_id, wanted))
 
 
@@ -125,11 +123,3 @@ def _targets(prepared: PreparedStudy) -> tuple[str, ...]:
     """Names of the target columns."""
     target = prepared.spec.data.target or ()
     return (target,) if isinstance(target, str) else target
-
-
-def _prepared_again(record: StudyRecord) -> PreparedStudy:
-    folder = Path(record.facts.folder or ".")
-    prepared = prepare_spec(spec_from_json(record.spec), folder)
-    if problems := fingerprint_problems(record, prepared, f"Put back what the study was begun with in {folder}."):
-        raise UsageError(problems)
-    return prepared

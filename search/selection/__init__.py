@@ -24,7 +24,7 @@ from search.selection.deciding import decide
 from search.selection.finalists import pick_finalists
 from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
-from search.selection.racing import LEVEL, Divisions, Race, Repeat
+from search.selection.racing import LEVEL, Divisions, Race, Repeat, Scores
 from search.selection.reference import Reference
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Race",
     "Reference",
     "Repeat",
+    "Scores",
     "TrainingFit",
     "best_trial",
     "bootstrap_selection",

@@ -53,7 +53,7 @@ def ablate(
     prepared, compared = compare(
         storage,
         question,
-        lambda prepared: [question.chosen.configuration, *_removals(prepared, question).values()],
+        lambda prepared: [question.chosen.configuration, *_parts(prepared, question).values(), _baseline(prepared)],
         trainers or Trainers(),
         purpose="the ablation",
     )
@@ -72,30 +72,32 @@ def stored_ablation(storage: Storage, question: Question) -> Ablation | None:
     return ablation if (ablation.trial, ablation.whole.configuration, ablation.asked_repeats) == asked else None
 
 
-def _removals(prepared: PreparedStudy, question: Question) -> dict[tuple[str, ...], Configuration]:
-    """What is taken out to what is left: each part, then everything, unless that is the only part."""
-    whole, space = question.chosen.configuration, prepared.space
-    baseline = space.configuration(space.baseline())
+def _baseline(prepared: PreparedStudy) -> Configuration:
+    return prepared.space.configuration(prepared.space.baseline())
+
+
+def _parts(prepared: PreparedStudy, question: Question) -> dict[tuple[str, ...], Configuration]:
+    """What is taken out to what is left: each technique that is on, each setting that is not the file's."""
+    whole, baseline = question.chosen.configuration, _baseline(prepared)
     parts = [name for name in prepared.spec.space if whole.get(name) != baseline.get(name)]
     removals = {}
     for name in parts:
-        left = space.without(whole, name)
+        left = prepared.space.without(whole, name)
         idle = [other for other in parts if other != name and other not in left]
         removals[name, *idle] = left
-    if baseline not in removals.values():
-        removals[tuple(parts)] = baseline
     return removals
 
 
 def _ablation(prepared: PreparedStudy, question: Question, compared: Compared) -> Ablation:
     whole, *_ = compared.scored
     scored = {each.configuration: each for each in compared.scored}
+    parts, baseline = _parts(prepared, question), _baseline(prepared)
+    everything = tuple(dict.fromkeys(name for names in parts for name in names))
     return Ablation(
         trial=question.chosen.number,
         whole=_removal((), whole, whole, compared),
-        removals=tuple(
-            _removal(names, scored[left], whole, compared) for names, left in _removals(prepared, question).items()
-        ),
+        parts=tuple(_removal(names, scored[left], whole, compared) for names, left in parts.items()),
+        everything=None if baseline in parts.values() else _removal(everything, scored[baseline], whole, compared),
         level=LEVEL,
         repeats=compared.n_repeats,
         scores_other_rows=compared.divisions.are_fresh,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from search.coordination.comparing import Compared, Scored
 from search.errors import Problem, UsageError
@@ -34,6 +35,9 @@ DEFAULT_POINTS = 13
 
 _PENALTIES = (1e-6, 1e-1)
 """Of coefficients whose range the study does not tell."""
+
+_DECADES = 100.0
+"""Ratio of the ends from which on values stand in even steps of their logarithm, where the study does not tell."""
 
 _DIGITS = 6
 
@@ -128,8 +132,10 @@ def _swept_values(spec: StudySpec, values: Values) -> tuple[Number, ...]:
         UsageError: There is no number to sweep, or its ends are not told.
     """
     entry, over = spec.space.get(values.over), values.over
-    listed = [value for value in entry.choices if value != OFF] if isinstance(entry, Choices) else []
     technique = TECHNIQUES.get(technique_of(over) or "")
+    if entry is None and technique is None:
+        _refuse_unknown(spec, over)
+    listed = [value for value in entry.choices if value != OFF] if isinstance(entry, Choices) else []
     if any(not _is_number(value) for value in listed) or (technique is not None and technique.domain.names):
         raise _wrong(over, f"expected a name whose values are numbers, received {over}")
     if listed and values.low is None and values.high is None and values.n_points is None:
@@ -137,9 +143,28 @@ def _swept_values(spec: StudySpec, values: Values) -> tuple[Number, ...]:
     low, high = _ends(entry, technique is not None and technique.is_penalty, values)
     if not low < high:
         raise _wrong(over, f"expected low < high, received low = {low:g}, high = {high:g}", "Give --low and --high.")
-    whole = _is_whole(entry, technique is not None and technique.domain.kind == "int")
-    is_log = entry.log if isinstance(entry, Range) else technique is None or math.isinf(technique.domain.high)
+    is_log = entry.log if isinstance(entry, Range) else 0 < low * _DECADES <= high
+    whole = _is_whole(entry, technique.domain.kind == "int" if technique else isinstance(_file_value(spec, over), int))
     return _spread(low, high, values.n_points or DEFAULT_POINTS, is_log=is_log and low > 0, whole=whole)
+
+
+def _refuse_unknown(spec: StudySpec, over: str) -> None:
+    """Refuse a name that is no technique, unless it is a setting that is a number.
+
+    Raises:
+        UsageError: It is a setting of another kind.
+        StudyFileError: It is none.
+    """
+    value = _file_value(spec, over)
+    if value is not None and not _is_number(value):
+        raise _wrong(over, f"expected a name whose values are numbers, received {over}")
+    with_choices(spec, over, [value if _is_number(value) else 1], default_catalogue(), f"--over {over}")
+
+
+def _file_value(spec: StudySpec, over: str) -> Any:
+    """What the study's file says of a setting; None where it says nothing, and for a technique."""
+    table, _, key = over.partition(".")
+    return getattr(getattr(spec, table, None), key, None) if technique_of(over) is None else None
 
 
 def _ends(entry: Range | Choices | None, is_penalty: bool, values: Values) -> tuple[float, float]:
@@ -153,6 +178,8 @@ def _ends(entry: Range | Choices | None, is_penalty: bool, values: Values) -> tu
     low, high = values.low, values.high
     if known is not None:
         low, high = known[0] if low is None else low, known[1] if high is None else high
+    if not all(math.isfinite(end) for end in (low, high) if end is not None):
+        raise _wrong(values.over, f"expected finite ends, received {low} and {high}")
     if low is None or high is None:
         raise _wrong(
             values.over,
@@ -207,10 +234,10 @@ class _Course:
     @property
     def chosen_value(self) -> Setting | None:
         """The value of the choice; None of a technique that is off."""
-        chosen, (table, _, key) = self.question.chosen.configuration, self.over.partition(".")
+        chosen = self.question.chosen.configuration
         if self.over in chosen or self._is_technique:
             return chosen.get(self.over)
-        value: Setting | None = getattr(getattr(self.spec, table, None), key, None)
+        value: Setting | None = _file_value(self.spec, self.over)
         return value
 
     def check(self) -> None:
@@ -223,10 +250,8 @@ class _Course:
         required = () if technique is None else required_names(technique)
         on = {technique_of(name) for name in self.question.chosen.configuration}
         if required and on.isdisjoint(required):
-            message = f"expected {' or '.join(required)} in the choice, without which {self.over} means nothing"
-            raise _wrong(
-                self.over, f"{message}, received neither" if len(required) > 1 else f"{message}, received none"
-            )
+            wanted = f"expected {' or '.join(required)} in the choice, without which {self.over} means nothing"
+            raise _wrong(self.over, f"{wanted}, received none")
 
     def widened(self) -> StudySpec:
         """The study with all of the values in its [space].
@@ -235,9 +260,7 @@ class _Course:
             StudyFileError: They may not be there.
         """
         numbers = [*self.swept, *([self.chosen_value] if _is_number(self.chosen_value) else [])]
-        if not self._is_technique:
-            table, _, key = self.over.partition(".")
-            numbers.append(getattr(getattr(self.spec, table, None), key, None))
+        numbers.append(_file_value(self.spec, self.over))
         known: list[Number] = [value for value in numbers if isinstance(value, int | float)]
         catalogue = default_catalogue()
         return with_choices(self.spec, self.over, list(dict.fromkeys(known)), catalogue, f"--over {self.over}")

@@ -54,8 +54,8 @@ class Ablation:
     Args:
         trial: The trial that was chosen.
         whole: The choice itself, nothing taken out; it has no differences.
-        removals: Each of its parts taken out in turn, in the order of [space]; then everything, which is the baseline,
-            unless that is the only part.
+        parts: Each of its parts taken out in turn, in the order of [space].
+        everything: All of them at once, which is the baseline; None where one part is all there is.
         level: Of all intervals, each by itself, in (0, 1).
         repeats: Fresh divisions that each was scored on.
         scores_other_rows: Whether they score other rows than the search, run by run; else seeds alone are fresh.
@@ -65,7 +65,8 @@ class Ablation:
 
     trial: int
     whole: Removal
-    removals: tuple[Removal, ...]
+    parts: tuple[Removal, ...]
+    everything: Removal | None
     level: float
     repeats: int
     scores_other_rows: bool
@@ -77,7 +78,8 @@ class Ablation:
         return {
             **vars(self),
             "whole": _removal_json(self.whole),
-            "removals": [_removal_json(each) for each in self.removals],
+            "parts": [_removal_json(each) for each in self.parts],
+            "everything": None if self.everything is None else _removal_json(self.everything),
         }
 
     @classmethod
@@ -90,8 +92,14 @@ class Ablation:
         if document.get("version") != ABLATION_VERSION:
             received = document.get("version")
             raise ValueError(f"expected an ablation of version {ABLATION_VERSION}, received version {received!r}")
-        removals = tuple(_removal(each) for each in document["removals"])
-        return cls(**{**document, "whole": _removal(document["whole"]), "removals": removals})
+        return cls(
+            **{
+                **document,
+                "whole": _removal(document["whole"]),
+                "parts": tuple(_removal(each) for each in document["parts"]),
+                "everything": None if document["everything"] is None else _removal(document["everything"]),
+            }
+        )
 
 
 def _removal_json(removal: Removal) -> dict[str, Any]:

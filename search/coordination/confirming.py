@@ -14,6 +14,8 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from search.coordination.estimating import Key, estimate_selection
 from search.coordination.fresh_divisions import (
     MOST_UNDRAWN,
@@ -29,6 +31,7 @@ from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
 from search.preparation.study import PreparedStudy
 from search.records import (
+    Configuration,
     Predictions,
     Purpose,
     Run,
@@ -38,7 +41,7 @@ from search.records import (
     Trial,
     Verdict,
 )
-from search.selection import Race, Reference, Repeat, decide, pick_finalists
+from search.selection import Race, Reference, Repeat, decide, permutation_chance, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -93,6 +96,7 @@ class Confirmation:
         self._searched: Mapping[Key, Predictions] = {}
         self._reference: Reference | None = None
         self._unwritten: list[RunResult] = []
+        self._drawn: list[int] = []
         self._n_done = 0
 
     def run(self) -> Verdict | None:
@@ -118,6 +122,7 @@ class Confirmation:
             if scores is None:
                 return None
             self._race.add(scores)
+            self._drawn.append(repeat)
             guesses.append(self._prepared.constant_scores(self._prepared.plan.redrawn(repeat)))
         verdict = decide(
             self._race,
@@ -126,6 +131,7 @@ class Confirmation:
             train_losses=self._train_losses(),
             guesses=guesses,
             n_trials=self._n_trials,
+            chance_of=self._chance,
             estimate=estimate_selection(self._prepared, self._trials, self._searched),
             asked=verdict_settings(self._asked),
         )
@@ -223,6 +229,39 @@ class Confirmation:
             return score
         return expected_score(self._prepared, self._reference, run, predicted)
 
+    def _chance(self, trial: int) -> float | None:
+        """The chance of a finalist's score where labels have nothing to do with rows; None where that is not known.
+
+        Rows of groups, and rows in an order, cannot be dealt out anew one by one.
+        """
+        plan = self._prepared.plan
+        if self._reference is None or plan.dataset.groups is not None or plan.dataset.order is not None:
+            return None
+        runs_of_repeats = [
+            self._prepared.confirmation_runs(trial, Configuration(), repeat)
+            for repeat in self._drawn[: len(self._race.repeats(trial))]
+        ]
+        passes = [
+            [(plan.fold(run).validation, self._predicted.get(_key(run))) for run in runs if run.repeat == seed]
+            for runs in runs_of_repeats
+            for seed in range(self._prepared.spec.objective.seeds)
+        ]
+        told = [
+            (np.concatenate([rows for rows, _ in part]), np.concatenate([each.values for _, each in part if each]))
+            for part in passes
+            if all(each is not None for _, each in part)
+        ]
+        if not told:
+            return None
+        return permutation_chance(
+            told,
+            plan.dataset.target,
+            score=plan.scoring.score,
+            sign=self._race.sign,
+            seed=self._prepared.spec.study.seed,
+            weight=plan.dataset.weight,
+        )
+
     def _find_reference(self) -> Reference | None:
         """What the trials of the search hold likely; None where that is not known, or there is no room for the
         predictions of the confirmation.
@@ -230,7 +269,7 @@ class Confirmation:
         plan = self._prepared.plan
         room = self._asked.keep_predictions_mib * 2**20
         most = len(self._finalists) * self._race.most_repeats * self._prepared.runs_per_trial
-        needed = most * plan.capacity.evaluated * len(plan.dataset.classes) * _BYTES_OF_A_NUMBER
+        needed = most * plan.capacity.evaluated * plan.dataset.n_outputs * _BYTES_OF_A_NUMBER
         return None if needed > room else find_reference(self._prepared, self._searched)
 
     def _train_losses(self) -> Mapping[int, float]:

@@ -48,21 +48,20 @@ def is_drawn(prepared: PreparedStudy, repeat: int) -> bool:
 
 
 def find_reference(prepared: PreparedStudy, searched: Mapping[Key, Predictions]) -> Reference | None:
-    """What the trials of the search hold likely; None where nothing is known of likely labels.
+    """What the trials of the search hold likely; None where that is not to be used.
 
-    That is so of numbers, of a metric of the user's, which need not know weights, and where no predictions are kept.
+    That is so of a metric of the user's, which need not know weights, and where no predictions are kept.
 
     Args:
         prepared: The study.
         searched: What runs of the search predicted of the rows that score them.
     """
     plan = prepared.plan
-    n_classes = len(plan.dataset.classes)
-    if not n_classes or plan.own_metric is not None:
+    if plan.own_metric is not None:
         return None
     rows = {fold.number: fold.validation for fold in plan.folds}
     predicted = ((rows[fold], values.values) for (_, fold, _), values in searched.items())
-    return Reference.of(predicted, plan.dataset.target, n_classes)
+    return Reference.of(predicted, plan.dataset.target, len(plan.dataset.classes))
 
 
 def expected_score(prepared: PreparedStudy, reference: Reference, run: Run, predicted: Predictions) -> float:

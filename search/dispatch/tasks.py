@@ -6,6 +6,7 @@ architecture it is to calibrate.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -98,12 +99,18 @@ def make_trainer(train: Train | None = None) -> Callable[[TrainingPlan], Trainer
     return KerasTrainer if train is None else partial(FunctionTrainer, train)
 
 
+@functools.cache
+def process_session() -> WorkerSession:
+    """The session of this process: what it has compiled serves one study after the other."""
+    return WorkerSession()
+
+
 class KerasTrainer:
-    """Trains with Keras, in a session that lives as long as the worker."""
+    """Trains with Keras, in the session of its process."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
-        self._session = WorkerSession()
+        self._session = process_session()
 
     def train(self, run: Run, report: Report) -> RunResult:
         """Train a run."""

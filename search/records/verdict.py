@@ -88,6 +88,7 @@ class Verdict:
         finalists: The baseline, then the others in the order of the search.
         constant: What the guess scores; None where that is not known.
         against_constant: By how much the chosen configuration beats the guess.
+        chance: The chance of such a score where labels have nothing to do with rows; None where that is not known.
         scores_other_rows: Whether the repeats score other rows than the search, run by run; else seeds alone are fresh.
         n_trials: Trials that had ended.
         estimate: What the best of all trials scores on rows that it was not chosen on, which nothing was trained for;
@@ -108,6 +109,7 @@ class Verdict:
     finalists: tuple[Finalist, ...]
     constant: float | None
     against_constant: Difference | None
+    chance: float | None
     scores_other_rows: bool
     n_trials: int
     estimate: SelectionEstimate | None

@@ -101,8 +101,8 @@ def verdict_lines(verdict: Verdict, study: StudyRecord, n_trials: int) -> list[s
     lines = [_answer_in_words(verdict, study), *_reasons(verdict, study)]
     if verdict.optimism > 0:
         lines.append(
-            f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} than "
-            f"in its {verdict.repeats} fresh repeats: the luck of being picked out of {n_trials}."
+            f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} "
+            f"than in its {verdict.repeats} fresh repeats: the luck of being picked out of {n_trials}."
         )
     if not verdict.scores_other_rows:
         lines.append("As the same rows scored each time, nothing here tells how far they are like others.")

@@ -428,6 +428,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "scores_other_rows": verdict.scores_other_rows,
         "bootstrap": None if verdict.estimate is None else verdict.estimate.to_json(),
         "constant": verdict.constant,
+        "chance": verdict.chance,
         "against_constant": None if against is None else _difference_json(against),
         "finalists": [
             {

@@ -11,6 +11,7 @@
 | `bootstrap` | what the best trial scores on rows that it was not chosen on |
 | `_drawing`, `_drawn_trials` | the arrays of that |
 | `holdout` | two models on rows that had no part in anything |
+| `permutation` | whether predictions tell anything of the labels |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
@@ -24,6 +25,7 @@ from search.selection.deciding import decide
 from search.selection.finalists import pick_finalists
 from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
+from search.selection.permutation import permutation_chance
 from search.selection.racing import LEVEL, Divisions, Race, Repeat, Scores
 from search.selection.reference import Reference
 
@@ -48,5 +50,6 @@ __all__ = [
     "compare_with_constant",
     "decide",
     "find_trial",
+    "permutation_chance",
     "pick_finalists",
 ]

@@ -5,6 +5,9 @@ uncertainty of that difference, one standard error, and else the baseline is: a 
 whether it helps is no reason to leave the model as it was given. Whether it does is judged by expected scores
 (`search.selection.reference`), and the labels must not speak against it.
 
+Whether there is anything to learn is asked of the labels alone: the choice must score better than a guess that is the
+same for every row, and its predictions must tell more of the labels than chance could (`search.selection.permutation`).
+
 What is told of the difference, its mean and its interval, is of the labels alone: it owes nothing to the reference.
 
 Rules:
@@ -19,12 +22,15 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from search.records import SelectionEstimate, Trial
 from search.records.verdict import Answer, Difference, Finalist, Rule, Verdict
 from search.selection.racing import LEVEL, Race, Scores
+
+_CHANCE = 0.01
+"""Below which chance is no explanation of a score."""
 
 
 def decide(
@@ -35,6 +41,7 @@ def decide(
     train_losses: Mapping[int, float],
     guesses: Sequence[Scores],
     n_trials: int,
+    chance_of: Callable[[int], float | None],
     estimate: SelectionEstimate | None,
     asked: Mapping[str, Any],
 ) -> Verdict | None:
@@ -48,6 +55,8 @@ def decide(
         guesses: What a guess scores that is the same for every row, fold by fold, repeat by repeat; empty where that is
             not known.
         n_trials: Trials that had ended.
+        chance_of: The chance of a finalist's score where labels have nothing to do with rows; None where that is not
+            known, and the interval of its difference to the guess decides.
         estimate: What the selection itself is worth.
         asked: What [confirm] asked for.
 
@@ -62,9 +71,10 @@ def decide(
     expected = race.divisions.difference(race.compare_expected(candidate, race.baseline))
     chosen = candidate if difference.mean > 0 and expected.is_certain else race.baseline
     against = race.divisions.difference(race.compare_with(chosen, guesses)) if guesses else None
+    chance = chance_of(chosen) if guesses else None
     searched = {trial.number: trial.score or 0.0 for trial in trials}
     return Verdict(
-        answer=_answer(helps=chosen == candidate, against=against),
+        answer=_answer(against, chance, helps=chosen == candidate),
         chosen=chosen,
         candidate=candidate,
         rule=rule,
@@ -76,6 +86,7 @@ def decide(
         finalists=tuple(_finalist(race, trial, train_losses) for trial in trials),
         constant=_mean(guesses),
         against_constant=against,
+        chance=chance,
         scores_other_rows=race.divisions.are_fresh,
         n_trials=n_trials,
         estimate=estimate,
@@ -95,9 +106,11 @@ def _is_behind(race: Race, trial: int, best: int) -> bool:
     return race.divisions.difference(race.compare_expected(best, trial)).is_certain
 
 
-def _answer(*, helps: bool, against: Difference | None) -> Answer:
-    if against is not None and not against.is_above_zero:
-        return "nothing to learn"
+def _answer(against: Difference | None, chance: float | None, *, helps: bool) -> Answer:
+    if against is not None:
+        is_learned = against.is_above_zero if chance is None else against.mean > 0 and chance < _CHANCE
+        if not is_learned:
+            return "nothing to learn"
     return "helps" if helps else "no gain"
 
 

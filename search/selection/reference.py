@@ -8,9 +8,10 @@ from the reference. What is left of the luck is that of the rows themselves.
 The reference of a row is the mean of what the trials of the search predicted of it while it did not train them, with
 its confidence corrected on the labels (temperature scaling, Guo et al. 2017, On Calibration of Modern Neural Networks):
 mixtures are less sure than they could be, and of labels that are noise the correction leaves the shares of the classes.
-That a mixture of all models compares them with far less variance than the labels do, and so is less often misled, is
-known from Bayesian model selection (Piironen and Vehtari 2017, Comparison of Bayesian predictive methods for model
-selection). Where it is wrong, so is the comparison; a verdict therefore asks the labels as well.
+Numbers are corrected by a line, and err as the rows do. That a mixture of all models compares them with far less
+variance than the labels do, and so is less often misled, is known from Bayesian model selection (Piironen and Vehtari
+2017, Comparison of Bayesian predictive methods for model selection). Where it is wrong, so is the comparison; a verdict
+therefore asks the labels as well.
 """
 
 from __future__ import annotations
@@ -33,16 +34,21 @@ _LEAST_SHARE = 1e-5
 _LOG_BOUNDS = (-4.0, 2.0)
 """Of the logarithm of the factor by which log probabilities are multiplied: from all but nothing to 7."""
 
+_N_ERRORS = 25
+"""Errors that stand for those of all rows, where targets are numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Class probabilities of rows.
+    """The targets that rows might have, and how likely each is.
 
     Args:
-        probabilities: Shape (rows, classes); of rows that no trial predicted, 1 for their label.
+        targets: Class indices, shape (rows, choices), or numbers, shape (rows, choices) or (rows, choices, targets).
+        shares: Shape (rows, choices); each row's sum to 1. A row that no trial predicted has its own target alone.
     """
 
-    probabilities: Array
+    targets: Array
+    shares: Array
 
     @classmethod
     def of(cls, predicted: Iterable[tuple[Array, Array]], target: Array, n_classes: int) -> Reference | None:
@@ -51,30 +57,53 @@ class Reference:
         Args:
             predicted: Of each run of the search the positions of the rows that score it, shape (n,), and what it
                 predicts of them, as `Metric.score` takes it.
-            target: Class index of each row, shape (rows,).
-            n_classes: Number of classes.
+            target: Of each row, as `Metric.score` takes it.
+            n_classes: Number of classes; 0 for a regression.
 
         Returns:
             None where nothing is predicted.
         """
         import numpy as np
 
-        sums, counts = np.zeros((len(target), n_classes)), np.zeros(len(target))
+        width = n_classes or int(np.prod(target.shape[1:]))
+        sums, counts = np.zeros((len(target), width)), np.zeros(len(target))
         for rows, values in predicted:
-            sums[rows] += with_both_classes(values)
+            sums[rows] += with_both_classes(values) if n_classes else values.reshape(len(rows), width)
             counts[rows] += 1
         known = np.flatnonzero(counts)
         if not len(known):
             return None
-        probabilities = np.eye(n_classes)[target]
-        probabilities[known] = _calibrated(sums[known] / counts[known, None], target[known])
-        return cls(probabilities)
+        means = sums[known] / counts[known, None]
+        if n_classes:
+            return cls._of_classes(means, known, target, n_classes)
+        return cls._of_numbers(means, known, target)
+
+    @classmethod
+    def _of_classes(cls, means: Array, known: Array, target: Array, n_classes: int) -> Reference:
+        import numpy as np
+
+        shares = np.eye(n_classes)[target]
+        shares[known] = _calibrated(means, target[known])
+        return cls(np.broadcast_to(np.arange(n_classes), shares.shape), shares)
+
+    @classmethod
+    def _of_numbers(cls, means: Array, known: Array, target: Array) -> Reference:
+        """Numbers that are predicted, made unbiased by a line for each, and a few errors like those of the rows."""
+        import numpy as np
+
+        flat = target.reshape(len(target), -1).astype(np.float64)
+        centres = np.stack([_on_line(means[:, at], flat[known, at]) for at in range(flat.shape[1])], axis=1)
+        errors = _spread(flat[known] - centres)
+        targets = np.repeat(flat[:, None], len(errors), axis=1)
+        targets[known] = centres[:, None] + errors
+        shares = np.full(targets.shape[:2], 1 / len(errors))
+        return cls(targets.reshape(*targets.shape[:2], *target.shape[1:]), shares)
 
     def expected(self, score: Score, rows: Array, predicted: Array, weight: Array | None = None) -> float:
-        """The score of predictions that is expected where labels are drawn from the reference.
+        """The score of predictions that is expected where targets are drawn from the reference.
 
-        Each row is counted once for each class, by how likely that is: for a metric that is a mean over rows this is
-        the expectation, and for others what comes of expected counts.
+        Each row is counted once for each target that it might have, by how likely that is: for a metric that is a mean
+        over rows this is the expectation, and for others what comes of expected counts.
 
         Args:
             score: The metric.
@@ -84,12 +113,12 @@ class Reference:
         """
         import numpy as np
 
-        shares = self.probabilities[rows]
-        at, classes = np.nonzero(shares > _LEAST_SHARE)
-        weights = shares[at, classes]
+        shares = self.shares[rows]
+        at, choices = np.nonzero(shares > _LEAST_SHARE)
+        weights = shares[at, choices]
         if weight is not None:
             weights = weights * weight[at]
-        return score(classes, predicted[at], weights)
+        return score(self.targets[rows][at, choices], predicted[at], weights)
 
 
 def with_both_classes(predicted: Array) -> Array:
@@ -116,3 +145,22 @@ def _calibrated(probabilities: Array, target: Array) -> Array:
 
     found = minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded")
     return np.asarray(np.exp(powered(float(found.x))))
+
+
+def _on_line(predicted: Array, target: Array) -> Array:
+    """Predictions on the line by which targets follow them best."""
+    import numpy as np
+
+    centred = predicted - predicted.mean()
+    squares = float(centred @ centred)
+    slope = float(centred @ (target - target.mean())) / squares if squares > 0 else 0.0
+    return np.asarray(target.mean() + slope * centred)
+
+
+def _spread(errors: Array) -> Array:
+    """A few of the errors of rows, from the smallest to the largest, shape (choices, targets); their mean is 0."""
+    import numpy as np
+
+    order = np.argsort(errors[:, 0] if errors.shape[1] == 1 else np.linalg.norm(errors, axis=1), kind="stable")
+    picked = errors[order[np.linspace(0, len(errors) - 1, min(_N_ERRORS, len(errors))).round().astype(int)]]
+    return np.asarray(picked - picked.mean(axis=0))

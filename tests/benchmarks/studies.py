@@ -28,6 +28,8 @@ hidden = [500]
 [training]
 epochs = {n_epochs}
 engine = "{engine}"
+[confirm]
+finalists = 0
 [space]
 l2 = {{ low = 1e-6, high = 1e-1, log = true }}
 dropout = {{ low = 0.05, high = 0.6 }}

@@ -31,6 +31,8 @@ hidden = [8]
 epochs = 60
 learning_rate = 0.01
 engine = "graph"
+[confirm]
+finalists = 0
 [space]
 l2 = { choices = [1e-4] }
 patience = { choices = [20] }

@@ -23,6 +23,8 @@ hidden = [4]
 [training]
 epochs = 2
 engine = "fit"
+[confirm]
+finalists = 0
 [space]
 l2 = { low = 1e-6, high = 1e-1, log = true }
 """

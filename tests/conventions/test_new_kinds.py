@@ -49,6 +49,8 @@ hidden = [3]
 [training]
 epochs = 4
 engine = "graph"
+[confirm]
+finalists = 0
 [space]
 """
 L2 = "l2 = { choices = [0.01] }\n"

@@ -34,6 +34,8 @@ hidden = [2]
 [training]
 epochs = 2
 engine = "graph"
+[confirm]
+finalists = 0
 [space]
 l2 = { low = 1e-5, high = 1e-1, log = true }
 """

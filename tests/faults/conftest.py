@@ -37,6 +37,8 @@ hidden = [64]
 engine = "compiled"
 epochs = 14000  # about a third of a second a run
 learning_rate = 0.001
+[confirm]
+finalists = 0
 [space]
 l2 = { low = 1e-5, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }

@@ -42,6 +42,8 @@ hidden = [8]
 [training]
 epochs = 8
 engine = "graph"
+[confirm]
+finalists = 0
 [space]
 l2 = {{ choices = [1e-3] }}
 patience = {{ choices = [3] }}
@@ -237,6 +239,8 @@ learning_rate = 0.03
 engine = "graph"
 [objective]
 metric = "{metric}"
+[confirm]
+finalists = 0
 [space]
 patience = {{ choices = [3] }}
 """

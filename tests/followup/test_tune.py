@@ -22,7 +22,12 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
 Y = (X[:, 0] + X[:, 1] > 0).astype(int)
 SPACE = {"l2": {"low": 1e-4, "high": 1e-1, "log": True}, "dropout": {"choices": [0.2]}}
-QUICK = ["training.epochs=3", 'training.engine="graph"', 'split.validation={ method = "holdout" }']
+QUICK = [
+    "confirm.finalists=0",
+    "training.epochs=3",
+    'training.engine="graph"',
+    'split.validation={ method = "holdout" }',
+]
 LOAD = """
 import sys
 sys.modules["search"] = None

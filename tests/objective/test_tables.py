@@ -39,6 +39,8 @@ epochs = 60
 engine = "graph"
 [objective]
 metric = "roc_auc"
+[confirm]
+finalists = 0
 [space]
 l2 = { choices = [0.01] }
 dropout = { choices = [0.3] }

@@ -36,6 +36,8 @@ engine = "graph"
 [objective]
 metric = "costs.py:cost"
 direction = "minimize"
+[confirm]
+finalists = 0
 [space]
 l2 = { low = 1e-6, high = 1e-1, log = true }
 """

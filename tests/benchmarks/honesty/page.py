@@ -1,0 +1,5 @@
+"""The page with what was found."""
+
+
+def write_page(found, path):
+    path.write_text("")

@@ -9,12 +9,9 @@ from search.coordination.comparing import Compared, Scored
 from search.errors import Problem, UsageError
 from search.followup.again import Question, Trainers, ask, compare
 from search.preparation.study import PreparedStudy
-from search.records import ABLATION_VERSION, BASELINE_TRIAL, Ablation, Configuration, Removal
+from search.records import ABLATION_KIND, ABLATION_VERSION, BASELINE_TRIAL, Ablation, Configuration, Removal
 from search.selection import LEVEL
 from search.storage import Storage
-
-ABLATION_KIND = "ablation"
-"""Under which the storage keeps it."""
 
 
 def ablate(
@@ -67,9 +64,8 @@ def stored_ablation(storage: Storage, question: Question) -> Ablation | None:
     stored = storage.analysis(question.record.study_id, ABLATION_KIND)
     if stored is None or stored.document.get("version") != ABLATION_VERSION:
         return None
-    ablation, chosen = Ablation.from_json(stored.document), question.chosen
-    asked = (chosen.number, chosen.configuration, question.repeats)
-    return ablation if (ablation.trial, ablation.whole.configuration, ablation.asked_repeats) == asked else None
+    ablation = Ablation.from_json(stored.document)
+    return ablation if ablation.is_of(question.chosen) and ablation.asked_repeats == question.repeats else None
 
 
 def _baseline(prepared: PreparedStudy) -> Configuration:

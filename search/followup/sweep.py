@@ -14,6 +14,7 @@ from search.followup.again import Question, Trainers, ask, compare
 from search.preparation.catalogue import default_catalogue
 from search.preparation.study import PreparedStudy
 from search.records import (
+    SWEEP_KIND,
     SWEEP_VERSION,
     Configuration,
     Mean,
@@ -26,9 +27,6 @@ from search.selection import LEVEL, Scores
 from search.spec import OFF, Choices, Range, StudySpec, spec_from_json, with_choices
 from search.storage import Storage
 from search.techniques import TECHNIQUES, required_names
-
-SWEEP_KIND = "sweep"
-"""Under which the storage keeps it, with the name that is swept as its key."""
 
 DEFAULT_POINTS = 13
 """Values, where a range is swept: two to a decade from 1e-6 to 1."""

@@ -21,7 +21,7 @@ A record knows nothing of files, databases, Keras or Optuna. It is made once, ch
 passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
-from search.records.ablation import ABLATION_VERSION, Ablation, Removal
+from search.records.ablation import ABLATION_KIND, ABLATION_VERSION, Ablation, Removal
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.estimate import SelectionEstimate
@@ -32,15 +32,17 @@ from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunRepo
 from search.records.stored_analysis import StoredAnalysis
 from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
-from search.records.sweep import SWEEP_VERSION, Mean, Sweep, SweepPoint
+from search.records.sweep import SWEEP_KIND, SWEEP_VERSION, Mean, Sweep, SweepPoint
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
 
 __all__ = [
+    "ABLATION_KIND",
     "ABLATION_VERSION",
     "BASELINE_TRIAL",
     "FACTS_VERSION",
     "SETTING_TABLES",
+    "SWEEP_KIND",
     "SWEEP_VERSION",
     "VERDICT_VERSION",
     "Ablation",

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.records.configuration import Configuration
+from search.records.trial import Trial
 from search.records.verdict import Difference
+
+ABLATION_KIND = "ablation"
+"""The kind of analysis under which the storage keeps it."""
 
 ABLATION_VERSION = 1
 """The version of the documents that are written now."""
@@ -72,6 +76,10 @@ class Ablation:
     scores_other_rows: bool
     asked_repeats: int
     version: int = ABLATION_VERSION
+
+    def is_of(self, chosen: Trial) -> bool:
+        """Whether it is of this choice."""
+        return (self.trial, self.whole.configuration) == (chosen.number, chosen.configuration)
 
     def to_json(self) -> dict[str, Any]:
         """The ablation as JSON-ready values; `from_json` gives the same ablation back."""

@@ -10,6 +10,9 @@ from typing import Any
 from search.records.configuration import Configuration
 from search.records.verdict import Difference
 
+SWEEP_KIND = "sweep"
+"""The kind of analysis under which the storage keeps it; its key is the name that is swept."""
+
 SWEEP_VERSION = 1
 """The version of the documents that are written now."""
 

@@ -9,6 +9,9 @@ from search.records.facts import StudyFacts
 from search.records.study import Direction, StudyRecord
 from search.records.verdict import Difference, Verdict
 
+EQUAL_ROWS = "Equal in features and target"
+"""What a note begins with that tells of rows on both sides of a division."""
+
 
 def show_value(value: object) -> str:
     """A value as people read it: four significant digits, a dash for nothing."""

@@ -21,6 +21,7 @@ from search.records import (
     Verdict,
     technique_of,
 )
+from search.reporting.advising import find_advice
 from search.selection import (
     Choice,
     ConstantGuess,
@@ -149,6 +150,7 @@ class Best:
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         awaits_confirmation: Whether the next `run` has finalists to confirm.
         looks: At the sealed rows, in order.
+        advice: What to do about the choice, one text each; empty where nothing is odd, and while the search goes on.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -161,6 +163,7 @@ class Best:
     awaits_confirmation: bool
     looks: tuple[Look, ...]
     zero_shares: Mapping[int, float]
+    advice: tuple[str, ...] = ()
 
     @property
     def seen(self) -> Look | None:
@@ -205,6 +208,7 @@ class Best:
         if self.study.facts.own_regularization:
             document["own_regularization"] = list(self.study.facts.own_regularization)
         document["notes"] = list(self.study.notes)
+        document["advice"] = list(self.advice)
         if self.zero_shares:
             shown = (("baseline", self.choice.baseline), ("best", self.choice.best))
             document["zero_activations"] = {name: self.zero_shares.get(t.number) for name, t in shown if t is not None}
@@ -223,11 +227,14 @@ def summarize_best(storage: Storage, name: str) -> Best:
     choice = choose_stored(storage, study, trials)
     constant = _against_constant(storage, study, choice.best, len(ended))
     # Looked up where it is told: an unpacked curve costs the import of NumPy.
-    fit = _training_fit(storage, study, choice) if _learned(constant, choice.verdict) is False else None
+    learned = _learned(constant, choice.verdict)
+    fit = _training_fit(storage, study, choice) if learned is False else None
     n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
     awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
     looks = tuple(storage.looks(study.study_id))
-    return Best(study, len(ended), choice, constant, fit, awaits, looks, _zero_shares(storage, study, choice))
+    shares = _zero_shares(storage, study, choice)
+    advice = find_advice(storage, study, choice, ended, learned=learned)
+    return Best(study, len(ended), choice, constant, fit, awaits, looks, shares, advice)
 
 
 def _learned(constant: ConstantGuess | None, verdict: Verdict | None) -> bool | None:

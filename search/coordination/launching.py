@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from search.coordination.advising import keep_advice
 from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
 from search.coordination.entry import enter_study, find_same_study
@@ -101,6 +102,8 @@ def run_study(
                             prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
                         )
         _refuse_failure(known, trials)
+        if _is_ended(prepared, trials):
+            keep_advice(storage, known, trials)
         return known
 
 

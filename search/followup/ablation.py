@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from search.coordination.advising import keep_advice
 from search.coordination.comparing import Compared, Scored
 from search.errors import Problem, UsageError
 from search.followup.again import Question, Trainers, ask, compare
@@ -56,6 +57,8 @@ def ablate(
     )
     ablation = _ablation(prepared, question, compared)
     storage.keep_analysis(question.record.study_id, ABLATION_KIND, "", ablation.to_json())
+    # It is part of what the choice's advice depends on.
+    keep_advice(storage, question.record, storage.trials(question.record.study_id))
     return ablation
 
 

@@ -11,6 +11,7 @@
 | `facts` | `StudyFacts`: what a study's data is like |
 | `verdict` | `Verdict`: what a confirmation found |
 | `ablation` | `Ablation`: what each part of a choice is worth |
+| `advice` | `Advice`: what to do about a choice |
 | `sweep` | `Sweep`: one name of a choice over its values |
 | `study` | `StudyRecord`, and who coordinates a study |
 | `stored_verdict` | `StoredVerdict`: what a study came to |
@@ -22,6 +23,7 @@ passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
 from search.records.ablation import ABLATION_KIND, ABLATION_VERSION, Ablation, Removal
+from search.records.advice import ADVICE_KIND, Advice
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.estimate import SelectionEstimate
@@ -39,6 +41,7 @@ from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist
 __all__ = [
     "ABLATION_KIND",
     "ABLATION_VERSION",
+    "ADVICE_KIND",
     "BASELINE_TRIAL",
     "FACTS_VERSION",
     "SETTING_TABLES",
@@ -46,6 +49,7 @@ __all__ = [
     "SWEEP_VERSION",
     "VERDICT_VERSION",
     "Ablation",
+    "Advice",
     "Answer",
     "Configuration",
     "Coordinator",

@@ -3,7 +3,6 @@
 | module | what lives there |
 |---|---|
 | `summaries` | status, best, trials, comparison: storage in, plain records out |
-| `advising` | what advice depends on, looked up |
 | `exports` | the choice of a study as a file: one format a module |
 
 Choosing lives in `search.selection`; how a table looks on a terminal lives in `search.cli`.

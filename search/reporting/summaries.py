@@ -11,7 +11,9 @@ from statistics import fmean
 from typing import Any, Literal
 
 from search.records import (
+    ADVICE_KIND,
     BASELINE_TRIAL,
+    Advice,
     Coordinator,
     Difference,
     Look,
@@ -21,7 +23,6 @@ from search.records import (
     Verdict,
     technique_of,
 )
-from search.reporting.advising import find_advice
 from search.selection import (
     Choice,
     ConstantGuess,
@@ -150,7 +151,7 @@ class Best:
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         awaits_confirmation: Whether the next `run` has finalists to confirm.
         looks: At the sealed rows, in order.
-        advice: What to do about the choice, one text each; empty where nothing is odd, and while the search goes on.
+        advice: What to do about the choice, one text each; empty where nothing is odd, and before the choice is made.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -227,14 +228,22 @@ def summarize_best(storage: Storage, name: str) -> Best:
     choice = choose_stored(storage, study, trials)
     constant = _against_constant(storage, study, choice.best, len(ended))
     # Looked up where it is told: an unpacked curve costs the import of NumPy.
-    learned = _learned(constant, choice.verdict)
-    fit = _training_fit(storage, study, choice) if learned is False else None
+    fit = _training_fit(storage, study, choice) if _learned(constant, choice.verdict) is False else None
     n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
     awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
     looks = tuple(storage.looks(study.study_id))
     shares = _zero_shares(storage, study, choice)
-    advice = find_advice(storage, study, choice, ended, learned=learned)
+    advice = _advice(storage, study, choice, len(ended))
     return Best(study, len(ended), choice, constant, fit, awaits, looks, shares, advice)
+
+
+def _advice(storage: Storage, study: StudyRecord, choice: Choice, n_trials: int) -> tuple[str, ...]:
+    """What was told when this very choice was made."""
+    stored = storage.analysis(study.study_id, ADVICE_KIND)
+    if stored is None or choice.chosen is None:
+        return ()
+    advice = Advice.from_json(stored.document)
+    return advice.told if (advice.n_trials, advice.chosen) == (n_trials, choice.chosen.number) else ()
 
 
 def _learned(constant: ConstantGuess | None, verdict: Verdict | None) -> bool | None:

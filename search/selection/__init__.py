@@ -12,14 +12,13 @@
 | `_drawing`, `_drawn_trials` | the arrays of that |
 | `holdout` | two models on rows that had no part in anything |
 | `permutation` | whether predictions tell anything of the labels |
-| `advice` | what to do about a choice that looks odd |
+| `advice` | what to do about a choice that looks odd; it knows the techniques, so that whoever needs it imports it |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
 Scores come from `search.training`, trials from `search.storage`.
 """
 
-from search.selection.advice import Losses, Rivals, Situation, advise, find_rivals
 from search.selection.bootstrap import bootstrap_selection
 from search.selection.choice import Choice, best_trial, choose, choose_stored, find_trial
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
@@ -36,16 +35,12 @@ __all__ = [
     "Choice",
     "ConstantGuess",
     "Divisions",
-    "Losses",
     "PairedDifference",
     "Race",
     "Reference",
     "Repeat",
-    "Rivals",
     "Scores",
-    "Situation",
     "TrainingFit",
-    "advise",
     "best_trial",
     "bootstrap_selection",
     "choose",
@@ -55,7 +50,6 @@ __all__ = [
     "compare_pairs",
     "compare_with_constant",
     "decide",
-    "find_rivals",
     "find_trial",
     "permutation_chance",
     "pick_finalists",

@@ -9,7 +9,7 @@
 | nothing to gain | the baseline's loss is far from zero on the very rows that train, and no worse on others |
 | duplicates | equal rows stand on both sides of a division |
 
-Everything here is a function of what is known; who looks it up is `search.reporting.advising`.
+Everything here is a function of what is known; who looks it up is `search.coordination.advising`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from search.models import OPTIMIZERS
 from search.records import (
     BASELINE_TRIAL,
     Ablation,
@@ -34,6 +35,7 @@ from search.records import (
 from search.records.wording import EQUAL_ROWS, better, interval_in_words, show_value
 from search.selection.choice import Choice
 from search.selection.racing import Divisions
+from search.techniques import TECHNIQUES, LoopTechnique, OptimizerTechnique, techniques_of
 
 _EDGE = 0.05
 """Share of a range that is its edge, on its own scale."""
@@ -193,8 +195,6 @@ def _edge(value: Any, entry: Mapping[str, Any]) -> str | None:
 
 
 def _on_edge(name: str, value: Any, edge: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    from search.techniques import TECHNIQUES
-
     technique = TECHNIQUES.get(technique_of(name) or "")
     listed = "choices" in entry
     numbers = sorted(each for each in entry["choices"] if _is_number(each)) if listed else [entry["low"], entry["high"]]
@@ -216,8 +216,6 @@ def _two_that_shrink(situation: Situation) -> Iterator[str]:
     chosen = situation.choice.chosen
     if chosen is None or not chosen.configuration:
         return
-    from search.techniques import OptimizerTechnique, techniques_of
-
     shrinking = [known for known in techniques_of(chosen.configuration) if known.shrinks_weights]
     penalty = next((known.name for known in shrinking if known.is_penalty), None)
     decay = next((known.name for known in shrinking if isinstance(known, OptimizerTechnique)), None)
@@ -234,8 +232,6 @@ def _decay_of_optimizer(spec: Mapping[str, Any], configuration: Configuration) -
     """How the optimizer decays weights by itself; None where it does not."""
     if any(technique_of(name) == "weight_decay" for name in spec["space"]):
         return None  # searched, and off: then there is none at all
-    from search.models import OPTIMIZERS
-
     optimizer = configuration.get("training.optimizer", spec.get("training", {}).get("optimizer", ""))
     given = optimizer if isinstance(optimizer, Mapping) else {"name": optimizer}
     known = OPTIMIZERS.get(str(given["name"]))
@@ -266,8 +262,6 @@ def _patience_alone(situation: Situation) -> Iterator[str]:
 
 
 def _stopping_names(names: Configuration) -> list[str]:
-    from search.techniques import TECHNIQUES, LoopTechnique
-
     return [name for name in names if isinstance(TECHNIQUES.get(technique_of(name) or ""), LoopTechnique)]
 
 

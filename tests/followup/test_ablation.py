@@ -227,7 +227,7 @@ def test_killed_one_leaves_no_half_document(finished):
 def test_a_larger_study_with_the_same_choice_keeps_its_ablation(finished):
     study = finished()
     found = ablate(study.storage, "quick", trainers=study.trainers)
-    study.fake.new  # noqa: B018
+    study.fake.new
     prepared = prepare_study(str(study.path), ["study.n_trials=31"])
     run_study(prepared, study.storage, Launch(0), train=study.fake)
     assert study.fake.new

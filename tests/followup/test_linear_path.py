@@ -1,7 +1,7 @@
 """A linear Keras model along a path of penalties is scikit-learn's elastic net, once the loss is rescaled.
 
-Keras' loss is RSS / n + l1 |w| + l2 w^2, and that of `enet_path` RSS / 2n + alpha (ratio |w| + (1 - ratio) w^2 / 2): the
-same where l1 = 2 alpha ratio and l2 = alpha (1 - ratio). A logistic loss is one of n rows there, and a mean here.
+Keras' loss is RSS / n + l1 |w| + l2 w^2, and that of `enet_path` RSS / 2n + alpha (ratio |w| + (1 - ratio) w^2 / 2):
+the same where l1 = 2 alpha ratio and l2 = alpha (1 - ratio). A logistic loss is one of n rows there, and a mean here.
 """
 
 from dataclasses import replace

@@ -149,8 +149,8 @@ def test_baseline_that_was_chosen_is_swept_from(finished):
         (
             Values("dropout", high=1.5, n_points=2),
             StudyFileError,
-            '--over dropout [space.dropout]: expected each choice to be a number above 0 and below 1 or "off", received '
-            "1.5.",
+            '--over dropout [space.dropout]: expected each choice to be a number above 0 and below 1 or "off", '
+            "received 1.5.",
         ),
         (Values("dense_9.l2", low=0.1, high=1), StudyFileError, 'received "dense_9"'),
         (Values("rotation", low=0.01, high=0.1), StudyFileError, "expected images"),

@@ -7,18 +7,26 @@ comes of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from search.coordination.estimating import Key
-from search.coordination.fresh_divisions import divisions_of, drawn_repeats, expected_score, find_reference, repeat_of
+from search.coordination.fresh_divisions import (
+    divisions_of,
+    drawn_repeats,
+    expected_score,
+    find_reference,
+    guess_scores,
+    repeat_of,
+)
 from search.coordination.gathering import gather_results
 from search.coordination.launching import Launch, launched_workers, make_dispatcher
 from search.coordination.limits import SessionLimits
 from search.coordination.progress import Comparing, Observer, SilentObserver
 from search.dispatch import Dispatcher, Train
-from search.errors import StudyFailedError
+from search.errors import StudyFailedError, StudyFileError
 from search.preparation.study import PreparedStudy
 from search.records import (
     Configuration,
@@ -78,7 +86,7 @@ class Compared:
         divisions: What the errors of their differences depend on.
         n_repeats: Repeats.
         has_reference: Whether expected scores are more than the scores.
-        guesses: What a guess scores that is the same for every row, repeat by repeat.
+        guesses: What a guess scores that is the same for every row, repeat by repeat; empty where that is not known.
         sign: 1 where a high score is good, else -1.
     """
 
@@ -210,15 +218,24 @@ class _Comparison:
                     f"{self._name}: {limits.reached}, and nothing of {self._purpose} is stored. "
                     "The same command begins it anew."
                 )
-        plan = self._prepared.plan
+        has_reference = self._reference is not None and all(
+            math.isfinite(told.expected) for told in self._told.values()
+        )
         return Compared(
             scored=tuple(self._scored(number) for number in range(len(self._configurations))),
             divisions=divisions_of(self._prepared),
             n_repeats=n_repeats,
-            has_reference=self._reference is not None,
-            guesses=tuple(self._prepared.constant_scores(plan.redrawn(repeat)) for repeat in self._repeats),
+            has_reference=has_reference,
+            guesses=self._guesses(observer),
             sign=1.0 if self._prepared.direction == "maximize" else -1.0,
         )
+
+    def _guesses(self, observer: Observer) -> tuple[Scores, ...]:
+        try:
+            return tuple(guess_scores(self._prepared, self._repeats))
+        except StudyFileError as error:
+            observer.note(f"What a constant guess scores cannot be told. {error}")
+            return ()
 
     def _missing(self, repeat: int) -> list[Run]:
         """The runs of a repeat that are to be trained, fold by fold, so that a worker prepares its rows once."""
@@ -275,7 +292,8 @@ class _Comparison:
         if self._reference is not None and predicted is not None:
             expected = expected_score(self._prepared, self._reference, run, predicted)
         if epoch:
-            losses = float(curve.train_loss[epoch - 1]), float(curve.validation_loss[epoch - 1])
+            of_epoch = float(curve.train_loss[epoch - 1]), float(curve.validation_loss[epoch - 1])
+            losses = of_epoch if all(map(math.isfinite, of_epoch)) else None
         self._told[_key(run)] = _Told(score, expected, losses, found.weight_norms, found.zero_weights)
 
     def _scored(self, number: int) -> Scored:

@@ -8,6 +8,8 @@ and trains what is missing.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,19 +24,19 @@ from search.coordination.fresh_divisions import (
     divisions_of,
     expected_score,
     find_reference,
-    is_drawn,
-    repeat_of,
+    guess_scores,
 )
-from search.coordination.gathering import gather_results
-from search.coordination.limits import SessionLimits
+from search.coordination.limits import POLL_SECONDS, SessionLimits
 from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
+from search.errors import StorageError, StudyFileError
 from search.preparation.study import PreparedStudy
 from search.records import (
     Configuration,
     Predictions,
     Purpose,
     Run,
+    RunReport,
     RunResult,
     RunSummary,
     StudyRecord,
@@ -116,28 +118,36 @@ class Confirmation:
         self._predicted = self._storage.predictions(self._study_id, Purpose.CONFIRMATION)
         self._searched = self._storage.predictions(self._study_id)
         self._reference = self._find_reference()
-        guesses: list[Sequence[float]] = []
         for repeat in self._repeats():
             scores = self._score(repeat)
             if scores is None:
                 return None
             self._race.add(scores)
             self._drawn.append(repeat)
-            guesses.append(self._prepared.constant_scores(self._prepared.plan.redrawn(repeat)))
         verdict = decide(
             self._race,
             self._finalists,
             self._asked.rule,
             train_losses=self._train_losses(),
-            guesses=guesses,
+            guesses=self._guesses(),
             n_trials=self._n_trials,
             chance_of=self._chance,
             estimate=estimate_selection(self._prepared, self._trials, self._searched),
             asked=verdict_settings(self._asked),
         )
-        if verdict is not None:
+        if verdict is None:
+            self._observer.note(f"Nothing is confirmed: {self._words_on_nothing()}.")
+        else:
             self._storage.keep_verdict(self._study_id, verdict.to_json(), self._n_trials)
         return verdict
+
+    def _words_on_nothing(self) -> str:
+        """Why there is no verdict."""
+        if not self._race.n_repeats and not self._race.failed:
+            return f"{MOST_UNDRAWN} draws in a row left a part of the rows without a class, or without one that counts"
+        if self._race.baseline in self._race.failed:
+            return "the baseline could not be trained on another division of the rows"
+        return "none of the finalists could be trained on another division of the rows"
 
     def _repeats(self) -> Iterator[int]:
         """The numbers of the repeats, as many as are asked for or fit the budget."""
@@ -152,7 +162,7 @@ class Confirmation:
                 is_enough = n_taken >= LEAST_REPEATS and (n_taken >= MOST_REPEATS or spent + cost > budget)
             if is_enough:
                 return
-            if is_drawn(self._prepared, number):
+            if self._prepared.is_drawn(number):
                 n_taken, n_undrawn, spent = n_taken + 1, 0, spent + cost
                 yield number
             else:
@@ -170,31 +180,60 @@ class Confirmation:
         missing = [run for runs in zip(*of_trial.values(), strict=True) for run in runs if _key(run) not in self._known]
         total = sum(map(len, of_trial.values()))
         self._n_done = total - len(missing)
-        self._tell(total)
         if missing and not self._train(missing, total):
             return None
-        return {trial: self._repeat_of(runs) for trial, runs in of_trial.items()}
+        expected = self._expected([run for runs in of_trial.values() for run in runs])
+        return {trial: self._repeat_of(runs, expected) for trial, runs in of_trial.items()}
 
     def _train(self, runs: Sequence[Run], total: int) -> bool:
         """Have runs trained and written; whether all of them were."""
         if self._limits.look() or self._limits.reached is not None:
             self._observer.note(f"{self._limits.reached}: the confirmation goes on with the next `regsearch run`.")
             return False
-        n_open, since = len(runs), time.monotonic()
-        is_whole = True
-        for results in gather_results(self._dispatcher, runs, self._limits, self._observer, "the confirmation"):
-            n_open -= len(results)
-            for result in results:
-                is_whole = self._take(result) and is_whole
+        self._tell(total)
+        self._dispatcher.submit(runs)
+        try:
+            is_whole = self._take_all(len(runs), total)
+        except StorageError:
+            raise  # what is not written cannot be written, or must not be any more
+        except BaseException:
+            with contextlib.suppress(StorageError):
+                self._write()
+            raise
+        self._write()
+        return is_whole
+
+    def _take_all(self, n_open: int, total: int) -> bool:
+        """Take the results of runs that are on their way, and write them now and then; whether all have come."""
+        since, is_whole = time.monotonic(), True
+        while n_open:
+            if self._limits.look():
+                self._observer.note(self._words_on_limit())
+            patience = min(POLL_SECONDS, self._limits.seconds_left)
+            for message in self._dispatcher.wait(patience):
+                if isinstance(message, RunReport):
+                    self._observer.run_reported(message)
+                    continue
+                n_open -= 1
+                is_whole = self._take(message) and is_whole
                 self._tell(total)
             if time.monotonic() - since > _LONGEST_UNWRITTEN_SECONDS:
                 self._write()
                 since = time.monotonic()
-        self._write()
-        return is_whole and not n_open
+            if not patience and n_open:  # what had come by then was taken
+                self._observer.note("Time is up: the confirmation goes on with the next `regsearch run`.")
+                return False
+        return is_whole
+
+    def _words_on_limit(self) -> str:
+        if self._limits.is_timed_out:
+            grace = f"{self._limits.grace_seconds:.2g} s"
+            return f"{self._limits.reached}: runs of the confirmation that are on their way have {grace} to end."
+        return f"{self._limits.reached}: what was begun of the confirmation is finished."
 
     def _take(self, result: RunResult) -> bool:
         """Take a result; whether it tells of the configuration, and not of the machine and the moment."""
+        self._observer.run_ended(result)
         self._n_done += 1
         if result.cause is not None and result.cause.is_transient:
             self._observer.note(f"A run of the confirmation failed, and is tried again by the next: {result.error}")
@@ -212,21 +251,38 @@ class Confirmation:
             self._storage.write_runs(self._study_id, self._unwritten)
             self._unwritten.clear()
 
-    def _repeat_of(self, runs: Sequence[Run]) -> Repeat | None:
+    def _repeat_of(self, runs: Sequence[Run], expected: Mapping[Key, float]) -> Repeat | None:
         """What a finalist scores on a repeat; None where a run failed."""
-        scores = []
+        by_label: dict[int, list[float]] = {}
+        by_reference: dict[int, list[float]] = {}
         for run in runs:
             score = self._known[_key(run)].score
             if score is None:
                 return None
-            scores.append((run.fold, score, self._expected(run, score)))
-        return repeat_of(scores)
+            by_label.setdefault(run.fold, []).append(score)
+            by_reference.setdefault(run.fold, []).append(expected.get(_key(run), score))
+        return Repeat(_means(by_label), _means(by_reference))
 
-    def _expected(self, run: Run, score: float) -> float:
-        """What a run is expected to score; its score where there is no reference."""
+    def _expected(self, runs: Sequence[Run]) -> Mapping[Key, float]:
+        """What the runs of a repeat are expected to score; none at all where that is not known of each.
+
+        Those that an earlier session trained without a reference have no predictions: a difference between what one
+        was expected to score and what another did score would be none between the two.
+        """
+        found: dict[Key, float] = {}
+        for run in runs:
+            if self._known[_key(run)].score is None:
+                continue
+            expected = self._expected_of(run)
+            if expected is None or not math.isfinite(expected):
+                return {}
+            found[_key(run)] = expected
+        return found
+
+    def _expected_of(self, run: Run) -> float | None:
         predicted = self._predicted.get(_key(run))
         if self._reference is None or predicted is None:
-            return score
+            return None
         return expected_score(self._prepared, self._reference, run, predicted)
 
     def _chance(self, trial: int) -> float | None:
@@ -263,8 +319,8 @@ class Confirmation:
         )
 
     def _find_reference(self) -> Reference | None:
-        """What the trials of the search hold likely; None where that is not known, or there is no room for the
-        predictions of the confirmation.
+        """What the trials of the search hold likely; None where that is not to be used, or where there is no room for
+        the predictions of the confirmation.
         """
         plan = self._prepared.plan
         room = self._asked.keep_predictions_mib * 2**20
@@ -273,17 +329,34 @@ class Confirmation:
         return None if needed > room else find_reference(self._prepared, self._searched)
 
     def _train_losses(self) -> Mapping[int, float]:
-        """The mean loss of each finalist on the rows that train, at the weights kept."""
-        losses: dict[int, list[float]] = {}
-        for (trial, fold, repeat), run in self._known.items():
-            if run.score is None or not run.best_epoch:
-                continue
-            if isinstance(run, RunResult):
-                curve = run.curve
-            else:
-                curve = self._storage.curve(self._study_id, trial, fold, repeat, Purpose.CONFIRMATION)
-            losses.setdefault(trial, []).append(float(curve.train_loss[run.best_epoch - 1]))
-        return {trial: fmean(of_runs) for trial, of_runs in losses.items()}
+        """The mean loss of each finalist on the rows that train, at the weights kept, in the repeats that count."""
+        losses: dict[int, float] = {}
+        for trial in self._finalists:
+            counting = self._drawn[: len(self._race.repeats(trial.number))]
+            runs = (self._prepared.confirmation_runs(trial.number, trial.configuration, each) for each in counting)
+            of_runs = [loss for of_repeat in runs for run in of_repeat if math.isfinite(loss := self._train_loss(run))]
+            if of_runs:
+                losses[trial.number] = fmean(of_runs)
+        return losses
+
+    def _train_loss(self, run: Run) -> float:
+        """The loss of a run that has a score; not a number where its curve does not tell."""
+        known = self._known[_key(run)]
+        if not known.best_epoch:
+            return math.nan
+        if isinstance(known, RunResult):
+            curve = known.curve
+        else:
+            curve = self._storage.curve(self._study_id, run.trial, run.fold, run.repeat, Purpose.CONFIRMATION)
+        return float(curve.train_loss[known.best_epoch - 1])
+
+    def _guesses(self) -> list[Sequence[float]]:
+        """What a constant guess scores, repeat by repeat, fold by fold; empty where that cannot be told."""
+        try:
+            return guess_scores(self._prepared, self._drawn)
+        except StudyFileError as error:
+            self._observer.note(f"What a constant guess scores cannot be told. {error}")
+            return []
 
     def _tell(self, total: int) -> None:
         self._observer.confirming(
@@ -294,6 +367,10 @@ class Confirmation:
                 total=total,
             )
         )
+
+
+def _means(of_folds: Mapping[int, Sequence[float]]) -> list[float]:
+    return [fmean(values) for values in of_folds.values()]
 
 
 def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:

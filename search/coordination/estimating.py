@@ -31,8 +31,11 @@ def estimate_selection(
             its room went to better ones, take no part.
 
     Returns:
-        None where the baseline has none, where nothing else has, or where there are too few rows.
+        None where the baseline has none, where nothing else has, where there are too few rows, or where a function of
+        the user's scores: it is not called in the coordinator, and not a hundred thousand times.
     """
+    if prepared.plan.own_metric is not None:
+        return None
     passes = _Passes(prepared, predicted)
     complete = (trial.number for trial in trials if trial.state is TrialState.COMPLETE)
     taking_part = [number for number in complete if passes.has_all(number)]
@@ -66,9 +69,9 @@ class _Passes:
         self.rows: _Positions = _rows_of(self._repeats[0])
 
     def has_all(self, trial: int) -> bool:
-        """Whether every run of a trial has its predictions."""
+        """Whether every run of a trial has its predictions, all of them finite: the storage keeps float32."""
         return all(
-            (trial, fold.number, seed) in self._predicted
+            (key := (trial, fold.number, seed)) in self._predicted and np.isfinite(self._predicted[key].values).all()
             for repeat in self._repeats
             for fold in repeat
             for seed in range(self._n_seeds)

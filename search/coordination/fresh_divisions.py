@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 
 from search.coordination.estimating import Key
-from search.errors import DataError
 from search.preparation.study import PreparedStudy
 from search.records import Predictions, Run
-from search.selection import Divisions, Reference, Repeat
+from search.selection import Divisions, Reference, Repeat, Scores
 
 MOST_UNDRAWN = 20
 """Repeats in a row that can't be drawn, after which none are tried any more."""
+
+_REPEATS_AT_ONCE = 10
+"""Of which a function of the user's scores guesses in one process: each costs a second, and holds these rows."""
 
 
 def divisions_of(prepared: PreparedStudy) -> Divisions:
@@ -30,21 +33,12 @@ def drawn_repeats(prepared: PreparedStudy, n_repeats: int) -> Iterator[int]:
     """The numbers of the first repeats that can be drawn, so many of them where there are."""
     n_taken, number, n_undrawn = 0, 0, 0
     while n_taken < n_repeats and n_undrawn < MOST_UNDRAWN:
-        if is_drawn(prepared, number):
+        if prepared.is_drawn(number):
             n_taken, n_undrawn = n_taken + 1, 0
             yield number
         else:
             n_undrawn += 1
         number += 1
-
-
-def is_drawn(prepared: PreparedStudy, repeat: int) -> bool:
-    """Whether the rows can be divided for a repeat: groups may leave a part without a class."""
-    try:
-        prepared.plan.redrawn(repeat)
-    except DataError:
-        return False
-    return True
 
 
 def find_reference(prepared: PreparedStudy, searched: Mapping[Key, Predictions]) -> Reference | None:
@@ -70,6 +64,30 @@ def expected_score(prepared: PreparedStudy, reference: Reference, run: Run, pred
     rows, weight = plan.fold(run).validation, plan.dataset.weight
     of_rows = None if weight is None else weight[rows]
     return reference.expected(plan.scoring.score, rows, predicted.values, of_rows)
+
+
+def guess_scores(prepared: PreparedStudy, repeats: Sequence[int]) -> list[Scores]:
+    """What a guess scores that is the same for every row, repeat by repeat, fold by fold.
+
+    Args:
+        prepared: The study.
+        repeats: Numbers of repeats that can be drawn.
+
+    Returns:
+        Empty where one of them is not finite.
+
+    Raises:
+        StudyFileError: The user's own metric cannot score it.
+    """
+    plan, scores = prepared.plan, list[float]()
+    size = 1 if plan.own_metric is None else _REPEATS_AT_ONCE
+    for first in range(0, len(repeats), size):
+        folds = [fold for repeat in repeats[first : first + size] for fold in plan.redrawn(repeat)]
+        scores += prepared.constant_scores(folds)
+    if not all(map(math.isfinite, scores)):
+        return []
+    n_folds = len(plan.folds)
+    return [scores[first : first + n_folds] for first in range(0, len(scores), n_folds)]
 
 
 def repeat_of(scores: Iterable[tuple[int, float, float]]) -> Repeat:

@@ -23,7 +23,7 @@ from search.data import (
     scores_other_rows,
     split_rows,
 )
-from search.errors import Problem, StudyFileError
+from search.errors import DataError, Problem, StudyFileError
 from search.models import (
     Architecture,
     OwnSearch,
@@ -137,6 +137,16 @@ class PreparedStudy:
         first = repeat * len(self.plan.folds)
         pairs = itertools.product(range(first, first + len(self.plan.folds)), range(self.spec.objective.seeds))
         return [self.run(trial, fold, seed, configuration, purpose) for fold, seed in pairs]
+
+    def is_drawn(self, repeat: int) -> bool:
+        """Whether a confirmation may have that repeat: groups may leave a part without a class, and draws a part of
+        which no row counts.
+        """
+        try:
+            folds = self.plan.redrawn(repeat)
+        except DataError:
+            return False
+        return not any(_uncounted_use(self.spec, self.plan.dataset, fold) for fold in folds)
 
     def constant_scores(self, folds: Sequence[Fold]) -> tuple[float, ...]:
         """What it scores on folds of the development rows to predict the same for every row.
@@ -312,15 +322,20 @@ def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place
 
 def _check_weights(spec: StudySpec, development: Dataset, splits: Splits, place: Place) -> None:
     """Refuse folds of which no row counts: nothing scores, trains, or stops a run."""
-    stops = watches_stop_rows(spec.space)
     for number, fold in enumerate(splits.folds, start=1):
-        uses = {"train": fold.train if stops else training_rows(fold), "score": fold.validation}
-        for use, rows in (uses | ({"stop a run": fold.stop} if stops else {})).items():
-            if (weight := row_weights(development, rows)) is not None and not weight.any():
-                message = (
-                    f"expected rows that {use} with a weight above 0 in every fold, received fold {number} with none"
-                )
-                raise StudyFileError(Problem(place("split"), message, "Leave rows of weight 0 out of the data."))
+        if use := _uncounted_use(spec, development, fold):
+            message = f"expected rows that {use} with a weight above 0 in every fold, received fold {number} with none"
+            raise StudyFileError(Problem(place("split"), message, "Leave rows of weight 0 out of the data."))
+
+
+def _uncounted_use(spec: StudySpec, development: Dataset, fold: Fold) -> str | None:
+    """What the rows of a fold are for of which none counts: `train`, say; None where some count for each use."""
+    stops = watches_stop_rows(spec.space)
+    uses = {"train": fold.train if stops else training_rows(fold), "score": fold.validation}
+    for use, rows in (uses | ({"stop a run": fold.stop} if stops else {})).items():
+        if (weight := row_weights(development, rows)) is not None and not weight.any():
+            return use
+    return None
 
 
 def _check_loss(spec: StudySpec, place: Place) -> None:

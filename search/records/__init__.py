@@ -36,7 +36,15 @@ from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
 from search.records.sweep import SWEEP_KIND, SWEEP_VERSION, Mean, Sweep, SweepPoint
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
-from search.records.verdict import VERDICT_VERSION, Answer, Difference, Finalist, Rule, Verdict
+from search.records.verdict import (
+    VERDICT_VERSION,
+    Answer,
+    Difference,
+    Finalist,
+    Rule,
+    UnknownVerdictError,
+    Verdict,
+)
 
 __all__ = [
     "ABLATION_KIND",
@@ -83,6 +91,7 @@ __all__ = [
     "Trial",
     "TrialOutcome",
     "TrialState",
+    "UnknownVerdictError",
     "Verdict",
     "technique_of",
 ]

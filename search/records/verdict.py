@@ -12,8 +12,15 @@ from search.records.estimate import SelectionEstimate
 Answer = Literal["helps", "no gain", "nothing to learn"]
 Rule = Literal["best", "one_se"]
 
+_ERRORS = 1.645
+"""Standard errors that a normal variable exceeds with a probability of 5 %. Corrected errors are on the safe side."""
+
 VERDICT_VERSION = 1
 """The version of the documents that are written now."""
+
+
+class UnknownVerdictError(ValueError):
+    """A document is no verdict of a version that we know."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,14 @@ class Difference:
         """Whether the whole interval is."""
         return self.low is not None and self.low > 0
 
+    def exceeds(self, n_errors: float) -> bool:
+        """Whether the mean is above so many of its standard errors."""
+        return self.standard_error is not None and self.mean > n_errors * self.standard_error
+
     @property
     def is_certain(self) -> bool:
-        """Whether the mean is above its own uncertainty, one standard error."""
-        return self.standard_error is not None and self.mean > self.standard_error
+        """Whether the mean is above its own uncertainty: more than chance makes of no difference in 19 of 20 cases."""
+        return self.exceeds(_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -131,11 +142,11 @@ class Verdict:
         """The verdict that `to_json` wrote.
 
         Raises:
-            ValueError: The document is of a version that we do not know.
+            UnknownVerdictError: The document is of a version that we do not know.
         """
         if document.get("version") != VERDICT_VERSION:
             received = document.get("version")
-            raise ValueError(f"expected a verdict of version {VERDICT_VERSION}, received version {received!r}")
+            raise UnknownVerdictError(f"expected a verdict of version {VERDICT_VERSION}, received {received!r}")
         finalists = tuple(
             Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
         )

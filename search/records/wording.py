@@ -130,7 +130,9 @@ def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
     if verdict.expected == verdict.difference or verdict.answer == "nothing to learn":
         return []
     error, amount = show_value(verdict.expected.standard_error), _amount(verdict.expected, study)
-    decided = "which decides" if verdict.answer == "helps" else "which is not enough"
+    decided = "which is not enough"
+    if verdict.expected.is_certain:
+        decided = "which decides" if verdict.answer == "helps" else "but the labels speak against it"
     return [
         "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
         f"{amount}, give or take {error}, {decided}."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from search.errors import Problem, UsageError
-from search.records import BASELINE_TRIAL, Direction, StudyRecord, Trial, TrialState, Verdict
+from search.records import BASELINE_TRIAL, Direction, StudyRecord, Trial, TrialState, UnknownVerdictError, Verdict
 from search.storage import Storage
 
 
@@ -71,16 +72,19 @@ def choose(trials: Iterable[Trial], direction: Direction, verdict: Verdict | Non
 
 
 def choose_stored(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> Choice:
-    """The choice of a study as the storage holds it; a verdict on fewer trials than have ended is none.
+    """The choice of a study as the storage holds it; a verdict on fewer trials than have ended is none, and neither is
+    one of another version of this program: the next run decides anew.
 
     Args:
         storage: An open database.
         study: The study's record.
         trials: All its trials.
     """
-    stored = storage.verdict(study.study_id)
+    stored, verdict = storage.verdict(study.study_id), None
     n_ended = sum(trial.state.is_final for trial in trials)
-    verdict = None if stored is None or stored.n_trials != n_ended else Verdict.from_json(stored.verdict)
+    if stored is not None and stored.n_trials == n_ended:
+        with contextlib.suppress(UnknownVerdictError):
+            verdict = Verdict.from_json(stored.verdict)
     return choose(trials, study.direction, verdict)
 
 

@@ -1,9 +1,9 @@
 """From the race to the verdict: which configuration the study ends with, and whether it helps.
 
 The rule picks a candidate among the finalists that are left. It is chosen where it beats the baseline by more than the
-uncertainty of that difference, one standard error, and else the baseline is: a configuration of which nobody can tell
-whether it helps is no reason to leave the model as it was given. Whether it does is judged by expected scores
-(`search.selection.reference`), and the labels must not speak against it.
+uncertainty of that difference (1.645 standard errors, one chance in twenty), and else the baseline is: a configuration
+of which nobody can tell whether it helps is no reason to leave the model as it was given. Whether it does is judged by
+expected scores (`search.selection.reference`), and the labels must not speak against it.
 
 Whether there is anything to learn is asked of the labels alone: the choice must score better than a guess that is the
 same for every row, and its predictions must tell more of the labels than chance could (`search.selection.permutation`).
@@ -22,6 +22,7 @@ Rules:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -61,10 +62,11 @@ def decide(
         asked: What [confirm] asked for.
 
     Returns:
-        None where there is nothing to compare: the baseline, or everything else, failed on other rows.
+        None where there is nothing to compare: the baseline, or everything else, failed on other rows, or there are no
+        repeats.
     """
     contenders = [trial for trial in race.running if trial != race.baseline]
-    if race.baseline not in race.running or not contenders:
+    if race.baseline not in race.running or not contenders or not race.n_repeats:
         return None
     candidate = _candidate(race, contenders, rule, train_losses)
     difference = race.divisions.difference(race.compare(candidate, race.baseline))
@@ -99,19 +101,24 @@ def _candidate(race: Race, contenders: Sequence[int], rule: Rule, train_losses: 
     if rule == "best":
         return best
     within = [trial for trial in contenders if trial == best or not _is_behind(race, trial, best)]
-    return max(within, key=lambda trial: train_losses[trial])
+    return max(within, key=lambda trial: (train_losses.get(trial, -math.inf), race.sign * race.expected(trial)))
 
 
 def _is_behind(race: Race, trial: int, best: int) -> bool:
-    return race.divisions.difference(race.compare_expected(best, trial)).is_certain
+    return race.divisions.difference(race.compare_expected(best, trial)).exceeds(1)
 
 
 def _answer(against: Difference | None, chance: float | None, *, helps: bool) -> Answer:
     if against is not None:
-        is_learned = against.is_above_zero if chance is None else against.mean > 0 and chance < _CHANCE
+        is_learned = _is_beaten(against) if chance is None else against.mean > 0 and chance < _CHANCE
         if not is_learned:
             return "nothing to learn"
     return "helps" if helps else "no gain"
+
+
+def _is_beaten(guess: Difference) -> bool:
+    """Whether a guess is; by a single difference, of which nothing tells how sure it is, any gain will do."""
+    return guess.mean > 0 if guess.low is None else guess.is_above_zero
 
 
 def _finalist(race: Race, trial: Trial, train_losses: Mapping[int, float]) -> Finalist:

@@ -100,10 +100,11 @@ def compare_pairs(
     most = max(map(len, repeats), default=0)
     if most < 2:
         return None
-    squares = math.fsum((value - fmean(repeat)) ** 2 for repeat in repeats for value in repeat)
-    variance = squares / sum(len(repeat) - 1 for repeat in repeats)
+    # Not summed as squares, which overflow where a metric of the user's gives 1e200 for what it detests.
+    length = math.hypot(*(value - fmean(repeat) for repeat in repeats for value in repeat))
+    deviation = length / math.sqrt(sum(len(repeat) - 1 for repeat in repeats))
     return PairedDifference(
         mean=fmean(differences),
-        standard_error=math.sqrt((1 / most + n_validation / n_train) * variance),
+        standard_error=math.sqrt(1 / most + n_validation / n_train) * deviation,
         degrees_of_freedom=most - 1,
     )

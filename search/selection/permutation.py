@@ -8,7 +8,7 @@ they are).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Score = Callable[[Rows, Rows, Rows | None], float]
 
 N_PERMUTATIONS = 199
+
+_MOST_ROWS = 100_000
+"""Whose predictions are scored each time, of more passes the first ones: metrics that sort take 10 s for them."""
 
 
 def permutation_chance(
@@ -45,8 +48,10 @@ def permutation_chance(
     """
     import numpy as np
 
+    passes = list(_first_of(predicted))
+
     def mean(targets: Rows) -> float:
-        scores = [score(targets[rows], values, None if weight is None else weight[rows]) for rows, values in predicted]
+        scores = [score(targets[rows], values, None if weight is None else weight[rows]) for rows, values in passes]
         return sign * float(np.mean(scores))
 
     rng = np.random.default_rng(seed)
@@ -55,3 +60,13 @@ def permutation_chance(
     # What cannot be scored is no evidence.
     as_good = sum(not other < observed for other in others)
     return (1 + as_good) / (1 + N_PERMUTATIONS)
+
+
+def _first_of(predicted: Sequence[tuple[Rows, Rows]]) -> Iterator[tuple[Rows, Rows]]:
+    """As many passes as there is time for, one at least."""
+    n_rows = 0
+    for rows, values in predicted:
+        n_rows += len(rows)
+        if n_rows > _MOST_ROWS and n_rows > len(rows):
+            return
+        yield rows, values

@@ -75,7 +75,7 @@ def test_status_and_studies_say_finished(tiny, command):
     assert status["state"] == "finished"
     assert status["ended"] == status["n_trials"] == 5
     assert status["coordinator"] is None
-    assert sum(status["workers"].values()) == 5
+    assert sum(status["workers"].values()) == 5 + 5 * 5, "the search, and five repeats of all five trials"
     assert command("status", "tiny", cwd=tiny.folder).out.startswith("tiny: finished\ntrials       5 of 5 ended")
     listed = json.loads(command("studies", "--format", "json", cwd=tiny.folder).out)
     assert [study["study"] for study in listed] == ["tiny"]
@@ -95,7 +95,7 @@ def test_best_tells_what_a_constant_guess_scores(tiny, command):
     assert 0.69 < found["score"] < 0.7
     text = command("best", "tiny", cwd=tiny.folder).out
     assert text.splitlines()[2].split()[:4] == ["constant", "guess", "-", f"{found['score']:.4g}"]
-    assert ("constant guess;" in text or "beats a constant guess" in text) == (found["learned"] is False)
+    assert ("Nothing to learn" in text) == (found["learned"] is False)
     assert "constant guess" in tiny.ran.out
 
 

@@ -246,6 +246,13 @@ patience = {{ choices = [3] }}
 """
 
 
+def final_run(prepared):
+    """How the baseline is trained on all rows."""
+    from search.records import Configuration, Purpose
+
+    return [prepared.run(0, 0, 0, Configuration({}), Purpose.REFIT)]
+
+
 @pytest.mark.parametrize("source", ["csv", "npz"])
 def test_threshold_is_where_the_metric_of_validation_rows_is_best(tmp_path, source):
     """Held against scikit-learn's search over the same rows, with a class that is rare."""
@@ -267,7 +274,7 @@ def test_threshold_is_where_the_metric_of_validation_rows_is_best(tmp_path, sour
     }[source]
     (tmp_path / "study.toml").write_text(THRESHOLD.format(data=data, metric="balanced_accuracy"))
     prepared = prepare_study(str(tmp_path / "study.toml"))
-    refitted = refit(prepared, Configuration({}))
+    refitted = refit(prepared, Configuration({}), final_run(prepared))
     threshold = refitted.card.threshold
     assert 0 < threshold < 0.5, "a rare class is claimed before its probability is one half"
     told = [WorkerSession().predict_validation(prepared.plan, run) for run in prepared.runs(0, Configuration({}))]
@@ -294,4 +301,5 @@ def test_metrics_of_probabilities_leave_the_threshold_alone(tmp_path):
     np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(40, 2)), y=np.arange(40) % 2)
     data = 'source = "npz"\npath = "rows.npz"'
     (tmp_path / "study.toml").write_text(THRESHOLD.format(data=data, metric="roc_auc"))
-    assert refit(prepare_study(str(tmp_path / "study.toml")), Configuration({})).card.threshold == 0.5
+    prepared = prepare_study(str(tmp_path / "study.toml"))
+    assert refit(prepared, Configuration({}), final_run(prepared)).card.threshold == 0.5

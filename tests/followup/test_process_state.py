@@ -132,7 +132,7 @@ def ends(tmp_path_factory):
     fail = """
 def fail():
     from unittest import mock
-    with mock.patch("search.followup.tune.train_final", side_effect=KeyError("after the search")):
+    with mock.patch("search.followup.tune.refit", side_effect=KeyError("after the search")):
         tune()
 """
     code = BEGIN + SNAPSHOT + TUNE + fail + f"CALLS = {calls!r}\n" + COMPARE

@@ -75,6 +75,11 @@ def test_equal_differences_are_sure(level, positive):
     assert found.is_positive(0.025) is positive
 
 
+def test_differences_whose_squares_overflow_have_an_error():
+    found = compare_pairs([1e200, 3e200, 2e200], n_train=80, n_validation=20)
+    assert found.standard_error == pytest.approx(math.sqrt(1 / 3 + 1 / 4) * 1e200)
+
+
 N_DATA_SETS, N_ROWS = 3000, 40
 
 

@@ -1,4 +1,4 @@
-"""The tables of the benchmark, each with a model and a training: some that regularization helps, some that it does not."""
+"""The tables of the benchmark, each with a model: some that regularization helps much, some that it hardly does."""
 
 from __future__ import annotations
 

@@ -1,0 +1,209 @@
+"""What `best` says of a confirmed study, for people and for programs, and of one that is not confirmed yet."""
+
+import json
+
+import pytest
+
+from search.records import (
+    Configuration,
+    Difference,
+    Finalist,
+    Run,
+    RunResult,
+    SelectionEstimate,
+    StudyFacts,
+    TrialState,
+    Verdict,
+)
+from search.storage import Ended, Started, open_storage
+
+SCORES = {0: 0.5, 1: 0.3, 2: 0.35}
+GAIN = Difference(0.15, 0.05, 0.25, 0.04)
+FINALISTS = (
+    Finalist(0, 0.6, 0.61, 0.5, None, 7, 0.1),
+    Finalist(1, 0.45, 0.44, 0.3, GAIN, 7, 0.2),
+    Finalist(2, 0.7, 0.72, 0.35, Difference(-0.1, -0.2, 0.0, 0.05), 3, 0.3, "beaten"),
+)
+ESTIMATE = SelectionEstimate(0.42, (0.35, 0.5), 0.1, (0.0, 0.2), 0.3, 0.12, 0.95, 1000, 3)
+
+
+def verdict_of(answer="helps", **changed):
+    told = {
+        "answer": answer,
+        "chosen": 1 if answer == "helps" else 0,
+        "candidate": 1,
+        "rule": "best",
+        "difference": GAIN,
+        "expected": GAIN,
+        "level": 0.95,
+        "repeats": 7,
+        "optimism": 0.15,
+        "finalists": FINALISTS,
+        "constant": 0.69,
+        "against_constant": Difference(0.24, 0.1, 0.38, 0.06),
+        "chance": 0.005,
+        "scores_other_rows": True,
+        "n_trials": 3,
+        "estimate": None,
+        "asked": {"finalists": 2, "repeats": "auto", "rule": "best"},
+    }
+    return Verdict(**(told | changed))
+
+
+@pytest.fixture
+def told(tmp_path, command):
+    """A function: what `best` says of a study of three trials with this verdict; JSON where that is asked for."""
+
+    def tell(verdict=None, *, direction="minimize", as_json=False, n_trials=3):
+        url = f"sqlite:///{tmp_path}/s.db"
+        spec = {
+            "space": {"l2": {"choices": [0.1, 0.2]}},
+            "training": {"learning_rate": 1e-3, "epochs": 1000},
+            "confirm": {"finalists": 2},
+        }
+        facts = StudyFacts("binary", constant_scores=(0.7,), training_rows=(80,), validation_rows=(20,))
+        with open_storage(url, create=True) as storage:
+            study = storage.create_study("s", direction, "log_loss", spec, "ab" * 32, facts, n_trials)
+            for number, score in SCORES.items():
+                configuration = Configuration({"l2": number / 10} if number else {})
+                results = [RunResult(Run(number, 0, 0, 7, configuration), score)]
+                ended = Ended(number, TrialState.COMPLETE, score, results=results)
+                storage.write(study.study_id, [Started(number, configuration, baseline=not number), ended])
+            if verdict is not None:
+                storage.keep_verdict(study.study_id, verdict.to_json(), verdict.n_trials)
+        found = command.in_this_process(
+            "best", "s", *(["--format", "json"] if as_json else []), cwd=tmp_path, storage=url
+        )
+        assert (found.code, found.err) == (0, "")
+        return json.loads(found.out) if as_json else found.out
+
+    return tell
+
+
+def table(out):
+    return [line.split() for line in out.split("\n\n")[0].splitlines() if "-" * 3 not in line]
+
+
+def test_choice_that_helps_is_told_with_its_gain(told):
+    out = told(verdict_of())
+    assert (
+        "Regularization helps: log_loss 0.15 lower than no regularization at all (95% interval of the gain 0.05 to "
+        "0.25).\n"
+        "In the search trial 1 scored 0.15 lower than in its 7 fresh repeats: the luck of being picked out of 3.\n"
+    ) in out
+    assert "is not confirmed yet" not in out
+    assert ["best", "and", "chosen", "1", "0.3", "0.45", "0.1"] in table(out)
+    assert ["constant", "guess", "-", "0.7", "0.69", "-"] in table(out)
+
+
+def test_no_gain_chooses_the_baseline_and_shows_the_best_of_the_search(told):
+    gain = Difference(0.02, -0.1, 0.14, 0.06)
+    out = told(verdict_of("no gain", difference=gain, expected=gain))
+    assert (
+        "No gain: the best that was found has log_loss 0.02 lower than no regularization at all (95% interval of the "
+        "gain -0.1 to 0.14), and the choice is no regularization at all.\n"
+    ) in out
+    assert ["baseline", "(chosen)", "0", "0.5", "0.6", "off"] in table(out)
+    assert ["best", "1", "0.3", "0.45", "0.1"] in table(out)
+
+
+def test_nothing_to_learn_is_told_against_the_guess(told):
+    out = told(verdict_of("nothing to learn", against_constant=Difference(-0.02, -0.1, 0.06, 0.04)))
+    assert (
+        "Nothing to learn: log_loss of the choice is 0.02 higher than that of a guess that is the same for every row, "
+        "which luck explains (95% interval of the gain -0.1 to 0.06).\n"
+    ) in out
+    assert "helps" not in out
+
+
+@pytest.mark.parametrize(
+    ("answer", "gain", "expected", "decided"),
+    [
+        ("helps", Difference(0.1, -0.1, 0.3, 0.1), Difference(0.12, 0.1, 0.14, 0.01), "which decides"),
+        ("no gain", Difference(0.1, -0.1, 0.3, 0.1), Difference(0.01, -0.1, 0.2, 0.02), "which is not enough"),
+        (
+            "no gain",
+            Difference(-0.1, -0.3, 0.1, 0.1),
+            Difference(0.12, 0.1, 0.14, 0.01),
+            "but the labels speak against it",
+        ),
+    ],
+)
+def test_what_decides_is_told_where_labels_alone_do_not(answer, gain, expected, decided, told):
+    out = told(verdict_of(answer, difference=gain, expected=expected))
+    assert (
+        "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
+        f"{expected.mean} lower, give or take {expected.standard_error}, {decided}"
+    ) in out
+
+
+def test_high_scores_are_higher_where_they_are_good(told):
+    out = told(verdict_of(), direction="maximize")
+    assert "Regularization helps: log_loss 0.15 higher than no regularization at all" in out
+    assert "In the search trial 1 scored 0.15 higher than in its 7 fresh repeats" in out
+
+
+def test_same_rows_and_a_difference_of_one_repeat_are_told(told):
+    single = Difference(0.15)
+    out = told(verdict_of("no gain", difference=single, expected=single, scores_other_rows=False, optimism=-0.1))
+    assert "0.15 lower than no regularization at all (of which nobody can tell how sure it is)" in out
+    assert "As the same rows scored each time, nothing here tells how far they are like others.\n" in out
+    assert "luck" not in out
+
+
+def test_choice_that_is_not_the_best_of_the_search_has_a_row_of_its_own(told):
+    out = told(verdict_of(chosen=2, candidate=2))
+    assert ["best", "1", "0.3", "0.45", "0.1"] in table(out)
+    assert ["chosen", "2", "0.35", "0.7", "0.2"] in table(out)
+
+
+def test_verdict_on_fewer_trials_is_out_of_date(told):
+    out = told(verdict_of(n_trials=2))
+    assert "Regularization helps" not in out
+    assert "confirmed" not in out.split("\n\n")[0]
+    assert out.count("It is not confirmed yet: `regsearch run` goes on with s.\n") == 1
+
+
+def test_json_tells_the_verdict(told):
+    found = told(verdict_of(estimate=ESTIMATE, expected=Difference(0.2, 0.1, 0.3, 0.05)), as_json=True)
+    assert found["chosen"] == found["best"] == {"trial": 1, "score": 0.3, "configuration": {"l2": 0.1}}
+    finalists = found["verdict"].pop("finalists")
+    assert found["verdict"] == {
+        "answer": "helps",
+        "chosen": 1,
+        "candidate": 1,
+        "rule": "best",
+        "difference": 0.15,
+        "interval": [0.05, 0.25],
+        "standard_error": 0.04,
+        "expected": {"difference": 0.2, "interval": [0.1, 0.3], "standard_error": 0.05},
+        "level": 0.95,
+        "repeats": 7,
+        "optimism": 0.15,
+        "scores_other_rows": True,
+        "bootstrap": ESTIMATE.to_json(),
+        "constant": 0.69,
+        "chance": 0.005,
+        "against_constant": {"difference": 0.24, "interval": [0.1, 0.38], "standard_error": 0.06},
+    }
+    assert finalists[0] == {
+        "trial": 0, "score": 0.6, "expected": 0.61, "search_score": 0.5, "repeats": 7, "train_loss": 0.1, "end": None,
+    }  # fmt: skip
+    assert finalists[2] == {
+        "trial": 2, "score": 0.7, "expected": 0.72, "search_score": 0.35, "repeats": 3, "train_loss": 0.3,
+        "end": "beaten", "difference": -0.1, "interval": [-0.2, 0.0], "standard_error": 0.05,
+    }  # fmt: skip
+    assert found["constant"]["learned"] is True
+
+
+@pytest.mark.parametrize(("answer", "chosen", "learned"), [("no gain", 0, True), ("nothing to learn", 0, False)])
+def test_json_of_the_other_answers(answer, chosen, learned, told):
+    found = told(verdict_of(answer), as_json=True)
+    assert (found["verdict"]["answer"], found["chosen"]["trial"], found["best"]["trial"]) == (answer, chosen, 1)
+    assert found["constant"]["learned"] is learned
+
+
+def test_json_without_a_verdict_has_none(told):
+    found = told(as_json=True)
+    assert "verdict" not in found
+    assert found["chosen"] == found["best"]

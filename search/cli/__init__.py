@@ -16,12 +16,14 @@ import click
 
 from search.cli._options import quiet_option
 from search.cli._signals import Terminated, raise_on_sigterm
+from search.cli.ablate import ablate
 from search.cli.best import best
 from search.cli.check import check
 from search.cli.compare import compare
 from search.cli.dashboard import dashboard
 from search.cli.export import export
 from search.cli.init import init
+from search.cli.path import path
 from search.cli.predict import predict
 from search.cli.run import run
 from search.cli.status import status
@@ -53,7 +55,8 @@ def cli() -> None:
     """
 
 
-for _command in (run, init, check, studies, status, trials, best, compare, stop, export, predict, dashboard):
+_READING = (check, studies, status, trials, best, compare)
+for _command in (run, init, *_READING, ablate, path, stop, export, predict, dashboard):
     cli.add_command(_command)
 
 

@@ -16,7 +16,7 @@ from search.records.wording import describe_configuration, show_value
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from search.coordination.progress import Confirming, Progress
+    from search.coordination.progress import Comparing, Confirming, Progress
     from search.preparation.study import PreparedStudy
     from search.records import RunReport, RunResult, Trial
 
@@ -45,13 +45,22 @@ class Display(Protocol):
     def confirming(self, progress: Confirming) -> None:
         """The finalists are scored once more."""
 
+    def comparing(self, progress: Comparing) -> None:
+        """Configurations that are no trials are scored."""
+
     def close(self) -> None:
         """Put the display away."""
 
 
 @contextlib.contextmanager
-def watch(prepared: PreparedStudy, *, quiet: bool) -> Iterator[Display]:
-    """The display that suits where stderr goes."""
+def watch(prepared: PreparedStudy, *, quiet: bool, notes: bool = True) -> Iterator[Display]:
+    """The display that suits where stderr goes.
+
+    Args:
+        prepared: The study.
+        quiet: Show nothing.
+        notes: Whether the study's notes are told.
+    """
     display: Display
     if quiet:
         display = _Quiet()
@@ -59,7 +68,7 @@ def watch(prepared: PreparedStudy, *, quiet: bool) -> Iterator[Display]:
         display = _Live(prepared)
     else:
         display = _Lines(prepared)
-    for note in prepared.notes:
+    for note in prepared.notes if notes else ():
         display.note(f"note: {note}")
     try:
         yield display
@@ -94,6 +103,9 @@ class _Quiet:
         pass
 
     def confirming(self, progress: Confirming) -> None:
+        pass
+
+    def comparing(self, progress: Comparing) -> None:
         pass
 
     def close(self) -> None:
@@ -134,6 +146,12 @@ class _Lines(_Quiet):
         )
 
     def confirming(self, progress: Confirming) -> None:
+        self._tell_step(progress)
+
+    def comparing(self, progress: Comparing) -> None:
+        self._tell_step(progress)
+
+    def _tell_step(self, progress: Confirming | Comparing) -> None:
         now = time.monotonic()
         if progress.done < progress.total and now - self._last_line < _SECONDS_OF_SILENCE:
             return
@@ -191,6 +209,10 @@ class _Live(_Quiet):
         self._bars.update(self._task, completed=progress.done, time=progress.time_in_words())
 
     def confirming(self, progress: Confirming) -> None:
+        self._words = progress.in_words()
+        self._bars.update(self._task, total=progress.total, completed=progress.done, time="")
+
+    def comparing(self, progress: Comparing) -> None:
         self._words = progress.in_words()
         self._bars.update(self._task, total=progress.total, completed=progress.done, time="")
 

@@ -53,7 +53,7 @@ def print_best(found: Best) -> None:
         lines = _lines_on_learning(found)
     else:
         lines = _lines_on_training(found) if choice.verdict.answer == "nothing to learn" else []
-    for line in (*lines, *look_lines(found)):
+    for line in (*lines, *look_lines(found), *(f"Advice: {advice}" for advice in found.advice)):
         print_lines(line)
 
 

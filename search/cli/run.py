@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import shlex
 import sys
 import time
@@ -14,18 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import opened, quiet_option, set_option, storage_option
-from search.cli._render import is_quiet, print_lines, say
+from search.cli._render import is_quiet, print_lines
 from search.cli._signals import explained
+from search.cli._training import count_workers, n_jobs_option, scheduler_option
 from search.cli.best import print_best
 from search.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from search.reporting.summaries import Best
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -39,7 +34,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
 @storage_option
 @click.option("--study-name", metavar="NAME", help="Name in the storage; default: the study file's.")
 @click.option("--n-trials", type=click.IntRange(1), metavar="N", help="Trials in all, earlier ones included.")
-@click.option("--n-jobs", type=click.IntRange(1), metavar="N", help="Worker processes; default: the number of cores.")
+@n_jobs_option
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -48,12 +43,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     help="Ask no more trials after this, and withdraw those that do not end within a tenth of it (30 s at most).",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of splits, weights and sampler.")
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    envvar="DASK_SCHEDULER_ADDRESS",
-    help="Train on a Dask scheduler's workers, e.g. tcp://host:8786. Default: $DASK_SCHEDULER_ADDRESS.",
-)
+@scheduler_option
 @click.option(
     "--look-again", is_flag=True, help="Score the sealed rows once more, after trials were added; it counts, and shows."
 )
@@ -87,7 +77,7 @@ def run(
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     began = time.monotonic()
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
-    launch = Launch(_workers(n_jobs), scheduler, timeout, look_again=look_again, command=_command())
+    launch = Launch(count_workers(n_jobs), scheduler, timeout, look_again=look_again, command=_command())
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers_begun(launch.n_jobs, scheduler))
         prepared = prepare_study(study, (*overrides, *given))
@@ -113,13 +103,6 @@ def _command() -> str:
         elif not word.startswith("--storage="):
             shown.append(word)
     return shlex.join(shown)
-
-
-def _workers(n_jobs: int | None) -> int:
-    cores = available_cores()
-    if n_jobs is not None and n_jobs > cores:
-        say(f"--n-jobs {n_jobs}: this machine has {cores} cores, so {cores} workers run.")
-    return min(n_jobs or cores, cores)
 
 
 def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float) -> None:

@@ -9,6 +9,10 @@
 | `equal_configurations` | which of several equal trials is trained |
 | `open_trial` | a trial that is being trained: its runs, and when it is over |
 | `trial_buffer` | the study's trials, written to the storage a little later than noted |
+| `fresh_divisions` | the confirmation's divisions, and what is expected of a run on them |
+| `gathering` | runs that are no part of the search are trained, and their results gathered |
+| `advising` | advice on the choice, given when it is made |
+| `comparing` | configurations that are no trials, scored on the confirmation's divisions |
 | `kept_predictions` | which trials' predictions are kept when there is no room for those of all |
 | `confirming` | after the search, the finalists on fresh divisions of the rows |
 | `estimating` | what the selection itself is worth, without training anything |

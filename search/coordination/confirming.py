@@ -19,6 +19,13 @@ from typing import Any
 import numpy as np
 
 from search.coordination.estimating import Key, estimate_selection
+from search.coordination.fresh_divisions import (
+    MOST_UNDRAWN,
+    divisions_of,
+    expected_score,
+    find_reference,
+    guess_scores,
+)
 from search.coordination.limits import POLL_SECONDS, SessionLimits
 from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
@@ -36,7 +43,7 @@ from search.records import (
     Trial,
     Verdict,
 )
-from search.selection import Divisions, Race, Reference, Repeat, decide, permutation_chance, pick_finalists
+from search.selection import Race, Reference, Repeat, decide, permutation_chance, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -45,12 +52,6 @@ LEAST_REPEATS, MOST_REPEATS = 5, 50
 
 _SHARE_OF_SEARCH = 0.5
 """Of the runs of the search, that those of a confirmation may be as many as."""
-
-_MOST_UNDRAWN = 20
-"""Repeats in a row that can't be drawn, after which none are tried any more."""
-
-_REPEATS_AT_ONCE = 10
-"""Of which a function of the user's scores guesses in one process: each costs a second, and holds these rows."""
 
 _LONGEST_UNWRITTEN_SECONDS = 0.5
 _BYTES_OF_A_NUMBER = 4
@@ -91,7 +92,7 @@ class Confirmation:
         self._trials = trials
         self._finalists = pick_finalists(trials, prepared.direction, asked.finalists)
         most = asked.repeats if isinstance(asked.repeats, int) else MOST_REPEATS
-        self._race = Race([trial.number for trial in self._finalists], prepared.direction, _divisions(prepared), most)
+        self._race = Race([trial.number for trial in self._finalists], prepared.direction, divisions_of(prepared), most)
         self._known: dict[Key, RunSummary | RunResult] = {}
         self._predicted: dict[Key, Predictions] = {}
         self._searched: Mapping[Key, Predictions] = {}
@@ -143,7 +144,7 @@ class Confirmation:
     def _words_on_nothing(self) -> str:
         """Why there is no verdict."""
         if not self._race.n_repeats and not self._race.failed:
-            return f"{_MOST_UNDRAWN} draws in a row left a part of the rows without a class, or without one that counts"
+            return f"{MOST_UNDRAWN} draws in a row left a part of the rows without a class, or without one that counts"
         if self._race.baseline in self._race.failed:
             return "the baseline could not be trained on another division of the rows"
         return "none of the finalists could be trained on another division of the rows"
@@ -153,7 +154,7 @@ class Confirmation:
         n_taken, number, n_undrawn = 0, 0, 0
         budget = _SHARE_OF_SEARCH * self._storage.count_runs(self._study_id, Purpose.SEARCH)
         spent = 0
-        while n_undrawn < _MOST_UNDRAWN and self._race.is_open:
+        while n_undrawn < MOST_UNDRAWN and self._race.is_open:
             cost = len(self._race.running) * self._prepared.runs_per_trial
             if isinstance(self._asked.repeats, int):
                 is_enough = n_taken >= self._asked.repeats
@@ -282,10 +283,7 @@ class Confirmation:
         predicted = self._predicted.get(_key(run))
         if self._reference is None or predicted is None:
             return None
-        plan = self._prepared.plan
-        rows, weight = plan.fold(run).validation, plan.dataset.weight
-        of_rows = None if weight is None else weight[rows]
-        return self._reference.expected(plan.scoring.score, rows, predicted.values, of_rows)
+        return expected_score(self._prepared, self._reference, run, predicted)
 
     def _chance(self, trial: int) -> float | None:
         """The chance of a finalist's score where labels have nothing to do with rows; None where that is not known.
@@ -321,21 +319,14 @@ class Confirmation:
         )
 
     def _find_reference(self) -> Reference | None:
-        """What the trials of the search hold likely; None where that is not to be used.
-
-        That is so of a metric of the user's, which need not know weights, and where there is no room for the
-        predictions of the confirmation.
+        """What the trials of the search hold likely; None where that is not to be used, or where there is no room for
+        the predictions of the confirmation.
         """
         plan = self._prepared.plan
-        n_classes = len(plan.dataset.classes)
         room = self._asked.keep_predictions_mib * 2**20
         most = len(self._finalists) * self._race.most_repeats * self._prepared.runs_per_trial
         needed = most * plan.capacity.evaluated * plan.dataset.n_outputs * _BYTES_OF_A_NUMBER
-        if plan.own_metric is not None or needed > room:
-            return None
-        rows = {fold.number: fold.validation for fold in plan.folds}
-        predicted = ((rows[fold], values.values) for (_, fold, _), values in self._searched.items())
-        return Reference.of(predicted, plan.dataset.target, n_classes)
+        return None if needed > room else find_reference(self._prepared, self._searched)
 
     def _train_losses(self) -> Mapping[int, float]:
         """The mean loss of each finalist on the rows that train, at the weights kept, in the repeats that count."""
@@ -361,19 +352,11 @@ class Confirmation:
 
     def _guesses(self) -> list[Sequence[float]]:
         """What a constant guess scores, repeat by repeat, fold by fold; empty where that cannot be told."""
-        plan, scores = self._prepared.plan, list[float]()
-        size = 1 if plan.own_metric is None else _REPEATS_AT_ONCE
         try:
-            for first in range(0, len(self._drawn), size):
-                folds = [fold for repeat in self._drawn[first : first + size] for fold in plan.redrawn(repeat)]
-                scores += self._prepared.constant_scores(folds)
+            return guess_scores(self._prepared, self._drawn)
         except StudyFileError as error:
             self._observer.note(f"What a constant guess scores cannot be told. {error}")
             return []
-        if not all(map(math.isfinite, scores)):
-            return []
-        n_folds = len(plan.folds)
-        return [scores[first : first + n_folds] for first in range(0, len(scores), n_folds)]
 
     def _tell(self, total: int) -> None:
         self._observer.confirming(
@@ -397,11 +380,3 @@ def verdict_settings(asked: ConfirmSection) -> dict[str, Any]:
 
 def _key(run: Run) -> Key:
     return run.trial, run.fold, run.repeat
-
-
-def _divisions(prepared: PreparedStudy) -> Divisions:
-    """Folds of groups differ in size: the one with the most scoring rows for its training rows is the safe side."""
-    facts = prepared.facts
-    sizes = zip(facts.training_rows, facts.validation_rows, strict=True)
-    n_train, n_validation = max(sizes, key=lambda size: size[1] / size[0])
-    return Divisions(n_train, n_validation, len(prepared.plan.folds), prepared.scores_other_rows)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from search.coordination.advising import keep_advice
 from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
 from search.coordination.entry import enter_study, find_same_study
@@ -16,6 +19,7 @@ from search.coordination.trial_buffer import TrialBuffer
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
 from search.errors import StudyFailedError
+from search.execution import Pool
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
 from search.selection import choose_stored, pick_finalists
@@ -79,31 +83,14 @@ def run_study(
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
         if known is None or _is_open(prepared, storage, known, trials, launch):
-            with open_workers(
-                prepared.plan,
-                n_jobs=launch.n_jobs,
-                scheduler=launch.scheduler,
-                train=train,
-                on_waiting=lambda: observer.note("Waiting for the scheduler's first worker."),
-            ) as workers:
+            with launched_workers(prepared, launch, observer, train) as workers:
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
                 limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
                 most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
                 buffer = TrialBuffer(trials, known, storage, most_prediction_bytes)
                 proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
-                engines = EngineChoices(
-                    prepared.spec,
-                    recorded=storage.recall(known.study_id, ENGINES_KEY),
-                    keep=functools.partial(storage.remember, known.study_id, ENGINES_KEY),
-                )
-                dispatcher = Dispatcher(
-                    workers,
-                    engines,
-                    most_open_runs=prepared.most_open_runs,
-                    name=known.name,
-                    on_engine=engine_notes(observer),
-                )
+                dispatcher = make_dispatcher(prepared, known, storage, workers, observer)
                 Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
                 trials = list(buffer.trials.values())
                 if _is_ended(prepared, trials) and limits.reached is None:
@@ -115,7 +102,42 @@ def run_study(
                             prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
                         )
         _refuse_failure(known, trials)
+        if _is_ended(prepared, trials):
+            keep_advice(storage, known, trials)
         return known
+
+
+@contextmanager
+def launched_workers(
+    prepared: PreparedStudy, launch: Launch, observer: Observer, train: Train | None = None
+) -> Iterator[Pool]:
+    """The workers of a launch, for the length of a `with` block; arguments and errors as in `run_study`."""
+    with open_workers(
+        prepared.plan,
+        n_jobs=launch.n_jobs,
+        scheduler=launch.scheduler,
+        train=train,
+        on_waiting=lambda: observer.note("Waiting for the scheduler's first worker."),
+    ) as workers:
+        yield workers
+
+
+def make_dispatcher(
+    prepared: PreparedStudy, record: StudyRecord, storage: Storage, workers: Pool, observer: Observer
+) -> Dispatcher:
+    """What trains runs of a study, each architecture by the engine that the storage keeps for it."""
+    engines = EngineChoices(
+        prepared.spec,
+        recorded=storage.recall(record.study_id, ENGINES_KEY),
+        keep=functools.partial(storage.remember, record.study_id, ENGINES_KEY),
+    )
+    return Dispatcher(
+        workers,
+        engines,
+        most_open_runs=prepared.most_open_runs,
+        name=record.name,
+        on_engine=engine_notes(observer),
+    )
 
 
 def _is_open(

@@ -137,5 +137,6 @@ def _cut(result: RunResult, epoch: int) -> RunResult:
         curve=result.curve.until(epoch),
         weight_norms={},
         zero_shares={},
+        zero_weights={},
         predictions=None,
     )

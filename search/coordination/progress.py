@@ -91,6 +91,29 @@ class Confirming:
         return f"confirming {left} and the baseline, repeat {self.repeat}: {self.done} of {self.total} runs"
 
 
+@dataclass(frozen=True)
+class Comparing:
+    """How far it is with configurations that are scored on the confirmation's divisions.
+
+    Args:
+        purpose: What it is for, in words: `the ablation`.
+        repeat: The repeat that is trained, from 1.
+        n_repeats: Repeats.
+        done: Runs that ended.
+        total: Runs that were to be trained.
+    """
+
+    purpose: str
+    repeat: int
+    n_repeats: int
+    done: int
+    total: int
+
+    def in_words(self) -> str:
+        """Where it stands."""
+        return f"{self.purpose}, repeat {self.repeat} of {self.n_repeats}: {self.done} of {self.total} runs"
+
+
 class Observer(Protocol):
     """Watches a study run; called from the coordinator's thread."""
 
@@ -112,6 +135,9 @@ class Observer(Protocol):
     def confirming(self, progress: Confirming) -> None:
         """The finalists are scored once more: a repeat begins, or one of its runs ended."""
 
+    def comparing(self, progress: Comparing) -> None:
+        """Configurations that are no trials are scored: a repeat begins, or runs of it ended."""
+
 
 class SilentObserver:
     """Watches and says nothing."""
@@ -132,6 +158,9 @@ class SilentObserver:
         """Say nothing."""
 
     def confirming(self, progress: Confirming) -> None:
+        """Say nothing."""
+
+    def comparing(self, progress: Comparing) -> None:
         """Say nothing."""
 
 

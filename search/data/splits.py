@@ -14,6 +14,7 @@ from search.data.splitters import Development, find_splitter
 from search.data.wording import count, keep_first
 from search.errors import DataError, Problem
 from search.records import Purpose
+from search.records.wording import EQUAL_ROWS
 from search.spec.sections import SplitSection
 
 _TEST, _VALIDATION, _STOP, _AGAIN = range(4)  # what a seed is for: two draws never share random numbers
@@ -189,7 +190,7 @@ class _Folds:
 def _note_sealed(test: Positions, development: Positions) -> tuple[str, ...]:
     """A note when sealed rows equal development rows; both as keys."""
     shared = int(np.isin(test, development).sum())
-    return (f"Equal in features and target: {count(shared, 'test row')} and a development row.",) if shared else ()
+    return (f"{EQUAL_ROWS}: {count(shared, 'test row')} and a development row.",) if shared else ()
 
 
 def _note_duplicates(keys: Positions, folds: tuple[Fold, ...]) -> tuple[str, ...]:
@@ -203,4 +204,4 @@ def _note_duplicates(keys: Positions, folds: tuple[Fold, ...]) -> tuple[str, ...
     most = count(max(shared), "validation row")
     if len(folds) > 1:
         most = f"up to {most} of a fold ({sum(shared):,} over {len(folds)} folds)"
-    return (f"Equal in features and target: {most} and a training row.",)
+    return (f"{EQUAL_ROWS}: {most} and a training row.",)

@@ -10,7 +10,8 @@ import numpy as np
 from search.coordination.estimating import Passes, estimate_ensemble
 from search.coordination.taught import final_runs
 from search.errors import Problem, UsageError
-from search.followup.refit import Refitted, join_members, prepare_again, train_members
+from search.followup.again import prepare_again
+from search.followup.refit import Refitted, join_members, train_members
 from search.preparation.study import PreparedStudy
 from search.selection import Ensemble, choose_stored, find_trial
 from search.storage import Storage

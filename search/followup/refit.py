@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from search.coordination.entry import fingerprint_problems
 from search.coordination.taught import final_runs
 from search.data import RowForm, encoded_shape
-from search.errors import StudyFailedError, UsageError
+from search.errors import StudyFailedError
+from search.followup.again import prepare_again
 from search.followup.prediction import ModelCard
 from search.models import Member, TableEnds, average_models, with_ends
-from search.preparation.study import PreparedStudy, prepare_spec
-from search.records import Configuration, Purpose, Run, StudyRecord
+from search.preparation.study import PreparedStudy
+from search.records import Configuration, Purpose, Run
 from search.selection import choose_stored, find_trial
-from search.spec import spec_from_json
 from search.storage import Storage
 from search.techniques import Scaling
 from search.training import DecisionMetric, TrainingPlan, WorkerSession, best_threshold, final_plan
@@ -159,16 +157,3 @@ def _targets(prepared: PreparedStudy) -> tuple[str, ...]:
     """Names of the target columns."""
     target = prepared.spec.data.target or ()
     return (target,) if isinstance(target, str) else target
-
-
-def prepare_again(record: StudyRecord) -> PreparedStudy:
-    """A stored study, whose data and model are read anew from where they were.
-
-    Raises:
-        UsageError: They are not what they were.
-    """
-    folder = Path(record.facts.folder or ".")
-    prepared = prepare_spec(spec_from_json(record.spec), folder)
-    if problems := fingerprint_problems(record, prepared, f"Put back what the study was begun with in {folder}."):
-        raise UsageError(problems)
-    return prepared

@@ -123,11 +123,20 @@ class PreparedStudy:
         """Whether a confirmation scores other rows than the search, run by run."""
         return scores_other_rows(self.plan.dataset, self.spec.split)
 
-    def confirmation_runs(self, trial: int, configuration: Configuration, repeat: int) -> list[Run]:
-        """The runs that score a trial once more, on divisions of a repeat of their own, with seeds of their own."""
+    def confirmation_runs(
+        self, trial: int, configuration: Configuration, repeat: int, purpose: Purpose = Purpose.CONFIRMATION
+    ) -> list[Run]:
+        """The runs that score a configuration once more, on divisions and with seeds that a repeat has of its own.
+
+        Args:
+            trial: Its trial; or, for `Purpose.PARTS`, what tells it from others.
+            configuration: The configuration.
+            repeat: Which repeat, from 0.
+            purpose: Those of both purposes are the same divisions and seeds, so that differences are paired.
+        """
         first = repeat * len(self.plan.folds)
         pairs = itertools.product(range(first, first + len(self.plan.folds)), range(self.spec.objective.seeds))
-        return [self.run(trial, fold, seed, configuration, Purpose.CONFIRMATION) for fold, seed in pairs]
+        return [self.run(trial, fold, seed, configuration, purpose) for fold, seed in pairs]
 
     def is_drawn(self, repeat: int) -> bool:
         """Whether a confirmation may have that repeat: groups may leave a part without a class, and draws a part of
@@ -260,7 +269,7 @@ def prepare_data(
     )
 
 
-_SEEDS_OF = {Purpose.SEARCH: 102, Purpose.REFIT: 102, Purpose.CONFIRMATION: 104}
+_SEEDS_OF = {Purpose.SEARCH: 102, Purpose.REFIT: 102, Purpose.CONFIRMATION: 104, Purpose.PARTS: 104}
 """What runs of a purpose draw from the study's seed; a refit is the search's first run again, with all rows.
 
 `search.tuning.samplers` and `search.data.splits` have other numbers, so that no two of them meet.

@@ -10,14 +10,20 @@
 | `estimate` | `SelectionEstimate`: what choosing the best trial is worth on other rows |
 | `facts` | `StudyFacts`: what a study's data is like |
 | `verdict` | `Verdict`: what a confirmation found |
+| `ablation` | `Ablation`: what each part of a choice is worth |
+| `advice` | `Advice`: what to do about a choice |
+| `sweep` | `Sweep`: one name of a choice over its values |
 | `study` | `StudyRecord`, and who coordinates a study |
 | `stored_verdict` | `StoredVerdict`: what a study came to |
+| `stored_analysis` | `StoredAnalysis`: what was found out about a choice |
 | `look` | `Look`: one look at sealed rows |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
 passed on unchanged; it pickles, so that it can travel to a worker.
 """
 
+from search.records.ablation import ABLATION_KIND, ABLATION_VERSION, Ablation, Removal
+from search.records.advice import ADVICE_KIND, Advice
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
 from search.records.estimate import SelectionEstimate
@@ -25,8 +31,10 @@ from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.look import Look
 from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.stored_analysis import StoredAnalysis
 from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
+from search.records.sweep import SWEEP_KIND, SWEEP_VERSION, Mean, Sweep, SweepPoint
 from search.records.trial import BASELINE_TRIAL, Parameter, Trial, TrialOutcome, TrialState
 from search.records.verdict import (
     VERDICT_VERSION,
@@ -39,10 +47,17 @@ from search.records.verdict import (
 )
 
 __all__ = [
+    "ABLATION_KIND",
+    "ABLATION_VERSION",
+    "ADVICE_KIND",
     "BASELINE_TRIAL",
     "FACTS_VERSION",
     "SETTING_TABLES",
+    "SWEEP_KIND",
+    "SWEEP_VERSION",
     "VERDICT_VERSION",
+    "Ablation",
+    "Advice",
     "Answer",
     "Configuration",
     "Coordinator",
@@ -53,9 +68,11 @@ __all__ = [
     "FailureCause",
     "Finalist",
     "Look",
+    "Mean",
     "Parameter",
     "Predictions",
     "Purpose",
+    "Removal",
     "RowCounts",
     "Rule",
     "Run",
@@ -64,9 +81,12 @@ __all__ = [
     "RunSummary",
     "SelectionEstimate",
     "Setting",
+    "StoredAnalysis",
     "StoredVerdict",
     "StudyFacts",
     "StudyRecord",
+    "Sweep",
+    "SweepPoint",
     "Task",
     "Trial",
     "TrialOutcome",

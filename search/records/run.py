@@ -18,6 +18,13 @@ class Purpose(enum.Enum):
     SEARCH = "search"
     CONFIRMATION = "confirmation"
     REFIT = "refit"
+    PARTS = "parts"
+    """Of a configuration that is no trial, by which parts of the choice are told apart; it is not stored as a run."""
+
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether its runs are trained on the confirmation's divisions, which are not the search's."""
+        return self in (Purpose.CONFIRMATION, Purpose.PARTS)
 
 
 class FailureCause(enum.Enum):
@@ -112,6 +119,8 @@ class RunResult:
         weight_norms: Layer name to the L2 norm of its kernel at the weights kept.
         zero_shares: Hidden layer to the share of its outputs on the validation rows that are exactly 0, at the weights
             kept; empty unless the study searches a penalty on activations.
+        zero_weights: Layer name to the share of its kernel's weights that are next to zero at the weights kept: no
+            larger than a thousandth of the largest one.
         seconds: Wall time of the run on its worker.
         engine: The engine that trained and why, as in `fit`.
         worker: Where it was trained: `host:pid`.
@@ -128,6 +137,7 @@ class RunResult:
     curve: Curve = field(default_factory=Curve)
     weight_norms: Mapping[str, float] = field(default_factory=dict)
     zero_shares: Mapping[str, float] = field(default_factory=dict)
+    zero_weights: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     engine: str = ""
     worker: str = ""
@@ -151,7 +161,7 @@ class RunResult:
 class RunSummary:
     """What the storage tells of one finished run, without its curve; the fields are those of `Run` and `RunResult`.
 
-    `cause` is None also for runs that an earlier version wrote down.
+    `cause` is None, and `zero_weights` is empty, also for runs that an earlier version wrote down.
     """
 
     trial: int
@@ -170,3 +180,4 @@ class RunSummary:
     worker: str
     purpose: Purpose = Purpose.SEARCH
     cause: FailureCause | None = None
+    zero_weights: Mapping[str, float] = field(default_factory=dict)

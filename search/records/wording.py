@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from search.records.ablation import Ablation, Removal
 from search.records.facts import StudyFacts
 from search.records.study import Direction, StudyRecord
 from search.records.verdict import Difference, Verdict
+
+EQUAL_ROWS = "Equal in features and target"
+"""What a note begins with that tells of rows on both sides of a division."""
 
 
 def show_value(value: object) -> str:
@@ -31,6 +35,50 @@ def describe_configuration(configuration: Mapping[str, object], facts: StudyFact
     """
     nothing = "the model as given" if facts.own_regularization else "everything off"
     return ", ".join(f"{name} {show_value(value)}" for name, value in configuration.items()) or nothing
+
+
+def divisions_in_words(n_repeats: int, *, scores_other_rows: bool) -> str:
+    """Fresh divisions that configurations were scored on once more; or fresh seeds, where rows score in an order."""
+    s = "" if n_repeats == 1 else "s"
+    return f"{n_repeats} fresh " + (f"division{s} of the rows" if scores_other_rows else f"seed{s} on the same rows")
+
+
+def interval_in_words(difference: Difference) -> str:
+    """`0.01 to 0.03`; a dash where nothing tells it."""
+    if difference.low is None or difference.high is None:
+        return show_value(None)
+    return f"{show_value(difference.low)} to {show_value(difference.high)}"
+
+
+def parts_in_words(ablation: Ablation) -> list[str]:
+    """What to make of an ablation, in a sentence for each group of parts.
+
+    A part helps where the choice beats the choice without it, and harms where it is beaten by it, by more than the
+    uncertainty of that difference, one standard error: the rule by which the choice itself was made.
+    """
+    told = [(part_in_words(each, ablation), each.worth) for each in ablation.parts]
+    known = [(part, worth) for part, worth in told if worth is not None and worth.standard_error is not None]
+    helping = [part for part, worth in known if worth.mean > (worth.standard_error or 0.0)]
+    harming = [part for part, worth in known if -worth.mean > (worth.standard_error or 0.0)]
+    open_ones = [part for part, _ in known if part not in (*helping, *harming)]
+    return [
+        f"{words}: {', '.join(parts)}."
+        for words, parts in (
+            ("Worth more than its uncertainty, one standard error", helping),
+            ("Better without", harming),
+            ("Within one standard error of worth nothing", open_ones),
+        )
+        if parts
+    ]
+
+
+def part_in_words(removal: Removal, ablation: Ablation) -> str:
+    """What was taken out: `l2`, `patience and minimum_delta`, `training.learning_rate 0.01 (back to 0.001)`."""
+    whole, left = ablation.whole.configuration, removal.configuration
+    return ", ".join(
+        f"{name} {show_value(whole[name])} (back to {show_value(left[name])})" if name in left else name
+        for name in removal.names
+    )
 
 
 def describe_seconds(seconds: float) -> str:

@@ -11,7 +11,9 @@ from statistics import fmean
 from typing import Any, Literal
 
 from search.records import (
+    ADVICE_KIND,
     BASELINE_TRIAL,
+    Advice,
     Coordinator,
     Difference,
     Look,
@@ -149,6 +151,7 @@ class Best:
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         awaits_confirmation: Whether the next `run` has finalists to confirm.
         looks: At the sealed rows, in order.
+        advice: What to do about the choice, one text each; empty where nothing is odd, and before the choice is made.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
             over layers and runs, for baseline and best; empty for studies that penalize no activations.
     """
@@ -161,6 +164,7 @@ class Best:
     awaits_confirmation: bool
     looks: tuple[Look, ...]
     zero_shares: Mapping[int, float]
+    advice: tuple[str, ...] = ()
 
     @property
     def seen(self) -> Look | None:
@@ -205,6 +209,7 @@ class Best:
         if self.study.facts.own_regularization:
             document["own_regularization"] = list(self.study.facts.own_regularization)
         document["notes"] = list(self.study.notes)
+        document["advice"] = list(self.advice)
         if self.zero_shares:
             shown = (("baseline", self.choice.baseline), ("best", self.choice.best))
             document["zero_activations"] = {name: self.zero_shares.get(t.number) for name, t in shown if t is not None}
@@ -227,7 +232,18 @@ def summarize_best(storage: Storage, name: str) -> Best:
     n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
     awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
     looks = tuple(storage.looks(study.study_id))
-    return Best(study, len(ended), choice, constant, fit, awaits, looks, _zero_shares(storage, study, choice))
+    shares = _zero_shares(storage, study, choice)
+    advice = _advice(storage, study, choice, len(ended))
+    return Best(study, len(ended), choice, constant, fit, awaits, looks, shares, advice)
+
+
+def _advice(storage: Storage, study: StudyRecord, choice: Choice, n_trials: int) -> tuple[str, ...]:
+    """What was told when this very choice was made."""
+    stored = storage.analysis(study.study_id, ADVICE_KIND)
+    if stored is None or choice.chosen is None:
+        return ()
+    advice = Advice.from_json(stored.document)
+    return advice.told if (advice.n_trials, advice.chosen) == (n_trials, choice.chosen.number) else ()
 
 
 def _learned(constant: ConstantGuess | None, verdict: Verdict | None) -> bool | None:

@@ -13,6 +13,7 @@
 | `_drawing`, `_drawn_trials`, `_ensembles` | the arrays of these two |
 | `holdout` | two models on rows that had no part in anything |
 | `permutation` | whether predictions tell anything of the labels |
+| `advice` | what to do about a choice that looks odd; it knows the techniques, so that whoever needs it imports it |
 | `student` | Student's t distribution |
 | `constant` | whether a configuration learned more than a guess that is the same for every row |
 
@@ -28,7 +29,7 @@ from search.selection.finalists import pick_finalists
 from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
 from search.selection.permutation import permutation_chance
-from search.selection.racing import LEVEL, Divisions, Race, Repeat
+from search.selection.racing import LEVEL, Divisions, Race, Repeat, Scores
 from search.selection.reference import Reference
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Race",
     "Reference",
     "Repeat",
+    "Scores",
     "TrainingFit",
     "best_trial",
     "bootstrap_selection",

@@ -40,7 +40,7 @@ from search.spec.sections import (
     Validation,
     is_function,
 )
-from search.spec.space import OFF
+from search.spec.space import OFF, with_choices
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
@@ -76,4 +76,5 @@ __all__ = [
     "spec_to_json",
     "spec_to_toml",
     "technique_of",
+    "with_choices",
 ]

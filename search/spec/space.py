@@ -16,11 +16,12 @@ from typing import Any, get_args
 import annotated_types
 from pydantic.fields import FieldInfo
 
+from search.errors import StudyFileError
 from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.findings import Findings
 from search.spec.ranges import check_points, check_range, domain_hint, in_range
-from search.spec.sections import WALKS, Choices, ModelSection, Range, Section, StudySection, TrainingSection
+from search.spec.sections import WALKS, Choices, ModelSection, Range, Section, StudySection, StudySpec, TrainingSection
 from search.spec.tables import accepts
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, shorten, show
 
@@ -159,6 +160,34 @@ def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue)
         else:
             normalized[name] = _convert(values, int if domain.kind == "int" else float)
     return normalized
+
+
+def with_choices(
+    spec: StudySpec, name: str, choices: Collection[float | int], catalogue: Catalogue, place: str
+) -> StudySpec:
+    """A study that searches a name over other values than its file says, or one that its file does not name at all.
+
+    Args:
+        spec: A valid study.
+        name: As in [space].
+        choices: The values. Of a setting the one that the file gives has to be among them.
+        catalogue: Every technique and other name that there is.
+        place: Where the name stands, for errors.
+
+    Raises:
+        StudyFileError: It cannot be searched over these.
+    """
+    values = Choices(choices=tuple(choices))
+    tables = {"study": spec.study, "model": spec.model, "training": spec.training}
+    findings = Findings(place, None, ())
+    _check_required({**spec.space, name: values}, catalogue, findings)
+    entry = _resolve(name, tables, catalogue, findings)
+    if entry is not None:
+        _check_entry(entry, values, tables, findings)
+    if problems := findings.problems():
+        raise StudyFileError(problems)
+    space = {**spec.space, **normalized_space({name: values}, catalogue)}
+    return spec.model_copy(update={"space": space})
 
 
 def _convert(values: Range | Choices, number: type[int] | type[float]) -> Range | Choices:

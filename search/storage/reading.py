@@ -188,6 +188,7 @@ def read_runs(connection: sa.Connection, study_id: int, trial: int | None, purpo
             best_epoch=row.best_epoch,
             weight_norms=json.loads(row.weight_norms),
             zero_shares=json.loads(row.zero_shares),
+            zero_weights={} if row.zero_weights is None else json.loads(row.zero_weights),
             seconds=row.seconds,
             engine=row.engine,
             worker=row.worker,

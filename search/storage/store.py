@@ -21,6 +21,7 @@ from search.records import (
     Purpose,
     RunResult,
     RunSummary,
+    StoredAnalysis,
     StoredVerdict,
     StudyFacts,
     StudyRecord,
@@ -290,6 +291,26 @@ class Storage:
         """What a study came to when that was last decided; None when it never was."""
         with self._reading() as connection:
             return verdicts.read_verdict(connection, study_id)
+
+    def keep_analysis(self, study_id: int, kind: str, key: str, document: Mapping[str, Any]) -> None:
+        """Write what was found out about the choice of a study, in the place of what was there before; it is of now.
+
+        Args:
+            study_id: Which study.
+            kind: What was found out, such as `ablation`.
+            key: What tells those of one kind apart; empty where there is one.
+            document: JSON-ready, every number finite.
+        Raises:
+            PermanentStorageError: The study was deleted.
+            ValueError: A number is not finite.
+        """
+        with self._writing() as connection, self._refusals(study_id):
+            verdicts.write_analysis(connection, study_id, kind, key, document)
+
+    def analysis(self, study_id: int, kind: str, key: str = "") -> StoredAnalysis | None:
+        """What was found out about the choice of a study when that was last looked into; None where it never was."""
+        with self._reading() as connection:
+            return verdicts.read_analysis(connection, study_id, kind, key)
 
     def begin_look(self, study_id: int, command: str, rows_sha256: str, n_trials: int) -> int:
         """Write down that sealed rows are looked at now. When this returns it is on record, whatever comes after.

@@ -66,6 +66,7 @@ runs = sa.Table(
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("cause", sa.String(32), comment="why it failed, for programs; null when it did not, or is not known"),
+    sa.Column("zero_weights", sa.Text, comment="layer to share of weights next to zero, JSON; null where not known"),
     sa.UniqueConstraint("study_id", "trial_number", "purpose", "fold", "repeat"),
 )
 
@@ -109,6 +110,16 @@ verdicts = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False, comment="what the study came to, JSON"),
     sa.Column("n_trials", sa.Integer, nullable=False, comment="trials that had ended"),
     sa.Column("decided", sa.DateTime, nullable=False, comment="UTC"),
+)
+
+analyses = sa.Table(
+    "regsearch_analyses",
+    METADATA,
+    sa.Column("study_id", sa.Integer, sa.ForeignKey(studies.c.study_id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(512), primary_key=True, comment="what tells those of a kind apart"),
+    sa.Column("document", sa.Text, nullable=False, comment="what was asked and what came of it, JSON"),
+    sa.Column("at", sa.DateTime, nullable=False, comment="UTC"),
 )
 
 looks = sa.Table(

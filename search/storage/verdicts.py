@@ -1,5 +1,5 @@
-"""Statements about what follows a search, each on a connection that the caller opened: its verdict, and looks at its
-sealed rows.
+"""Statements about what follows a search, each on a connection that the caller opened: its verdict, analyses of its
+choice, and looks at its sealed rows.
 
 Numbers in the JSON are finite, as JSON's are; whoever has none writes null.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.records import Look, StoredVerdict
+from search.records import Look, StoredAnalysis, StoredVerdict
 from search.storage import tables
 from search.storage.studies import utc_now
 from search.storage.writing import lock_study, storable
@@ -37,6 +37,26 @@ def read_verdict(connection: sa.Connection, study_id: int) -> StoredVerdict | No
     verdicts = tables.verdicts
     row = connection.execute(sa.select(verdicts).where(verdicts.c.study_id == study_id)).one_or_none()
     return None if row is None else StoredVerdict(json.loads(row.verdict), row.n_trials, row.decided)
+
+
+def write_analysis(connection: sa.Connection, study_id: int, kind: str, key: str, document: Mapping[str, Any]) -> None:
+    """Write what was found out about the choice of a study, in the place of what was there of this kind and key.
+
+    Raises:
+        TrialRefusedError: The study was deleted. The caller must roll back.
+        ValueError: A number is not finite.
+    """
+    analyses = tables.analyses
+    row = {"study_id": study_id, "kind": kind, "key": key, "document": _to_json(document), "at": utc_now()}
+    lock_study(connection, study_id)
+    connection.execute(sa.delete(analyses).where(_is_analysis(study_id, kind, key)))
+    connection.execute(sa.insert(analyses), [row])
+
+
+def read_analysis(connection: sa.Connection, study_id: int, kind: str, key: str) -> StoredAnalysis | None:
+    """What was found out about the choice of a study; None where nothing was."""
+    row = connection.execute(sa.select(tables.analyses).where(_is_analysis(study_id, kind, key))).one_or_none()
+    return None if row is None else StoredAnalysis(json.loads(row.document), row.at)
 
 
 def insert_look(connection: sa.Connection, study_id: int, command: str, rows_sha256: str, n_trials: int) -> int:
@@ -79,6 +99,11 @@ def read_looks(connection: sa.Connection, study_id: int) -> list[Look]:
         )
         for row in connection.execute(query)
     ]
+
+
+def _is_analysis(study_id: int, kind: str, key: str) -> sa.ColumnElement[bool]:
+    columns = tables.analyses.c
+    return (columns.study_id == study_id) & (columns.kind == kind) & (columns.key == key)
 
 
 def _to_json(value: Mapping[str, Any]) -> str:

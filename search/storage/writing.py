@@ -267,6 +267,7 @@ def _run_row(study_id: int, result: RunResult) -> Row:
         "best_epoch": result.best_epoch,
         "weight_norms": json.dumps(dict(result.weight_norms)),
         "zero_shares": json.dumps(dict(result.zero_shares)),
+        "zero_weights": json.dumps(dict(result.zero_weights)),
         "seconds": result.seconds,
         "engine": storable(result.engine),
         "worker": storable(result.worker),

@@ -11,7 +11,7 @@ import numpy as np
 
 from search.data import Dataset, Fold, SourceFunction, redraw_folds
 from search.models.saved import SavedModel
-from search.records import Purpose, Run
+from search.records import Run
 from search.spec import Called, StudySpec
 from search.techniques import watches_stop_rows
 from search.training.metrics import Metric, OwnMetric, find_metric
@@ -89,7 +89,7 @@ class TrainingPlan:
 
     def fold(self, run: Run) -> Fold:
         """The fold of a run: that of its purpose with its number."""
-        if run.purpose is Purpose.CONFIRMATION:
+        if run.purpose.is_redrawn:
             repeat, index = divmod(run.fold, len(self.folds))
             return self.redrawn(repeat)[index]
         return next(fold for fold in self.folds if (fold.purpose, fold.number) == (run.purpose, run.fold))

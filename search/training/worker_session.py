@@ -189,6 +189,7 @@ class WorkerSession:
             "curve": outcome.curve,
             "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
             "zero_shares": outcome.zero_shares,
+            "zero_weights": {} if diverged else _zero_weights(outcome.weights),
             "predictions": None if error else Predictions(outcome.predicted),
             "engine": f"{chosen.name}: {chosen.reason}",
         }
@@ -232,6 +233,26 @@ def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
     model.compile(optimizer, metrics=compiled_metrics(job.plain), **loss)
     model.optimizer.build(model.trainable_variables)  # else Keras warns each time that the saved model is loaded
     return model
+
+
+_NEXT_TO_ZERO = 1e-3
+"""Of the largest weight of a kernel: no larger ones are next to zero.
+
+No optimizer of Keras makes weights exactly zero: a penalty's gradient has them swing about it, by as much as a step of
+that gradient. After 2,000 epochs of the moons study with L1, by Adam or SGD, half of them and more were above 1e-4 of
+the largest weight and nearly all below 1e-3, where without a penalty less than 1 % of the weights were. Of a kernel
+that has shrunk to nothing as a whole this tells nothing; its norm does.
+"""
+
+
+def _zero_weights(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
+    """Layer name to the share of its kernel that is next to zero."""
+    shares = {}
+    for path, values in weights.items():
+        if path.endswith("/kernel"):
+            sizes = np.abs(values)
+            shares[path.removesuffix("/kernel")] = float(np.mean(sizes <= _NEXT_TO_ZERO * sizes.max()))
+    return shares
 
 
 def _kernel_norms(weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:

@@ -64,6 +64,16 @@ class SearchSpace:
         settings = {d.name: d.decode(sampled[d.name]) for d in self.dimensions}
         return Configuration(self._meaningful({name: value for name, value in settings.items() if value is not None}))
 
+    def without(self, configuration: Configuration, name: str) -> Configuration:
+        """A configuration with a technique switched off, or a setting as the file has it.
+
+        What means nothing any more goes with a technique.
+        """
+        baseline = self.configuration(self.baseline())
+        settings = {key: value for key, value in configuration.items() if key != name}
+        settings |= {key: value for key, value in baseline.items() if key == name}
+        return Configuration(self._meaningful(settings))
+
     def _meaningful(self, settings: Mapping[str, Setting]) -> Mapping[str, Setting]:
         """The settings without techniques of which nothing that they require is on."""
         on = {technique_of(name) for name in settings}

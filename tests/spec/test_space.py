@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from search.spec import Choices, Domain, Range, parse_study, technique_of
+from search.errors import StudyFileError
+from search.spec import Choices, Domain, Range, parse_study, technique_of, with_choices
 
 DROPOUT = "{ low = 0.05, high = 0.6 }"
 PLACE = "s.toml:23 [space.dropout"
@@ -405,3 +406,29 @@ def test_space_may_be_left_to_what_the_model_brings(problems_of, valid):
     own = ["model.own=search", "model.keras=net.keras"]
     assert not any("space" in sentence for sentence in problems_of(head, *own))
     assert not any("space" in sentence for sentence in problems_of(head + "[space]\n", *own))
+
+
+def test_space_takes_other_values_or_another_name(catalogue, valid):
+    spec = parse_study(valid, "s.toml", catalogue)
+    wider = with_choices(spec, "l2", [1, 1e-7], catalogue, "--over l2")
+    assert wider.space == {**spec.space, "l2": Choices(choices=(1.0, 1e-7))}
+    assert [type(value) for value in wider.space["l2"].choices] == [float, float]
+    assert wider.training == spec.training
+    new = with_choices(spec, "dense_1.l1", [0.1], catalogue, "--over dense_1.l1")
+    assert new.space == {**spec.space, "dense_1.l1": Choices(choices=(0.1,))}
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "sentence"),
+    [
+        ("l2", [-1.0], "here [space.l2]: expected each choice to be"),
+        ("dropou", [0.1], 'here [space.dropou]: expected a technique, received "dropou". Did you mean "dropout"?'),
+        ("training.epoch", [3], 'received "training.epoch". Did you mean "training.epochs"?'),
+        ("training.epochs", [3], "expected choices with the baseline's value, training.epochs = "),
+    ],
+)
+def test_other_values_are_checked_as_those_of_a_file(catalogue, valid, name, choices, sentence):
+    spec = parse_study(valid, "s.toml", catalogue)
+    with pytest.raises(StudyFileError) as caught:
+        with_choices(spec, name, choices, catalogue, "here")
+    assert sentence in str(caught.value)

@@ -81,6 +81,7 @@ def make_result() -> Callable[..., RunResult]:
             "curve": Curve((1.0, 0.5, 0.25), (1.5, 0.75, 1.0), (0.5, 0.75, 0.75), (1.25, 0.5, 0.625)),
             "weight_norms": {"dense": 1.5, "dense_1": 2.25},
             "zero_shares": {"dense": 0.5},
+            "zero_weights": {"dense": 0.25, "dense_1": 0.0},
             "seconds": 0.125,
             "engine": "fit",
             "worker": "host:42",

@@ -66,7 +66,7 @@ def test_the_newest_migration_is_the_version_that_is_checked() -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISION]
-    assert [revision.revision for revision in script.walk_revisions()] == ["r0004", "r0003", "r0002", "r0001"]
+    assert [revision.revision for revision in script.walk_revisions()] == ["r0005", "r0004", "r0003", "r0002", "r0001"]
 
 
 def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
@@ -175,6 +175,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
             storage.write(study.study_id, [Ended(0, TrialState.COMPLETE, 0.5, results=results)])
             storage.keep_verdict(study.study_id, {"outcome": "no gain"}, 1)
             storage.begin_look(study.study_id, "evaluate", "ab" * 32, 1)
+            storage.keep_analysis(study.study_id, "ablation", "", {})
         optuna.delete_study(study_name="gone", storage=plain_optuna)
         optuna.create_study(study_name="another", storage=plain_optuna)  # SQLite gives it the same key
         assert storage.studies() == [kept]
@@ -205,7 +206,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         (
             "regsearch_version",
             "r0999",
-            "expected regsearch's tables of version r0004, received version r0999. "
+            "expected regsearch's tables of version r0005, received version r0999. "
             "They were made by a newer regsearch; install that one, or name another database.",
         ),
     ],
@@ -245,7 +246,7 @@ _ROWS = (
 )
 
 
-@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003"])
+@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003", "r0004"])
 def test_older_tables_of_ours_are_upgraded_by_creating_only(
     revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
 ) -> None:
@@ -256,7 +257,7 @@ def test_older_tables_of_ours_are_upgraded_by_creating_only(
     with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url)
     assert str(caught.value).partition(": ")[2] == (
-        f"expected regsearch's tables of version r0004, received version {revision}. `regsearch run` upgrades them."
+        f"expected regsearch's tables of version r0005, received version {revision}. `regsearch run` upgrades them."
     )
     with open_storage(storage_url, create=True) as storage:
         (study,) = storage.studies()
@@ -265,8 +266,9 @@ def test_older_tables_of_ours_are_upgraded_by_creating_only(
         assert [trial.cause for trial in storage.trials(1)] == [FailureCause.WORKER_DIED]
         (run,) = storage.runs(1)
         assert (run.error, run.cause, run.purpose, run.zero_shares) == ("it failed", None, Purpose.SEARCH, {})
+        assert run.zero_weights == {}
         assert (storage.predictions(1), storage.predictions_size(1)) == ({}, {})
-        assert (storage.verdict(1), storage.looks(1)) == (None, [])
+        assert (storage.verdict(1), storage.looks(1), storage.analysis(1, "ablation")) == (None, [], None)
         optuna.delete_study(study_name="moons", storage=plain_optuna)
         assert storage.studies() == []
     for table in tables.runs, tables.studies:
@@ -283,6 +285,7 @@ def test_an_upgrade_replaces_the_trigger_of_before(sqlite_url: str) -> None:
     open_storage(sqlite_url, create=True).close()
     with engine.connect() as connection:
         assert connection.scalars(triggers).all() == [
+            "regsearch_analyses_cascade_0",
             "regsearch_curves_cascade_0",
             "regsearch_looks_cascade_0",
             "regsearch_predictions_cascade_0",

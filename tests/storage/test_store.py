@@ -248,6 +248,7 @@ def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
         best_epoch=2,
         weight_norms={"dense": 1.5, "dense_1": 2.25},
         zero_shares={"dense": 0.5},
+        zero_weights={"dense": 0.25, "dense_1": 0.0},
         seconds=0.125,
         engine="fit",
         worker="host:42",
@@ -257,7 +258,7 @@ def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
 def test_runs_of_one_trial_and_several_purposes_live_side_by_side(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:
-    scores = dict(zip(Purpose, (0.25, 0.5, 0.75), strict=True))
+    scores = dict(zip(Purpose, (0.25, 0.5, 0.75, 0.875), strict=True))
 
     def result(purpose: Purpose, fold: int) -> RunResult:
         made = make_result(
@@ -275,7 +276,7 @@ def test_runs_of_one_trial_and_several_purposes_live_side_by_side(
         curve = storage.curve(study.study_id, 0, 1, 0, purpose)
         assert (curve.train_loss.tolist(), curve.validation_metric.tolist()) == ([score], [2.0])
     assert storage.runs(study.study_id) == storage.runs(study.study_id, purpose=Purpose.SEARCH)
-    assert storage.workers(study.study_id) == {"host:42": 6}
+    assert storage.workers(study.study_id) == {"host:42": 8}
     with pytest.raises(PermanentStorageError) as caught:
         storage.curve(study.study_id, 0, 2, 0, Purpose.CONFIRMATION)
     assert str(caught.value).endswith(

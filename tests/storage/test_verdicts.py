@@ -105,3 +105,42 @@ def test_study_that_was_deleted_gets_neither(storage: Storage, write: Callable[[
         "Another program wrote to this study; only its coordinator may."
     )
     assert (storage.verdict(99), storage.looks(99)) == (None, [])
+
+
+def test_analysis_takes_the_place_of_the_one_of_its_kind_and_key(
+    storage: Storage, study: StudyRecord, create_study: Callable[..., StudyRecord]
+) -> None:
+    other = create_study(storage, "other")
+    assert storage.analysis(study.study_id, "ablation") is None
+    storage.keep_analysis(study.study_id, "ablation", "", {"worth": 0.5})
+    storage.keep_analysis(study.study_id, "sweep", "l2", {"points": []})
+    storage.keep_analysis(other.study_id, "ablation", "", {"worth": 2.0})
+    before = _now()
+    document: dict[str, Any] = {"worth": [0.25, None], "names": "é\0"}
+    storage.keep_analysis(study.study_id, "ablation", "", document)
+    stored = storage.analysis(study.study_id, "ablation")
+    assert stored is not None
+    assert (stored.document, before <= stored.at <= _now()) == (document, True)
+    assert storage.analysis(study.study_id, "sweep") is None
+    for study_id, kind, key, kept in (
+        (study.study_id, "sweep", "l2", {"points": []}),
+        (other.study_id, "ablation", "", {"worth": 2.0}),
+    ):
+        found = storage.analysis(study_id, kind, key)
+        assert found is not None
+        assert found.document == kept
+
+
+def test_analysis_with_a_number_that_is_not_finite_leaves_the_one_of_before(
+    storage: Storage, study: StudyRecord
+) -> None:
+    storage.keep_analysis(study.study_id, "ablation", "", {"worth": 0.5})
+    before = storage.analysis(study.study_id, "ablation")
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        storage.keep_analysis(study.study_id, "ablation", "", {"worth": math.nan})
+    assert storage.analysis(study.study_id, "ablation") == before
+
+
+def test_analysis_of_a_study_that_is_gone_is_refused(storage: Storage, study: StudyRecord) -> None:
+    with pytest.raises(PermanentStorageError, match="expected the study to exist, received that it was deleted"):
+        storage.keep_analysis(study.study_id + 1, "ablation", "", {})

@@ -44,6 +44,18 @@ def test_result_tells_all_of_a_run(keras, make_plan, make_run, session):
     assert pickle.loads(pickle.dumps(result)) == result
 
 
+@pytest.mark.parametrize("engine", ["graph", "fit"])
+def test_weights_next_to_zero_are_counted_by_the_largest_of_their_kernel(keras, make_plan, make_run, session, engine):
+    plan, run = make_plan(engine=engine, epochs=150, learning_rate=0.02, space=("l1",)), make_run(l1=0.1)
+    result, model = session.train(plan, run), session.train_model(plan, run)
+    assert sorted(result.zero_weights) == ["dense_1", "output"]
+    for layer, share in result.zero_weights.items():
+        kernel = np.abs(model.get_layer(layer).kernel.numpy())
+        assert share == pytest.approx((kernel <= kernel.max() / 1000).mean())
+    assert result.zero_weights["dense_1"] > 0
+    assert session.train(plan, make_run()).zero_weights["dense_1"] == 0
+
+
 @pytest.mark.parametrize(
     ("task", "metric", "shape"),
     [

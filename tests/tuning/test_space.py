@@ -294,3 +294,21 @@ def _spec_with(entries: dict[str, Range | Choices]):
         CATALOGUE,
     )
     return spec.model_copy(update={"space": entries})
+
+
+def test_what_means_nothing_without_a_technique_goes_with_it():
+    space = make_space(
+        "l2 = {low=1e-5, high=0.1}\npatience = {low=1, high=9}\nstart_epoch = {low=1, high=9}\n"
+        'path = { choices = [4] }\n"training.batch_size" = { choices = [16, 32] }'
+    )
+    whole = Configuration({"l2": 0.01, "path": 4, "patience": 3, "start_epoch": 2, "training.batch_size": 16})
+    assert space.without(whole, "patience") == Configuration({"l2": 0.01, "path": 4, "training.batch_size": 16})
+    assert space.without(whole, "start_epoch") == Configuration({n: v for n, v in whole.items() if n != "start_epoch"})
+    assert set(space.without(whole, "l2")) == {"patience", "start_epoch", "training.batch_size"}
+
+
+def test_setting_that_is_taken_out_is_what_the_file_says():
+    space = make_space('l2 = {low=1e-5, high=0.1}\n"training.batch_size" = { choices = [16, 32] }')
+    whole = Configuration({"l2": 0.01, "training.batch_size": 16})
+    assert space.without(whole, "training.batch_size") == Configuration({"l2": 0.01, "training.batch_size": 32})
+    assert space.without(space.configuration(space.baseline()), "l2") == space.configuration(space.baseline())

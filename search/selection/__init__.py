@@ -21,7 +21,15 @@ Scores come from `search.training`, trials from `search.storage`.
 """
 
 from search.selection.bootstrap import bootstrap_selection
-from search.selection.choice import Choice, best_trial, choose, choose_stored, find_trial
+from search.selection.choice import (
+    Choice,
+    best_trial,
+    choose,
+    choose_stored,
+    find_trial,
+    find_undecided,
+    keep_undecided,
+)
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.deciding import decide
 from search.selection.ensemble import Ensemble, choose_ensemble
@@ -55,6 +63,8 @@ __all__ = [
     "compare_with_constant",
     "decide",
     "find_trial",
+    "find_undecided",
+    "keep_undecided",
     "permutation_chance",
     "pick_finalists",
 ]

@@ -117,7 +117,7 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
     choice = choose_stored(storage, study, trials)
     open_trials = tuple(trial.number for trial in trials if trial.state is TrialState.RUNNING)
     ended = sum(trial.state.is_final for trial in trials)
-    awaits = _awaits_confirmation(storage, study, trials, choice)
+    is_finished = ended >= study.n_trials and not _awaits_confirmation(storage, study, trials, choice)
     return Status(
         study=study,
         state=_state(

@@ -120,9 +120,7 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
     is_finished = ended >= study.n_trials and not _awaits_confirmation(storage, study, trials, choice)
     return Status(
         study=study,
-        state=_state(
-            holder is not None, study.stop_requested, len(open_trials), ended >= study.n_trials and not awaits
-        ),
+        state=_state(holder is not None, study.stop_requested, len(open_trials), is_finished),
         holder=holder,
         counts=dict(counts),
         interrupted=open_trials if holder is None else (),

@@ -159,6 +159,8 @@ def _lines_on_choice(found: Best) -> list[str]:
         "baseline on the validation rows.\n"
         "The best of many is partly luck: on fresh rows expect a smaller difference."
     )
+    if found.undecided is not None:
+        told += f"\nNothing is confirmed: {found.undecided}."
     if found.awaits_confirmation:
         told += f"\nIt is not confirmed yet: `regsearch run` goes on with {study.name}."
     return [told]

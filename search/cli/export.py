@@ -11,9 +11,12 @@ from click.shell_completion import CompletionItem
 
 from search.cli._options import name_argument, opened, storage_option
 from search.cli._render import say
+from search.records.wording import better, show_value
 
 if TYPE_CHECKING:
+    from search.records import StudyRecord
     from search.reporting.exports import Export
+    from search.selection import Ensemble
 
 
 class _Format(click.ParamType[str]):
@@ -56,13 +59,39 @@ def _formats() -> Mapping[str, Export]:
 @click.option("--format", "format_", cls=_FormatOption, type=_Format(), default="toml", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="Another trial than the chosen one.")
-def export(name: str, url: str | None, format_: str, output: Path | None, trial: int | None) -> None:
+@click.option("--ensemble", is_flag=True, help="With --format keras: the weighted mean of the confirmed finalists.")
+def export(name: str, url: str | None, format_: str, output: Path | None, trial: int | None, *, ensemble: bool) -> None:
     """Write the chosen configuration to a file, or to stdout."""
     chosen = _formats()[format_]
+    if ensemble and trial is not None:
+        raise click.UsageError("expected --trial or --ensemble, received both.")
     if output is None and chosen.suffix is not None:
         raise click.UsageError(f"expected -o FILE{chosen.suffix} with --format {format_}, received none.")
     chosen.check(output)
     with opened(url) as storage:
-        chosen.write(storage, name, output, trial)
+        if ensemble:
+            for line in _ensemble_lines(chosen.write_ensemble(storage, name, output), storage.study(name)):
+                say(line)
+        else:
+            chosen.write(storage, name, output, trial)
     if output is not None:
         say(f"Wrote {output}")
+
+
+def _ensemble_lines(ensemble: Ensemble, study: StudyRecord) -> list[str]:
+    """Which trials are averaged, and what that is worth."""
+    shares = ", ".join(f"{weight:.0%} trial {trial}" for trial, weight in ensemble.weights.items())
+    lines, estimate = [f"Ensemble: {shares}."], ensemble.estimate
+    if estimate is None:
+        return [*lines, "Nothing here tells what such an ensemble scores on other rows."]
+    low, high = estimate.interval
+    score = (
+        f"On rows that it was not chosen on such an ensemble scores a {study.metric} of {show_value(estimate.score)} "
+        f"({estimate.level:.0%} interval {show_value(low)} to {show_value(high)})"
+    )
+    if estimate.difference == 0:
+        return [*lines, f"{score}, the same as the baseline."]
+    least, most = estimate.difference_interval
+    gain = f"{show_value(abs(estimate.difference))} {better(study.direction, worse=estimate.difference < 0)}"
+    ends = f"{estimate.level:.0%} interval of the gain {show_value(least)} to {show_value(most)}"
+    return [*lines, f"{score}, {gain} than the baseline ({ends})."]

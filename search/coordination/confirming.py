@@ -43,7 +43,7 @@ from search.records import (
     Trial,
     Verdict,
 )
-from search.selection import Race, Reference, Repeat, decide, permutation_chance, pick_finalists
+from search.selection import Race, Reference, Repeat, decide, keep_undecided, permutation_chance, pick_finalists
 from search.spec import ConfirmSection
 from search.storage import Storage
 
@@ -136,7 +136,9 @@ class Confirmation:
             asked=verdict_settings(self._asked),
         )
         if verdict is None:
-            self._observer.note(f"Nothing is confirmed: {self._words_on_nothing()}.")
+            reason = self._words_on_nothing()
+            keep_undecided(self._storage, self._study_id, self._n_trials, verdict_settings(self._asked), reason)
+            self._observer.note(f"Nothing is confirmed: {reason}.")
         else:
             self._storage.keep_verdict(self._study_id, verdict.to_json(), self._n_trials)
         return verdict

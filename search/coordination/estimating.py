@@ -1,8 +1,9 @@
-"""What the selection itself is worth: out-of-fold predictions of the search are handed to the bootstrap."""
+"""What the selection is worth, and an ensemble of its finalists: predictions by runs of the search are handed on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from search.data import Fold
 from search.preparation.study import PreparedStudy
 from search.records import BASELINE_TRIAL, Predictions, SelectionEstimate, Trial, TrialState
-from search.selection import bootstrap_selection
+from search.selection import Ensemble, bootstrap_selection, choose_ensemble
 
 Key = tuple[int, int, int]
 """Trial, fold and repeat of a run."""
@@ -36,28 +37,70 @@ def estimate_selection(
     """
     if prepared.plan.own_metric is not None:
         return None
-    passes = _Passes(prepared, predicted)
-    complete = (trial.number for trial in trials if trial.state is TrialState.COMPLETE)
-    taking_part = [number for number in complete if passes.has_all(number)]
+    passes = Passes(prepared, predicted)
+    taking_part = [trial.number for trial in passes.complete(trials)]
     if BASELINE_TRIAL not in taking_part or len(taking_part) < 2:
         return None
-    dataset, metric = prepared.plan.dataset, prepared.plan.scoring
-    rows = passes.rows
-    return bootstrap_selection(
-        _Lazily(passes, taking_part),
-        dataset.target[rows],
-        score=metric.score,
-        row_scores=metric.row_scores,
-        direction=prepared.direction,
-        seed=prepared.spec.study.seed,
-        baseline=taking_part.index(BASELINE_TRIAL),
-        weight=None if dataset.weight is None else dataset.weight[rows],
-        groups=None if dataset.groups is None else dataset.groups[rows],
-    )
+    return bootstrap_selection(passes.of_all(taking_part), passes.target, **_arguments(prepared, passes, taking_part))
 
 
-class _Passes:
-    """Predictions in passes: the folds of one repeat and one seed, which together hold every row that scores once."""
+def estimate_ensemble(
+    prepared: PreparedStudy,
+    trials: Sequence[Trial],
+    predicted: Mapping[Key, Predictions],
+    finalists: Collection[int],
+) -> Ensemble | None:
+    """The ensemble of the finalists, and what one that is chosen like it scores on rows that it was not chosen on.
+
+    Args:
+        prepared: The study.
+        trials: All its trials.
+        predicted: As in `estimate_selection`.
+        finalists: The numbers of those that may be averaged. Of these too, only trials of which every run has its
+            predictions take part.
+
+    Returns:
+        The ensemble, with weights by the number of a trial; None where the baseline has no predictions, or no finalist
+        has. Where a function of the user's scores it has no estimate: that would call it a hundred thousand times.
+    """
+    passes = Passes(prepared, predicted)
+    # A configuration that came twice would be two of the best trials: finalists have it once, and so have all here.
+    ranked = sorted(passes.complete(trials), key=lambda trial: (trial.number in finalists, -trial.number))
+    taking_part = sorted({trial.configuration: trial.number for trial in ranked}.values())
+    places = [place for place, trial in enumerate(taking_part) if trial in finalists]
+    if BASELINE_TRIAL not in taking_part or not places:
+        return None
+    arguments = _arguments(prepared, passes, taking_part)
+    arguments["n_draws"] = None if prepared.plan.own_metric is None else 0
+    found = choose_ensemble(passes.of_all(taking_part), passes.target, places, **arguments)
+    return replace(found, weights={taking_part[place]: weight for place, weight in found.weights.items()})
+
+
+def _arguments(prepared: PreparedStudy, passes: Passes, trials: Sequence[int]) -> dict[str, Any]:
+    """What both take of a study."""
+    dataset, metric, rows = prepared.plan.dataset, prepared.plan.scoring, passes.rows
+    return {
+        "score": metric.score,
+        "row_scores": metric.row_scores,
+        "direction": prepared.direction,
+        "seed": prepared.spec.study.seed,
+        "baseline": trials.index(BASELINE_TRIAL),
+        "weight": None if dataset.weight is None else dataset.weight[rows],
+        "groups": None if dataset.groups is None else dataset.groups[rows],
+    }
+
+
+class Passes:
+    """Predictions in passes: the folds of one repeat and one seed, which together hold every row that scores once.
+
+    Args:
+        prepared: The study.
+        predicted: What runs of the search predicted of the rows that score them.
+
+    Attributes:
+        rows: Positions of the rows that score, ascending, shape (rows,).
+        target: Of these rows, shape (rows, ...).
+    """
 
     def __init__(self, prepared: PreparedStudy, predicted: Mapping[Key, Predictions]) -> None:
         self._predicted = predicted
@@ -67,6 +110,15 @@ class _Passes:
         size = len(folds) // n_repeats
         self._repeats = [folds[first : first + size] for first in range(0, len(folds), size)]
         self.rows: _Positions = _rows_of(self._repeats[0])
+        self.target = prepared.plan.dataset.target[self.rows]
+
+    def complete(self, trials: Iterable[Trial]) -> list[Trial]:
+        """The complete ones among some trials of which every run has its predictions."""
+        return [trial for trial in trials if trial.state is TrialState.COMPLETE and self.has_all(trial.number)]
+
+    def of_all(self, trials: Sequence[int]) -> Sequence[npt.NDArray[Any]]:
+        """Those of some trials, put together when they are asked for."""
+        return _Lazily(self, trials)
 
     def has_all(self, trial: int) -> bool:
         """Whether every run of a trial has its predictions, all of them finite: the storage keeps float32."""
@@ -89,7 +141,7 @@ class _Passes:
 class _Lazily(Sequence[npt.NDArray[Any]]):
     """The passes of one trial after the other."""
 
-    def __init__(self, passes: _Passes, trials: Sequence[int]) -> None:
+    def __init__(self, passes: Passes, trials: Sequence[int]) -> None:
         self._passes = passes
         self._trials = trials
 

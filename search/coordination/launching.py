@@ -22,7 +22,7 @@ from search.errors import StudyFailedError
 from search.execution import Pool
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
-from search.selection import choose_stored, pick_finalists
+from search.selection import choose_stored, find_undecided, pick_finalists
 from search.storage import Storage
 
 
@@ -160,8 +160,10 @@ def _is_confirmed(prepared: PreparedStudy, storage: Storage, known: StudyRecord,
     asked = prepared.spec.confirm
     if not pick_finalists(trials, prepared.direction, asked.finalists):
         return True
-    verdict = choose_stored(storage, known, trials).verdict
-    return verdict is not None and verdict.asked == verdict_settings(asked)
+    verdict, settings = choose_stored(storage, known, trials).verdict, verdict_settings(asked)
+    if verdict is not None:
+        return verdict.asked == settings
+    return find_undecided(storage, known, trials, settings) is not None
 
 
 def _refuse_failure(record: StudyRecord, trials: list[Trial]) -> None:

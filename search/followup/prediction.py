@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class ModelCard:
         form: How the rows of its table are written; None for a model that takes arrays.
         link: What makes probabilities of its outputs, where it takes arrays and gives something else.
         threshold: Of two classes, the probability of the second above which it is the one predicted.
+        ensemble: Of a mean of several trials, which these are, and what it is estimated to score, JSON-ready.
     """
 
     classes: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class ModelCard:
     form: RowForm | None = None
     link: Any = None
     threshold: float = 0.5
+    ensemble: Mapping[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Put the card into a `.keras` file, which Keras loads as before.
@@ -50,6 +52,8 @@ class ModelCard:
         form = None if self.form is None else self.form.to_json()
         document = {"version": _VERSION, "classes": list(self.classes), "targets": list(self.targets)}
         document |= {"rows": form, "link": self.link, "threshold": self.threshold}
+        if self.ensemble is not None:
+            document["ensemble"] = self.ensemble
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_MEMBER, json.dumps(document, indent=2))
 
@@ -73,7 +77,7 @@ class ModelCard:
             raise UsageError(Problem(str(path), f"expected a card of version {_VERSION}, received {received}"))
         form = document["rows"] and RowForm.from_json(document["rows"])
         classes, targets = tuple(document["classes"]), tuple(document["targets"])
-        return cls(classes, targets, form, document["link"], document["threshold"])
+        return cls(classes, targets, form, document["link"], document["threshold"], document.get("ensemble"))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,13 @@ from search.data import RowForm, encoded_shape
 from search.errors import StudyFailedError
 from search.followup.again import prepare_again
 from search.followup.prediction import ModelCard
-from search.models import TableEnds, with_ends
+from search.models import Member, TableEnds, average_models, with_ends
 from search.preparation.study import PreparedStudy
 from search.records import Configuration, Purpose, Run
 from search.selection import choose_stored, find_trial
 from search.storage import Storage
 from search.techniques import Scaling
-from search.training import DecisionMetric, WorkerSession, best_threshold, final_plan
+from search.training import DecisionMetric, TrainingPlan, WorkerSession, best_threshold, final_plan
 
 KerasModel = Any
 """A `keras.Model`: this package passes models on and never imports Keras."""
@@ -78,26 +78,60 @@ def refit(prepared: PreparedStudy, configuration: Configuration, runs: Sequence[
     Args:
         prepared: The study.
         configuration: The one that was chosen.
-        runs: Its `final_runs`.
+        runs: Its `final_runs`; of several the model predicts the mean.
 
     Returns:
         A model of Keras' own classes. It takes rows as the study's source gives them, an array or a table's columns by
         name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
     """
-    plan, run = final_plan(prepared.plan, runs[0].configuration), runs[0]
     session = WorkerSession()
-    model, link = session.train_model(plan, run), session.link(plan, run)
-    shape, classes = encoded_shape(plan.dataset), plan.dataset.classes
-    rows = session.prepared_rows(plan, run)
+    members = train_members(prepared, runs, session)
+    return join_members(prepared, members, _threshold(prepared, configuration, session))
+
+
+def train_members(
+    prepared: PreparedStudy, runs: Sequence[Run], session: WorkerSession, weight: float = 1.0
+) -> list[Member]:
+    """Train a configuration on all rows that are not sealed, once for each run.
+
+    Args:
+        prepared: The study.
+        runs: Its `final_runs`.
+        session: Trains.
+        weight: How much the configuration counts among others; its runs share it.
+    """
+    plan = final_plan(prepared.plan, runs[0].configuration)
+    return [replace(_trained_member(prepared, plan, run, session), weight=weight / len(runs)) for run in runs]
+
+
+def _trained_member(prepared: PreparedStudy, plan: TrainingPlan, run: Run, session: WorkerSession) -> Member:
+    model, link, rows = session.train_model(plan, run), session.link(plan, run), session.prepared_rows(plan, run)
     steps, encoder = rows.steps, rows.arrays.encoder
     if prepared.facts.scaled_bytes:
+        shape = encoded_shape(plan.dataset)
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
-    is_table = encoder is not None and encoder.blocks is not None
-    threshold = _threshold(prepared, configuration, session)
-    table = TableEnds(encoder, classes, link, threshold) if encoder is not None and is_table else None
-    whole = with_ends(model, steps, shape, rows.arrays.target_scale, table)
-    form = RowForm.of(plan.dataset, prepared.spec.data)
-    return Refitted(whole, ModelCard(classes, _targets(prepared), form, None if is_table else link, threshold))
+    of_table = encoder if encoder is not None and encoder.blocks is not None else None
+    return Member(model, steps, rows.arrays.target_scale, of_table, link)
+
+
+def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: float) -> Refitted:
+    """One model of one or several that were trained, with its card.
+
+    Args:
+        prepared: The study.
+        members: Of several the model predicts the mean.
+        threshold: Of two classes, the probability of the second above which it is the one predicted.
+    """
+    first, dataset = members[0], prepared.plan.dataset
+    shape, classes = encoded_shape(dataset), dataset.classes
+    if len(members) > 1:
+        model, link = average_models(members, shape, classes, threshold), None
+    else:
+        table = None if first.encoder is None else TableEnds(first.encoder, classes, first.link, threshold)
+        model = with_ends(first.model, first.steps, shape, first.target_scale, table)
+        link = None if table else first.link
+    form = RowForm.of(dataset, prepared.spec.data)
+    return Refitted(model, ModelCard(classes, _targets(prepared), form, link, threshold))
 
 
 def _threshold(prepared: PreparedStudy, configuration: Configuration, session: WorkerSession) -> float:

@@ -17,16 +17,19 @@
 | `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
+| `averaging` | several trained models become one that predicts their mean |
 | `predicting` | what a model in a file predicts |
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file; `model_source`: the statements that make the user's |
 
-Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `table_inputs` and `predicting`, no
-others. A plain model passes through untouched: with everything off there is no regularizer and no extra layer.
+Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `averaging`, `table_inputs` and
+`predicting`, no others. A plain model passes through untouched: with everything off there is no regularizer and no
+extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
 
 from search.models.architecture import Architecture, Head
+from search.models.averaging import Member, average_models
 from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
 from search.models.checks import check_patterns
 from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
@@ -61,6 +64,7 @@ __all__ = [
     "Family",
     "Head",
     "Loss",
+    "Member",
     "OpenModel",
     "OwnSearch",
     "SavedModel",
@@ -68,6 +72,7 @@ __all__ = [
     "TrainedModel",
     "UnfitLossError",
     "UntellableError",
+    "average_models",
     "build_model",
     "build_open_model",
     "check_own_loss",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +46,16 @@ def with_ends(
     """A model that takes rows as they were before the steps, and predicts in the target's own unit.
 
     Args:
-        model: A compiled model with one input; it becomes a layer of the new one, with its names and weights.
+        model: A model with one input; it becomes a layer of the new one, with its names and weights.
         steps: What was done to rows, in order, once they were encoded.
         shape: Shape of one encoded row.
         target_scale: What the targets that it was trained on had been scaled with.
         table: Of a table: what its columns became, and what is predicted. None for arrays.
 
     Returns:
-        A model compiled alike, the model itself when nothing was done. Of a table's rows it takes a dictionary of
-        columns, as `search.models.table_inputs` says; where it predicts classes it is not compiled and gives a
-        dictionary: `probabilities`, shape (rows, classes), and `label`, text, shape (rows,).
+        A model compiled alike, where that one is; the model itself when nothing was done. Of a table's rows it takes a
+        dictionary of columns, as `search.models.table_inputs` says; where it predicts classes it is not compiled and
+        gives a dictionary: `probabilities`, shape (rows, classes), and `label`, text, shape (rows,).
     """
     import keras
 
@@ -65,23 +65,18 @@ def with_ends(
     for step in steps:
         for layer in step.layers(shape):
             passed = layer(passed)
-    free = _Names(columns, model.name)
+    free = FreeNames(columns, model.name)
     if table is not None:
         # A model of its own: whatever names its layers have, columns may have them, too.
-        rows = {name: keras.Input((1,), name=free.input(name), dtype=each.dtype) for name, each in columns.items()}
+        rows = column_inputs(columns, free)
         passed = keras.Model(list(columns.values()), passed, name=free("columns"))(list(rows.values()))
     predicted = model(passed)
     if target_scale is not None:
         shift, scale = (_by_target(values) for values in (target_scale.mean, target_scale.deviation))
         predicted = keras.layers.Rescaling(scale, shift, name=free("own_unit"), dtype="float32")(predicted)
     if table is not None and table.classes:
-        outputs = keras.Input(predicted.shape[1:])
-        predicted = keras.Model(outputs, _classified(outputs, table), name=free("classes"))(predicted)
-        return _quiet_model(rows, predicted, f"{model.name}_with_ends")
-    whole = _quiet_model(rows, predicted, f"{model.name}_with_ends")
-    whole.compile_from_config(model.get_compile_config())
-    whole.optimizer.build(whole.trainable_variables)
-    return whole
+        return quiet_model(rows, classified(predicted, table, free), f"{model.name}_with_ends")
+    return compiled_as(model, quiet_model(rows, predicted, f"{model.name}_with_ends"))
 
 
 def _begin(shape: tuple[int, ...], table: TableEnds | None) -> tuple[dict[str, Any], Any, Any]:
@@ -95,12 +90,17 @@ def _begin(shape: tuple[int, ...], table: TableEnds | None) -> tuple[dict[str, A
     return columns, columns, encoded
 
 
-class _Names:
-    """Names of layers that no column has, and of inputs that no other layer has."""
+class FreeNames:
+    """Names of layers that no column has, and of inputs that no other layer has.
 
-    def __init__(self, columns: Iterable[str], model: str) -> None:
-        self._taken = {*columns, model}
-        self._model = model
+    Args:
+        columns: Names of the columns.
+        layer: Name of a layer that has one already.
+    """
+
+    def __init__(self, columns: Iterable[str], layer: str | None = None) -> None:
+        self._taken = {*columns, *([] if layer is None else [layer])}
+        self._layer = layer
 
     def __call__(self, name: str) -> str:
         """A name for a layer."""
@@ -111,10 +111,17 @@ class _Names:
 
     def input(self, column: str) -> str:
         """The name of a column's input: the column's own, but for a slash, which would end the name of a layer."""
-        return column if "/" not in column and column != self._model else self(column.replace("/", "_"))
+        return column if "/" not in column and column != self._layer else self(column.replace("/", "_"))
 
 
-def _quiet_model(rows: Any, predicted: Any, name: str) -> keras.Model:
+def column_inputs(columns: Mapping[str, Any], free: FreeNames) -> dict[str, Any]:
+    """An input for each column, by the column's name; what is given of a column is a tensor of its type."""
+    import keras
+
+    return {name: keras.Input((1,), name=free.input(name), dtype=each.dtype) for name, each in columns.items()}
+
+
+def quiet_model(rows: Any, predicted: Any, name: str) -> keras.Model:
     """A model whose inputs may be named otherwise than its columns, of which Keras warns."""
     import keras
 
@@ -123,16 +130,31 @@ def _quiet_model(rows: Any, predicted: Any, name: str) -> keras.Model:
         return keras.Model(rows, predicted, name=name)
 
 
-def _classified(predicted: Any, table: TableEnds) -> dict[str, Any]:
-    """Probabilities of all classes, and the label of the one that is predicted."""
+def compiled_as(model: keras.Model, whole: keras.Model) -> keras.Model:
+    """The second model, compiled as the first one is."""
+    if model.compiled:
+        whole.compile_from_config(model.get_compile_config())
+        whole.optimizer.build(whole.trainable_variables)
+    return whole
+
+
+def linked(outputs: Any, link: Link | None) -> Any:
+    """What a model's outputs say, in float32: what `search.models.losses.probabilities_of` tells, as layers."""
+    from keras import ops
+
+    outputs = ops.cast(outputs, "float32")
+    if link == "halves":
+        return ops.clip((1 + outputs) / 2, 0.0, 1.0)
+    return outputs if link is None else {"sigmoid": ops.sigmoid, "softmax": ops.softmax}[link](outputs)
+
+
+def classified(predicted: Any, table: TableEnds, free: FreeNames) -> dict[str, Any]:
+    """Probabilities of all classes, and the label of the one that is predicted, by a layer that is called `classes`."""
     import keras
     from keras import ops
 
-    probabilities = ops.cast(predicted, "float32")
-    if table.link == "halves":
-        probabilities = ops.clip((1 + probabilities) / 2, 0.0, 1.0)
-    elif table.link is not None:
-        probabilities = {"sigmoid": ops.sigmoid, "softmax": ops.softmax}[table.link](probabilities)
+    outputs = keras.Input(predicted.shape[1:])
+    probabilities = linked(outputs, table.link)
     if len(table.classes) == 2:
         second = probabilities[:, -1:]
         probabilities = ops.concatenate([1 - second, second], axis=1)
@@ -140,7 +162,9 @@ def _classified(predicted: Any, table: TableEnds) -> dict[str, Any]:
     else:
         index = ops.argmax(probabilities, axis=1)
     named = keras.layers.StringLookup(vocabulary=list(table.classes), num_oov_indices=0, invert=True, name="label")
-    return {"probabilities": probabilities, "label": named(index)}
+    told = {"probabilities": probabilities, "label": named(index)}
+    of_rows: dict[str, Any] = keras.Model(outputs, told, name=free("classes"))(predicted)
+    return of_rows
 
 
 def _by_target(values: npt.NDArray[np.float64]) -> float | list[float]:

@@ -31,6 +31,7 @@ from search.selection import (
     choose,
     choose_stored,
     compare_with_constant,
+    find_undecided,
     pick_finalists,
 )
 from search.storage import Storage
@@ -45,7 +46,7 @@ class Status:
     Args:
         study: The study.
         state: `running` and `draining` have a coordinator; without one a study is `interrupted` when trials were
-            cut off, `finished` when its budget is spent, and `stopped` otherwise.
+            cut off, `finished` when its budget is spent and its choice confirmed, and `stopped` otherwise.
         holder: The coordinator, if one runs.
         counts: Trials by Optuna state.
         interrupted: Numbers of the trials that were cut off; the next `run` trains them again.
@@ -116,9 +117,12 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
     choice = choose_stored(storage, study, trials)
     open_trials = tuple(trial.number for trial in trials if trial.state is TrialState.RUNNING)
     ended = sum(trial.state.is_final for trial in trials)
+    awaits = _awaits_confirmation(storage, study, trials, choice)
     return Status(
         study=study,
-        state=_state(holder is not None, study.stop_requested, len(open_trials), ended >= study.n_trials),
+        state=_state(
+            holder is not None, study.stop_requested, len(open_trials), ended >= study.n_trials and not awaits
+        ),
         holder=holder,
         counts=dict(counts),
         interrupted=open_trials if holder is None else (),
@@ -150,6 +154,7 @@ class Best:
         training_fit: Where nothing was learned, how far the baseline came on the rows that train, or the best trial
             where the baseline has no score; None for studies that were stored without a constant guess' loss there.
         awaits_confirmation: Whether the next `run` has finalists to confirm.
+        undecided: Why the confirmation came to no verdict; None where it did, or was not held.
         looks: At the sealed rows, in order.
         advice: What to do about the choice, one text each; empty where nothing is odd, and before the choice is made.
         zero_shares: Trial number to the share of hidden activations that are exactly 0 on validation rows, the mean
@@ -162,6 +167,7 @@ class Best:
     constant: ConstantGuess | None
     training_fit: TrainingFit | None
     awaits_confirmation: bool
+    undecided: str | None
     looks: tuple[Look, ...]
     zero_shares: Mapping[int, float]
     advice: tuple[str, ...] = ()
@@ -229,12 +235,26 @@ def summarize_best(storage: Storage, name: str) -> Best:
     constant = _against_constant(storage, study, choice.best, len(ended))
     # Looked up where it is told: an unpacked curve costs the import of NumPy.
     fit = _training_fit(storage, study, choice) if _learned(constant, choice.verdict) is False else None
-    n_finalists = study.spec.get("confirm", {}).get("finalists", 0)
-    awaits = choice.verdict is None and bool(pick_finalists(ended, study.direction, n_finalists))
+    undecided = _undecided(storage, study, trials)
+    awaits = _awaits_confirmation(storage, study, trials, choice)
     looks = tuple(storage.looks(study.study_id))
     shares = _zero_shares(storage, study, choice)
     advice = _advice(storage, study, choice, len(ended))
-    return Best(study, len(ended), choice, constant, fit, awaits, looks, shares, advice)
+    return Best(study, len(ended), choice, constant, fit, awaits, undecided, looks, shares, advice)
+
+
+def _awaits_confirmation(storage: Storage, study: StudyRecord, trials: Sequence[Trial], choice: Choice) -> bool:
+    """Whether there are finalists that the next session confirms."""
+    if choice.verdict is not None or _undecided(storage, study, trials) is not None:
+        return False
+    return bool(pick_finalists(trials, study.direction, study.spec.get("confirm", {}).get("finalists", 0)))
+
+
+def _undecided(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> str | None:
+    """Why the confirmation came to no verdict; None where it did, or was not held."""
+    asked = study.spec.get("confirm", {})
+    settings = {name: asked[name] for name in ("finalists", "repeats", "rule") if name in asked}
+    return find_undecided(storage, study, trials, settings)
 
 
 def _advice(storage: Storage, study: StudyRecord, choice: Choice, n_trials: int) -> tuple[str, ...]:

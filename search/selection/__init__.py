@@ -9,7 +9,8 @@
 | `racing` | the race of the finalists, repeat by repeat |
 | `deciding` | from the race to the verdict |
 | `bootstrap` | what the best trial scores on rows that it was not chosen on |
-| `_drawing`, `_drawn_trials` | the arrays of that |
+| `ensemble` | which trials are averaged, with which weights, and what that is worth |
+| `_drawing`, `_drawn_trials`, `_ensembles` | the arrays of these two |
 | `holdout` | two models on rows that had no part in anything |
 | `permutation` | whether predictions tell anything of the labels |
 | `advice` | what to do about a choice that looks odd; it knows the techniques, so that whoever needs it imports it |
@@ -20,9 +21,18 @@ Scores come from `search.training`, trials from `search.storage`.
 """
 
 from search.selection.bootstrap import bootstrap_selection
-from search.selection.choice import Choice, best_trial, choose, choose_stored, find_trial
+from search.selection.choice import (
+    Choice,
+    best_trial,
+    choose,
+    choose_stored,
+    find_trial,
+    find_undecided,
+    keep_undecided,
+)
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.deciding import decide
+from search.selection.ensemble import Ensemble, choose_ensemble
 from search.selection.finalists import pick_finalists
 from search.selection.holdout import compare_by_draws, compare_by_rows
 from search.selection.paired import PairedDifference, compare_pairs
@@ -35,6 +45,7 @@ __all__ = [
     "Choice",
     "ConstantGuess",
     "Divisions",
+    "Ensemble",
     "PairedDifference",
     "Race",
     "Reference",
@@ -44,6 +55,7 @@ __all__ = [
     "best_trial",
     "bootstrap_selection",
     "choose",
+    "choose_ensemble",
     "choose_stored",
     "compare_by_draws",
     "compare_by_rows",
@@ -51,6 +63,8 @@ __all__ = [
     "compare_with_constant",
     "decide",
     "find_trial",
+    "find_undecided",
+    "keep_undecided",
     "permutation_chance",
     "pick_finalists",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,15 +17,56 @@ _MOST_NUMBERS = 2_000_000
 _MOST_REDRAWS = 50
 """How often those draws of a lot are drawn anew that have no score."""
 
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """By what share of them two losses may differ that are equal: sums round."""
 
 
-def estimate(trials: Trials, sign: float, seed: int, n_draws: int, level: float) -> SelectionEstimate | None:
+class Chooser(ABC):
+    """A way to choose among trials by drawn rows.
+
+    Args:
+        trials: What is chosen from, the baseline first.
+    """
+
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+
+    @abstractmethod
+    def on_left_out(self, counts: Rows) -> Rows:
+        """Losses on the rows left out, of what is chosen by the drawn ones, shape (draws,).
+
+        Args:
+            counts: How often each unit is drawn, shape (draws, units), int64.
+
+        Returns:
+            NaN where the drawn rows choose nothing, since one of the trials has no score on them.
+        """
+
+    @abstractmethod
+    def on_all(self) -> float:
+        """The loss on all rows, of what is chosen by all of them."""
+
+
+class BestTrial(Chooser):
+    """The trial with the lowest loss is chosen."""
+
+    def on_left_out(self, counts: Rows) -> Rows:
+        """Losses of the best trials."""
+        losses = self.trials.on_drawn(counts)
+        found = self.trials.on_left_out(counts, _first_best(losses))
+        return np.where(np.isfinite(losses).all(axis=1), found, np.nan)
+
+    def on_all(self) -> float:
+        """The loss of the best trial."""
+        losses = self.trials.on_all()
+        return float(losses[_first_best(losses)])
+
+
+def estimate(chooser: Chooser, sign: float, seed: int, n_draws: int, level: float) -> SelectionEstimate | None:
     """Draw, choose and score, so many times.
 
     Args:
-        trials: What is chosen from.
+        chooser: What is chosen from, and how.
         sign: Of losses: 1 where a low score is good, and else -1.
         seed: Of the draws.
         n_draws: How often.
@@ -33,16 +75,15 @@ def estimate(trials: Trials, sign: float, seed: int, n_draws: int, level: float)
     Returns:
         None where fewer than two draws have a score.
     """
-    rng = np.random.default_rng(seed)
-    found = np.concatenate([_choose(trials, counts) for counts in _draw(rng, trials, n_draws)])
+    rng, trials = np.random.default_rng(seed), chooser.trials
+    found = np.concatenate([_lost(chooser, counts) for counts in _draw(rng, trials, n_draws)])
     found = found[np.isfinite(found).all(axis=1)]
     if len(found) < 2:
         return None
     chosen, baseline = found.T
     loss, (low, high) = _mean_and_interval(chosen, trials.rows.n_units, level)
     difference, difference_interval = _mean_and_interval(baseline - chosen, trials.rows.n_units, level)
-    on_all = trials.on_all()
-    apparent = float(on_all[_first_best(on_all)])
+    apparent = chooser.on_all()
     return SelectionEstimate(
         score=sign * loss,
         interval=(low, high) if sign > 0 else (-high, -low),
@@ -76,19 +117,16 @@ def _draw_units(rng: np.random.Generator, n_units: int, n_draws: int) -> Rows:
     return np.bincount(drawn.ravel(), minlength=n_draws * n_units).reshape(n_draws, n_units)
 
 
-def _choose(trials: Trials, counts: Rows) -> Rows:
-    """Losses on the rows left out, of the trial that is best on the drawn ones, and of the baseline; (draws, 2)."""
-    losses = trials.on_drawn(counts)
-    chosen = _first_best(losses)
-    found = np.stack([trials.on_left_out(counts, each) for each in (chosen, np.zeros_like(chosen))], axis=1)
-    found[~np.isfinite(losses).all(axis=1)] = np.nan
-    return found
+def _lost(chooser: Chooser, counts: Rows) -> Rows:
+    """Losses on the rows left out, of what is chosen by the drawn ones, and of the baseline; shape (draws, 2)."""
+    baseline = np.zeros(len(counts), np.int64)
+    return np.stack([chooser.on_left_out(counts), chooser.trials.on_left_out(counts, baseline)], axis=1)
 
 
 def _first_best(losses: Rows) -> Rows:
     """Index of the lowest loss along the last axis; of equal ones the first."""
     best = losses.min(axis=-1, keepdims=True)
-    return np.asarray((losses <= best + _ROUNDING * np.abs(best)).argmax(axis=-1))
+    return np.asarray((losses <= best + ROUNDING * np.abs(best)).argmax(axis=-1))
 
 
 def _mean_and_interval(values: Rows, n_units: int, level: float) -> tuple[float, tuple[float, float]]:

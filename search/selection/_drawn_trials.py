@@ -75,6 +75,13 @@ class Passes:
     order: Sequence[int]
     rows: CountingRows
 
+    @classmethod
+    def of(cls, given: Sequence[Rows], baseline: int, rows: CountingRows) -> Passes:
+        """The passes of trials, of which the one at that place is the baseline."""
+        if not 0 <= baseline < len(given):
+            raise ValueError(f"expected the place of a baseline among {len(given)} trials, received {baseline}")
+        return cls(given, [baseline, *(place for place in range(len(given)) if place != baseline)], rows)
+
     def __iter__(self) -> Iterator[Rows]:
         """Trial by trial, shape (passes, rows, outputs)."""
         return map(self.of_trial, range(len(self.order)))
@@ -104,6 +111,11 @@ class Trials(ABC):
     @abstractmethod
     def n_trials(self) -> int:
         """Trials that take part."""
+
+    @property
+    @abstractmethod
+    def indices(self) -> Rows:
+        """Index of each among all that were given, in the order in which a tie chooses, shape (trials,)."""
 
     @abstractmethod
     def on_all(self) -> Rows:
@@ -166,6 +178,11 @@ class TrialsByRow(Trials):
         """All that were given."""
         return len(self.sums)
 
+    @property
+    def indices(self) -> Rows:
+        """All that were given."""
+        return np.arange(self.n_trials)
+
     def on_all(self) -> Rows:
         """Mean losses."""
         return np.asarray(self.sums.sum(axis=1) / self.weights.sum())
@@ -192,6 +209,7 @@ class TrialsByScore(Trials):
         score: The metric.
         sign: Of losses.
         n_draws: How many draws there should be.
+        kept: Index of each among all that were given.
     """
 
     rows: CountingRows
@@ -199,7 +217,8 @@ class TrialsByScore(Trials):
     losses: Rows
     score: Callable[[Rows, Rows, Rows | None], float]
     sign: float
-    n_draws: int
+    n_draws: int = 0
+    kept: tuple[int, ...] = (0,)
 
     @classmethod
     def of(cls, passes: Passes, score: Callable[[Rows, Rows, Rows | None], float], sign: float) -> TrialsByScore:
@@ -211,7 +230,7 @@ class TrialsByScore(Trials):
         """
         first = passes.of_trial(0)
         all_rows = np.ones(len(passes.rows.target), np.int64)
-        alone = cls(passes.rows, (), np.empty(0), score, sign, 0)
+        alone = cls(passes.rows, (), np.empty(0), score, sign)
         losses = np.array([alone._lost(each, all_rows) for each in passes])
         _refuse_without_score(losses, passes)
         # Of sorting metrics; the others are quicker.
@@ -219,12 +238,17 @@ class TrialsByScore(Trials):
         n_kept = max(_FEWEST_TRIALS, int(_MOST_MICROSECONDS / microseconds / _MOST_DRAWS))
         kept = sorted({0, *np.argsort(losses, kind="stable")[:n_kept].tolist()})
         n_draws = int(np.clip(_MOST_MICROSECONDS / microseconds / len(kept), _FEWEST_DRAWS, _MOST_DRAWS))
-        return cls(passes.rows, tuple(map(passes.of_trial, kept)), losses[kept], score, sign, n_draws)
+        return cls(passes.rows, tuple(map(passes.of_trial, kept)), losses[kept], score, sign, n_draws, tuple(kept))
 
     @property
     def n_trials(self) -> int:
         """Those that were kept."""
         return len(self.passes)
+
+    @property
+    def indices(self) -> Rows:
+        """Those that were kept."""
+        return np.array(self.kept)
 
     def on_all(self) -> Rows:
         """As they were when the best were kept."""
@@ -256,6 +280,17 @@ class TrialsByScore(Trials):
             weight = self.rows.weight[places] * times[places]
         target = self.rows.target[places]
         return self.sign * float(np.mean([self.score(target, each[places], weight) for each in passes]))
+
+
+def make_trials(
+    passes: Passes,
+    score: Callable[[Rows, Rows, Rows | None], float],
+    row_scores: Callable[[Rows, Rows], Rows | None],
+    sign: float,
+) -> Trials:
+    """Trials by the losses of their rows where `row_scores` tells them, or else by `score`."""
+    by_row = TrialsByRow.of(passes, row_scores, sign)
+    return TrialsByScore.of(passes, score, sign) if by_row is None else by_row
 
 
 def _varies(target: Rows) -> bool:

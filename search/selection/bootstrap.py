@@ -80,15 +80,10 @@ def bootstrap_selection(
     # NumPy is imported by those who draw: a command that reads a few rows does without.
     from search.selection import _drawing, _drawn_trials
 
-    if not 0 <= baseline < len(predictions):
-        raise ValueError(f"expected the place of a baseline among {len(predictions)} trials, received {baseline}")
     rows = _drawn_trials.CountingRows.of(target, weight, groups)
+    passes = _drawn_trials.Passes.of(predictions, baseline, rows)
     if rows.n_units < FEWEST_UNITS:
         return None
-    order = [baseline, *(place for place in range(len(predictions)) if place != baseline)]
-    passes = _drawn_trials.Passes(predictions, order, rows)
     sign = 1.0 if direction == "minimize" else -1.0
-    trials: _drawn_trials.Trials | None = _drawn_trials.TrialsByRow.of(passes, row_scores, sign)
-    if trials is None:
-        trials = _drawn_trials.TrialsByScore.of(passes, score, sign)
-    return _drawing.estimate(trials, sign, seed, n_draws or trials.n_draws, level)
+    trials = _drawn_trials.make_trials(passes, score, row_scores, sign)
+    return _drawing.estimate(_drawing.BestTrial(trials), sign, seed, n_draws or trials.n_draws, level)

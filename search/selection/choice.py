@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from search.errors import Problem, UsageError
 from search.records import BASELINE_TRIAL, Direction, StudyRecord, Trial, TrialState, UnknownVerdictError, Verdict
@@ -107,3 +108,36 @@ def find_trial(study: StudyRecord, trials: Iterable[Trial], number: int) -> Tria
         remedy = f"`regsearch trials {study.name}` lists them."
         raise UsageError(Problem(study.name, f"expected a trial with a score, received {received}", remedy))
     return found
+
+
+_UNDECIDED_KEY = "undecided"
+
+
+def keep_undecided(storage: Storage, study_id: int, n_trials: int, asked: Mapping[str, Any], reason: str) -> None:
+    """Write down why a confirmation came to no verdict: it would come to none again.
+
+    Args:
+        storage: An open database.
+        study_id: The study.
+        n_trials: Trials that had ended.
+        asked: What [confirm] asked for, as far as a verdict depends on it.
+        reason: In words.
+    """
+    storage.remember(study_id, _UNDECIDED_KEY, {"n_trials": n_trials, "asked": dict(asked), "reason": reason})
+
+
+def find_undecided(
+    storage: Storage, study: StudyRecord, trials: Sequence[Trial], asked: Mapping[str, Any]
+) -> str | None:
+    """Why a confirmation of these very trials came to no verdict; None where there was none.
+
+    Args:
+        storage: An open database.
+        study: The study's record.
+        trials: All its trials.
+        asked: What [confirm] asks for, as far as a verdict depends on it.
+    """
+    told = storage.recall(study.study_id, _UNDECIDED_KEY) or {}
+    n_ended = sum(trial.state.is_final for trial in trials)
+    is_of_these = (told.get("n_trials"), told.get("asked")) == (n_ended, dict(asked))
+    return str(told["reason"]) if is_of_these else None

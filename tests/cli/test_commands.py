@@ -159,6 +159,45 @@ def test_export_in_a_format_that_there_is_not_is_bad_usage(tiny, command):
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "--ensemble: expected --format keras, received --format toml.\n"),
+        (["--format", "keras", "-o", "mean.h5"], "--output: expected a path that ends in .keras, received mean.h5.\n"),
+        (["--trial", "1"], "Error: expected --trial or --ensemble, received both.\n"),
+    ],
+)
+def test_ensemble_that_cannot_be_written_is_bad_usage(options, sentence, tiny, command):
+    done = command.in_this_process("export", "tiny", "--ensemble", *options, cwd=tiny.folder)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(sentence)
+
+
+def test_ensemble_tells_who_is_averaged_and_what_that_is_worth(tiny, command, monkeypatch):
+    from search.records import SelectionEstimate
+    from search.reporting.exports import EXPORTS
+    from search.selection import Ensemble
+
+    def export(estimate):
+        ensemble = Ensemble({0: 0.25, 3: 0.75}, 0.4, estimate)
+        monkeypatch.setattr(type(EXPORTS["keras"]), "write_ensemble", lambda *given: ensemble)
+        arguments = ("--ensemble", "--format", "keras", "-o", "mean.keras")
+        return command.in_this_process("export", "tiny", *arguments, cwd=tiny.folder)
+
+    told = "Ensemble: 25% trial 0, 75% trial 3.\n"
+    assert export(None).err == (
+        f"{told}Nothing here tells what such an ensemble scores on other rows.\nWrote mean.keras\n"
+    )
+    same = export(SelectionEstimate(0.5, (0.3, 0.7), 0.0, (0.0, 0.0), 0.4, 0.1, 0.95, 200, 5)).err
+    assert "a log_loss of 0.5 (95% interval 0.3 to 0.7), the same as the baseline.\n" in same
+    done = export(SelectionEstimate(0.5, (0.3, 0.7), 0.125, (-0.05, 0.25), 0.4, 0.1, 0.95, 200, 5))
+    assert (done.code, done.out) == (0, "")
+    assert done.err == (
+        f"{told}On rows that it was not chosen on such an ensemble scores a log_loss of 0.5 (95% interval 0.3 to 0.7), "
+        "0.125 lower than the baseline (95% interval of the gain -0.05 to 0.25).\nWrote mean.keras\n"
+    )
+
+
 @pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])
 def test_export_holds_the_chosen_configuration(format_, read, tiny, command):
     best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["chosen"]

@@ -527,9 +527,17 @@ def test_baseline_that_cannot_be_trained_on_other_rows_gives_no_verdict(storage)
     )
     assert choice_of(storage).chosen == choice_of(storage).best
     assert {fold for _, fold, _ in keys(storage)} == set(range(4))
-    trained = Trained()
-    assert confirm(prepare(), storage, train=trained) is None
-    assert trained.keys == []
+    trained, again = Trained(), Watching()
+    assert confirm(prepare(), storage, observer=again, train=trained) is None
+    assert (trained.keys, again.notes) == ([], []), "it would come to no verdict again, and no worker is started for it"
+    found = summarize_best(storage, "quick")
+    assert (found.awaits_confirmation, found.undecided) == (
+        False,
+        observer.notes[-1][len("Nothing is confirmed: ") : -1],
+    )
+    more = Watching()
+    confirm(prepare(study={"n_trials": 2 * N_TRIALS}), storage, observer=more, train=failing_on(0, 2))
+    assert more.notes[-1] == observer.notes[-1], "with another trial it is tried again"
 
 
 def test_finalists_that_all_fail_give_no_verdict(storage):

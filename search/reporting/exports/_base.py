@@ -10,6 +10,7 @@ from typing import ClassVar
 from search.errors import Problem, UsageError
 from search.reporting.exports.chosen import Chosen, gather_chosen
 from search.reporting.exports.writing import write_export
+from search.selection import Ensemble
 from search.storage import Storage
 
 
@@ -50,6 +51,24 @@ class Export(ABC):
             StudyFailedError: No trial of the study has a score.
             UsageError: The format does not suit the study, or cannot be written there.
         """
+
+    def write_ensemble(self, storage: Storage, study: str, output: Path | None) -> Ensemble:
+        """Write the mean of a study's finalists, trained once more; a format that holds a trained model can.
+
+        Args:
+            storage: An open database.
+            study: The study's name.
+            output: The file.
+
+        Returns:
+            The ensemble, with weights by the number of a trial.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            StudyFailedError: A training failed.
+            UsageError: The format cannot, the study has no verdict or no predictions, or the file cannot be written.
+        """
+        raise UsageError(Problem("--ensemble", f"expected --format keras, received --format {self.name}"))
 
 
 class TextExport(Export):

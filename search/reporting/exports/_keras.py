@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import Problem, UsageError
-from search.reporting.exports._base import FileExport
+from search.reporting.exports._base import FileExport, checked_file
+from search.selection import Ensemble
 from search.storage import Storage
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ class KerasExport(FileExport):
         from search.followup.refit import refit_study
 
         write_model(refit_study(storage, study, trial), path)
+
+    def write_ensemble(self, storage: Storage, study: str, output: Path | None) -> Ensemble:
+        """Train the finalists that make the best mean, and save that; arguments and errors as in `Export`."""
+        from search.followup.ensemble import refit_ensemble
+
+        path = checked_file(output, self.suffix)
+        refitted, ensemble = refit_ensemble(storage, study)
+        write_model(refitted, path)
+        return ensemble
 
 
 def write_model(refitted: Refitted, path: Path) -> None:

@@ -12,13 +12,7 @@ from search.preparation.files import prepare_study
 from search.records import Verdict
 from search.storage import open_storage
 
-_MOONS = [
-    "data.options={ n_samples = 30, noise = 0.2, random_state = SEED }",
-    "split.test=0",
-    "training.epochs=2000",
-    "study.n_trials=40",
-    "objective.seeds=1",
-]
+_MOONS = ["data.options={ n_samples = 30, noise = 0.2, random_state = SEED }", "split.test=0"]
 _WIDE = [
     'data.source="sklearn.make_classification"',
     "data.options={ n_samples = 100, n_features = 20, n_informative = 5, flip_y = 0.1, random_state = SEED }",
@@ -47,10 +41,12 @@ def find(name: str, number: int) -> dict[str, Any]:
     study, changes = PLANTED[name]
     changed = [change.replace("SEED", str(number + 2)) for change in changes]
     prepared = prepare_study(study, [*changed, f"study.seed={number + 2}", 'training.engine="compiled"'])
-    with tempfile.TemporaryDirectory() as folder:
-        with open_storage(f"sqlite:///{Path(folder) / 'study.db'}", create=True) as storage:
-            record = run_study(prepared, storage, Launch(0))
-            stored = storage.verdict(record.study_id)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_storage(f"sqlite:///{Path(folder) / 'study.db'}", create=True) as storage,
+    ):
+        record = run_study(prepared, storage, Launch(0))
+        stored = storage.verdict(record.study_id)
     assert stored is not None
     verdict = Verdict.from_json(stored.verdict)
     return {

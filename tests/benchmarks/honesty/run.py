@@ -1,6 +1,6 @@
 """How honest the choice of a study is, on rows that nobody has seen.
 
-    uv run python tests/benchmarks/honesty/run.py [--only sonar,wine] [--splits N] [--jobs N] [--labels N] [--write]
+    uv run python tests/benchmarks/honesty/run.py [--only sonar,wine] [--splits N] [--planted N] [--jobs N] [--write]
 
 Searches that were measured before are kept in searches.jsonl beside this file and are not run again: delete the file to
 measure anew. --write renews RESULTS.md from what there is.

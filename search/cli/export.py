@@ -73,7 +73,8 @@ def export(name: str, url: str | None, format_: str, output: Path | None, trial:
             for line in _ensemble_lines(chosen.write_ensemble(storage, name, output), storage.study(name)):
                 say(line)
         else:
-            chosen.write(storage, name, output, trial)
+            # A format of a program that was written before there was `trial` takes none.
+            chosen.write(storage, name, output, **({} if trial is None else {"trial": trial}))
     if output is not None:
         say(f"Wrote {output}")
 

@@ -99,7 +99,9 @@ class FileExport(Export):
 
     def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
         """Write the file; arguments and errors as in `Export.write`."""
-        self.write_file(storage, study, checked_file(output, self.suffix), trial)
+        file = checked_file(output, self.suffix)
+        # A format of a program that was written before there was `trial` takes none.
+        self.write_file(storage, study, file, **({} if trial is None else {"trial": trial}))
 
     @abstractmethod
     def write_file(self, storage: Storage, study: str, path: Path, trial: int | None = None) -> None:

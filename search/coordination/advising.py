@@ -69,6 +69,8 @@ def _losses(storage: Storage, study: StudyRecord, choice: Choice) -> Losses | No
     for run in storage.runs(study.study_id, BASELINE_TRIAL):
         if run.score is not None and run.best_epoch:
             curve = storage.curve(study.study_id, run.trial, run.fold, run.repeat)
+            if run.best_epoch > curve.n_epochs:
+                continue  # what trained tells no curve
             train.append(float(curve.train_loss[run.best_epoch - 1]))
             validation.append(float(curve.validation_loss[run.best_epoch - 1]))
     return Losses(fmean(train), fmean(validation), fmean(study.facts.constant_losses)) if train else None

@@ -12,12 +12,12 @@ What is told of the difference, its mean and its interval, is of the labels alon
 
 Rules:
 
-- `best`: the best expected score.
+- `best`: the best mean score.
 - `one_se`: the most regularized of those whose expected score is no more than one standard error of the difference
-  below the best (Breiman et al. 1984, for trees; Hastie, Tibshirani and Friedman 2009, 7.10). The most regularized is
-  the one with the highest loss, without penalties, on the rows that train. That is one scale for L2, dropout and
-  patience, whose strengths cannot be compared otherwise: whatever keeps a net from learning its rows by heart shows
-  there.
+  below that of the best (Breiman et al. 1984, for trees; Hastie, Tibshirani and Friedman 2009, 7.10). The most
+  regularized is the one with the highest loss, without penalties, on the rows that train. That is one scale for L2,
+  dropout and patience, whose strengths cannot be compared otherwise: whatever keeps a net from learning its rows by
+  heart shows there.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def decide(
 
 
 def _candidate(race: Race, contenders: Sequence[int], rule: Rule, train_losses: Mapping[int, float]) -> int:
-    best = max(contenders, key=lambda trial: race.sign * race.expected(trial))
+    best = max(contenders, key=lambda trial: race.sign * race.mean(trial))
     if rule == "best":
         return best
     within = [trial for trial in contenders if trial == best or not _is_behind(race, trial, best)]

@@ -1,7 +1,8 @@
 """The race of the finalists: scored on one fresh division after the other, those that are clearly beaten drop out.
 
-Which of two is better is told by paired differences of expected scores (`search.selection.reference`), with an error
-that knows that divisions of the same rows share them (`search.selection.paired`). The race is looked at after every
+The leader has the best mean score. Who is beaten by it is told by paired differences of expected scores
+(`search.selection.reference`), with an error that knows that divisions of the same rows share them
+(`search.selection.paired`). The race is looked at after every
 repeat, and each look at every finalist is a chance to be wrong: the risk is shared out among all of them, as Bonferroni
 has it. What drops out leaves its repeats to the others. The baseline stays to the end, for everything is measured by
 it.
@@ -168,11 +169,12 @@ class Race:
         contenders = [trial for trial in self.running if trial != self.baseline]
         if self.n_repeats < _FIRST_LOOK or not contenders:
             return
-        leader = max(contenders, key=lambda trial: self.sign * self.expected(trial))
+        leader = max(contenders, key=lambda trial: self.sign * self.mean(trial))
         beaten = {trial for trial in contenders if trial != leader and self._is_beaten(trial, leader)}
         self.running = tuple(trial for trial in self.running if trial not in beaten)
 
     def _is_beaten(self, trial: int, leader: int) -> bool:
+        """Whether expected scores leave no doubt; by the labels the leader is ahead of everyone."""
         paired = self.divisions.compare(self.compare_expected(leader, trial))
         return paired is not None and paired.is_positive(_RISK, self._n_looks)
 

@@ -106,8 +106,15 @@ def test_whoever_is_clearly_beaten_drops_out_at_the_first_look_and_the_baseline_
 def test_expected_scores_decide_who_drops_out():
     race = Race([0, 1, 2], "minimize", FRESH, 10)
     for _ in range(3):
-        race.add({0: repeat_of([5.0] * 5), 1: repeat_of([3.0] * 5, [1.0] * 5), 2: repeat_of([1.0] * 5, [3.0] * 5)})
+        race.add({0: repeat_of([5.0] * 5), 1: repeat_of([1.0] * 5, [3.0] * 5), 2: repeat_of([1.1] * 5, [5.0] * 5)})
     assert race.running == (0, 1)
+
+
+def test_nobody_is_beaten_by_a_leader_who_is_expected_to_score_worse():
+    race = Race([0, 1, 2], "minimize", FRESH, 10)
+    for _ in range(5):
+        race.add({0: repeat_of([5.0] * 5), 1: repeat_of([1.0] * 5, [3.0] * 5), 2: repeat_of([2.0] * 5, [1.0] * 5)})
+    assert race.running == (0, 1, 2)
 
 
 @pytest.mark.parametrize("trial", [0, 1])

@@ -208,10 +208,11 @@ class _Comparison:
                 continue
             n_open = len(missing)
             observer.comparing(Comparing(self._purpose, place, n_repeats, n_done, n_missing))
-            for results in gather_results(dispatcher, missing, limits, observer, self._purpose):
-                for result in results:
-                    self._take(result)
-                n_open, n_done = n_open - len(results), n_done + len(results)
+            for result in gather_results(dispatcher, missing, limits, observer, self._purpose):
+                if result is None:
+                    continue
+                self._take(result)
+                n_open, n_done = n_open - 1, n_done + 1
                 observer.comparing(Comparing(self._purpose, place, n_repeats, n_done, n_missing))
             if n_open or (limits.reached is not None and place < n_repeats):
                 raise StudyFailedError(

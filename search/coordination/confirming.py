@@ -26,7 +26,8 @@ from search.coordination.fresh_divisions import (
     find_reference,
     guess_scores,
 )
-from search.coordination.limits import POLL_SECONDS, SessionLimits
+from search.coordination.gathering import gather_results
+from search.coordination.limits import SessionLimits
 from search.coordination.progress import Confirming, Observer
 from search.dispatch import Dispatcher
 from search.errors import StorageError, StudyFileError
@@ -36,7 +37,6 @@ from search.records import (
     Predictions,
     Purpose,
     Run,
-    RunReport,
     RunResult,
     RunSummary,
     StudyRecord,
@@ -193,9 +193,8 @@ class Confirmation:
             self._observer.note(f"{self._limits.reached}: the confirmation goes on with the next `regsearch run`.")
             return False
         self._tell(total)
-        self._dispatcher.submit(runs)
         try:
-            is_whole = self._take_all(len(runs), total)
+            is_whole = self._take_all(runs, total)
         except StorageError:
             raise  # what is not written cannot be written, or must not be any more
         except BaseException:
@@ -205,37 +204,23 @@ class Confirmation:
         self._write()
         return is_whole
 
-    def _take_all(self, n_open: int, total: int) -> bool:
-        """Take the results of runs that are on their way, and write them now and then; whether all have come."""
-        since, is_whole = time.monotonic(), True
-        while n_open:
-            if self._limits.look():
-                self._observer.note(self._words_on_limit())
-            patience = min(POLL_SECONDS, self._limits.seconds_left)
-            for message in self._dispatcher.wait(patience):
-                if isinstance(message, RunReport):
-                    self._observer.run_reported(message)
-                    continue
+    def _take_all(self, runs: Sequence[Run], total: int) -> bool:
+        """Take the results of runs as they come, and write them now and then; whether all have come."""
+        n_open, since, is_whole = len(runs), time.monotonic(), True
+        for result in gather_results(self._dispatcher, runs, self._limits, self._observer, "the confirmation"):
+            if result is not None:
                 n_open -= 1
-                is_whole = self._take(message) and is_whole
+                is_whole = self._take(result) and is_whole
                 self._tell(total)
-            if time.monotonic() - since > _LONGEST_UNWRITTEN_SECONDS:
+            elif time.monotonic() - since > _LONGEST_UNWRITTEN_SECONDS:
                 self._write()
                 since = time.monotonic()
-            if not patience and n_open:  # what had come by then was taken
-                self._observer.note("Time is up: the confirmation goes on with the next `regsearch run`.")
-                return False
-        return is_whole
-
-    def _words_on_limit(self) -> str:
-        if self._limits.is_timed_out:
-            grace = f"{self._limits.grace_seconds:.2g} s"
-            return f"{self._limits.reached}: runs of the confirmation that are on their way have {grace} to end."
-        return f"{self._limits.reached}: what was begun of the confirmation is finished."
+        if n_open:
+            self._observer.note("Time is up: the confirmation goes on with the next `regsearch run`.")
+        return is_whole and not n_open
 
     def _take(self, result: RunResult) -> bool:
         """Take a result; whether it tells of the configuration, and not of the machine and the moment."""
-        self._observer.run_ended(result)
         self._n_done += 1
         if result.cause is not None and result.cause.is_transient:
             self._observer.note(f"A run of the confirmation failed, and is tried again by the next: {result.error}")

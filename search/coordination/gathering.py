@@ -12,7 +12,7 @@ from search.records import Run, RunReport, RunResult
 
 def gather_results(
     dispatcher: Dispatcher, runs: Sequence[Run], limits: SessionLimits, observer: Observer, purpose: str
-) -> Iterator[list[RunResult]]:
+) -> Iterator[RunResult | None]:
     """Have runs trained.
 
     Args:
@@ -23,22 +23,31 @@ def gather_results(
         purpose: What it is for, in words: `the confirmation`.
 
     Yields:
-        The results that came, every half second at least, perhaps none; until all have come, or time is up.
+        Each result as it comes, and None every half second at least, so that whoever gathers can do what is due; until
+        all have come, or time is up.
 
     Raises:
         StorageError: The lock was lost, or the database cannot be asked.
     """
     dispatcher.submit(runs)
     n_open = len(runs)
-    while n_open and limits.seconds_left:
+    while n_open:
         if limits.look():
-            observer.note(f"{limits.reached}: what was begun of {purpose} is finished.")
-        results = []
-        for message in dispatcher.wait(min(POLL_SECONDS, limits.seconds_left)):
+            observer.note(_words_on_limit(limits, purpose))
+        patience = min(POLL_SECONDS, limits.seconds_left)
+        for message in dispatcher.wait(patience):
             if isinstance(message, RunReport):
                 observer.run_reported(message)
             else:
                 observer.run_ended(message)
-                results.append(message)
-        n_open -= len(results)
-        yield results
+                n_open -= 1
+                yield message
+        yield None
+        if not patience:  # what had come by then was taken
+            return
+
+
+def _words_on_limit(limits: SessionLimits, purpose: str) -> str:
+    if limits.is_timed_out:
+        return f"{limits.reached}: runs of {purpose} that are on their way have {limits.grace_seconds:.2g} s to end."
+    return f"{limits.reached}: what was begun of {purpose} is finished."

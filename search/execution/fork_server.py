@@ -54,7 +54,7 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
         yield "forkserver"
     finally:
         # No public way ends it before the process does. Without this the caller of `tune` would keep it for life.
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # private, see above
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def sigint_blocked() -> Iterator[None]:
 
 def _is_running() -> bool:
     # Nothing public tells it, and nothing of another's server may be ended here.
-    return forkserver._forkserver._forkserver_pid is not None  # type: ignore[attr-defined]
+    return forkserver._forkserver._forkserver_pid is not None  # type: ignore[attr-defined]  # private, see above
 
 
 @contextlib.contextmanager

@@ -94,12 +94,12 @@ def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerCl
     """
 
     def decorate(layer_class: LayerClass) -> LayerClass:
-        taken: Any = layer_class._moments  # type: ignore[attr-defined]
+        taken: Any = layer_class._moments  # type: ignore[attr-defined]  # Keras' own, see above
 
         def _moments(self: Any, inputs: Any, mask: Any) -> Any:
             return change(taken(self, inputs, mask))
 
-        layer_class._moments = _moments  # type: ignore[attr-defined]
+        layer_class._moments = _moments  # type: ignore[attr-defined]  # likewise
         return layer_class
 
     return decorate

@@ -45,6 +45,7 @@ def make_spec(metric, engine="graph", **tables):
             "model": {"family": "mlp", "hidden": (6,)},
             "training": {"epochs": 8, "learning_rate": 0.02, "engine": engine},
             "objective": {"metric": metric},
+            "confirm": {"finalists": 0},
             "space": {"l2": Range(low=1e-4, high=1e-1, log=True)},
         }
         | tables

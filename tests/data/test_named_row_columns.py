@@ -27,6 +27,8 @@ hidden = [4]
 [training]
 epochs = 3
 engine = "graph"
+[confirm]
+finalists = 0
 [space]
 patience = {{ choices = [2] }}
 """

@@ -77,10 +77,13 @@ model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "tanh", name=
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 Y = (X[:, 0] > 0).astype(int)
 
-def tune(engine="graph", x=X, **more):
+def tune(engine="graph", x=X, finalists=0, **more):
     import search
     space = {"l2": {"low": 1e-4, "high": 1e-1, "log": True}, "patience": {"low": 1, "high": 2}}
-    settings = ["training.epochs=3", f'training.engine="{engine}"', 'split.validation={ method = "holdout" }']
+    settings = [
+        "training.epochs=3", f'training.engine="{engine}"', 'split.validation={ method = "holdout" }',
+        f"confirm.finalists={finalists}",
+    ]
     return search.tune(model, x, Y, 3, space=space, settings=settings, verbose=0, **more)
 """
 
@@ -124,7 +127,7 @@ def run(code, tmp_path):
 def ends(tmp_path_factory):
     """How several calls of `tune` in one process ended, what each left changed, and Keras' policy and next name."""
     calls = [
-        "tune()",  # returns
+        "tune(finalists=1)",  # returns
         'tune("fit")',
         "tune(x=X[:5])",  # raises before anything is trained: a number of rows that is not that of the targets
         "fail()",  # raises when it has searched

@@ -37,7 +37,13 @@ def found(tmp_path_factory):
     np.savetxt(table, np.column_stack([x, y * 1000 + 50_000]), "%.6f", ",", header=",".join(names), comments="")
     text = draft_study(Draft(folder, "mlp", table, ("y",), name="diabetes"))
     (folder / "diabetes.toml").write_text(text)
-    settings = ("study.n_trials=9", "objective.metric=r2", "training.engine=compiled", "training.epochs=60")
+    settings = (
+        "study.n_trials=9",
+        "objective.metric=r2",
+        "training.engine=compiled",
+        "training.epochs=60",
+        "confirm.finalists=0",
+    )
     prepared = prepare_study(str(folder / "diabetes.toml"), settings)
     with open_storage(f"sqlite:///{folder / 'regsearch.db'}", create=True) as storage:
         run_study(prepared, storage, Launch(n_jobs=0))

@@ -63,6 +63,14 @@ class PostgresServer:
         self._server.stop()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have all processes of the tests share compiled programs, and none with what this user runs beside them."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="programs", ignore_cleanup_errors=True)
+        os.environ["REGSEARCH_CACHE"] = folder.name
+        config.add_cleanup(folder.cleanup)
+
+
 _BYTES_A_WORKER = 3 * 2**30  # of tests that compile programs, and start workers that do
 
 

@@ -53,8 +53,7 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
     try:
         yield "forkserver"
     finally:
-        # No public way ends it before the process does. Without this the caller of `tune` would keep it for life.
-        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # private, see above
+        _stop()
 
 
 @contextlib.contextmanager
@@ -74,8 +73,22 @@ def sigint_blocked() -> Iterator[None]:
 
 
 def _is_running() -> bool:
-    # Nothing public tells it, and nothing of another's server may be ended here.
-    return forkserver._forkserver._forkserver_pid is not None  # type: ignore[attr-defined]  # private, see above
+    return _pid() is not None  # nothing of another's server may be ended here
+
+
+def _pid() -> int | None:
+    # Nothing public tells it.
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # private, see above
+    return pid
+
+
+def _stop() -> None:
+    """End the process, also while it imports; asked politely it would come to that only afterwards."""
+    with contextlib.suppress(ProcessLookupError):
+        if (pid := _pid()) is not None:
+            os.kill(pid, signal.SIGKILL)
+    # No public way ends it before this process does. Without this the caller of `tune` would keep it for life.
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # private, see above
 
 
 @contextlib.contextmanager

@@ -99,7 +99,9 @@ def build_open_model(architecture: Architecture, training: TrainingSection, name
     described, rate = describe_optimizer(training, open_settings, names), None
     if training.schedule is not None:
         described, rate = _with_open_rate(described, training.learning_rate)
-    optimizer = _finished(make_part(described), open_settings, names, model)
+    # By itself it would be numbered, and a program with another name in it is another program.
+    named = described.with_arguments(name="optimizer")
+    optimizer = _finished(make_part(named), open_settings, names, model)
     slots = _slots(optimizer, described)
     for path, part in _parts_by_path(architecture).items():
         slots += _slots(layers.get(path), part)

@@ -6,6 +6,7 @@ Read in Keras 3.15 and TensorFlow 2.21; `tests/techniques/test_private.py` says 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
@@ -108,6 +109,28 @@ def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerCl
 def tracing_count(function: Any) -> int:
     """How often a `tf.function` was traced: `experimental_get_tracing_count` of TensorFlow 2.21."""
     return int(function.experimental_get_tracing_count())
+
+
+@contextlib.contextmanager
+def functions_numbered_from(first: int) -> Iterator[None]:
+    """Let the names of functions that are traced inside end in numbers from `first` on, whatever was traced before.
+
+    TensorFlow numbers everything that it makes in a process with one counter, and the names of functions go into what
+    XLA is given, so that two processes seldom give it the same program.
+
+    `tensorflow.python.framework.ops.uid` of TensorFlow 2.21. Its own numbers go on where they were.
+
+    Args:
+        first: Far beyond those numbers, and so far from those of other functions that no two meet.
+    """
+    from tensorflow.python.framework import ops
+
+    own, numbers = ops.uid, itertools.count(first)
+    ops.uid = lambda: next(numbers)
+    try:
+        yield
+    finally:
+        ops.uid = own
 
 
 def registered_gradients() -> MutableMapping[str, Any]:

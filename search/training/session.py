@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from search.techniques.private import graph_options, registered_gradients
+from search.training.program_cache import cache_flags
 
 
 def start_tensorflow() -> None:
@@ -43,7 +44,9 @@ def _import() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # XLA reads its flags when it is first used, which may be after this call and the next.
-    os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), _processor_features())
+    features = _processor_features()
+    flags = os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), features)
+    os.environ["TF_XLA_FLAGS"] = cache_flags(os.environ.get("TF_XLA_FLAGS", ""), flags, features)
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
     with silent_stderr():

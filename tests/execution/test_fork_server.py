@@ -80,6 +80,13 @@ def test_who_begins_early_shares_the_process():
     assert not server.is_running()
 
 
+@linux
+def test_server_that_still_imports_is_not_waited_for():
+    with fork_server(("tests.execution.endless_marker",)):
+        (server,) = servers()
+    assert not server.is_running()
+
+
 def test_without_modules_workers_import_for_themselves():
     with fork_server(()) as method:
         assert method == "spawn"

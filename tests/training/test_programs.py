@@ -248,10 +248,10 @@ def test_blocks_that_were_dropped_are_drawn_again():
 
 
 def test_auto_takes_the_faster_candidate_and_says_why(keras, make_plan, make_run, monkeypatch, engines, make_job):
-    seconds = {"compiled": 32e-6, "graph": 0.00131}
+    seconds = {"compiled": 0.0006, "graph": 0.00131}
     monkeypatch.setattr(LoopEngine, "seconds_per_epoch", lambda engine, job: seconds[engine.name])
     job = make_job(make_plan(), make_run())
-    reason = "compiled 32 \N{MICRO SIGN}s an epoch; graph 1.31 ms an epoch"
+    reason = "compiled 600 \N{MICRO SIGN}s an epoch; graph 1.31 ms an epoch"
     assert choose_engine(job, engines) == choice.EngineChoice("compiled", reason)
     seconds["graph"] = 1e-6
     assert choose_engine(job, engines).name == "graph"
@@ -325,6 +325,25 @@ def test_close_race_goes_to_xla(keras, make_plan, make_run, monkeypatch, engines
     seconds["compiled"] = 1.5e-3
     assert choose_engine(job, engines).name == "graph"
     del asked[:]
-    seconds["compiled"] = 1e-5
+    seconds["compiled"] = 0.7e-3
+    seconds["graph"] = 2e-3
     assert choose_engine(job, engines).name == "compiled"
     assert asked == ["compiled", "graph"]  # a clear answer needs no second round
+
+
+def test_graph_is_not_tried_where_it_cannot_win(keras, make_plan, make_run, monkeypatch, engines, make_job):
+    asked = []
+    monkeypatch.setattr(LoopEngine, "seconds_per_epoch", lambda engine, job: asked.append(engine.name) or 32e-6)
+    job = make_job(make_plan(), make_run())
+    reason = "compiled 32 \N{MICRO SIGN}s an epoch; graph cannot reach that"
+    assert choose_engine(job, engines) == choice.EngineChoice("compiled", reason)
+    assert asked == ["compiled"]
+
+
+@pytest.mark.parametrize("batch_size", [4, 30])
+def test_no_step_of_graph_is_as_short_as_is_taken_for_granted(
+    keras, make_plan, batch_size, make_run, engines, make_job
+):
+    job = make_job(make_plan(hidden=(2,), batch_size=batch_size, epochs=200), make_run())
+    n_steps = -(-30 // batch_size)
+    assert engines["graph"].seconds_per_epoch(job) > choice._GRAPH_STEP_SECONDS * n_steps

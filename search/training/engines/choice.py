@@ -18,6 +18,9 @@ from search.training.failures import is_out_of_memory
 _MARGIN = 1.3
 """How many times faster `graph` has to be: a clear answer is the same answer the next time."""
 
+_GRAPH_STEP_SECONDS = 1e-4
+"""No step of `graph` is shorter: TensorFlow hands out a hundred operations. The smallest nets took 0.2 to 0.7 ms."""
+
 _ROUNDS = 2
 """In turns, and the shortest counts: the machine may be busy with something else for a moment."""
 
@@ -39,7 +42,7 @@ def choose_engine(job: Job, engines: Mapping[str, Engine]) -> EngineChoice:
     failures: dict[str, str] = {}
     for _ in range(_ROUNDS):
         for engine in candidates.values():
-            if engine.name not in failures:
+            if engine.name not in failures and not (engine.name == "graph" and _is_beyond_graph(job, seconds)):
                 _measure(engine, job, seconds, failures)
         if len(seconds) < 2 or max(seconds.values()) > 2 * _MARGIN * min(seconds.values()):
             break
@@ -51,7 +54,15 @@ def choose_engine(job: Job, engines: Mapping[str, Engine]) -> EngineChoice:
         if name != best:
             engine.forget(job)
     measured = [f"{name} {_in_words(value)} an epoch" for name, value in seconds.items()]
+    if "graph" not in {*seconds, *failures}:
+        measured.append("graph cannot reach that")
     return EngineChoice(best, "; ".join([*measured, *failures.values()]))
+
+
+def _is_beyond_graph(job: Job, seconds: Mapping[str, float]) -> bool:
+    """Whether `compiled` is faster than `graph` can be, so that a second program need not be made."""
+    size = min(job.training.batch_size, job.capacity.train)
+    return seconds.get("compiled", math.inf) < _GRAPH_STEP_SECONDS * math.ceil(job.capacity.train / size)
 
 
 def _measure(engine: LoopEngine, job: Job, seconds: dict[str, float], failures: dict[str, str]) -> None:

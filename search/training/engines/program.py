@@ -11,7 +11,10 @@ normalization, ask `noise.current_counts` which ones count.
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import Counter
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +23,7 @@ import numpy.typing as npt
 from search.models import Architecture, build_open_model, probabilities_of, weights_by_path
 from search.records import Curve
 from search.techniques import TECHNIQUES, Batch, OptimizerTechnique, noise
-from search.techniques.private import tracing_count
+from search.techniques.private import functions_numbered_from, tracing_count
 from search.training.engines import _tensors
 from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch
 from search.training.engines._evaluation import score_validation
@@ -98,6 +101,7 @@ class Program:
         self._finish = tf.function(self._return_to_kept, autograph=False)
         self._sum_zero_shares = tf.function(self._zero_shares, autograph=False)
         self.seconds_per_epoch: float | None = None
+        self._first_number = _first_number(repr((program_key(job), compiled)))
 
     @property
     def n_compilations(self) -> int:
@@ -143,15 +147,10 @@ class Program:
         import tensorflow as tf
 
         before, started = self.n_compilations, time.perf_counter()
-        state, curve = self._run(
-            rows,
-            self._stores.order_tensor(job, n_done // self._n_epochs, self._n_epochs, self._n_positions),
-            values,
-            _stop_of(job),
-            tf.constant(job.seed, tf.uint32),
-            tf.constant(n_done + n_asked, tf.int32),
-            state,
-        )
+        orders = self._stores.order_tensor(job, n_done // self._n_epochs, self._n_epochs, self._n_positions)
+        seed, until = tf.constant(job.seed, tf.uint32), tf.constant(n_done + n_asked, tf.int32)
+        with nullcontext() if before else functions_numbered_from(self._first_number):
+            state, curve = self._run(rows, orders, values, _stop_of(job), seed, until, state)
         n_trained = int(state.epoch) - n_done
         seconds = time.perf_counter() - started
         if self.n_compilations == before:
@@ -405,6 +404,21 @@ class _State(NamedTuple):
     waited: tf.Tensor
     diverged: tf.Tensor
     predicted: tf.Tensor
+
+
+_N_MADE: Counter[str] = Counter()
+
+
+def _first_number(key: str) -> int:
+    """Where the numbers in the names of a program's functions begin.
+
+    They are the same in every process that makes the program, so that XLA finds it among those that it kept; a second
+    one of the same kind in this process has others, for no two functions may have one name.
+    """
+    number = _N_MADE[key]
+    _N_MADE[key] += 1
+    digest = hashlib.sha256(f"{key} {number}".encode()).digest()
+    return int.from_bytes(digest[:5], "big") << 22  # below 2^63, and room for four million functions
 
 
 def _layer_paths(architecture: Architecture) -> list[str]:

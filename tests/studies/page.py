@@ -27,8 +27,10 @@ _INTRODUCTION = """\
 # Studies
 
 Each file here asks one question and can be run as it is, `regsearch run NAME`, or changed with `--set`. Trial 0 is
-always the baseline: all techniques off. Scores are means over folds and seeds on rows that neither trained nor
-stopped a run; the best of many trials is partly luck.
+always the baseline: all techniques off. Scores in tables are those of the search: means over folds and seeds on rows
+that neither trained nor stopped a run; the best of many trials is partly luck. So the best ones and the baseline are
+then trained anew, with fresh seeds and, where rows may be divided in other ways, on fresh divisions; from that comes
+the verdict, and from the verdict the choice.
 
 This page is written by `tests/studies/page.py` from the code, the studies and what `tests/studies/run.py` found."""
 
@@ -47,7 +49,7 @@ def render_page() -> str:
     """The whole page."""
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     studies = {name: path.read_text(encoding="utf-8") for name, path in shipped_studies().items()}
-    parts = [_INTRODUCTION, "## Studies and what came of them", _contents(studies)]
+    parts = [_INTRODUCTION, "## Studies and what came of them", _contents(studies, results)]
     parts += [_section(name, text, results.get(name)) for name, text in studies.items()]
     parts += ["## Techniques", _techniques(studies)]
     return "\n\n".join(parts) + "\n"
@@ -59,9 +61,12 @@ def comment(text: str, label: str) -> str:
     return " ".join(line.removeprefix("#").strip() for line in found[1].splitlines()) if found else ""
 
 
-def _contents(studies: dict[str, str]) -> str:
-    rows = [[f"[{name}](#{name})", comment(text, "Question")] for name, text in studies.items()]
-    return _table(["study", "question"], rows)
+def _contents(studies: dict[str, str], results: dict[str, Any]) -> str:
+    rows = [
+        [f"[{name}](#{name})", comment(text, "Question"), results[name]["answer"] or "none: nothing was confirmed"]
+        for name, text in studies.items()
+    ]
+    return _table(["study", "question", "verdict"], rows)
 
 
 def _section(name: str, text: str, result: dict[str, Any] | None) -> str:
@@ -74,6 +79,8 @@ def _section(name: str, text: str, result: dict[str, Any] | None) -> str:
         f"{result['seconds']:.0f} s with {result['workers']} workers."
     )
     lines.append(_table(result["columns"], [[_cell(cell) for cell in row] for row in result["rows"]]))
+    if result["verdict"]:
+        lines.append("**Verdict.** " + " ".join(result["verdict"]))
     lines += result["remarks"]
     return "\n\n".join(lines)
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from search import Launch, open_storage, prepare_study, run_study
 from search.preparation.files import shipped_studies
-from search.records import Direction, RunSummary, StudyFacts, Trial, TrialState
-from search.selection import choose
+from search.records import Direction, RunSummary, StudyFacts, Trial, TrialState, Verdict
+from search.records.wording import verdict_lines
+from search.selection import choose, choose_stored
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
@@ -33,6 +34,7 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         ended = storage.trials(study.study_id)
         trials = [trial for trial in ended if trial.state is TrialState.COMPLETE]
         runs = {trial.number: storage.runs(study.study_id, trial.number) for trial in trials}
+        verdict = choose_stored(storage, study, ended).verdict
     constants = prepared.facts.constant_scores
     return {
         "metric": prepared.metric,
@@ -41,19 +43,27 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         "runs": prepared.runs_per_trial,
         "seconds": (max(trial.completed for trial in ended) - min(trial.started for trial in ended)).total_seconds(),
         "workers": workers,
-        **_shown(trials, runs, prepared.direction, prepared.facts),
+        **_shown(trials, runs, prepared.direction, prepared.facts, verdict),
+        "answer": None if verdict is None else verdict.answer,
+        "verdict": [] if verdict is None else verdict_lines(verdict, study, len(ended)),
         "remarks": [f"A constant guess scores {fmean(constants):.4g}."],
     }
 
 
 def _shown(
-    trials: list[Trial], runs: dict[int, list[RunSummary]], direction: Direction, facts: StudyFacts
+    trials: list[Trial],
+    runs: dict[int, list[RunSummary]],
+    direction: Direction,
+    facts: StudyFacts,
+    verdict: Verdict | None,
 ) -> dict[str, Any]:
-    """Columns and rows: every configuration where they are few, otherwise the baseline and the best."""
+    """Columns and rows: every configuration where they are few, otherwise the baseline, the best and the chosen one."""
     choice = choose(trials, direction)
+    by_number = {trial.number: trial for trial in trials}
+    chosen = choice.best if verdict is None else by_number[verdict.chosen]
     trained = [trial for trial in trials if runs[trial.number]]  # the others are copies
-    chosen = trained if len(trained) <= _MOST_ROWS else [choice.baseline, choice.best]
-    shown = [trial for trial in dict.fromkeys(chosen) if trial is not None]
+    told = trained if len(trained) <= _MOST_ROWS else [choice.baseline, choice.best, chosen]
+    shown = [trial for trial in dict.fromkeys(told) if trial is not None]
     names = list(dict.fromkeys(name for trial in shown for name in trial.configuration))
     extra = {
         "deviation of runs": lambda of: stdev(run.score for run in of) if len(of) > 1 else None,
@@ -65,7 +75,8 @@ def _shown(
     }
     rows = []
     for trial in shown:
-        label = "baseline" if trial is choice.baseline else "best" if trial is choice.best else ""
+        said = (("baseline", choice.baseline), ("best of the search", choice.best), ("chosen", chosen))
+        label = ", ".join(word for word, which in said if trial is which)
         values = [trial.configuration.get(name, facts.absent_in_words(name)) for name in names]
         found = runs[trial.number]
         rows.append(

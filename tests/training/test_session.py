@@ -3,19 +3,22 @@ import pytest
 from search.training.session import _processor_features, _xla_flags
 
 WIDE = "--xla_cpu_prefer_vector_width=512"
+SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576"
+OWN = "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters"
 
 
 @pytest.mark.parametrize(
     ("given", "features", "expected"),
     [
-        ("", {"avx2", "avx512f", "avx512_bf16"}, WIDE),
-        ("--xla_dump_to=here", {"avx512_bf16"}, f"--xla_dump_to=here {WIDE}"),
-        ("", {"avx2", "avx512f"}, ""),
-        ("--xla_cpu_prefer_vector_width=256", {"avx512_bf16"}, "--xla_cpu_prefer_vector_width=256"),
+        ("", {"avx2", "avx512f", "avx512_bf16"}, f"{WIDE} {SMALL}"),
+        ("--xla_dump_to=here", {"avx512_bf16"}, f"--xla_dump_to=here {WIDE} {SMALL}"),
+        ("", {"avx2", "avx512f"}, SMALL),
+        ("--xla_cpu_prefer_vector_width=256", {"avx512_bf16"}, f"--xla_cpu_prefer_vector_width=256 {SMALL}"),
+        (OWN, {"avx512_bf16"}, f"{OWN} {WIDE}"),
     ],
 )
-def test_wide_vectors_are_for_processors_that_keep_their_clock(given, features, expected):
-    assert _xla_flags(given, frozenset(features)) == expected
+def test_small_loops_are_kernels_and_vectors_wide_where_processors_keep_their_clock(given, features, expected):
+    assert _xla_flags(given, frozenset(features)) == expected.strip()
 
 
 def test_processor_tells_its_features():

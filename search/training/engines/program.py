@@ -28,6 +28,7 @@ from search.training.engines import _tensors
 from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch
 from search.training.engines._evaluation import score_validation
 from search.training.engines._initial import first_states, random_states
+from search.training.engines._one_kernel import fits_one_kernel, kept_apart
 from search.training.engines._optimizer_start import OptimizerStart
 from search.training.engines._orders import epochs_in_block
 from search.training.engines._step import TrainingStep, as_input, predictions, step_names, summed
@@ -78,6 +79,7 @@ class Program:
         self._optimizer.build(self._model.trainable_variables)
         self._optimizer_start = OptimizerStart(self._optimizer, self._model.trainable_variables)
         self._step = TrainingStep(self._model, self._optimizer, job.plain, job.names)
+        self._is_kept_apart = compiled and not fits_one_kernel(self._model, self._optimizer, job.names)
         self._names = tuple(sorted({*self._opened.names, *step_names(job.names)}))
         self._loss, self._link, self._form = job.plain.loss.make(), job.plain.loss.link, job.plain.loss.form
         self._is_weighted = job.arrays.are_weighted
@@ -101,7 +103,7 @@ class Program:
         self._finish = tf.function(self._return_to_kept, autograph=False)
         self._sum_zero_shares = tf.function(self._zero_shares, autograph=False)
         self.seconds_per_epoch: float | None = None
-        self._first_number = _first_number(repr((program_key(job), compiled)))
+        self._kind = repr((program_key(job), compiled))
 
     @property
     def n_compilations(self) -> int:
@@ -149,7 +151,7 @@ class Program:
         before, started = self.n_compilations, time.perf_counter()
         orders = self._stores.order_tensor(job, n_done // self._n_epochs, self._n_epochs, self._n_positions)
         seed, until = tf.constant(job.seed, tf.uint32), tf.constant(n_done + n_asked, tf.int32)
-        with nullcontext() if before else functions_numbered_from(self._first_number):
+        with nullcontext() if before else functions_numbered_from(_first_number(self._kind)):
             state, curve = self._run(rows, orders, values, _stop_of(job), seed, until, state)
         n_trained = int(state.epoch) - n_done
         seconds = time.perf_counter() - started
@@ -308,7 +310,7 @@ class Program:
             )
             gradients, data_loss, loss = self._step.gradients(batch, self._by_name(values), key)
             self._update(gradients, values)
-            return step + 1, losses + data_loss, total + loss
+            return step + 1, losses + (kept_apart(data_loss) if self._is_kept_apart else data_loss), total + loss
 
         zero = tf.constant(0.0)
         if self._n_steps == 1:
@@ -406,18 +408,18 @@ class _State(NamedTuple):
     predicted: tf.Tensor
 
 
-_N_MADE: Counter[str] = Counter()
+_N_TRACED: Counter[str] = Counter()
 
 
-def _first_number(key: str) -> int:
-    """Where the numbers in the names of a program's functions begin.
+def _first_number(kind: str) -> int:
+    """Where the numbers in the names of functions begin that a program traces now.
 
-    They are the same in every process that makes the program, so that XLA finds it among those that it kept; a second
-    one of the same kind in this process has others, for no two functions may have one name.
+    They are the same in every process that traces a program of the kind, so that XLA finds it among those that it kept;
+    the second time in this process they are others, for no two functions may have one name.
     """
-    number = _N_MADE[key]
-    _N_MADE[key] += 1
-    digest = hashlib.sha256(f"{key} {number}".encode()).digest()
+    number = _N_TRACED[kind]
+    _N_TRACED[kind] += 1
+    digest = hashlib.sha256(f"{kind} {number}".encode()).digest()
     return int.from_bytes(digest[:5], "big") << 22  # below 2^63, and room for four million functions
 
 

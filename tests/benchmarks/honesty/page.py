@@ -12,7 +12,7 @@ Found = Mapping[str, Any]
 WORSE = 1.01
 """A loss is worse than another one when it is higher than this many times that."""
 
-RULES = ("luckiest", "best confirmed", "best", "one_se", "best, mean of 3")
+RULES = ("luckiest", "best confirmed", "best", "one_se", "best, mean of 3", "ensemble")
 PLANTED = ("random labels", "moons, 30 rows", "wide net, 100 rows")
 
 HEAD = """# How honest the choice is
@@ -31,6 +31,7 @@ configuration, but for "mean of 3", which is one model that predicts the mean of
 | best | the choice of `rule = "best"`, the default |
 | one_se | the choice of `rule = "one_se"` |
 | best, mean of 3 | that of `best` with `refit_seeds = 3` |
+| ensemble | that of `export --ensemble`: the mean of the finalists that go together best |
 """
 
 
@@ -57,16 +58,13 @@ def share(found: Iterable[Found], holds: Callable[[Found], bool]) -> float:
 
 
 def covers(one: Found) -> bool:
-    """Whether the interval of a verdict covers the difference on unseen rows."""
-    low, high = one["gain"]["interval"]
-    return bool(low <= one["gain"]["unseen"] <= high)
+    """Whether the interval of a verdict covers the difference on unseen rows, or misses it by less than matters."""
+    (low, high), margin = one["gain"]["interval"], (WORSE - 1) * one["unseen"]["baseline"]
+    return bool(low - margin <= one["gain"]["unseen"] <= high + margin)
 
 
 def _goals(searches: Sequence[Found]) -> str:
     tables = _by_table(searches)
-    lower = [
-        name for name, of_table in tables.items() if _mean(of_table, "best") <= _mean(of_table, "luckiest") * (1 + 1e-9)
-    ]
     helped = [one for one in searches if one["verdict"]["answer"] == "helps"]
     told, seen = (
         fmean(_relative_gain(one, "confirmed") for one in helped),
@@ -84,9 +82,9 @@ def _goals(searches: Sequence[Found]) -> str:
             ", ".join(f"{rule} {share(searches, _is_worse(rule, 'default')):.1%}" for rule in RULES),
         ),
         (
-            "mean unseen loss of best not above that of the luckiest",
+            "mean unseen loss lower than that of the luckiest",
             f"on all {len(tables)} tables",
-            f"on {len(lower)}: {', '.join(lower)}",
+            "; ".join(f"{rule} {_on_which(tables, rule)}" for rule in RULES[1:]),
         ),
         (
             "gain on fresh divisions : gain on unseen rows, in shares of the baseline's loss, where it helps",
@@ -94,7 +92,7 @@ def _goals(searches: Sequence[Found]) -> str:
             f"{told / seen:.2f}",
         ),
         (
-            "95 % interval of the difference covers that on unseen rows",
+            "95 % interval of the difference covers that on unseen rows, to 1 % of the baseline's loss",
             "92 to 98 %",
             f"{share(searches, covers):.1%}",
         ),
@@ -108,6 +106,12 @@ def _goals(searches: Sequence[Found]) -> str:
         + [f"| {' | '.join(row)} |" for row in rows]
         + [""]
     )
+
+
+def _on_which(tables: Mapping[str, Sequence[Found]], rule: str) -> str:
+    """On how many tables a rule's mean loss is lower than the luckiest's, and on which it is not."""
+    missed = [name for name, of_table in tables.items() if _mean(of_table, rule) >= _mean(of_table, "luckiest")]
+    return f"on {len(tables) - len(missed)}" + (f" (not {', '.join(missed)})" if missed else "")
 
 
 def _losses(searches: Sequence[Found]) -> str:

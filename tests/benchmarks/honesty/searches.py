@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from search.coordination.estimating import estimate_ensemble
 from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.data import read_data
@@ -75,10 +76,13 @@ def search(table: Table, split: int) -> dict[str, Any]:
             trials = storage.trials(record.study_id)
             seen = storage.looks(record.study_id)[0].result
             n_runs = {purpose.value: storage.count_runs(record.study_id, purpose) for purpose in _COUNTED}
+            finalists = {each.trial for each in verdict.finalists if each.end != "failed"}
+            ensemble = estimate_ensemble(prepared, trials, storage.predictions(record.study_id), finalists)
+            assert ensemble is not None
             seeds = _with_confirm(prepared, refit_seeds=N_REFITS)
             refits = {
                 number: final_runs(seeds, storage, record.study_id, trials[number])
-                for number in {0, verdict.candidate, verdict.chosen, simplest.chosen}
+                for number in {0, verdict.candidate, verdict.chosen, simplest.chosen, *ensemble.weights}
             }
     luckiest = choose(trials, prepared.direction)
     assert luckiest.chosen is not None
@@ -98,6 +102,7 @@ def search(table: Table, split: int) -> dict[str, Any]:
             "best": losses[verdict.chosen],
             "one_se": losses[simplest.chosen],
             f"best, mean of {N_REFITS}": unseen.loss_of_mean(refits[verdict.chosen]),
+            "ensemble": fmean(unseen.losses_of_ensemble(refits, ensemble.weights)),
         },
         "gain": {
             "search": _gain(prepared, trials[0], luckiest.best),
@@ -132,6 +137,12 @@ class Unseen:
     def loss_of_mean(self, runs: Sequence[Run]) -> float:
         """The score of the mean of what the models of all runs predict."""
         return self._score(np.mean(self._predict(runs), axis=0))
+
+    def losses_of_ensemble(self, runs: Mapping[int, Sequence[Run]], weights: Mapping[int, float]) -> list[float]:
+        """The score of the weighted mean of what some trials' models predict, seed by seed."""
+        predicted = {trial: self._predict(runs[trial]) for trial in weights}
+        means = [sum(weights[trial] * predicted[trial][seed] for trial in weights) for seed in range(N_REFITS)]
+        return [self._score(mean) for mean in means]
 
     def _predict(self, runs: Sequence[Run]) -> list[Any]:
         key = tuple(runs)

@@ -9,14 +9,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.cells import cell_len
 
 from search.records.wording import show_value
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _QUIET = "search.cli.quiet"
 
@@ -98,17 +96,15 @@ def print_table(
         narrower: Headers and rows to be shown where there is no room for these, in this order.
         err: Whether it goes to stderr.
     """
-    from rich.console import Console
-
     first, *others = (_Texts.of(*table) for table in ((headers, rows), *narrower))
-    width, console = terminal_width(err=err), Console(highlight=False, width=10_000, stderr=err)
+    width = terminal_width(err=err)
     if width is None:
-        console.print(_table(first))
+        click.echo("\n".join(_laid_out(first, err=err)), err=err)
         return
     for shown, texts in _arrangements(first, *others):
-        table = _table(texts)
-        if console.measure(table).maximum <= width:
-            console.print(table)
+        lines = _laid_out(texts, err=err)
+        if max(map(cell_len, lines)) <= width:
+            click.echo("\n".join(lines), err=err)
             if set(shown.headers) < set(first.headers):
                 left_out = ", ".join(header for header in first.headers if header not in shown.headers)
                 say(f"Left out for want of room: {left_out}. --format json has all.")
@@ -194,19 +190,29 @@ def _wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
     return [line.replace(_UNBREAKABLE, " ") for line in lines]
 
 
-def _table(texts: _Texts) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _laid_out(texts: _Texts, *, err: bool) -> list[str]:
+    """The lines of a table: headers, a rule, and the rows, whose cells may have several lines."""
+    columns = [[header, *(row[index] for row in texts.rows)] for index, header in enumerate(texts.headers)]
+    widths = [max(cell_len(line) for text in column for line in text.split("\n")) for column in columns]
+    to_right = [all(map(_is_number, column[1:])) for column in columns]
+    head, *lines = (
+        _GAP.join(_padded(text, width, right) for text, width, right in zip(cells, widths, to_right, strict=True))
+        for row in (texts.headers, *texts.rows)
+        for cells in zip_longest(*(text.split("\n") for text in row), fillvalue="")
+    )
+    n_lines = max((header.count("\n") for header in texts.headers), default=0)
+    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    dash = "\N{BOX DRAWINGS LIGHT HORIZONTAL}" if encoding.lower().startswith("utf") else "-"
+    rule = dash * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    return [head, *lines[:n_lines], rule, *lines[n_lines:]]
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, header in enumerate(texts.headers):
-        numeric = all(_is_number(row[index]) for row in texts.rows)
-        # Not markup: brackets in an error or a name are brackets.
-        table.add_column(Text(header), justify="right" if numeric else "left", no_wrap=True)
-    for row in texts.rows:
-        table.add_row(*map(Text, row))
-    return table
+
+_GAP = "   "
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    spaces = " " * (width - cell_len(text))
+    return spaces + text if right else text + spaces
 
 
 def _print_records(texts: _Texts, width: int, *, err: bool = False) -> None:

@@ -24,6 +24,7 @@ from search.cli.dashboard import dashboard
 from search.cli.export import export
 from search.cli.init import init
 from search.cli.path import path
+from search.cli.plot import plot
 from search.cli.predict import predict
 from search.cli.run import run
 from search.cli.status import status
@@ -56,7 +57,7 @@ def cli() -> None:
 
 
 _READING = (check, studies, status, trials, best, compare)
-for _command in (run, init, *_READING, ablate, path, stop, export, predict, dashboard):
+for _command in (run, init, *_READING, ablate, path, plot, stop, export, predict, dashboard):
     cli.add_command(_command)
 
 

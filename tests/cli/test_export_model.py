@@ -51,7 +51,7 @@ def make_study(folder):
 def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, tmp_path):
     make_study(tmp_path)
     assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
-    exported = command("export", "table", "--format", "keras", "-o", "best.keras", cwd=tmp_path)
+    exported = command.in_this_process("export", "table", "--format", "keras", "-o", "best.keras", cwd=tmp_path)
     assert (exported.code, exported.err) == (0, "Wrote best.keras\n")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PREDICT, "best.keras"],
@@ -63,14 +63,14 @@ def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, t
     )
     assert float(done.stdout) > 0.9
 
-    refused = command("export", "table", "--format", "keras", "-o", "best.h5", cwd=tmp_path)
+    refused = command.in_this_process("export", "table", "--format", "keras", "-o", "best.h5", cwd=tmp_path)
     assert (refused.code, refused.err) == (2, "--output: expected a path that ends in .keras, received best.h5.\n")
-    nowhere = command("export", "table", "--format", "keras", cwd=tmp_path)
+    nowhere = command.in_this_process("export", "table", "--format", "keras", cwd=tmp_path)
     assert nowhere.code == 2
     assert "expected -o FILE.keras with --format keras, received none." in nowhere.err
 
     (tmp_path / "rows.csv").write_text((tmp_path / "rows.csv").read_text() + "5.0,500.0,yes\n")
-    changed = command("export", "table", "--format", "keras", "-o", "other.keras", cwd=tmp_path)
+    changed = command.in_this_process("export", "table", "--format", "keras", "-o", "other.keras", cwd=tmp_path)
     assert changed.code == 2
     assert changed.err.startswith("table [data]: expected the data that the study was begun with (SHA-256 ")
     assert not (tmp_path / "other.keras").exists()
@@ -180,7 +180,7 @@ def test_python_export_of_the_users_own_model_is_the_model_of_the_keras_export_a
     stopped = find_stopped(command, tmp_path)
     for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
         arguments = ("--trial", str(stopped["trial"]), "--format", format_, "-o", file)
-        exported = command("export", "table", *arguments, cwd=tmp_path)
+        exported = command.in_this_process("export", "table", *arguments, cwd=tmp_path)
         assert (exported.code, exported.err) == (0, f"Wrote {file}\n")
     assert "class_weight=class_weight(y)," in (tmp_path / "exported.py").read_text()
     found = train_exported(tmp_path)
@@ -198,7 +198,7 @@ def test_python_export_loads_the_weights_that_training_begins_with(command, tmp_
     number = str(find_stopped(command, tmp_path)["trial"])
     for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
         arguments = ("--trial", number, "--format", format_, "-o", file)
-        assert command("export", "table", *arguments, cwd=tmp_path).code == 0
+        assert command.in_this_process("export", "table", *arguments, cwd=tmp_path).code == 0
     text = (tmp_path / "exported.py").read_text()
     assert "# Weights are loaded from this file.\nSAVED_MODEL = " in text
     assert "CLASS_WEIGHT = {0: 1.0, 1: 2.0}\n" in text
@@ -207,11 +207,11 @@ def test_python_export_loads_the_weights_that_training_begins_with(command, tmp_
     assert found["begun"] == weights
 
     build_net(tmp_path)  # with other weights
-    changed = command("export", "table", "--format", "python", cwd=tmp_path)
+    changed = command.in_this_process("export", "table", "--format", "python", cwd=tmp_path)
     assert changed.code == 2
     assert changed.err.startswith("table [model]: expected the model that the study was begun with (SHA-256 ")
     assert changed.err.endswith(f"Put back what the study was begun with in {tmp_path}.\n")
     (tmp_path / "net.keras").unlink()
-    gone = command("export", "table", "--format", "python", cwd=tmp_path)
+    gone = command.in_this_process("export", "table", "--format", "python", cwd=tmp_path)
     assert gone.code == 2
     assert gone.err.startswith("table [model]: expected ")

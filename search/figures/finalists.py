@@ -1,0 +1,79 @@
+"""What the confirmation found, finalist by finalist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.figures._style import BASELINE, CHOICE, TRAIN, styled
+from search.records.wording import describe_configuration, verdict_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import plotly.graph_objects as go
+
+    from search.records import Configuration, StudyRecord, Verdict
+
+
+def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mapping[int, Configuration]) -> go.Figure:
+    """By how much each finalist beats the baseline: in the search, and on fresh divisions with its interval.
+
+    Args:
+        study: The study.
+        verdict: On it.
+        configurations: Of the finalists, by trial.
+    """
+    import plotly.graph_objects as go
+
+    baseline = verdict.finalists[0]
+    others = [each for each in verdict.finalists[1:] if each.difference is not None]
+    sign = 1 if study.direction == "maximize" else -1
+    labels = [_label(each.trial, verdict, configurations[each.trial], study) for each in others]
+    gains = [each.difference for each in others if each.difference is not None]
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(
+            x=[sign * (each.search_score - baseline.search_score) for each in others],
+            y=labels,
+            mode="markers",
+            name="in the search, where they were picked",
+            marker={"symbol": "circle-open", "size": 11, "color": BASELINE},
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[gain.mean for gain in gains],
+            y=labels,
+            mode="markers",
+            name=f"on fresh divisions, with {verdict.level:.0%} interval",
+            marker={"size": 10, "color": CHOICE},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [0 if gain.high is None else gain.high - gain.mean for gain in gains],
+                "arrayminus": [0 if gain.low is None else gain.mean - gain.low for gain in gains],
+            },
+        )
+    )
+    expected = [(each, label) for each, label in zip(others, labels, strict=True) if each.expected is not None]
+    if baseline.expected is not None and verdict.expected != verdict.difference:
+        figure.add_trace(
+            go.Scatter(
+                x=[sign * (each.expected - baseline.expected) for each, _ in expected if each.expected is not None],
+                y=[label for _, label in expected],
+                mode="markers",
+                name="expected there, which decides",
+                marker={"symbol": "diamond", "size": 10, "color": TRAIN},
+            )
+        )
+    figure.add_vline(x=0, line={"color": "#444444"}, annotation_text=study.facts.baseline_in_words)
+    figure.update_xaxes(title_text=f"gain in {study.metric} over the baseline (right is better)")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    title = f"{study.name}: {verdict.answer}"
+    return styled(figure, title, verdict_lines(verdict, study, verdict.n_trials)[0], height=240 + 60 * len(others))
+
+
+def _label(trial: int, verdict: Verdict, configuration: Configuration, study: StudyRecord) -> str:
+    chosen = ", chosen" if trial == verdict.chosen else ""
+    told = describe_configuration(configuration, study.facts).replace(", ", "<br>", 3)
+    return f"<b>trial {trial}{chosen}</b><br>{told}"

@@ -12,7 +12,6 @@ from itertools import zip_longest
 from typing import Any
 
 import click
-from rich.cells import cell_len
 
 from search.records.wording import show_value
 
@@ -96,6 +95,8 @@ def print_table(
         narrower: Headers and rows to be shown where there is no room for these, in this order.
         err: Whether it goes to stderr.
     """
+    from rich.cells import cell_len
+
     first, *others = (_Texts.of(*table) for table in ((headers, rows), *narrower))
     width = terminal_width(err=err)
     if width is None:
@@ -192,11 +193,18 @@ def _wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
 
 def _laid_out(texts: _Texts, *, err: bool) -> list[str]:
     """The lines of a table: headers, a rule, and the rows, whose cells may have several lines."""
+    from rich.cells import cell_len
+
     columns = [[header, *(row[index] for row in texts.rows)] for index, header in enumerate(texts.headers)]
     widths = [max(cell_len(line) for text in column for line in text.split("\n")) for column in columns]
     to_right = [all(map(_is_number, column[1:])) for column in columns]
+
+    def padded(text: str, width: int, right: bool) -> str:
+        spaces = " " * (width - cell_len(text))
+        return spaces + text if right else text + spaces
+
     head, *lines = (
-        _GAP.join(_padded(text, width, right) for text, width, right in zip(cells, widths, to_right, strict=True))
+        _GAP.join(padded(text, width, right) for text, width, right in zip(cells, widths, to_right, strict=True))
         for row in (texts.headers, *texts.rows)
         for cells in zip_longest(*(text.split("\n") for text in row), fillvalue="")
     )
@@ -208,11 +216,6 @@ def _laid_out(texts: _Texts, *, err: bool) -> list[str]:
 
 
 _GAP = "   "
-
-
-def _padded(text: str, width: int, right: bool) -> str:
-    spaces = " " * (width - cell_len(text))
-    return spaces + text if right else text + spaces
 
 
 def _print_records(texts: _Texts, width: int, *, err: bool = False) -> None:

@@ -1,16 +1,22 @@
-"""Compiled programs outlive the process: XLA keeps them in the user's cache folder, and finds them there again.
+"""Compiled programs outlive the process: they are kept in the user's cache folder, and found there by the next one.
 
-A program is stored under what it computes, and TensorFlow 2.21 compares it word for word before it is taken; but words
-only name the program, not the processor, XLA's flags or TensorFlow's version. So there is a folder for each of those.
+XLA keeps what it compiles wherever TensorFlow 2.21 is told to, and finds it there by what it computes; but when it
+cannot write there, or read, a run fails. So it is told a folder in memory, and what is in it comes from the disk and
+goes there by our own hands, which may fail without anybody noticing.
+
+What is kept depends on the processor, XLA's flags and the versions too: each of these has a folder of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import platform
 import stat
+import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -20,54 +26,114 @@ import platformdirs
 VARIABLE = "REGSEARCH_CACHE"
 """Environment variable: the folder to use in the place of the user's cache folder; empty for none."""
 
-MOST_BYTES = 512 * 2**20
-"""Of all programs together; a small one has about a megabyte."""
+MOST_BYTES = 256 * 2**20
+"""Of all programs together; a small one has a quarter of a megabyte."""
 
-_FLAG = "tf_xla_persistent_cache_directory"
+_FLAG = "--tf_xla_persistent_cache_directory="
+_IN_MEMORY = "ram://regsearch/programs"
+_ENDING = ".program"
+_N_DIGEST = 32
 
 
-def cache_flags(given: str, flags: str, features: Iterable[str]) -> str:
-    """Flags for TensorFlow's use of XLA by which it keeps programs, after what the user gave.
+def cache_flags(given: str) -> str:
+    """Flags for TensorFlow by which XLA keeps programs in memory, after what the user gave, who may say otherwise."""
+    if _FLAG.strip("-=") in given or not _base():
+        return given
+    return f"{given} {_FLAG}{_IN_MEMORY}".strip()
+
+
+@contextlib.contextmanager
+def kept_programs(key: str, flags: str, features: Iterable[str]) -> Iterator[None]:
+    """Let XLA find what was compiled under a key, and keep what it compiles inside.
 
     Args:
-        given: The user's, which win.
+        key: Tells those programs apart that a process may compile.
         flags: XLA's own flags, on which a program depends.
         features: What the processor can.
-
-    Returns:
-        `given` alone where there is no folder that is the user's own.
     """
-    if _FLAG in given or (folder := _own_folder(flags, features)) is None:
-        return given
-    return f"{given} --{_FLAG}={folder}".strip()
+    folder = None if f"{_FLAG}{_IN_MEMORY}" not in os.environ.get("TF_XLA_FLAGS", "") else _folder(flags, features)
+    if folder is None:
+        yield
+        return
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    known = _load(folder, digest)
+    try:
+        yield
+    finally:
+        for name, program in _taken_from_memory():
+            if name not in known:
+                _keep(folder / f"{digest}.{name}{_ENDING}", program)
 
 
-def is_unreadable(error: Exception) -> bool:
-    """Whether TensorFlow could not read a program that was kept: its file is damaged."""
+def forget_memory() -> None:
+    """Let go of what else was compiled, such as the steps of Keras' own `fit`: no other process would find it."""
+    if f"{_FLAG}{_IN_MEMORY}" in os.environ.get("TF_XLA_FLAGS", ""):
+        for _ in _taken_from_memory():
+            pass
+
+
+def _load(folder: Path, digest: str) -> set[str]:
+    """Put what is on the disk where XLA looks; the names of what was whole."""
     import tensorflow as tf
 
-    return isinstance(error, (tf.errors.DataLossError, tf.errors.OutOfRangeError))
+    known = set()
+    for path in folder.glob(f"{digest}.*{_ENDING}"):
+        with contextlib.suppress(OSError, zlib.error):
+            kept = path.read_bytes()
+            program = zlib.decompress(kept[_N_DIGEST:])
+            if hashlib.sha256(program).digest() != kept[:_N_DIGEST]:
+                continue
+            name = path.name.removeprefix(f"{digest}.").removesuffix(_ENDING)
+            tf.io.gfile.makedirs(_IN_MEMORY)
+            with tf.io.gfile.GFile(f"{_IN_MEMORY}/{name}", "wb") as file:
+                file.write(program)
+            known.add(name)
+            os.utime(path)  # it was used
+    return known
 
 
-def forget_programs() -> None:
-    """Delete what is kept for this processor and these flags, for some of it is damaged."""
-    for part in os.environ.get("TF_XLA_FLAGS", "").split():
-        name, _, folder = part.partition("=")
-        if name.lstrip("-") == _FLAG:
-            for path in _files(Path(folder)):
-                path.unlink(missing_ok=True)
+def _taken_from_memory() -> Iterator[tuple[str, bytes]]:
+    import tensorflow as tf
+
+    if not tf.io.gfile.exists(_IN_MEMORY):
+        return
+    for name in tf.io.gfile.listdir(_IN_MEMORY):
+        with tf.io.gfile.GFile(f"{_IN_MEMORY}/{name}", "rb") as file:
+            program = file.read()
+        tf.io.gfile.remove(f"{_IN_MEMORY}/{name}")
+        yield name, program
 
 
-def _own_folder(flags: str, features: Iterable[str]) -> Path | None:
-    base = os.environ.get(VARIABLE, platformdirs.user_cache_dir("regsearch"))
-    # A space or a quote would end the flag.
-    if not base or not set(base).isdisjoint(" \t\n\"'"):
+def _keep(path: Path, program: bytes) -> None:
+    """Write a file, whole or not at all, if there is room."""
+    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(hashlib.sha256(program).digest() + zlib.compress(program, 1))
+            file.close()
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _base() -> str:
+    return os.environ.get(VARIABLE, platformdirs.user_cache_dir("regsearch"))
+
+
+def _folder(flags: str, features: Iterable[str]) -> Path | None:
+    """Where programs for this processor and these flags are; None where no folder is the user's own."""
+    told = (version("tensorflow"), version("keras"), platform.machine(), platform.processor(), flags, *sorted(features))
+    return _own_folder(_base(), hashlib.sha256("\n".join(told).encode()).hexdigest()[:16])
+
+
+@functools.cache
+def _own_folder(base: str, name: str) -> Path | None:
+    if not base:
         return None
-    told = [version("tensorflow"), version("keras"), platform.machine(), platform.processor(), flags, *sorted(features)]
-    folder = Path(base).absolute() / "programs" / hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    folder = Path(base).absolute() / "programs" / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_ours_alone(folder) or not os.access(folder, os.W_OK):
+        if not _is_ours_alone(folder):
             return None
         _bound(folder.parent)
     except OSError:
@@ -86,17 +152,13 @@ def _is_ours_alone(folder: Path) -> bool:
 def _bound(programs: Path) -> None:
     """Delete the programs that were used least recently, of all processors and versions, until the rest fits."""
     used = []
-    for path in _files(programs):
+    for path in programs.rglob(f"*{_ENDING}"):
         with contextlib.suppress(OSError):  # another process did the same
             found = path.stat()
-            used.append((max(found.st_atime, found.st_mtime), found.st_size, path))
+            used.append((found.st_mtime, found.st_size, path))
     n_bytes = sum(size for _, size, _ in used)
     for _, size, path in sorted(used):
         if n_bytes <= MOST_BYTES:
             break
         path.unlink(missing_ok=True)
         n_bytes -= size
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("xla_compile_cache*") if path.is_file())

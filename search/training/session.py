@@ -44,9 +44,8 @@ def _import() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # XLA reads its flags when it is first used, which may be after this call and the next.
-    features = _processor_features()
-    flags = os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), features)
-    os.environ["TF_XLA_FLAGS"] = cache_flags(os.environ.get("TF_XLA_FLAGS", ""), flags, features)
+    os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), processor_features())
+    os.environ["TF_XLA_FLAGS"] = cache_flags(os.environ.get("TF_XLA_FLAGS", ""))
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
     with silent_stderr():
@@ -102,7 +101,7 @@ def _xla_flags(given: str, features: frozenset[str]) -> str:
 
 
 @functools.cache
-def _processor_features() -> frozenset[str]:
+def processor_features() -> frozenset[str]:
     """What Linux says that the processor can; nothing on other systems."""
     with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
         return frozenset(next((line for line in lines if line.startswith("flags")), "").split())

@@ -22,6 +22,7 @@ from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, 
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
 from search.training.plan import TrainingPlan
+from search.training.program_cache import forget_memory
 from search.training.rows import PreparedRows
 from search.training.session import start_tensorflow, traced_gradients_forgotten
 from search.training.stages import stage_jobs, stage_runs, train_stages
@@ -198,7 +199,9 @@ class WorkerSession:
         """What came of a run, and the engine that trained it."""
         chosen = self._chosen(jobs[0], run)
         with traced_gradients_forgotten():
-            return train_stages(plan, run, jobs, self._engines[chosen.name], self._stores, watch), chosen
+            outcome = train_stages(plan, run, jobs, self._engines[chosen.name], self._stores, watch)
+        forget_memory()
+        return outcome, chosen
 
     def _chosen(self, job: Job, run: Run) -> EngineChoice:
         """The engine that the run or the study names, or else this worker's own choice for the architecture."""

@@ -1,6 +1,6 @@
 import pytest
 
-from search.training.session import _processor_features, _xla_flags
+from search.training.session import _xla_flags, processor_features
 
 WIDE = "--xla_cpu_prefer_vector_width=512"
 SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576"
@@ -22,7 +22,7 @@ def test_small_loops_are_kernels_and_vectors_wide_where_processors_keep_their_cl
 
 
 def test_processor_tells_its_features():
-    assert all(name.isascii() for name in _processor_features())
+    assert all(name.isascii() for name in processor_features())
 
 
 def test_one_operation_at_a_time(keras):

@@ -8,7 +8,6 @@ from search.training.bounds import PROGRAMS
 from search.training.engines._base import Job, Outcome, Watch, keep_going
 from search.training.engines._stores import Stores
 from search.training.engines.program import Program, program_key
-from search.training.program_cache import forget_programs, is_unreadable
 from search.training.recent import Recent
 
 _CALIBRATION_SECONDS = 0.05
@@ -37,13 +36,14 @@ class LoopEngine:
 
     def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
         """Train a job to its end."""
-        return self._train(job, watch)
+        return self._program(job).train(job, watch)
 
     def seconds_per_epoch(self, job: Job) -> float:
         """Wall time of one epoch, measured on a few of them; the program made for it is kept."""
-        if not self._program(job).n_compilations:
-            self._train(_shortened(job, 1), keep_going)
-        program, n_epochs = self._program(job), 1
+        program = self._program(job)
+        if not program.n_compilations:
+            program.train(_shortened(job, 1), keep_going)
+        n_epochs = 1
         while True:
             program.train(_shortened(job, n_epochs), keep_going)
             seconds = program.seconds_per_epoch or 0.0
@@ -54,16 +54,6 @@ class LoopEngine:
     def forget(self, job: Job) -> None:
         """Let go of the program for jobs like this one."""
         self._programs.drop(program_key(job))
-
-    def _train(self, job: Job, watch: Watch) -> Outcome:
-        try:
-            return self._program(job).train(job, watch)
-        except Exception as error:
-            if not is_unreadable(error):
-                raise
-            forget_programs()
-            self.forget(job)  # XLA answers a second call of the same function with the same error
-            return self._program(job).train(job, watch)
 
     def _program(self, job: Job) -> Program:
         return self._programs.get(program_key(job), lambda: Program(job, self._stores, compiled=self._compiled))

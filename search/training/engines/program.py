@@ -12,9 +12,11 @@ normalization, ask `noise.current_counts` which ones count.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,7 +36,8 @@ from search.training.engines._orders import epochs_in_block
 from search.training.engines._step import TrainingStep, as_input, predictions, step_names, summed
 from search.training.engines._stores import Stores
 from search.training.engines._zeros import watched_layers, zero_shares
-from search.training.session import sums_left_alone
+from search.training.program_cache import kept_programs
+from search.training.session import processor_features, sums_left_alone
 from search.training.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -151,7 +154,7 @@ class Program:
         before, started = self.n_compilations, time.perf_counter()
         orders = self._stores.order_tensor(job, n_done // self._n_epochs, self._n_epochs, self._n_positions)
         seed, until = tf.constant(job.seed, tf.uint32), tf.constant(n_done + n_asked, tf.int32)
-        with nullcontext() if before else functions_numbered_from(_first_number(self._kind)):
+        with nullcontext() if before else _found_again(self._kind):
             state, curve = self._run(rows, orders, values, _stop_of(job), seed, until, state)
         n_trained = int(state.epoch) - n_done
         seconds = time.perf_counter() - started
@@ -411,16 +414,19 @@ class _State(NamedTuple):
 _N_TRACED: Counter[str] = Counter()
 
 
-def _first_number(kind: str) -> int:
-    """Where the numbers in the names of functions begin that a program traces now.
+@contextmanager
+def _found_again(kind: str) -> Iterator[None]:
+    """Let XLA find a program that another process has compiled, and others the one that is traced inside.
 
-    They are the same in every process that traces a program of the kind, so that XLA finds it among those that it kept;
-    the second time in this process they are others, for no two functions may have one name.
+    For that the names of its functions have to be the same in every process that traces a program of the kind; the
+    second time in this process they are others, for no two functions may have one name.
     """
-    number = _N_TRACED[kind]
+    key = f"{kind} {_N_TRACED[kind]}"
     _N_TRACED[kind] += 1
-    digest = hashlib.sha256(f"{kind} {number}".encode()).digest()
-    return int.from_bytes(digest[:5], "big") << 22  # below 2^63, and room for four million functions
+    # Below 2^63, and room for four million functions.
+    first = int.from_bytes(hashlib.sha256(key.encode()).digest()[:5], "big") << 22
+    with kept_programs(key, os.environ.get("XLA_FLAGS", ""), processor_features()), functions_numbered_from(first):
+        yield
 
 
 def _layer_paths(architecture: Architecture) -> list[str]:

@@ -35,14 +35,14 @@ family = "mlp"
 hidden = [64]
 [training]
 engine = "compiled"
-epochs = 14000  # about a third of a second a run
+epochs = 60000  # about a third of a second a run
 learning_rate = 0.001
 [confirm]
 finalists = 0
 [space]
 l2 = { low = 1e-5, high = 1e-1, log = true }
 dropout = { low = 0.1, high = 0.5 }
-patience = { low = 500, high = 5000 }
+patience = { low = 2000, high = 20000 }
 """
 
 

@@ -39,7 +39,8 @@ def test_result_tells_all_of_a_run(keras, make_plan, make_run, session):
     assert sorted(result.weight_norms) == ["dense_1", "output"]
     assert all(norm > 0 for norm in result.weight_norms.values())
     assert result.seconds > 0
-    assert re.fullmatch(r"(compiled|graph): compiled [\d.e-]+ .s an epoch; graph [\d.e-]+ .s an epoch", result.engine)
+    measured = r"(compiled|graph): compiled [\d.e-]+ .s an epoch; graph ([\d.e-]+ .s an epoch|cannot reach that)"
+    assert re.fullmatch(measured, result.engine)
     assert result.worker == f"{socket.gethostname()}:{os.getpid()}"
     assert pickle.loads(pickle.dumps(result)) == result
 

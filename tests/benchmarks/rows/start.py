@@ -18,7 +18,7 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 2}
-TINY = {"rounds": 1, "n_epochs": 2, "engine": "graph"}
+TINY = {"rounds": 1, "n_epochs": 2, "engine": "fit"}
 
 
 def measure(rounds: int = 5, n_epochs: int = 4000, engine: str = "auto") -> list[Line]:

@@ -2,7 +2,7 @@
 # One image for the scheduler, the workers, the dashboard and `regsearch` itself; docker-compose.yml runs them.
 FROM python:3.11-slim
 
-ENV PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=1
+ENV PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=3
 
 # The source is mounted, not copied: only what is installed stays in the image.
 RUN --mount=type=bind,target=/source,rw --mount=type=cache,target=/var/cache/pip \

@@ -36,23 +36,31 @@ _N_DIGEST = 32
 
 
 def cache_flags(given: str) -> str:
-    """Flags for TensorFlow by which XLA keeps programs in memory, after what the user gave, who may say otherwise."""
+    """Flags for TensorFlow by which XLA keeps programs in memory, after what the user gave, who may say otherwise.
+
+    It reads them once, when it is first used. With programs that it finds again it logs errors that are none, so that
+    they are for processes whose log is silent.
+    """
     if _FLAG.strip("-=") in given or not _base():
         return given
     return f"{given} {_FLAG}{_IN_MEMORY}".strip()
 
 
+def is_kept_in_memory(flags: str) -> bool:
+    """Whether such flags have XLA keep programs where we look for them."""
+    return f"{_FLAG}{_IN_MEMORY}" in flags
+
+
 @contextlib.contextmanager
 def kept_programs(key: str, flags: str, features: Iterable[str]) -> Iterator[None]:
-    """Let XLA find what was compiled under a key, and keep what it compiles inside.
+    """Let XLA find what was compiled under a key, and keep what it compiles inside; for a process with `cache_flags`.
 
     Args:
         key: Tells those programs apart that a process may compile.
         flags: XLA's own flags, on which a program depends.
         features: What the processor can.
     """
-    folder = None if f"{_FLAG}{_IN_MEMORY}" not in os.environ.get("TF_XLA_FLAGS", "") else _folder(flags, features)
-    if folder is None:
+    if (folder := _folder(flags, features)) is None:
         yield
         return
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
@@ -67,9 +75,8 @@ def kept_programs(key: str, flags: str, features: Iterable[str]) -> Iterator[Non
 
 def forget_memory() -> None:
     """Let go of what else was compiled, such as the steps of Keras' own `fit`: no other process would find it."""
-    if f"{_FLAG}{_IN_MEMORY}" in os.environ.get("TF_XLA_FLAGS", ""):
-        for _ in _taken_from_memory():
-            pass
+    for _ in _taken_from_memory():
+        pass
 
 
 def _load(folder: Path, digest: str) -> set[str]:

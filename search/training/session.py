@@ -9,10 +9,11 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from search.techniques.private import graph_options, registered_gradients
-from search.training.program_cache import cache_flags
+from search.training.program_cache import cache_flags, forget_memory, is_kept_in_memory, kept_programs
 
 
 def start_tensorflow() -> None:
@@ -45,7 +46,10 @@ def _import() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # XLA reads its flags when it is first used, which may be after this call and the next.
     os.environ["XLA_FLAGS"] = _xla_flags(os.environ.get("XLA_FLAGS", ""), processor_features())
-    os.environ["TF_XLA_FLAGS"] = cache_flags(os.environ.get("TF_XLA_FLAGS", ""))
+    if "tensorflow" not in sys.modules:
+        os.environ["TF_XLA_FLAGS"] = cache_flags(os.environ.get("TF_XLA_FLAGS", ""))
+        if is_kept_in_memory(os.environ["TF_XLA_FLAGS"]):
+            _KEEPS_PROGRAMS.set()
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
     with silent_stderr():
@@ -98,6 +102,23 @@ def _xla_flags(given: str, features: frozenset[str]) -> str:
     if "xla_backend_extra_options" not in given:
         flags.append(f"--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold={_SMALL_LOOP_BYTES}")
     return " ".join(flags).strip()
+
+
+_KEEPS_PROGRAMS = threading.Event()
+"""Whether XLA keeps programs in this process, for TensorFlow was imported with the flags for it."""
+
+
+def programs_found_again(key: str) -> AbstractContextManager[None]:
+    """Let XLA find what any process has compiled under a key, and keep what it compiles inside; see `program_cache`."""
+    if not _KEEPS_PROGRAMS.is_set():
+        return contextlib.nullcontext()
+    return kept_programs(key, os.environ.get("XLA_FLAGS", ""), processor_features())
+
+
+def other_programs_forgotten() -> None:
+    """Let go of what XLA has kept beside: the steps of Keras' own `fit`, which no other process would find."""
+    if _KEEPS_PROGRAMS.is_set():
+        forget_memory()
 
 
 @functools.cache

@@ -22,9 +22,8 @@ from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, 
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
 from search.training.plan import TrainingPlan
-from search.training.program_cache import forget_memory
 from search.training.rows import PreparedRows
-from search.training.session import start_tensorflow, traced_gradients_forgotten
+from search.training.session import other_programs_forgotten, start_tensorflow, traced_gradients_forgotten
 from search.training.stages import stage_jobs, stage_runs, train_stages
 
 if TYPE_CHECKING:
@@ -200,7 +199,7 @@ class WorkerSession:
         chosen = self._chosen(jobs[0], run)
         with traced_gradients_forgotten():
             outcome = train_stages(plan, run, jobs, self._engines[chosen.name], self._stores, watch)
-        forget_memory()
+        other_programs_forgotten()
         return outcome, chosen
 
     def _chosen(self, job: Job, run: Run) -> EngineChoice:

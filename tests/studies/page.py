@@ -63,7 +63,7 @@ def comment(text: str, label: str) -> str:
 
 def _contents(studies: dict[str, str], results: dict[str, Any]) -> str:
     rows = [
-        [f"[{name}](#{name})", comment(text, "Question"), results[name]["answer"] or "none: nothing was confirmed"]
+        [f"[{name}](#{name})", comment(text, "Question"), results[name].get("answer") or "not confirmed"]
         for name, text in studies.items()
     ]
     return _table(["study", "question", "verdict"], rows)
@@ -79,7 +79,7 @@ def _section(name: str, text: str, result: dict[str, Any] | None) -> str:
         f"{result['seconds']:.0f} s with {result['workers']} workers."
     )
     lines.append(_table(result["columns"], [[_cell(cell) for cell in row] for row in result["rows"]]))
-    if result["verdict"]:
+    if result.get("verdict"):
         lines.append("**Verdict.** " + " ".join(result["verdict"]))
     lines += result["remarks"]
     return "\n\n".join(lines)

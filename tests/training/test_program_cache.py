@@ -21,7 +21,6 @@ def kept(tmp_path, monkeypatch, keras):
     """The folder of programs, with none of other tests in memory."""
     forget_memory()
     monkeypatch.setenv(program_cache.VARIABLE, str(tmp_path / "kept"))
-    monkeypatch.setenv("TF_XLA_FLAGS", FLAG)
     return tmp_path / "kept" / "programs"
 
 

@@ -12,7 +12,6 @@ normalization, ask `noise.current_counts` which ones count.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -36,8 +35,7 @@ from search.training.engines._orders import epochs_in_block
 from search.training.engines._step import TrainingStep, as_input, predictions, step_names, summed
 from search.training.engines._stores import Stores
 from search.training.engines._zeros import watched_layers, zero_shares
-from search.training.program_cache import kept_programs
-from search.training.session import processor_features, sums_left_alone
+from search.training.session import programs_found_again, sums_left_alone
 from search.training.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -425,7 +423,7 @@ def _found_again(kind: str) -> Iterator[None]:
     _N_TRACED[kind] += 1
     # Below 2^63, and room for four million functions.
     first = int.from_bytes(hashlib.sha256(key.encode()).digest()[:5], "big") << 22
-    with kept_programs(key, os.environ.get("XLA_FLAGS", ""), processor_features()), functions_numbered_from(first):
+    with programs_found_again(key), functions_numbered_from(first):
         yield
 
 

@@ -33,7 +33,10 @@ def read_key(text: str, position: int = 0) -> tuple[Path, int] | None:
     """The parts of the bare, quoted or dotted key at `position` and where it ends; None without a key."""
     parts: list[str] = []
     while match := _KEY.match(text, position):
-        parts.append(_plain(match.group()))
+        try:
+            parts.append(_plain(match.group()))
+        except tomllib.TOMLDecodeError:  # a control character, or an escape that there is not
+            return None
         dot = _DOT.match(text, match.end())
         if dot is None:
             return tuple(parts), match.end()

@@ -4,7 +4,7 @@ import re
 import tomllib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from search.errors import StudyFileError
@@ -109,6 +109,8 @@ def test_arbitrary_text_gives_a_study_file_error(catalogue, text):
         max_size=4,
     )
 )
+@example(overrides=['"\x1f="'])
+@example(overrides=['space."\\q"=1'])
 def test_any_override_gives_a_study_or_located_problems(catalogue, valid, overrides):
     _read(valid, catalogue, overrides)
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import psycopg
 import pytest
@@ -72,6 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REGSEARCH_CACHE"] = folder.name
         config.add_cleanup(folder.cleanup)
 
+
+# The same examples each time: what passes here passes elsewhere. For others give `--hypothesis-profile=default`.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 _BYTES_A_WORKER = 3 * 2**30  # of tests that compile programs, and start workers that do
 

@@ -41,6 +41,8 @@ def test_layers_without_weights_do_not_count_and_other_layers_with_weights_do(ke
     nested = keras.Sequential([keras.Input((8,)), *dense(keras, 64)])
     assert not is_fit(keras, [*small, nested, *dense(keras, 1)])
     assert not is_fit(keras, [keras.layers.Dropout(0.5)])
+    frozen = keras.layers.Dense(64, trainable=False)
+    assert not is_fit(keras, [*small, frozen, *dense(keras, 1)])
 
 
 def test_products_of_kernels_want_a_library(keras):

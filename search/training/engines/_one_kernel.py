@@ -44,10 +44,12 @@ def fits_one_kernel(model: keras.Model, optimizer: keras.Optimizer, techniques: 
         return False
     if any(name.rpartition(".")[2] == _WITH_PRODUCTS for name in techniques):
         return False
-    trained = [layer for layer in flattened_layers(model) if layer.trainable_weights and not _has_layers(layer)]
-    if not trained or not all(isinstance(layer, keras.layers.Dense) for layer in trained):
+    weighted = [
+        layer for layer in flattened_layers(model) if layer.weights and not _has_layers(layer)
+    ]  # frozen ones too
+    if not weighted or not all(isinstance(layer, keras.layers.Dense) for layer in weighted):
         return False
-    first, *others = (tuple(layer.kernel.shape) for layer in trained)
+    first, *others = (tuple(layer.kernel.shape) for layer in weighted)
     return _is_small_at_inputs(*first) and all(_is_small(*shape) for shape in others)
 
 

@@ -88,7 +88,7 @@ class Coordinator:
                     self._take_result(message)
             if self._buffer.seconds_until_due() == 0:
                 self._buffer.flush()
-            if not patience and self._open:  # what had come by then was taken
+            if not patience and self._limits.reached is not None and self._open:  # what had come by then was taken
                 self._observer.note(self._words_on_withdrawal())
                 return
 
@@ -127,7 +127,7 @@ class Coordinator:
             self._buffer.start(trial)
         judge = self._proposals.judge(trial.number)
         runs = self._prepared.runs(trial.number, trial.configuration)
-        self._open[trial.number] = OpenTrial(runs, judge, keeps_whole_runs=self._proposals.keeps_whole_runs)
+        self._open[trial.number] = OpenTrial(runs, judge)
         self._begin(trial.number)
 
     def _begin(self, number: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from search.errors import Problem, UsageError
-from search.preparation.notes import sampler_notes
+from search.preparation.notes import search_notes
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
 from search.spec import ConfirmSection, StudySpec, spec_from_json, spec_to_json
@@ -61,8 +61,8 @@ def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:
             kept.append(f"{key} = {_shown(value)}")
     if not kept:
         return prepared
-    # What is true of the sampler as it would be begun today need not be of the one that goes on.
-    before, after = sampler_notes(prepared.spec, prepared.n_trials), sampler_notes(spec, prepared.n_trials)
+    # What is true of sampler and pruner as they would be begun today need not be of those that go on.
+    before, after = search_notes(prepared.spec, prepared.n_trials), search_notes(spec, prepared.n_trials)
     notes = (*(told for told in prepared.notes if told not in before), *after)
     note = f"Where its file leaves that open, the study goes on as it was begun: {', '.join(kept)}."
     dataset = replace(prepared.plan.dataset, scale_target=bool(spec.data.scale_target))

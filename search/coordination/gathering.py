@@ -43,7 +43,7 @@ def gather_results(
                 n_open -= 1
                 yield message
         yield None
-        if not patience:  # what had come by then was taken
+        if not patience and limits.reached is not None:  # what had come by then was taken, and the limit told
             return
 
 

@@ -61,12 +61,13 @@ class SessionLimits:
         if now >= self._next_lock_check:
             self._next_lock_check = now + _LOCK_CHECK_SECONDS
             self._lock.check()
-        if self.reached is not None or now < self._next_look:
+        if self.reached is not None:
             return False
-        self._next_look = now + POLL_SECONDS
         if self._timeout_seconds is not None and self.seconds >= self._timeout_seconds:
             self.reached = f"The timeout of {self._timeout_seconds:g} s is spent"
             self.is_timed_out = True
-        elif self._storage.stop_requested(self._study_id):
-            self.reached = "Asked to stop"
+        elif now >= self._next_look:
+            self._next_look = now + POLL_SECONDS
+            if self._storage.stop_requested(self._study_id):
+                self.reached = "Asked to stop"
         return self.reached is not None

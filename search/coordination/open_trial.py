@@ -27,15 +27,13 @@ class OpenTrial:
     Args:
         runs: All runs of the trial, in order.
         judge: Says where the trial is given up; None when nothing is pruned.
-        keeps_whole_runs: Whether the judge gives trials up between runs only.
     """
 
-    def __init__(self, runs: Sequence[Run], judge: Judge | None, *, keeps_whole_runs: bool) -> None:
+    def __init__(self, runs: Sequence[Run], judge: Judge | None) -> None:
         self.runs = tuple(runs)
         self.judge = judge
         self.pruned_epoch: int | None = None
         self._pruned_run: int | None = None
-        self._keeps_whole_runs = keeps_whole_runs
         self._results: dict[int, RunResult] = {}
         self._metrics: dict[int, Metric] = {}
         self._index = {(run.fold, run.repeat): index for index, run in enumerate(self.runs)}
@@ -64,7 +62,7 @@ class OpenTrial:
         if result.cause is FailureCause.WITHDRAWN and self.pruned_epoch is not None:
             result = self._completed(result, index, self.pruned_epoch)
         self._judge(index, result.curve.validation_metric, result.score)
-        if self.pruned_epoch is not None and not self._keeps_whole_runs:
+        if self.judge is not None and self.pruned_epoch is not None and not self.judge.keeps_last_run:
             result = _cut(result, self.pruned_epoch)
         self._results[index] = result
 

@@ -51,11 +51,6 @@ class Proposals:
         return self._rule.pruner != "none"
 
     @property
-    def keeps_whole_runs(self) -> bool:
-        """Whether trials are cut short between runs only."""
-        return self._rule.pruner == "wilcoxon"
-
-    @property
     def next_number(self) -> int:
         """The number of the trial that is asked next."""
         return self._history.asked

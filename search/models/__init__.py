@@ -19,6 +19,7 @@
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
 | `averaging` | several trained models become one that predicts their mean |
 | `predicting` | what a model in a file predicts |
+| `products` | how much a model computes a row, roughly |
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file; `model_source`: the statements that make the user's |
 
@@ -45,6 +46,7 @@ from search.models.own import find_own, own_in_words
 from search.models.own_loss import check_own_loss
 from search.models.own_space import OwnSearch, names_over_own, search_own
 from search.models.predicting import TrainedModel
+from search.models.products import count_products
 from search.models.reading import read_saved
 from search.models.rebuilding import compiled_metrics, replaced_classes
 from search.models.rendering import render_source
@@ -78,6 +80,7 @@ __all__ = [
     "check_own_loss",
     "check_patterns",
     "compiled_metrics",
+    "count_products",
     "describe_model",
     "describe_optimizer",
     "find_end",

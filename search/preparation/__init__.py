@@ -8,6 +8,7 @@
 | `facts` | what the data is like, and what guesses that are the same for every row score |
 | `own_metric` | a metric of the user's is read, and tried on the constant guess |
 | `study` | a study becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
+| `pruning` | whether trials are raced where the file leaves that open |
 | `notes` | what the user should know about a study before it runs |
 | `offers` | which techniques a drafted study offers, and how wide each is searched |
 | `drafting` | the other way round: a study file is written for a model and its data |

@@ -51,7 +51,7 @@ def study_notes(
         *_model_notes(spec, saved),
         *_own_notes(spec, saved, searched),
         *_loss_notes(spec),
-        *sampler_notes(spec, n_trials),
+        *search_notes(spec, n_trials),
         *_pruner_notes(spec, splits),
     )
 
@@ -158,16 +158,22 @@ def _loss_notes(spec: StudySpec) -> tuple[str, ...]:
     )
 
 
-def sampler_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
-    """What the window and the budget make of the sampler; arguments as in `study_notes`."""
+def search_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
+    """What depends on keys that a study that was begun keeps; arguments as in `study_notes`."""
+    notes = []
+    if spec.study.pruner == "racing":
+        notes.append(
+            'Trials are raced (pruner = "racing"): one that is clearly worse after some epochs, or after some of its '
+            'runs, is given up. To train them all, set study.pruner = "none".'
+        )
     told = spec.study.n_startup_trials or MOST_STARTUP_TRIALS
     first = told + (spec.study.window or WIDEST_WINDOW) - 1
     if spec.study.sampler == "tpe" and n_trials <= first:
-        return (
+        notes.append(
             f"TPE proposes at random until {told} trials have been told, here up to trial {first - 1}: "
-            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window.",
+            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window."
         )
-    return ()
+    return tuple(notes)
 
 
 def _pruner_notes(spec: StudySpec, splits: Splits) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ def resolve_study(
         StudyFileError: The metric is not for such data, or the model was compiled with what a study cannot train with.
     """
     left_open = {f"study.{key}" for key in ("window", "n_startup_trials") if getattr(spec.study, key) is None}
+    left_open |= {"study.pruner"} if spec.study.pruner == "auto" else set()
     left_open |= set() if spec.data.scale_target is not None else {"data.scale_target"}
     if saved is not None:
         left_open |= {f"training.{key}" for key in _TAUGHT if key not in spec.training.model_fields_set}

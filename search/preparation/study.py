@@ -42,6 +42,7 @@ from search.preparation.catalogue import default_catalogue
 from search.preparation.facts import row_weights, score_constants, study_facts, training_rows
 from search.preparation.notes import study_notes
 from search.preparation.own_metric import read_own_metric
+from search.preparation.pruning import fitting_pruner
 from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.records import Configuration, Direction, EngineChoice, Purpose, Run, StudyFacts
 from search.spec import WIDEST_WINDOW, Choices, DataSection, StudySpec
@@ -97,10 +98,7 @@ class PreparedStudy:
     @property
     def most_epochs(self) -> int:
         """The most epochs that a run of any configuration may have."""
-        searched = self.spec.space.get("training.epochs")
-        if searched is None:
-            return self.spec.training.epochs
-        return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
+        return _most_epochs(self.spec)
 
     @property
     def window(self) -> int:
@@ -248,6 +246,7 @@ def prepare_data(
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
+    spec = _with_pruner(spec, plain, splits)
     plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
     metric = plan.scoring
     return PreparedStudy(
@@ -301,12 +300,29 @@ def _check_patterns(spec: StudySpec, plain: list[Architecture], dataset: Dataset
 
 def _check_pruner(spec: StudySpec, place: Place) -> None:
     staging = [technique.name for technique in staging_techniques(spec.space)]
-    if spec.study.pruner != "none" and staging:
+    if spec.study.pruner not in ("auto", "none") and staging:
         message = (
             f'expected pruner = "none" with {staging[0]} in [space], received "{spec.study.pruner}": '
             f"runs along a {staging[0]} are longer than others, so that their epochs tell nothing of one another"
         )
         raise StudyFileError(Problem(place("study", "pruner"), message, "Leave out one of the two."))
+
+
+def _with_pruner(spec: StudySpec, plain: Sequence[Architecture], splits: Splits) -> StudySpec:
+    """The study with the pruner that fits it, where the file leaves that open."""
+    if spec.study.pruner != "auto":
+        return spec
+    n_train = min(len(fold.train) for fold in splits.folds)
+    n_runs = len(splits.folds) * spec.objective.seeds
+    pruner = fitting_pruner(spec, plain, n_train, n_runs, _most_epochs(spec))
+    return spec.model_copy(update={"study": spec.study.model_copy(update={"pruner": pruner})})
+
+
+def _most_epochs(spec: StudySpec) -> int:
+    searched = spec.space.get("training.epochs")
+    if searched is None:
+        return spec.training.epochs
+    return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
 
 
 def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place: Place) -> None:

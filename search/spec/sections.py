@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
-Pruner = Literal["none", "median", "hyperband", "wilcoxon"]
+Pruner = Literal["auto", "none", "median", "hyperband", "wilcoxon", "racing"]
 EngineName = Literal["auto", "compiled", "graph", "fit"]
 Precision = Literal["float32", "mixed_bfloat16"]
 TaskName = Literal["classification", "regression"]
@@ -74,7 +74,10 @@ class StudySection(Section):
         description="ablation: names of [space] that are switched on as one",
         json_schema_extra={"expected": 'a list of lists of names, as in [["rotation", "shift"]]'},
     )
-    pruner: Pruner = Field(default="none", description="how hopeless trials are cut short")
+    pruner: Pruner = Field(
+        default="auto",
+        description="how hopeless trials are cut short; auto: racing for studies of minutes and more, none for others",
+    )
     window: int | None = Field(
         default=None,
         ge=1,

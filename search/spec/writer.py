@@ -74,7 +74,7 @@ def _as_it_was_meant(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A study that was stored before there was a key is what such studies were then."""
     data, training, model = document.get("data"), document.get("training"), document.get("model")
     if isinstance(study := document.get("study"), Mapping):
-        known = {"window": WIDEST_WINDOW}
+        known: dict[str, Any] = {"window": WIDEST_WINDOW, "pruner": "none"}
         if study.get("sampler", "tpe") in MODELLING:
             known["n_startup_trials"] = MOST_STARTUP_TRIALS
         document = {**document, "study": {**known, **study}}

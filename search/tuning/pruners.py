@@ -1,4 +1,4 @@
-"""Optuna's pruners, and what a trial reports to them.
+"""Optuna's pruners and our own, and what a trial reports to them.
 
 A decision depends on curves and on the trials that were told before the trial was asked (`History.report`), on
 nothing else: with any number of workers, and after a crash, the same trials are cut short at the same epochs.
@@ -8,7 +8,8 @@ What is compared, and where. A trial's runs (fold by fold, seed by seed) are tra
 trial's first run began, counting the earlier runs in full, and the value is the mean of the earlier runs' scores and
 the metric of the current run at that epoch; a run that its patience has ended reports its score from there on. Equal
 steps of two trials are thus the same folds, seeds and epoch. Under
-`wilcoxon` the step is the index of the run and the value its score.
+`wilcoxon` the step is the index of the run and the value its score. Under `racing` steps and values are those of
+`median`, but the first run alone reports on its way, once, and each run at its end.
 
 A trial reports at most 50 times, as the database keeps no more. With more than 50 runs a trial, 50 of them report.
 """
@@ -28,10 +29,13 @@ from optuna.pruners import BasePruner
 
 from search.storage import MAX_INTERMEDIATE_VALUES
 from search.tuning.history import History
+from search.tuning.racing import RacingPruner
 
 _N_STARTUP_TRIALS = 5
 _REDUCTION_FACTOR = 3
 _N_HALVINGS = 3
+_RUNG_DIVISOR = 3
+"""Of the epochs of the first run: where `racing` compares trials on their way."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,26 @@ class PruningRule:
             return ()
         return _spread(self.n_epochs, max(1, MAX_INTERMEDIATE_VALUES // self.n_runs))
 
+    def epochs_of(self, run_index: int) -> tuple[int, ...]:
+        """The epochs, from 1, after which one of the runs reports."""
+        if self.pruner != "racing":
+            return self.epochs
+        return (*(() if run_index or self.rung is None else (self.rung,)), self.n_epochs)
+
+    def compares_scores_at(self, epoch: int) -> bool:
+        """Whether what is compared there is the score of a run that ended, which may be that of an earlier epoch."""
+        return self.pruner == "racing" and epoch == self.n_epochs
+
+    @property
+    def rung(self) -> int | None:
+        """The epoch of the first run at which `racing` compares trials; None where runs have too few."""
+        return self.n_epochs // _RUNG_DIVISOR or None
+
     @functools.cached_property
     def runs(self) -> frozenset[int]:
         """Indices, from 0, of the runs that report; the last one is among them."""
-        return frozenset(count - 1 for count in _spread(self.n_runs, MAX_INTERMEDIATE_VALUES))
+        most = MAX_INTERMEDIATE_VALUES - (self.pruner == "racing")
+        return frozenset(count - 1 for count in _spread(self.n_runs, most))
 
     def step(self, run_index: int, epoch: int) -> int:
         """Where in the trial `epoch` of a run is."""
@@ -83,6 +103,7 @@ def make_pruner(rule: PruningRule) -> BasePruner | None:
         "median": _median,
         "hyperband": _hyperband,
         "wilcoxon": _wilcoxon,
+        "racing": _racing,
     }
     with warnings.catch_warnings():
         # Optuna calls WilcoxonPruner experimental; which one judges is the user's decision.
@@ -124,6 +145,12 @@ def _wilcoxon(_: PruningRule) -> BasePruner:
     return optuna.pruners.WilcoxonPruner(p_threshold=0.1)
 
 
+def _racing(rule: PruningRule) -> BasePruner:
+    """Gives up a trial that is clearly worse after some epochs of its first run, or after some of its runs."""
+    ends = sorted(rule.runs)
+    return RacingPruner(rule.rung, [rule.step(index, rule.n_epochs) for index in ends], [index + 1 for index in ends])
+
+
 class Judge:
     """Reports what is known of a trial's runs, and says where the trial is given up.
 
@@ -139,6 +166,8 @@ class Judge:
     def __init__(self, history: History, number: int, rule: PruningRule) -> None:
         self.intermediate: dict[int, float] = {}
         """Step to value of all reports so far, for the storage."""
+        self.keeps_last_run = False
+        """Whether the trial was given up for what runs scored that had ended, so that the last one is whole."""
         self._history = history
         self._number = number
         self._rule = rule
@@ -176,16 +205,28 @@ class Judge:
         return self._pruned_at
 
     def _judge(self, run_index: int, metric: npt.NDArray[np.float32], score: float | None) -> int | None:
-        for epoch in self._rule.epochs:
-            if self._n_epochs_seen < epoch and (epoch <= len(metric) or score is not None):
-                values = [*self._scores, float(metric[epoch - 1]) if epoch <= len(metric) or score is None else score]
-                hopeless = self._report(self._rule.step(run_index, epoch), math.fsum(values) / len(values))
-                # The last run's end is the trial's: behind it nothing is left to be saved.
-                if hopeless and (epoch <= len(metric) or run_index < self._rule.n_runs - 1):
-                    return min(epoch, len(metric))
+        for epoch in self._rule.epochs_of(run_index):
+            value = self._value_at(epoch, metric, score)
+            if value is None:
+                continue
+            values = [*self._scores, value]
+            hopeless = self._report(self._rule.step(run_index, epoch), math.fsum(values) / len(values))
+            # The last run's end is the trial's: behind it nothing is left to be saved.
+            if hopeless and (epoch <= len(metric) or run_index < self._rule.n_runs - 1):
+                self.keeps_last_run = self._rule.compares_scores_at(epoch)
+                return min(epoch, len(metric))
         if self._rule.pruner == "wilcoxon" and score is not None and self._report(run_index, score):
+            self.keeps_last_run = True
             return len(metric)
         return None
+
+    def _value_at(self, epoch: int, metric: npt.NDArray[np.float32], score: float | None) -> float | None:
+        """What the run reports for an epoch; None where it has reported, or that is not known yet."""
+        if self._rule.compares_scores_at(epoch):
+            return score
+        if epoch <= self._n_epochs_seen:
+            return None
+        return float(metric[epoch - 1]) if epoch <= len(metric) else score
 
     def _report(self, step: int, value: float) -> bool:
         if not math.isfinite(value):

@@ -10,7 +10,9 @@ import optuna
 import pytest
 
 from search.coordination import limits
+from search.coordination.coordinator import Coordinator
 from search.coordination.launching import Launch, run_study
+from search.coordination.limits import SessionLimits
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import TrialBuffer
 from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
@@ -296,14 +298,33 @@ def train_until_withdrawn(numbers):
     return training
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """What sessions take for the seconds since their start: `clock[0]`, to be set."""
+    now = [0.0]
+    monkeypatch.setattr(SessionLimits, "seconds", property(lambda self: now[0]))
+    return now
+
+
 @pytest.mark.parametrize("pruner", ["none", "median"])
-def test_timeout_withdraws_what_runs_and_the_next_session_trains_it(study_file, tmp_path, scheduler, launch, pruner):
+def test_timeout_withdraws_what_runs_and_the_next_session_trains_it(
+    study_file, tmp_path, scheduler, launch, pruner, clock
+):
+    class Late(Notes):
+        def trial_ended(self, trial, progress):
+            if progress.new == 9:
+                clock[0] = 2.05
+
+        def note(self, message):
+            super().note(message)
+            clock[0] = 2.3
+
     prepared = prepare_study(str(study_file), [f"study.pruner={pruner}"])
     with open_storage(f"sqlite:///{tmp_path}/unbroken.db", create=True) as storage:
         run_study(prepared, storage, launch, train=train)
         unbroken = outcome(storage)
     with open_storage(f"sqlite:///{tmp_path}/withdrawn.db", create=True) as storage:
-        limited, observer = Launch(scheduler=scheduler, timeout_seconds=2), Notes()
+        limited, observer = Launch(scheduler=scheduler, timeout_seconds=2), Late()
         # Trials 7 to 9 come to their ends, and wait for trial 6 to be told.
         run_study(prepared, storage, limited, observer, train=train_until_withdrawn({6}))
         left = outcome(storage)
@@ -316,11 +337,31 @@ def test_timeout_withdraws_what_runs_and_the_next_session_trains_it(study_file, 
         ]
         ended = [trial for trial in left if trial[1] is not TrialState.RUNNING]
         assert ended == [trial for trial in unbroken if trial[0] in {number for number, *_ in ended}]
+        clock[0] = 0.0
         run_study(prepared, storage, launch, train=train)
         assert outcome(storage) == unbroken
         study_id = storage.study("quick").study_id
         runs = [(run.trial, run.fold, run.repeat) for n in range(20) for run in storage.runs(study_id, n)]
         assert len(runs) == len(set(runs))
+
+
+def test_timeout_that_passes_while_trials_are_asked_is_told_before_they_are_withdrawn(
+    study_file, storage, scheduler, clock, monkeypatch
+):
+    ask = Coordinator._ask
+
+    def ask_slowly(self):
+        ask(self)
+        clock[0] = 9.0
+
+    monkeypatch.setattr(Coordinator, "_ask", ask_slowly)
+    launch, observer = Launch(scheduler=scheduler, timeout_seconds=2), Notes()
+    run_study(prepare_study(str(study_file)), storage, launch, observer, train=train_until_withdrawn(set(range(4))))
+    assert observer.told[-2:] == [
+        "The timeout of 2 s is spent: no more trials are asked; 4 trials that run have 0.2 s to end.",
+        "Time is up: 4 trials that still ran are withdrawn. The next `regsearch run` trains what was withdrawn, with "
+        "the same parameters.",
+    ]
 
 
 TIMED_OUT = threading.Event()

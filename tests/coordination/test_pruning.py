@@ -113,7 +113,7 @@ def outcome_of(path, prepared, launch, train, crash=None):
         return outcome(storage)
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband", "wilcoxon"])
+@pytest.mark.parametrize("pruner", ["median", "hyperband", "wilcoxon", "racing"])
 def test_pruned_study_is_the_same_in_pieces_and_after_a_crash(prepare, tmp_path, launch, pruner, crash_after):
     prepared = prepare(pruner)
     at_once = outcome_of(tmp_path / "a.db", prepared, launch, train)
@@ -138,6 +138,14 @@ def test_run_that_was_given_up_is_stored_up_to_that_epoch(prepare, tmp_path, lau
     for number in pruned:
         assert sum(run[0] == number and run[3] is None for run in runs) == 1
         assert sum(run[0] == number for run in runs) < 6
+
+
+def test_run_after_whose_end_a_trial_is_given_up_keeps_its_score(prepare, tmp_path, launch):
+    trials, runs, curves, _ = outcome_of(tmp_path / "a.db", prepare("racing"), launch, train_in_pieces)
+    pruned = {number for number, state, *_ in trials if state is TrialState.PRUNED}
+    last = {run[0]: (run, len(curve.validation_metric)) for run, curve in zip(runs, curves, strict=True)}
+    ends = [(run[3] is None, n_epochs) for number, (run, n_epochs) in last.items() if number in pruned]
+    assert set(ends) == {(True, N_EPOCHS // 3), (False, N_EPOCHS)}
 
 
 def test_nothing_is_pruned_by_default_and_runs_go_side_by_side(prepare, tmp_path, launch):

@@ -358,7 +358,7 @@ def test_values_that_are_not_finite_have_a_mean_as_far_as_there_is_one():
 def test_metric_that_is_not_known_on_the_way_has_no_values():
     unknown = (math.nan, math.nan)
     assert intermediate_values([result(0, unknown), result(0, unknown, fold=1)]) == {}
-    trial = OpenTrial([result(0, fold=fold).run for fold in (0, 1)], None, keeps_whole_runs=True)
+    trial = OpenTrial([result(0, fold=fold).run for fold in (0, 1)], None)
     trial.report(RunReport(result(0).run, 1, unknown))
     trial.add(result(0, unknown, fold=1))
     assert trial.progress == {}

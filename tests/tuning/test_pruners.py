@@ -1,4 +1,4 @@
-"""Pruners: Optuna's own decisions, made from curves and from what the window rule lets a trial know."""
+"""Pruners: decisions of Optuna and of a race, made from curves and from what the window rule lets a trial know."""
 
 import numpy as np
 import optuna
@@ -11,6 +11,7 @@ from search.spec import Domain, Range
 from search.tuning.dimensions import technique_dimension
 from search.tuning.history import History
 from search.tuning.pruners import Judge, PruningRule, make_pruner
+from search.tuning.racing import RacingPruner
 from search.tuning.space import SearchSpace
 
 WINDOW = 4
@@ -21,11 +22,13 @@ RULES = {
     "median": PruningRule("median", n_runs=2, n_epochs=60),
     "hyperband": PruningRule("hyperband", n_runs=2, n_epochs=60),
     "wilcoxon": PruningRule("wilcoxon", n_runs=8, n_epochs=60),
+    "racing": PruningRule("racing", n_runs=4, n_epochs=60),
 }
 PLAIN = {
     "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=7, n_min_trials=5),
     "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=4, max_resource=120, reduction_factor=3),
     "wilcoxon": lambda: optuna.pruners.WilcoxonPruner(p_threshold=0.1, n_startup_steps=2),
+    "racing": lambda: RacingPruner(rung=20, ends=[60, 120, 180, 240], n_runs=[1, 2, 3, 4]),
 }
 
 
@@ -111,10 +114,10 @@ def reports(rule, runs):
         if rule.pruner == "wilcoxon":
             yield index, score, True
         else:
-            for epoch in rule.epochs:
-                ended = epoch > len(metric)
+            for epoch in rule.epochs_of(index):
+                ended = epoch > len(metric) or rule.compares_scores_at(epoch)
                 value = score if ended else float(metric[epoch - 1])
-                saves = not ended or index < len(runs) - 1
+                saves = epoch <= len(metric) or index < len(runs) - 1
                 yield index * rule.n_epochs + epoch, float(np.mean([*scores, value])), saves
         scores.append(score)
 
@@ -193,21 +196,26 @@ def test_no_pruner_gives_up_no_trial():
         (PruningRule("median", 100, 10), [10], set(range(1, 100, 2))),
         (PruningRule("wilcoxon", 8, 60), [], set(range(8))),
         (PruningRule("wilcoxon", 200, 60), [], set(range(3, 200, 4))),
+        (PruningRule("racing", 5, 90), None, set(range(5))),
+        (PruningRule("racing", 98, 90), None, set(range(1, 98, 2))),
     ],
 )
 def test_reports_are_spread_evenly_over_epochs_and_runs(rule, epochs, runs):
-    assert rule.epochs == tuple(epochs)
     assert rule.runs == runs
+    if epochs is None:
+        assert (rule.epochs_of(0), rule.epochs_of(1)) == ((30, 90), (90,))
+    else:
+        assert rule.epochs_of(0) == rule.epochs_of(1) == tuple(epochs)
 
 
 @given(
-    pruner=st.sampled_from(["median", "hyperband", "wilcoxon"]),
+    pruner=st.sampled_from(["median", "hyperband", "wilcoxon", "racing"]),
     n_runs=st.integers(1, 300),
     n_epochs=st.integers(1, 10_000),
 )
 def test_a_trial_reports_at_most_fifty_times_and_at_its_end(pruner, n_runs, n_epochs):
     rule = PruningRule(pruner, n_runs, n_epochs)
-    steps = [rule.step(run, epoch) for run in sorted(rule.runs) for epoch in rule.epochs or (n_epochs,)]
+    steps = [rule.step(run, epoch) for run in sorted(rule.runs) for epoch in rule.epochs_of(run) or (n_epochs,)]
     assert len(steps) <= 50
     assert steps == sorted(set(steps))
     assert steps[-1] == rule.last_step

@@ -8,14 +8,15 @@ import pytest
 
 from tests.benchmarks.honesty import searches
 from tests.benchmarks.honesty.page import RULES, write_page
-from tests.benchmarks.honesty.run import KEPT, kept
+from tests.benchmarks.honesty.run import KEPT
 from tests.benchmarks.honesty.tables import TABLES
+from tests.benchmarks.measuring import kept
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 def test_page_is_what_follows_from_the_searches_that_are_kept(tmp_path):
-    write_page(kept(), tmp_path / "page.md")
+    write_page(kept(KEPT), tmp_path / "page.md")
     assert (tmp_path / "page.md").read_text() == RESULTS.read_text()
 
 
@@ -40,7 +41,7 @@ def test_figures_are_those_of_the_searches(tmp_path):
 def test_kept_searches_are_of_tables_that_there_are():
     assert KEPT.exists()
     names = {table.name for table in TABLES} | {"random labels", "moons, 30 rows", "wide net, 100 rows"}
-    assert {one["table"] for one in kept()} <= names
+    assert {one["table"] for one in kept(KEPT)} <= names
 
 
 @pytest.mark.slow

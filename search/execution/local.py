@@ -56,6 +56,8 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
             "distributed.deploy.lost-worker-timeout": "10 minutes",
             # A paused worker waits for memory that nothing here would free.
             "distributed.worker.memory.pause": False,
+            # A thread is as alive as who would miss it: after minutes in which both stood still it is not given up.
+            **({} if n_workers else {"distributed.scheduler.worker-ttl": None}),
         }
     )
     kind = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}

@@ -13,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from search.errors import UsageError
-from search.execution import Done, ItemFailure, open_pool
+from search.execution import Done, ItemFailure, local, open_pool
 from search.execution import pool as pool_module
 from tests.execution.listening import gather
 
@@ -36,6 +36,13 @@ def work(shared, item, report):
     if kind == "large":
         return bytes(3_000_000)
     return number * shared["factor"]
+
+
+def test_thread_that_stood_still_with_its_process_is_not_given_up():
+    with local.start_local_cluster(0) as cluster:
+        assert cluster.scheduler.worker_ttl is None
+    with local.start_local_cluster(1) as cluster:
+        assert cluster.scheduler.worker_ttl == 300
 
 
 def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):

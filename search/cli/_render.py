@@ -92,17 +92,18 @@ def print_table(
     Args:
         headers: Of the columns.
         rows: Their values.
-        narrower: Headers and rows to be shown where there is no room for these, in this order.
+        narrower: Headers and rows to be shown where there is no room for these, in this order; they are asked for
+            their rows only there.
         err: Whether it goes to stderr.
     """
     from rich.cells import cell_len
 
-    first, *others = (_Texts.of(*table) for table in ((headers, rows), *narrower))
+    first = _Texts.of(headers, rows)
     width = terminal_width(err=err)
     if width is None:
         click.echo("\n".join(_laid_out(first, err=err)), err=err)
         return
-    for shown, texts in _arrangements(first, *others):
+    for shown, texts in _arrangements(first, (_Texts.of(*table) for table in narrower)):
         lines = _laid_out(texts, err=err)
         if max(map(cell_len, lines)) <= width:
             click.echo("\n".join(lines), err=err)
@@ -139,7 +140,7 @@ class _Texts:
         return _Texts(columns[0], columns[1:])
 
 
-def _arrangements(first: _Texts, *narrower: _Texts) -> Iterator[tuple[_Texts, _Texts]]:
+def _arrangements(first: _Texts, narrower: Iterable[_Texts]) -> Iterator[tuple[_Texts, _Texts]]:
     """What is shown, and as what table: in less and less room."""
     for texts in _wrappings(first):
         yield first, texts
@@ -195,24 +196,34 @@ def _laid_out(texts: _Texts, *, err: bool) -> list[str]:
     """The lines of a table: headers, a rule, and the rows, whose cells may have several lines."""
     from rich.cells import cell_len
 
-    columns = [[header, *(row[index] for row in texts.rows)] for index, header in enumerate(texts.headers)]
-    widths = [max(cell_len(line) for text in column for line in text.split("\n")) for column in columns]
-    to_right = [all(map(_is_number, column[1:])) for column in columns]
-
-    def padded(text: str, width: int, right: bool) -> str:
-        spaces = " " * (width - cell_len(text))
-        return spaces + text if right else text + spaces
-
-    head, *lines = (
-        _GAP.join(padded(text, width, right) for text, width, right in zip(cells, widths, to_right, strict=True))
-        for row in (texts.headers, *texts.rows)
-        for cells in zip_longest(*(text.split("\n") for text in row), fillvalue="")
-    )
-    n_lines = max((header.count("\n") for header in texts.headers), default=0)
+    above, below = list(_in_cells_of_a_line([texts.headers])), _in_cells_of_a_line(texts.rows)
+    to_right = [all(_is_number(row[index]) for row in texts.rows) for index in range(len(texts.headers))]
+    columns = [_padded(column, right) for column, right in zip(zip(*above, *below, strict=True), to_right, strict=True)]
+    head, *lines = map(_GAP.join, zip(*columns, strict=True))
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     dash = "\N{BOX DRAWINGS LIGHT HORIZONTAL}" if encoding.lower().startswith("utf") else "-"
-    rule = dash * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    return [head, *lines[:n_lines], rule, *lines[n_lines:]]
+    rule = dash * cell_len(head)
+    return [head, *lines[: len(above) - 1], rule, *lines[len(above) - 1 :]]
+
+
+def _in_cells_of_a_line(rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Rows of cells of one line each, as many as the longest cell of a row has."""
+    for row in rows:
+        if any("\n" in text for text in row):
+            yield from zip_longest(*(text.split("\n") for text in row), fillvalue="")
+        else:
+            yield row
+
+
+def _padded(column: Sequence[str], right: bool) -> list[str]:
+    """The cells of a column, as wide as the widest."""
+    from rich.cells import cell_len
+
+    widths = [len(text) if text.isascii() else cell_len(text) for text in column]
+    most = max(widths)
+    if right:
+        return [" " * (most - width) + text for text, width in zip(column, widths, strict=True)]
+    return [text + " " * (most - width) for text, width in zip(column, widths, strict=True)]
 
 
 _GAP = "   "

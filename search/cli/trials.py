@@ -47,10 +47,10 @@ def trials(name: str, url: str | None, format_: str) -> None:
     failed = any(trial.error for trial in listed)
     if not failed:
         headers, rows = headers[:-1], [row[:-1] for row in rows]
-    narrow = [
+    narrow = (
         [t.number, t.state.value.lower(), t.score, t.error or describe_configuration(t.configuration, study.facts)]
         for t in listed
-    ]
+    )
     print_table(
         headers,
         rows,

@@ -52,7 +52,7 @@ def draw(storage: Storage, name: str, kind: str, over: str | None = None) -> Fig
         StudyFailedError: No trial of the study has a score.
     """
     study = storage.study(name)
-    trials = storage.trials(study.study_id)
+    trials = storage.trials(study.study_id, parameters=False)
     choice = choose_stored(storage, study, trials)
     if choice.chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to draw, received none")

@@ -111,7 +111,7 @@ def list_studies(storage: Storage) -> list[Status]:
 def _status(storage: Storage, study: StudyRecord) -> Status:
     # Looked at twice: a study that begins or ends in between is not one that was cut off.
     holder = storage.holder(study.name)
-    trials = storage.trials(study.study_id)
+    trials = storage.trials(study.study_id, parameters=False)
     holder = holder or storage.holder(study.name)
     counts = Counter(trial.state.value for trial in trials)
     choice = choose_stored(storage, study, trials)
@@ -227,7 +227,7 @@ def summarize_best(storage: Storage, name: str) -> Best:
         UnknownStudyError: There is no such study.
     """
     study = storage.study(name)
-    trials = storage.trials(study.study_id)
+    trials = storage.trials(study.study_id, parameters=False)
     ended = [trial for trial in trials if trial.state.is_final]
     choice = choose_stored(storage, study, trials)
     constant = _against_constant(storage, study, choice.best, len(ended))
@@ -395,7 +395,7 @@ def compare_techniques(storage: Storage, name: str) -> Techniques:
         UnknownStudyError: There is no such study.
     """
     study = storage.study(name)
-    ended = [trial for trial in storage.trials(study.study_id) if trial.state.is_final]
+    ended = [trial for trial in storage.trials(study.study_id, parameters=False) if trial.state.is_final]
     choice = choose(ended, study.direction)
     techniques = [name for name in study.spec["space"] if technique_of(name) is not None]
     sets: dict[tuple[str, ...], list[Trial]] = {}
@@ -427,7 +427,7 @@ def list_trials(storage: Storage, name: str) -> tuple[StudyRecord, list[Trial]]:
         UnknownStudyError: There is no such study.
     """
     study = storage.study(name)
-    return study, storage.trials(study.study_id)
+    return study, storage.trials(study.study_id, parameters=False)
 
 
 def compare_studies(storage: Storage, names: Sequence[str]) -> list[Best]:

@@ -53,9 +53,9 @@ class Progress:
         return sum(self.counts.values())
 
 
-def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
-    """All trials of a study by number, in two queries."""
-    parameters = _read_parameters(connection, study_id)
+def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = True) -> list[Trial]:
+    """All trials of a study by number, in two queries; in one without what was sampled."""
+    sampled = _read_parameters(connection, study_id) if parameters else {}
     trials, values = optuna_tables.trials, optuna_tables.trial_values
     configuration = optuna_tables.trial_user_attributes.alias("configuration")
     error = optuna_tables.trial_user_attributes.alias("error")
@@ -86,12 +86,14 @@ def read_trials(connection: sa.Connection, study_id: int) -> list[Trial]:
             configuration=Configuration() if settings is None else Configuration.from_json(settings),
             score=score if state == TrialState.COMPLETE.name else None,
             error=None if reason is None else str(json.loads(reason)),
-            parameters=tuple(parameters.get(trial_id, ())),
+            parameters=tuple(sampled.get(trial_id, ())),
             started=started,
             completed=completed,
             cause=_tell_cause_of_trial(stored, reason),
         )
-        for trial_id, number, state, started, completed, score, settings, reason, stored in connection.execute(query)
+        for trial_id, number, state, started, completed, score, settings, reason, stored in connection.execute(
+            query
+        ).all()
     ]
 
 
@@ -273,7 +275,7 @@ def _read_parameters(connection: sa.Connection, study_id: int) -> dict[int, list
         .order_by(params.c.param_id)
     )
     found = defaultdict(list)
-    for trial_id, name, value, distribution in connection.execute(query):
+    for trial_id, name, value, distribution in connection.execute(query).all():
         found[trial_id].append(Parameter(name, value, distribution))
     return found
 

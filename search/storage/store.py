@@ -181,10 +181,15 @@ class Storage:
 
     # Trials
 
-    def trials(self, study_id: int) -> list[Trial]:
-        """All trials of a study, by number."""
+    def trials(self, study_id: int, *, parameters: bool = True) -> list[Trial]:
+        """All trials of a study, by number.
+
+        Args:
+            study_id: The study.
+            parameters: Whether to read what was sampled, too; whoever goes on with a study needs that.
+        """
         with self._reading() as connection:
-            return reading.read_trials(connection, study_id)
+            return reading.read_trials(connection, study_id, parameters=parameters)
 
     def progress(self, study_id: int) -> reading.Progress:
         """Counts per state, best trial and times, without reading the trials."""

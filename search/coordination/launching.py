@@ -130,6 +130,7 @@ def make_dispatcher(
         prepared.spec,
         recorded=storage.recall(record.study_id, ENGINES_KEY),
         keep=functools.partial(storage.remember, record.study_id, ENGINES_KEY),
+        size_of=prepared.products,
     )
     return Dispatcher(
         workers,

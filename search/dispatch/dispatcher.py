@@ -9,14 +9,14 @@ that nobody takes it for the configuration's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from search.data import Dataset
-from search.dispatch.engines import ArchitectureKey, EngineChoices, architecture_key
+from search.dispatch.engines import EngineChoices, architecture_key
 from search.dispatch.queue import TaskQueue
 from search.dispatch.tasks import CalibrateTask, CalibrationFailure, PredictionFailure, PredictTask, TrainTask
 from search.errors import RegsearchError
@@ -65,7 +65,7 @@ class Dispatcher:
         self._name = name
         self._on_engine = on_engine
         self._task_of: dict[_RunKey, TrainTask] = {}
-        self._uncalibrated: defaultdict[ArchitectureKey, list[Run]] = defaultdict(list)
+        self._uncalibrated: defaultdict[Hashable, list[Run]] = defaultdict(list)
         self._run_seconds: float | None = None
 
     @property
@@ -162,11 +162,8 @@ class Dispatcher:
             meanwhile()
         return [told[place] for place in range(len(tasks))]
 
-    def _with_engine(self, run: Run) -> Run:
-        return replace(run, engine=self._engines.get(run.configuration))
-
     def _wait_for_engine(self, run: Run) -> None:
-        waiting = self._uncalibrated[architecture_key(run.configuration)]
+        waiting = self._uncalibrated[self._engines.kind(run.configuration)]
         waiting.append(run)
         if len(waiting) == 1:
             self._queue.submit(CalibrateTask(run))
@@ -178,11 +175,14 @@ class Dispatcher:
         failure = CalibrationFailure(done.error or "", FailureCause.WORKER_DIED) if died else done.value
         if isinstance(failure, CalibrationFailure) and self._queue.try_alone(task):
             return []
-        waiting = self._uncalibrated.pop(architecture_key(task.run.configuration))
+        waiting = self._uncalibrated.pop(self._engines.kind(task.run.configuration))
         if isinstance(failure, CalibrationFailure):
             # Not noted: an engine is chosen for a study's whole life, and this is of the moment.
             error = f"no engine could be chosen: {failure.error}"
-            return [RunResult(run, score=None, error=error, cause=failure.cause) for run in waiting]
+            tried = architecture_key(task.run.configuration)
+            failed = [run for run in waiting if architecture_key(run.configuration) == tried]
+            self.submit([run for run in waiting if architecture_key(run.configuration) != tried])
+            return [RunResult(run, score=None, error=error, cause=failure.cause) for run in failed]
         self._engines.learn(task.run.configuration, done.value)
         self._on_engine(done.value)
         self.submit(waiting)

@@ -2,12 +2,13 @@
 
 Engines round differently. A study in which each worker, or each session, chose for itself would not give the same
 trials twice; so the first run of an architecture is preceded by a calibration on one worker, whose answer is written
-down before any run and holds for all, in this session and in those to come.
+down before any run and holds for all, in this session and in those to come. Where sizes of layers are searched, what
+was measured for one architecture holds for those that are about as large and alike in everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from search.records import Configuration, EngineChoice, Setting
@@ -39,10 +40,16 @@ class EngineChoices:
         spec: The study; an engine that it names is every architecture's.
         recorded: What was given to `keep` in an earlier session; None when there was none.
         keep: Writes all choices down, as JSON-ready values: a session that goes on after a crash takes the same ones.
+        size_of: How much the model of a configuration computes, in whatever unit; None where each architecture is
+            calibrated.
     """
 
     def __init__(
-        self, spec: StudySpec, recorded: Any = None, keep: Callable[[list[dict[str, Any]]], None] = lambda _: None
+        self,
+        spec: StudySpec,
+        recorded: Any = None,
+        keep: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+        size_of: Callable[[Configuration], int] | None = None,
     ) -> None:
         named = spec.training.engine
         self._named = None if named == "auto" else EngineChoice(named)
@@ -51,17 +58,49 @@ class EngineChoices:
             for known in recorded or ()
         }
         self._keep = keep
+        self._size_of = size_of
+        self._kinds: dict[ArchitectureKey, Hashable] = {}
 
     def get(self, configuration: Configuration) -> EngineChoice | None:
-        """The engine for a configuration; None when its architecture has to be calibrated."""
-        return self._named or self._chosen.get(architecture_key(configuration))
+        """The engine for a configuration; None when its kind of architecture has to be calibrated."""
+        key = architecture_key(configuration)
+        if self._named is None and key not in self._chosen and (measured := self._measured_alike(configuration)):
+            alike, choice = measured
+            # Written down as its own: whoever trains it later knows no kinds.
+            self._note(key, EngineChoice(choice.name, f"as measured with {_in_words(alike)}: {choice.reason}"))
+        return self._named or self._chosen.get(key)
+
+    def kind(self, configuration: Configuration) -> Hashable:
+        """What architectures have in common for which one calibration is enough."""
+        key = architecture_key(configuration)
+        if self._size_of is None:
+            return key
+        if key not in self._kinds:
+            alike = tuple((name, len(value) if isinstance(value, tuple) else value) for name, value in key)
+            self._kinds[key] = alike, self._size_of(configuration).bit_length()  # within a factor of two
+        return self._kinds[key]
 
     def learn(self, configuration: Configuration, choice: EngineChoice) -> None:
         """Take the result of a calibration, and write it down."""
-        self._chosen[architecture_key(configuration)] = choice
+        self._note(architecture_key(configuration), choice)
+
+    def _measured_alike(self, configuration: Configuration) -> tuple[ArchitectureKey, EngineChoice] | None:
+        """One of that kind whose engine is known; `fit` was taken where others failed, and tells nothing."""
+        kind = self.kind(configuration)
+        for key, choice in self._chosen.items():
+            if choice.name != "fit" and self.kind(Configuration(dict(key))) == kind:
+                return key, choice
+        return None
+
+    def _note(self, key: ArchitectureKey, choice: EngineChoice) -> None:
+        self._chosen[key] = choice
         self._keep(
             [
                 {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
                 for architecture, choice in self._chosen.items()
             ]
         )
+
+
+def _in_words(key: ArchitectureKey) -> str:
+    return ", ".join(f"{name} = {list(value) if isinstance(value, tuple) else value}" for name, value in key)

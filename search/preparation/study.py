@@ -31,6 +31,7 @@ from search.models import (
     UnfitLossError,
     check_own_loss,
     check_patterns,
+    count_products,
     describe_model,
     names_over_own,
     read_model,
@@ -110,6 +111,12 @@ class PreparedStudy:
         """Runs that train at once, at most: those of a trial that may be cut short follow one another."""
         at_once = 1 if self.spec.study.pruner != "none" else self.runs_per_trial
         return self.window * at_once
+
+    def products(self, configuration: Configuration) -> int:
+        """Products that the plain model of a configuration takes for one row, to the order of magnitude."""
+        dataset, section = self.plan.dataset, self.spec.configured(configuration).model
+        shape, n_outputs = encoded_shape(dataset), dataset.n_outputs
+        return count_products(describe_model(section, shape, n_outputs, dataset.task, self.plan.saved))
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""

@@ -51,8 +51,9 @@ def pool():
 
 @pytest.fixture
 def make_dispatcher(pool):
-    def make(engine="fit", most_open_runs=1000, **options):
-        return Dispatcher(pool, EngineChoices(spec(engine)), most_open_runs=most_open_runs, name="small", **options)
+    def make(engine="fit", most_open_runs=1000, engines=None, **options):
+        engines = engines or EngineChoices(spec(engine))
+        return Dispatcher(pool, engines, most_open_runs=most_open_runs, name="small", **options)
 
     return make
 

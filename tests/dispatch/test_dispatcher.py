@@ -2,11 +2,12 @@
 
 import pytest
 
+from search.dispatch import EngineChoices
 from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask, perform
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Reported
-from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
-from tests.dispatch.conftest import done, result, runs_of
+from search.records import Configuration, EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
+from tests.dispatch.conftest import done, result, runs_of, spec
 
 
 def died(task):
@@ -190,6 +191,54 @@ def test_architecture_is_calibrated_once_before_its_first_run(pool, make_dispatc
     ]
     answer(pool, dispatcher, Done(second, EngineChoice("compiled")))
     assert pool.submitted[-1].runs[0].engine == EngineChoice("compiled")
+
+
+HIDDEN = "model.hidden"
+
+
+def widths(configuration):
+    return 100 * configuration.get(HIDDEN, (1,))[0]
+
+
+def alike(**options):
+    return EngineChoices(spec("auto"), size_of=widths, **options)
+
+
+def test_architectures_of_about_one_size_are_calibrated_together(pool, make_dispatcher):
+    kept = []
+    dispatcher = make_dispatcher(engines=alike(keep=kept.append))
+    for trial, hidden in enumerate([(16,), (17,), (64,), (16, 16)]):
+        dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
+    assert [task.run.trial for task in pool.submitted] == [0, 2, 3]
+    answer(pool, dispatcher, Done(pool.submitted[0], EngineChoice("graph", "faster")))
+    assert [(task.runs[0].trial, task.runs[0].engine) for task in pool.submitted[3:]] == [
+        (0, EngineChoice("graph", "faster")),
+        (1, EngineChoice("graph", "as measured with model.hidden = [16]: faster")),
+    ]
+    # Whoever trains the second one later finds its engine, and knows nothing of sizes.
+    later = EngineChoices(spec("auto"), recorded=kept[-1])
+    assert later.get(Configuration({HIDDEN: (17,)})).name == "graph"
+    assert later.get(Configuration({HIDDEN: (18,)})) is None
+
+
+def test_what_no_engine_but_fit_could_train_tells_nothing_of_another(pool, make_dispatcher):
+    dispatcher = make_dispatcher(engines=alike())
+    for trial, hidden in enumerate([(16,), (17,)]):
+        dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
+    answer(pool, dispatcher, Done(pool.submitted[0], EngineChoice("fit", "compiled failed")))
+    assert [getattr(task, "run", None) and task.run.trial for task in pool.submitted] == [0, 1, None]
+
+
+def test_calibration_that_fails_fails_no_other_architecture(pool, make_dispatcher):
+    dispatcher = make_dispatcher(engines=alike())
+    for trial, hidden in enumerate([(16,), (17,), (16,)]):
+        dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
+    answer(pool, dispatcher, died(pool.submitted[0]))
+    answer(pool, dispatcher)
+    messages = answer(pool, dispatcher, died(pool.submitted[1]))
+    assert [run for run, *_ in outcomes(messages)] == [0, 2]
+    answer(pool, dispatcher)
+    assert pool.submitted[-1].run.trial == 1
 
 
 @pytest.mark.parametrize("kind", ["death", "memory"])

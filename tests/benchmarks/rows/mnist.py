@@ -4,6 +4,7 @@ from search.spec import TrainingSection
 from search.training.session import start_tensorflow
 from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
 from tests.benchmarks.jobs import by_fit, by_regsearch, make_job, mlp, random_images
+from tests.benchmarks.products import GOAL, PEER, fastest_products
 
 LIMITED_BY = (
     "the processor: 82 GFLOP an epoch at the 160 GFLOP/s that one core reaches in float32 are 0.51 s of 0.7, "
@@ -28,6 +29,8 @@ def measure(rounds: int = 5, n_epochs: int = 3, n_rows: int = 10_000, width: int
         peers[f"regsearch, {precision}"] = wall_seconds(ours, 1 / n_epochs)
         fit = by_fit(job)
         peers[f"fit, {precision}"] = lambda fit=fit: fit(n_epochs)
+        if precision == "float32":
+            peers[PEER] = fastest_products(job, 1 / n_epochs)
     costs = side_by_side(peers, rounds)
 
     def line(precision: str, peer: str, goal: float | None = None) -> Line:
@@ -36,6 +39,7 @@ def measure(rounds: int = 5, n_epochs: int = 3, n_rows: int = 10_000, width: int
 
     return [
         line("float32", "fit, float32", 2.3),
+        line("float32", PEER, GOAL),
         line("mixed_bfloat16", "fit, mixed_bfloat16"),
         line("mixed_bfloat16", "fit, float32"),
         line("mixed_bfloat16", "regsearch, float32"),

@@ -26,6 +26,7 @@ from search.cli.init import init
 from search.cli.path import path
 from search.cli.plot import plot
 from search.cli.predict import predict
+from search.cli.report import report
 from search.cli.run import run
 from search.cli.status import status
 from search.cli.stop import stop
@@ -57,7 +58,7 @@ def cli() -> None:
 
 
 _READING = (check, studies, status, trials, best, compare)
-for _command in (run, init, *_READING, ablate, path, plot, stop, export, predict, dashboard):
+for _command in (run, init, *_READING, ablate, path, plot, report, stop, export, predict, dashboard):
     cli.add_command(_command)
 
 

@@ -118,6 +118,7 @@ def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float)
     print_lines(f"\nResults are in {url_shown}. Next:")
     for command, purpose in (
         (f"regsearch trials {name}", "every trial"),
+        (f"regsearch report {name} -o {name}.html", "what was found, as a page with figures"),
         (f"regsearch export {name} --format keras -o best.keras", "the best model, trained"),
         ("regsearch dashboard", "browse curves and parameters"),
     ):

@@ -25,5 +25,13 @@ def figure_json(figure: go.Figure) -> str:
     return text
 
 
+def plotly_script() -> str:
+    """The library that draws figures in a browser, some 5 MB."""
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return script
+
+
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,6 +3,9 @@
 | module | what lives there |
 |---|---|
 | `summaries` | status, best, trials, comparison: storage in, plain records out |
+| `sentences` | what a summary says in words |
+| `plots` | figures of a study, by kind |
+| `report` | a study as one page |
 | `exports` | the choice of a study as a file: one format a module |
 
 Choosing lives in `search.selection`; how a table looks on a terminal lives in `search.cli`.

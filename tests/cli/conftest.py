@@ -8,6 +8,7 @@ import contextlib
 import functools
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from search.coordination import launching
+from search.coordination.launching import Launch, run_study
+from search.dispatch import open_workers
+from search.preparation.files import prepare_study
 from search.records import Curve, RunResult
+from search.storage import open_storage
+from tests.followup.fakes import STUDY, Fake
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -132,3 +139,35 @@ def tiny(tmp_path_factory):
     ran = regsearch("run", "tiny.toml", cwd=folder)
     assert ran.code == 0, ran.err
     return SimpleNamespace(folder=folder, ran=ran)
+
+
+@pytest.fixture(scope="module")
+def confirmed(tmp_path_factory):
+    """The folder of a confirmed study of runs that cost nothing."""
+    folder = tmp_path_factory.mktemp("confirmed")
+    (folder / "quick.toml").write_text(STUDY)
+    with open_storage(f"sqlite:///{folder / 'regsearch.db'}", create=True) as storage:
+        run_study(prepare_study(str(folder / "quick.toml")), storage, Launch(0), train=Fake())
+    return folder
+
+
+@pytest.fixture
+def commands(confirmed, command, monkeypatch):
+    """The command line in that folder, in this process, and what trains there costs nothing."""
+    monkeypatch.setattr(launching, "open_workers", lambda plan, **ignored: open_workers(plan, n_jobs=0, train=Fake()))
+    return lambda *arguments: command.in_this_process(*arguments, cwd=confirmed)
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """A page in headless Chromium, without a network: what it looks like inside, and what it logs."""
+    chromium = shutil.which("chromium")
+    assert chromium, "expected Chromium: apt-get install chromium, as .ci/run does"
+    asked = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr"]
+    asked += ["--proxy-server=127.0.0.1:9", f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=8000"]
+
+    def browse(page, *options):
+        command = [*asked, *options, "--dump-dom", page.as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+    return browse

@@ -1,51 +1,26 @@
 """`regsearch plot`, on a confirmed study whatever trained it."""
 
 import json
-import shutil
-import subprocess
 
 import pytest
-
-from search.coordination import launching
-from search.coordination.launching import Launch, run_study
-from search.dispatch import open_workers
-from search.preparation.files import prepare_study
-from search.storage import open_storage
-from tests.followup.fakes import STUDY, Fake
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The folder of a confirmed study."""
-    folder = tmp_path_factory.mktemp("plots")
-    (folder / "quick.toml").write_text(STUDY)
-    with open_storage(f"sqlite:///{folder / 'regsearch.db'}", create=True) as storage:
-        run_study(prepare_study(str(folder / "quick.toml")), storage, Launch(0), train=Fake())
-    return folder
-
-
-@pytest.fixture
-def commands(folder, command, monkeypatch):
-    monkeypatch.setattr(launching, "open_workers", lambda plan, **ignored: open_workers(plan, n_jobs=0, train=Fake()))
-    return lambda *arguments: command.in_this_process(*arguments, cwd=folder)
 
 
 def drawn(folder, name):
     return json.loads((folder / name).read_text())
 
 
-def test_curves_are_of_the_baseline_and_the_choice(commands, folder):
+def test_curves_are_of_the_baseline_and_the_choice(commands, confirmed):
     done = commands("plot", "quick", "-o", "curves.json")
     assert (done.code, done.out, done.err) == (0, "", "Wrote curves.json\n")
     chosen = json.loads(commands("best", "quick", "--format", "json").out)["chosen"]["trial"]
-    titles = [each["text"] for each in drawn(folder, "curves.json")["layout"]["annotations"]]
+    titles = [each["text"] for each in drawn(confirmed, "curves.json")["layout"]["annotations"]]
     assert titles[:2] == ["trial 0, baseline", f"trial {chosen}, chosen"]
 
 
-def test_finalists_have_the_numbers_of_the_verdict(commands, folder):
+def test_finalists_have_the_numbers_of_the_verdict(commands, confirmed):
     assert commands("plot", "quick", "--kind", "finalists", "-o", "finalists.json").code == 0
     told = json.loads(commands("best", "quick", "--format", "json").out)["verdict"]
-    searched, confirmed, *_ = drawn(folder, "finalists.json")["data"]
+    searched, confirmed, *_ = drawn(confirmed, "finalists.json")["data"]
     baseline, *others = told["finalists"]
     assert confirmed["x"] == [each["difference"] for each in others]
     assert searched["x"] == pytest.approx([baseline["search_score"] - each["search_score"] for each in others])
@@ -53,16 +28,16 @@ def test_finalists_have_the_numbers_of_the_verdict(commands, folder):
     assert ends == pytest.approx([each["interval"][1] for each in others])
 
 
-def test_path_is_drawn_once_it_was_trained(commands, folder):
+def test_path_is_drawn_once_it_was_trained(commands, confirmed):
     missing = commands("plot", "quick", "--kind", "path", "--over", "l2", "-o", "path.json")
     assert missing.code == 2
     assert missing.err == (
         "quick: expected a path over l2, received a study without. `regsearch path quick --over l2` trains it.\n"
     )
-    assert not (folder / "path.json").exists()
+    assert not (confirmed / "path.json").exists()
     assert commands("path", "quick", "--over", "l2", "--points", "3", "--repeats", "2").code == 0
     assert commands("plot", "quick", "--kind", "path", "--over", "l2", "-o", "path.json").code == 0
-    assert drawn(folder, "path.json")["layout"]["xaxis"]["type"] == "log"
+    assert drawn(confirmed, "path.json")["layout"]["xaxis"]["type"] == "log"
 
 
 @pytest.mark.parametrize(
@@ -76,23 +51,17 @@ def test_path_is_drawn_once_it_was_trained(commands, folder):
         (["-o", "no/such/folder/a.html"], "--output: expected a path that can be written"),
     ],
 )
-def test_wrong_usage_is_told_and_writes_nothing(commands, folder, arguments, words):
-    before = set(folder.iterdir())
+def test_wrong_usage_is_told_and_writes_nothing(commands, confirmed, arguments, words):
+    before = set(confirmed.iterdir())
     done = commands("plot", "quick", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
-    assert set(folder.iterdir()) == before
+    assert set(confirmed.iterdir()) == before
 
 
-def test_page_is_drawn_by_a_browser_without_a_network(commands, folder, tmp_path):
+def test_page_is_drawn_by_a_browser_without_a_network(commands, confirmed, browse):
     assert commands("plot", "quick", "--kind", "finalists", "-o", "page.html").code == 0
-    chromium = shutil.which("chromium")
-    assert chromium, "expected Chromium: apt-get install chromium, as .ci/run does"
-    asked = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-logging=stderr"]
-    asked += ["--proxy-server=127.0.0.1:9", f"--user-data-dir={tmp_path}", "--virtual-time-budget=8000", "--dump-dom"]
-    done = subprocess.run(
-        [*asked, (folder / "page.html").as_uri()], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = browse(confirmed / "page.html")
     assert done.stdout.count('class="main-svg"') >= 2
     assert "on fresh divisions, with 95% interval" in done.stdout
     assert "CONSOLE" not in done.stderr

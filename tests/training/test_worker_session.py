@@ -323,6 +323,31 @@ def test_what_was_used_last_is_kept_up_to_the_bound():
     assert kept.values() == ["larger than all"]
 
 
+def test_sizes_are_measured_once_and_those_that_grow_when_they_are_used():
+    measured = []
+
+    def size(value):
+        measured.append(list(value))
+        return len(value)
+
+    kept = Recent(4, size=size)
+    for _ in range(100):
+        kept.get("a", lambda: [1])
+        kept.get("b", lambda: [2, 2])
+    assert measured == [[1], [2, 2]]
+    kept.drop("b")
+    kept.get("c", lambda: [3, 3, 3])
+    assert kept.values() == [[1], [3, 3, 3]]
+
+    growing = Recent(4, size=len, grows=True)
+    first = growing.get("a", lambda: [1])
+    growing.get("b", lambda: [2])
+    first += [1, 1, 1]
+    assert growing.values() == [[1, 1, 1, 1], [2]]
+    assert growing.get("a", list) is first
+    assert growing.values() == [first]
+
+
 def test_study_names_the_engine_or_the_run_does(keras, make_plan, make_run, session):
     plan = make_plan(epochs=1, engine="graph")
     assert session.train(plan, make_run()).engine == "graph: as asked"

@@ -43,7 +43,7 @@ class Stores:
         self.stages: Recent[Key, Outcome] = Recent(bounds.STAGES_BYTES, _outcome_bytes)
         self.choices: Recent[Key, EngineChoice] = Recent(bounds.CALIBRATIONS)
         self._weights: Recent[Key, Weights] = Recent(bounds.INITIAL_WEIGHTS_BYTES, lambda kept: _n_bytes(kept.values()))
-        self._orders: Recent[Key, EpochOrders] = Recent(bounds.ORDERS_BYTES, lambda orders: orders.n_bytes)
+        self._orders: Recent[Key, EpochOrders] = Recent(bounds.ORDERS_BYTES, lambda orders: orders.n_bytes, grows=True)
         # The arrays are kept beside their tensors so that no others can come under their identity.
         self._folds: Recent[Key, tuple[Arrays, FoldTensors]] = Recent(
             bounds.FOLD_TENSORS_BYTES, lambda kept: _tensor_bytes(kept[1])

@@ -62,6 +62,7 @@ class Coordinator:
         stays RUNNING, as after an interrupt, and the next session trains it with the same parameters.
         """
         self._observer.started(self._progress(), self._dispatcher.n_workers)
+        self._tell_of_idle_workers()
         try:
             self._loop()
         except StorageError:
@@ -91,6 +92,17 @@ class Coordinator:
             if not patience and self._limits.reached is not None and self._open:  # what had come by then was taken
                 self._observer.note(self._words_on_withdrawal())
                 return
+
+    def _tell_of_idle_workers(self) -> None:
+        """Say so where the window leaves some of the workers nothing to do; more of them change no trial."""
+        n_workers, most, study = self._dispatcher.n_workers, self._prepared.most_open_runs, self._prepared.spec.study
+        if n_workers <= most:
+            return
+        way = "" if study.pruner == "none" else f', those of a trial one after the other (pruner = "{study.pruner}")'
+        self._observer.note(
+            f"{n_workers - most} of {n_workers} workers will have nothing to do: at most {most} runs train at once"
+            f"{way}. Raise study.window, now {self._prepared.window}, in a study that is begun anew."
+        )
 
     def _words_on_limit(self) -> str:
         n_open = len(self._open)

@@ -15,6 +15,7 @@ from search.coordination.launching import Launch, run_study
 from search.coordination.limits import SessionLimits
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import TrialBuffer
+from search.dispatch import Dispatcher
 from search.dispatch.tasks import CalibrateTask, FunctionTrainer, TrainTask
 from search.errors import RegsearchError, StorageError, StudyFailedError, StudyLockedError, UsageError
 from search.execution import Done, ItemFailure, Pool
@@ -296,6 +297,27 @@ def train_until_withdrawn(numbers):
         return train(plan, run, report)
 
     return training
+
+
+@pytest.mark.parametrize(
+    ("pruner", "words"),
+    [
+        ("none", "32 of 40 workers will have nothing to do: at most 8 runs train at once."),
+        (
+            "racing",
+            "36 of 40 workers will have nothing to do: at most 4 runs train at once, those of a trial one after the "
+            'other (pruner = "racing").',
+        ),
+    ],
+)
+def test_workers_for_which_the_window_leaves_nothing_are_told(study_file, storage, launch, monkeypatch, pruner, words):
+    observer, prepared = Notes(), prepare_study(str(study_file), [f"study.pruner={pruner}", "study.n_trials=5"])
+    run_study(prepared, storage, launch, observer, train=train)
+    assert observer.told == []
+    monkeypatch.setattr(Dispatcher, "n_workers", 40)
+    prepared = prepare_study(str(study_file), [f"study.pruner={pruner}", "study.n_trials=6"])
+    run_study(prepared, storage, launch, observer, train=train)
+    assert observer.told == [f"{words} Raise study.window, now 4, in a study that is begun anew."]
 
 
 @pytest.fixture

@@ -127,16 +127,24 @@ def _answer_in_words(verdict: Verdict, study: StudyRecord) -> str:
 
 def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
     """What decided, where that is something else than the labels."""
-    if verdict.expected == verdict.difference or verdict.answer == "nothing to learn":
+    if verdict.answer == "nothing to learn":
         return []
-    error, amount = show_value(verdict.expected.standard_error), _amount(verdict.expected, study)
-    decided = "which is not enough"
-    if verdict.expected.is_certain:
-        decided = "which decides" if verdict.answer == "helps" else "but the labels speak against it"
-    return [
-        "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
-        f"{amount}, give or take {error}, {decided}."
-    ]
+    lines, is_certain = list[str](), verdict.expected.is_certain
+    if verdict.expected != verdict.difference:
+        error, amount = show_value(verdict.expected.standard_error), _amount(verdict.expected, study)
+        decided = "which is not enough"
+        if is_certain:
+            decided = "which decides" if verdict.answer == "helps" else "but the labels speak against it"
+        lines.append(
+            "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
+            f"{amount}, give or take {error}, {decided}."
+        )
+    if verdict.answer == "helps" and not is_certain:
+        lines.append(
+            "What decides is that the baseline scores no better than a guess that is the same for every row, and the "
+            "choice does, by more than luck explains."
+        )
+    return lines
 
 
 def _amount(difference: Difference, study: StudyRecord) -> str:

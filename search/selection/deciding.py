@@ -5,6 +5,11 @@ uncertainty of that difference (1.645 standard errors, one chance in twenty), an
 of which nobody can tell whether it helps is no reason to leave the model as it was given. Whether it does is judged by
 expected scores (`search.selection.reference`), and the labels must not speak against it.
 
+A baseline that overfits few rows scores so unevenly that no difference to it is certain, while it is plain that it is
+of no use: it scores no better than a guess that is the same for every row. A candidate that does beat the guess, as
+below, is chosen then. Of 100 nets on 30 rows of two moons 14 were told that there is nothing to learn, of baselines
+with a log loss of 1.0 where the guess has 0.7 and the candidate 0.5.
+
 Whether there is anything to learn is asked of the labels alone: the choice must score better than a guess that is the
 same for every row, and its predictions must tell more of the labels than chance could (`search.selection.permutation`).
 
@@ -71,12 +76,16 @@ def decide(
     candidate = _candidate(race, contenders, rule, train_losses)
     difference = race.divisions.difference(race.compare(candidate, race.baseline))
     expected = race.divisions.difference(race.compare_expected(candidate, race.baseline))
-    chosen = candidate if difference.mean > 0 and expected.is_certain else race.baseline
-    against = race.divisions.difference(race.compare_with(chosen, guesses)) if guesses else None
-    chance = chance_of(chosen) if guesses else None
+    is_better = difference.mean > 0 and expected.is_certain
+    against, chance = _against_guess(race, candidate if is_better else race.baseline, guesses, chance_of)
+    if not is_better and against is not None and against.mean <= 0:
+        of_candidate = _against_guess(race, candidate, guesses, chance_of)
+        if _is_surely_learned(*of_candidate):
+            is_better, (against, chance) = True, of_candidate
+    chosen = candidate if is_better else race.baseline
     searched = {trial.number: trial.score or 0.0 for trial in trials}
     return Verdict(
-        answer=_answer(against, chance, helps=chosen == candidate),
+        answer=_answer(against, chance, helps=is_better),
         chosen=chosen,
         candidate=candidate,
         rule=rule,
@@ -108,12 +117,31 @@ def _is_behind(race: Race, trial: int, best: int) -> bool:
     return race.divisions.difference(race.compare_expected(best, trial)).exceeds(1)
 
 
+def _against_guess(
+    race: Race, trial: int, guesses: Sequence[Scores], chance_of: Callable[[int], float | None]
+) -> tuple[Difference | None, float | None]:
+    """By how much a finalist beats the guess, and the chance of such a score; None where that is not known."""
+    if not guesses:
+        return None, None
+    return race.divisions.difference(race.compare_with(trial, guesses)), chance_of(trial)
+
+
 def _answer(against: Difference | None, chance: float | None, *, helps: bool) -> Answer:
-    if against is not None:
-        is_learned = _is_beaten(against) if chance is None else against.mean > 0 and chance < _CHANCE
-        if not is_learned:
-            return "nothing to learn"
+    if against is not None and not _is_learned(against, chance):
+        return "nothing to learn"
     return "helps" if helps else "no gain"
+
+
+def _is_learned(against: Difference | None, chance: float | None) -> bool:
+    """Whether the guess is beaten, by more than chance explains."""
+    if against is None:
+        return False
+    return _is_beaten(against) if chance is None else against.mean > 0 and chance < _CHANCE
+
+
+def _is_surely_learned(against: Difference | None, chance: float | None) -> bool:
+    """The same, and not by a single difference."""
+    return _is_learned(against, chance) and (chance is not None or (against is not None and against.is_above_zero))
 
 
 def _is_beaten(guess: Difference) -> bool:

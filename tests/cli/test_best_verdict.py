@@ -137,6 +137,19 @@ def test_what_decides_is_told_where_labels_alone_do_not(answer, gain, expected, 
     ) in out
 
 
+def test_guess_that_the_baseline_does_not_beat_is_told_where_it_decides(told):
+    gain, expected = Difference(0.75, -0.3, 1.8, 0.5), Difference(0.5, -0.3, 1.3, 0.4)
+    out = told(verdict_of("helps", difference=gain, expected=expected))
+    assert "the difference is 0.5 lower, give or take 0.4, which is not enough.\n" in out
+    reason = (
+        "What decides is that the baseline scores no better than a guess that is the same for every row, and the choice "
+        "does, by more than luck explains.\n"
+    )
+    assert reason in out
+    assert reason in told(verdict_of("helps", difference=gain, expected=gain))
+    assert reason not in told(verdict_of("no gain", difference=gain, expected=expected))
+
+
 def test_high_scores_are_higher_where_they_are_good(told):
     out = told(verdict_of(), direction="maximize")
     assert "Regularization helps: log_loss 0.15 higher than no regularization at all" in out

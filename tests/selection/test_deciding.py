@@ -170,7 +170,25 @@ def test_guess_is_held_against_the_baseline_where_that_is_chosen():
     assert decided([1.0, 1.5], guess=1.1).answer == "no gain"
 
 
-@pytest.mark.parametrize(("guess", "answer"), [(1.1, "no gain"), (0.9, "nothing to learn")])
+@pytest.mark.parametrize(
+    ("guess", "chance", "answer", "chosen"),
+    [
+        (0.8, 0.005, "helps", 1),
+        (0.8, 0.05, "nothing to learn", 0),
+        (0.8, None, "nothing to learn", 0),
+        (0.5, 0.005, "nothing to learn", 0),
+        (1.1, 0.005, "no gain", 0),
+    ],
+)
+def test_what_beats_a_guess_is_chosen_where_the_baseline_does_not_however_uneven_that_is(guess, chance, answer, chosen):
+    verdict = decided([1.0, 0.6], guess=guess, chance=chance, spread=3.0, noise=NOISE - NOISE.mean())
+    assert verdict.difference.mean == pytest.approx(0.4)
+    assert not verdict.expected.is_certain
+    assert (verdict.answer, verdict.chosen, verdict.candidate) == (answer, chosen, 1)
+    assert verdict.against_constant.mean == pytest.approx(guess - (1.0, 0.6)[chosen])
+
+
+@pytest.mark.parametrize(("guess", "answer"), [(1.1, "no gain"), (0.95, "nothing to learn")])
 def test_single_difference_to_a_guess_is_taken_as_it_is(guess, answer):
     race = Race([0, 1], "minimize", Divisions(80, 20, 1, are_fresh=True), 5)
     race.add({0: Repeat([1.0], [1.0]), 1: Repeat([0.9], [0.9])})

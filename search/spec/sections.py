@@ -75,7 +75,7 @@ class StudySection(Section):
         json_schema_extra={"expected": 'a list of lists of names, as in [["rotation", "shift"]]'},
     )
     pruner: Pruner = Field(
-        default="auto",
+        default="none",
         description="how hopeless trials are cut short; auto: racing for studies of minutes and more, none for others",
     )
     window: int | None = Field(

@@ -138,8 +138,8 @@ def test_what_decides_is_told_where_labels_alone_do_not(answer, gain, expected, 
 
 
 BY_GUESS = (
-    "What decides is that the baseline scores no better than a guess that is the same for every row, and the choice does, "
-    "by more than luck explains.\n"
+    "What decides is that the baseline scores no better than a guess that is the same for every row, and the choice "
+    "does, by more than luck explains.\n"
 )
 
 

@@ -31,8 +31,8 @@ _N_AHEAD = 5
 """The best whole trials, of which one at least must have been no better after as many epochs.
 
 On every second table of LCBench, trials being added until as many epochs were trained as without a pruner, the choice
-was worse by more than 1 % on 0 of 17 and better on 10; with a ninth of the epochs as well as a third on 3 and 7. Halving,
-which lets the better half or third of all go on at a ninth and a third, was worse on 4 to 8, Hyperband on 9.
+was worse by more than 1 % on 0 of 17 and better on 10; with a ninth of the epochs as well as a third on 3 and 7.
+Successive halving, which lets the better half or third of all go on at both, was worse on 4 to 8, Hyperband on 9.
 """
 
 _Z = 2.0

@@ -538,22 +538,22 @@ def test_dashboard_gets_at_most_fifty_intermediate_values(study_file, storage, l
 AUTO = "training.engine=auto"
 
 
-def test_each_architecture_is_calibrated_once_and_its_runs_take_that_engine(study_file, storage, launch, monkeypatch):
+def test_architectures_are_calibrated_once_for_those_of_about_their_size(study_file, storage, launch, monkeypatch):
     def calibrate(trainer, run):
         return EngineChoice("graph", f"calibrated for trial {run.trial}")
 
     monkeypatch.setattr(FunctionTrainer, "calibrate", calibrate)
-    overrides = [AUTO, 'space."model.hidden"={choices=[[4], [5]]}']
+    overrides = [AUTO, 'space."model.hidden"={choices=[[4], [5], [64]]}']
     run_study(prepare_study(str(study_file), overrides), storage, launch, train=train_named)
     study_id = storage.study("quick").study_id
     trials = storage.trials(study_id)
-    first = {}
-    for trial in trials:
-        first.setdefault(trial.configuration["model.hidden"], trial.number)
-    for run in storage.runs(study_id):
-        hidden = trials[run.trial].configuration["model.hidden"]
-        assert run.engine == f"graph: calibrated for trial {first[hidden]}"
-    assert len(first) == 2
+    hidden = [trial.configuration["model.hidden"] for trial in trials]
+    told = {(hidden[run.trial], run.engine) for run in storage.runs(study_id)}
+    assert told == {
+        ((4,), "graph: calibrated for trial 0"),
+        ((5,), "graph: as measured with model.hidden = [4]: calibrated for trial 0"),
+        ((64,), f"graph: calibrated for trial {hidden.index((64,))}"),
+    }
 
 
 def train_named(plan, run, report):

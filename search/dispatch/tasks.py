@@ -16,7 +16,15 @@ import numpy as np
 
 from search.data import Dataset
 from search.records import EngineChoice, FailureCause, Run, RunResult
-from search.training import Report, TrainingPlan, WorkerSession, cause_of, error_in_one_line, final_plan
+from search.training import (
+    Report,
+    TrainingPlan,
+    WorkerSession,
+    cause_of,
+    error_in_one_line,
+    final_plan,
+    keep_small_loops_apart,
+)
 
 Train = Callable[[TrainingPlan, Run, Report], RunResult]
 """A function that trains a run in the place of Keras; tests and benchmarks have such."""
@@ -110,6 +118,8 @@ class KerasTrainer:
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
+        if plan.has_recurrent_layers:
+            keep_small_loops_apart()
         self._session = process_session()
 
     def train(self, run: Run, report: Report) -> RunResult:

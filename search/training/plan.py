@@ -70,6 +70,12 @@ class TrainingPlan:
         asked = self.spec.objective.metric
         return find_metric(self.metric, asked.arguments if isinstance(asked, Called) else None)
 
+    @property
+    def has_recurrent_layers(self) -> bool:
+        """Whether the net has loops of its own, over the steps of a sequence."""
+        of_own = self.saved is not None and any(layer.is_recurrent for layer in self.saved.layers)
+        return of_own or self.spec.model.family == "lstm"
+
     @cached_property
     def capacity(self) -> Capacity:
         """Rows that a program for any run of the search must have room for."""

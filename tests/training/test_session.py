@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from search.training.session import _xla_flags, processor_features
+from search.training.session import _xla_flags, keep_small_loops_apart, processor_features
 
 WIDE = "--xla_cpu_prefer_vector_width=512"
 SMALL = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576"
@@ -30,3 +32,23 @@ def test_one_operation_at_a_time(keras):
 
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
     assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", "threshold=1024"),
+        ("--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1048576", "threshold=1024"),
+        ("--xla_backend_extra_options=mine", "--xla_backend_extra_options=mine"),
+    ],
+)
+def test_loops_of_recurrent_nets_stay_apart_unless_the_user_says_otherwise(monkeypatch, given, expected):
+    monkeypatch.setenv("XLA_FLAGS", given)
+    keep_small_loops_apart()
+    assert expected in os.environ["XLA_FLAGS"]
+    assert "1048576" not in os.environ["XLA_FLAGS"]
+
+
+def test_plan_knows_whether_its_net_has_recurrent_layers(make_plan):
+    assert make_plan(shape=(6, 6), model={"family": "lstm", "units": (5,)}).has_recurrent_layers
+    assert not make_plan().has_recurrent_layers

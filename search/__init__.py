@@ -22,6 +22,7 @@ The map of the house; each floor sees only the floors below it:
 | `search.spec` | a study file becomes a frozen, validated `StudySpec` |
 | `search.records` | values that travel |
 | `search.errors` | the exception tree |
+| `search.fork_server` | the process from which local workers are forked |
 
 From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, and a study runs in three:
 

@@ -18,6 +18,7 @@ from search.cli._signals import explained
 from search.cli._training import count_workers, n_jobs_option, scheduler_option
 from search.cli.best import print_best
 from search.errors import Problem, UsageError
+from search.fork_server import workers_begun
 
 if TYPE_CHECKING:
     from search.reporting.summaries import Best
@@ -66,20 +67,19 @@ def run(
     STUDY is a TOML file or the name of a shipped study. The budget is a total: running a finished study again
     adds nothing, a larger --n-trials adds the difference.
     """
-    from search.cli._progress import watch
-    from search.coordination.launching import Launch, run_study
-    from search.dispatch import workers_begun
-    from search.preparation.files import prepare_study
-    from search.reporting.summaries import summarize_best
-
     # Quoted, for a name that looks like a number is a name; JSON's text is TOML's, too.
     named = {"study.name": study_name and json.dumps(study_name), "study.n_trials": n_trials, "study.seed": seed}
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
-    began = time.monotonic()
+    began, n_workers = time.monotonic(), count_workers(n_jobs)
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
-    launch = Launch(count_workers(n_jobs), scheduler, timeout, look_again=look_again, command=_command())
     with contextlib.ExitStack() as stack:
-        stack.enter_context(workers_begun(launch.n_jobs, scheduler))
+        stack.enter_context(workers_begun(n_workers, scheduler))  # before this process imports what it needs itself
+        from search.cli._progress import watch
+        from search.coordination.launching import Launch, run_study
+        from search.preparation.files import prepare_study
+        from search.reporting.summaries import summarize_best
+
+        launch = Launch(n_workers, scheduler, timeout, look_again=look_again, command=_command())
         prepared = prepare_study(study, (*overrides, *given))
         if look_again and not len(prepared.sealed):
             message = "expected sealed rows to look at, received a study without"

@@ -16,7 +16,7 @@ from search.selection import best_trial
 from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progressed, Started, Storage
 
 LONGEST_UNWRITTEN_SECONDS = 0.5
-"""How old an entry may become before it is written: what a crash may cost at most."""
+"""How long after the last time it is written again, at the earliest: what a crash may cost at most."""
 
 
 class TrialBuffer:
@@ -46,7 +46,8 @@ class TrialBuffer:
         self._storage = storage
         self._unwritten: list[Started | Ended] = []
         self._unwritten_progress: dict[int, Progressed] = {}
-        self._unwritten_since: float | None = None
+        self._is_written = True
+        self._written_at = -math.inf
         self._most_prediction_bytes = most_prediction_bytes
         self._prediction_sizes = storage.predictions_size(record.study_id)
         self.n_ended = sum(trial.state.is_final for trial in trials)
@@ -59,7 +60,7 @@ class TrialBuffer:
         number = trial.number
         entry = Started(number, trial.configuration, trial.parameters, baseline=number == BASELINE_TRIAL)
         self._unwritten.append(entry)
-        self._note_time()
+        self._is_written = False
         self.trials[number] = replace(trial, started=entry.at)
 
     def progress(self, number: int, values: Mapping[int, float]) -> None:
@@ -70,7 +71,7 @@ class TrialBuffer:
             values: Epoch to mean validation metric, at most 50; they take the place of those noted before.
         """
         self._unwritten_progress[number] = Progressed(number, values)
-        self._note_time()
+        self._is_written = False
 
     def finish(
         self,
@@ -116,7 +117,7 @@ class TrialBuffer:
         entry = Ended(number, state, score, error, results, intermediate, user_attrs, cause=outcome.cause)
         self._unwritten.append(entry)
         self._unwritten_progress.pop(number, None)
-        self._note_time()
+        self._is_written = False
         trial = replace(
             self.trials[number], state=state, score=score, error=error, cause=outcome.cause, completed=entry.at
         )
@@ -129,10 +130,10 @@ class TrialBuffer:
         return trial
 
     def seconds_until_due(self) -> float | None:
-        """How long the oldest unwritten entry may still wait, 0 or more; None when everything is written."""
-        if self._unwritten_since is None:
+        """How long what is unwritten may still wait, 0 or more; None when everything is written."""
+        if self._is_written:
             return None
-        return max(0.0, self._unwritten_since + LONGEST_UNWRITTEN_SECONDS - time.monotonic())
+        return max(0.0, self._written_at + LONGEST_UNWRITTEN_SECONDS - time.monotonic())
 
     def flush(self) -> None:
         """Write what is noted and not written yet, in one transaction; then forget stored predictions beyond the bound.
@@ -144,7 +145,7 @@ class TrialBuffer:
         self._storage.write(self.record.study_id, [*self._unwritten, *self._unwritten_progress.values()])
         self._unwritten.clear()
         self._unwritten_progress.clear()
-        self._unwritten_since = None
+        self._is_written, self._written_at = True, time.monotonic()
         # Not before: a crash in between would cost predictions that are kept in the end.
         self._storage.forget_predictions(self.record.study_id, surplus)
         for number in surplus:
@@ -160,10 +161,6 @@ class TrialBuffer:
                 surplus.remove(entry.number)
                 del sizes[entry.number]
         return sorted(surplus)
-
-    def _note_time(self) -> None:
-        if self._unwritten_since is None:
-            self._unwritten_since = time.monotonic()
 
 
 def _without_predictions(results: Sequence[RunResult]) -> Sequence[RunResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -213,8 +214,18 @@ def _stacked(blocks: list[Array]) -> FloatArray:
     return np.hstack(blocks).astype(np.float32)
 
 
-def import_encoders() -> None:
-    """Import the packages that `prepare` imports on its way, so that one that is missing is found before."""
+def import_encoders(dataset: Dataset) -> None:
+    """Import the packages that `prepare` imports on its way, so that one that is missing is found before.
+
+    Arrays that are trained on as they are need scikit-learn only for the splits of a confirmation: it is looked up.
+
+    Raises:
+        ImportError: One is missing or cannot be imported.
+    """
+    if isinstance(dataset.features, np.ndarray) and not dataset.standardize:
+        if importlib.util.find_spec("sklearn") is None:
+            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+        return
     import pandas  # noqa: F401  # for its own sake
     import sklearn.impute
     import sklearn.preprocessing  # noqa: F401  # for its own sake

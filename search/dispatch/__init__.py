@@ -7,6 +7,7 @@
 | `tasks` | what is sent to a worker, and what happens to it there |
 | `engines` | which engine trains which architecture: measured once a study |
 | `workers` | `open_workers`: a pool whose workers train |
+| `imported` | what local workers find imported |
 
 Processes are `search.execution`, training is `search.training`; which runs are wanted is decided above, in
 `search.coordination`.
@@ -15,6 +16,6 @@ Processes are `search.execution`, training is `search.training`; which runs are 
 from search.dispatch.dispatcher import Dispatcher
 from search.dispatch.engines import EngineChoices
 from search.dispatch.tasks import PredictionFailure, Train
-from search.dispatch.workers import open_workers, workers_begun
+from search.dispatch.workers import open_workers
 
-__all__ = ["Dispatcher", "EngineChoices", "PredictionFailure", "Train", "open_workers", "workers_begun"]
+__all__ = ["Dispatcher", "EngineChoices", "PredictionFailure", "Train", "open_workers"]

@@ -18,7 +18,14 @@ import numpy.typing as npt
 from search.data import Dataset
 from search.dispatch.engines import EngineChoices, architecture_key
 from search.dispatch.queue import TaskQueue
-from search.dispatch.tasks import CalibrateTask, CalibrationFailure, PredictionFailure, PredictTask, TrainTask
+from search.dispatch.tasks import (
+    CalibrateTask,
+    CalibrationFailure,
+    PredictionFailure,
+    PredictTask,
+    PrepareTask,
+    TrainTask,
+)
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Pool, Reported
 from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
@@ -118,6 +125,8 @@ class Dispatcher:
                     messages.append(report)
             elif isinstance(received.item, CalibrateTask):
                 messages += self._take_engine(received.item, received)
+            elif isinstance(received.item, PrepareTask):
+                self._refuse_faulty_workers(received)
             else:
                 messages += self._take_results(received.item, received)
         return messages
@@ -165,8 +174,13 @@ class Dispatcher:
     def _wait_for_engine(self, run: Run) -> None:
         waiting = self._uncalibrated[self._engines.kind(run.configuration)]
         waiting.append(run)
-        if len(waiting) == 1:
-            self._queue.submit(CalibrateTask(run))
+        if len(waiting) > 1:
+            return
+        is_first = not self._task_of and len(self._uncalibrated) == 1
+        self._queue.submit(CalibrateTask(run))
+        # Other workers have nothing to do yet: what most of them will need is compiled there meanwhile.
+        for copy in range(min(self.n_workers, self._most_open_runs) - 1 if is_first else 0):
+            self._queue.submit(PrepareTask(run, copy))
 
     def _take_engine(self, task: CalibrateTask, done: Done) -> list[RunResult]:
         """Send the runs that wait for an engine, or fail them when there is none to be had."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from search.data import Dataset
+from search.data import Dataset, import_encoders
 from search.records import EngineChoice, FailureCause, Run, RunResult
 from search.training import (
     Report,
@@ -45,6 +45,19 @@ class CalibrateTask:
 
 
 @dataclass(frozen=True)
+class PrepareTask:
+    """Compile for a run, beside the worker that calibrates; what comes of it is told to nobody.
+
+    Args:
+        run: What is compiled for.
+        copy: Which of several that are alike.
+    """
+
+    run: Run
+    copy: int
+
+
+@dataclass(frozen=True)
 class PredictTask:
     """Train a configuration on all rows of the study's plan, and predict others.
 
@@ -70,7 +83,7 @@ class PredictionFailure:
     cause: FailureCause
 
 
-Task = TrainTask | CalibrateTask | PredictTask
+Task = TrainTask | CalibrateTask | PrepareTask | PredictTask
 
 
 @dataclass(frozen=True)
@@ -114,12 +127,17 @@ def process_session() -> WorkerSession:
 
 
 class KerasTrainer:
-    """Trains with Keras, in the session of its process."""
+    """Trains with Keras, in the session of its process.
+
+    Raises:
+        ImportError, RuntimeError: A package that training needs is missing or set up wrongly.
+    """
 
     def __init__(self, plan: TrainingPlan) -> None:
         self._plan = plan
         if plan.has_recurrent_layers:
             keep_small_loops_apart()
+        import_encoders(plan.dataset)
         self._session = process_session()
 
     def train(self, run: Run, report: Report) -> RunResult:
@@ -164,7 +182,7 @@ def perform(trainer: Trainer, task: Task, report: Callable[[Any], bool]) -> Any:
 
     Returns:
         A tuple with the result of each run of a `TrainTask`; an `EngineChoice` or a `CalibrationFailure` for a
-        `CalibrateTask`; predictions or a `PredictionFailure` for a `PredictTask`.
+        `CalibrateTask` and a `PrepareTask`; predictions or a `PredictionFailure` for a `PredictTask`.
     """
     if isinstance(task, TrainTask):
         return tuple(trainer.train(run, report) for run in task.runs)

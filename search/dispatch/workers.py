@@ -6,21 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from search.dispatch.tasks import Train, make_trainer, perform
-from search.execution import Pool, fork_server, open_pool
+from search.execution import Pool, open_pool
+from search.fork_server import TRAINING
 from search.training import TrainingPlan
-
-MODULES = ("distributed", "search.dispatch.tasks", "search.training.imported")
-"""What a worker that trains with Keras finds imported."""
-
-
-def workers_begun(n_jobs: int, scheduler: str | None = None) -> AbstractContextManager[object]:
-    """Begin with what `open_workers` will need, while other things are done: what workers import is imported.
-
-    Args:
-        n_jobs: Processes on this machine.
-        scheduler: Address of a Dask scheduler to use instead.
-    """
-    return fork_server(MODULES if n_jobs and scheduler is None else ())
 
 
 def open_workers(
@@ -50,5 +38,5 @@ def open_workers(
         scheduler=scheduler,
         start=make_trainer(train),
         on_waiting=on_waiting,
-        modules=MODULES if train is None else (),
+        modules=TRAINING if train is None else (),
     )

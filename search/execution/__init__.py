@@ -4,13 +4,11 @@
 |---|---|
 | `pool` | `open_pool`: submit an item, wait for what is reported and done, withdraw an item |
 | `local` | the local cluster: one thread a process, temporary TLS credentials |
-| `fork_server` | the process from which local workers are forked |
 | `gpus` | one GPU a worker |
 
 What is trained lives in `search.training`, in which order in `search.coordination`. Only this package imports Dask.
 """
 
-from search.execution.fork_server import fork_server
 from search.execution.pool import Done, ItemFailure, Pool, Reported, open_pool
 
-__all__ = ["Done", "ItemFailure", "Pool", "Reported", "fork_server", "open_pool"]
+__all__ = ["Done", "ItemFailure", "Pool", "Reported", "open_pool"]

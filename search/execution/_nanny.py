@@ -6,8 +6,8 @@ from typing import Any
 
 from distributed import Nanny
 
-from search.execution.fork_server import ONE_THREAD
 from search.execution.gpus import assign_gpu
+from search.fork_server import ONE_THREAD
 
 
 class OneGpuNanny(Nanny):

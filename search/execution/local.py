@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from search.execution.fork_server import ONE_THREAD, fork_server, sigint_blocked
+from search.fork_server import ONE_THREAD, fork_server, sigint_blocked
 
 if TYPE_CHECKING:
     from distributed import LocalCluster

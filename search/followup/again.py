@@ -13,8 +13,9 @@ from search.coordination.confirming import LEAST_REPEATS
 from search.coordination.entry import fingerprint_problems
 from search.coordination.launching import Launch
 from search.coordination.progress import Observer, SilentObserver
-from search.dispatch import Train, workers_begun
+from search.dispatch import Train
 from search.errors import StudyFailedError, UsageError
+from search.fork_server import workers_begun
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose_stored

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,26 @@ LayerClass = TypeVar("LayerClass", bound=type)
 OPERATION_MODULES = ("keras.ops", "keras.src.ops")
 _OF_PRIVATE_MODULES = "keras.src"
 """Where a model's file says that an operation comes from: Keras 3.15 writes the private module of some."""
+
+
+_EXTRAS = ("pandas", "sklearn")
+
+
+@contextlib.contextmanager
+def keras_extras_hidden() -> Iterator[None]:
+    """Let Keras be imported without packages that it takes along where they are installed.
+
+    `keras.src.wrappers` and `keras.src.trainers.data_adapters` of Keras 3.15 import scikit-learn and pandas, for
+    wrappers and data that no worker has to do with; that is a third of the import. A module that is None cannot be
+    imported. Afterwards both can, and Keras goes without.
+    """
+    hidden = [name for name in _EXTRAS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # typeshed has no None there
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def is_private(module: str) -> bool:

@@ -35,7 +35,7 @@ from search.training.metrics import (
 from search.training.plan import TrainingPlan
 from search.training.process import lent_process
 from search.training.rows import ClassWeight, class_weights
-from search.training.session import keep_small_loops_apart, start_tensorflow
+from search.training.session import import_tensorflow, keep_small_loops_apart, start_tensorflow
 from search.training.worker_session import Report, WorkerSession
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "final_configuration",
     "final_plan",
     "find_metric",
+    "import_tensorflow",
     "keep_small_loops_apart",
     "lent_process",
     "start_tensorflow",

@@ -52,9 +52,21 @@ def _import() -> None:
             _KEEPS_PROGRAMS.set()
     if "tensorflow" in sys.modules and "keras" in sys.modules:
         return
-    with silent_stderr():
+    with silent_stderr(), _collector_paused():
         import keras  # noqa: F401  # for its own sake, while nothing of it is shown
         import tensorflow as tf  # noqa: F401  # likewise
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No look for garbage among objects that all stay: it took a quarter of the import."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Dataset, import_encoders
+from search.data import Dataset
 from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
@@ -66,7 +66,6 @@ class WorkerSession:
 
     def __init__(self) -> None:
         start_tensorflow()
-        import_encoders()
         self._stores = Stores()
         self._engines = make_engines(self._stores)
 

@@ -291,19 +291,21 @@ def test_predictions_are_forgotten_once_what_takes_their_place_is_written(open_b
     assert kept(storage, record) == [0, 2]
 
 
-def test_the_oldest_unwritten_entry_is_due_after_half_a_second(buffer, clock):
+def test_what_comes_is_due_at_once_or_half_a_second_after_the_last_time(buffer, clock):
     assert buffer.seconds_until_due() is None
     buffer.start(asked(0))
-    assert buffer.seconds_until_due() == 0.5
+    assert buffer.seconds_until_due() == 0.0
+    buffer.flush()
+    assert buffer.seconds_until_due() is None
     clock.now += 0.375
     buffer.progress(0, {1: 0.5})
     assert buffer.seconds_until_due() == 0.125
     clock.now += 1.0
     assert buffer.seconds_until_due() == 0.0
     buffer.flush()
-    assert buffer.seconds_until_due() is None
+    clock.now += 0.75
     buffer.progress(0, {1: 0.25})
-    assert buffer.seconds_until_due() == 0.5
+    assert buffer.seconds_until_due() == 0.0
 
 
 def test_a_flush_that_fails_keeps_the_entries(buffer, storage, record, clock, monkeypatch):

@@ -4,23 +4,24 @@ import numpy as np
 import pytest
 
 from search.dispatch import Dispatcher, EngineChoices
-from search.dispatch.tasks import CalibrateTask
+from search.dispatch.tasks import CalibrateTask, PrepareTask
 from search.execution import Done
 from search.records import Configuration, Curve, Run, RunResult
 from search.spec import Range, StudySpec
 
 
 class FakePool:
-    """Keeps what is submitted; `answers` are what the next `wait` returns."""
+    """Keeps what is submitted, beside what is only to be prepared; `answers` are what the next `wait` returns."""
 
     def __init__(self, n_workers=2):
         self.n_workers = n_workers
         self.submitted = []
+        self.prepared = []
         self.withdrawn = []
         self.answers = []
 
     def submit(self, task):
-        self.submitted.append(task)
+        (self.prepared if isinstance(task, PrepareTask) else self.submitted).append(task)
 
     def withdraw(self, task):
         self.withdrawn.append(task)

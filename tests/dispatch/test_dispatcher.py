@@ -174,6 +174,37 @@ def test_runs_of_several_purposes_do_not_meet(pool, make_dispatcher):
     assert [message.run.purpose for message in messages] == [Purpose.SEARCH, Purpose.CONFIRMATION]
 
 
+def test_other_workers_compile_meanwhile_and_what_comes_of_it_is_told_to_nobody(make_dispatcher, pool):
+    pool.n_workers = 3
+    dispatcher = make_dispatcher("auto")
+    dispatcher.submit(runs_of(0, 2))
+    (calibration,) = pool.submitted
+    assert [task.run for task in pool.prepared] == [calibration.run] * 2
+    assert len(set(pool.prepared)) == 2, "expected tasks that a pool tells apart"
+    first, second = pool.prepared
+    failed = CalibrationFailure("MemoryError", FailureCause.OUT_OF_MEMORY)
+    assert answer(pool, dispatcher, Done(first, EngineChoice("graph", "faster")), Done(second, failed)) == []
+    assert pool.sizes() == [], "expected runs to wait for the calibration itself"
+    answer(pool, dispatcher, Done(calibration, EngineChoice("compiled", "faster")))
+    assert {task.runs[0].engine.name for task in pool.submitted[1:]} == {"compiled"}
+    dispatcher.submit(runs_of(1, 1, **{"model.hidden": (9,)}))
+    assert len(pool.prepared) == 2, "expected busy workers to be left alone"
+
+
+@pytest.mark.parametrize(("n_workers", "most_open_runs"), [(1, 100), (8, 1)])
+def test_only_workers_that_will_have_runs_compile_meanwhile(make_dispatcher, pool, n_workers, most_open_runs):
+    pool.n_workers = n_workers
+    make_dispatcher("auto", most_open_runs=most_open_runs).submit(runs_of(0, 1))
+    assert pool.prepared == []
+
+
+def test_installation_that_is_at_fault_is_told_by_a_worker_that_compiles_too(make_dispatcher, pool):
+    dispatcher = make_dispatcher("auto")
+    dispatcher.submit(runs_of(0, 1))
+    with pytest.raises(RegsearchError, match="cannot train, received no module"):
+        answer(pool, dispatcher, Done(pool.prepared[0], error="no module", failure=ItemFailure.NOT_STARTED))
+
+
 def test_architecture_is_calibrated_once_before_its_first_run(pool, make_dispatcher):
     chosen = []
     dispatcher = make_dispatcher("auto", on_engine=lambda choice: chosen.append((choice, pool.sizes())))
@@ -230,6 +261,7 @@ def test_what_no_engine_but_fit_could_train_tells_nothing_of_another(pool, make_
 
 
 def test_calibration_that_fails_fails_no_other_architecture(pool, make_dispatcher):
+    pool.n_workers = 1
     dispatcher = make_dispatcher(engines=alike())
     for trial, hidden in enumerate([(16,), (17,), (16,)]):
         dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
@@ -248,6 +280,7 @@ def test_calibration_that_a_machine_spoils_is_tried_again_and_chooses_nothing(po
         return died(task) if kind == "death" else Done(task, failure)
 
     chosen = []
+    pool.n_workers = 1
     dispatcher = make_dispatcher("auto", on_engine=chosen.append)
     dispatcher.submit(runs_of(0, 2))
     (task,) = pool.submitted

@@ -2,6 +2,8 @@
 
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +173,17 @@ def test_huber_keeps_its_delta_where_its_configuration_has_none(keras):
     loss = keras.losses.Huber(delta=2.0)
     assert private.loss_arguments(loss) == {"delta": 2.0}
     assert "delta" not in loss.get_config()
+
+
+def test_keras_is_imported_without_its_extras_which_can_be_imported_afterwards():
+    code = (
+        "import sys\n"
+        "import search.dispatch.imported\n"
+        "assert 'keras' in sys.modules\n"
+        "assert not {'sklearn', 'pandas', 'scipy.stats'} & set(sys.modules)\n"
+        "import sklearn.preprocessing, pandas, keras\n"
+        "assert keras.src.trainers.data_adapters.array_slicing.pandas is None\n"
+        "assert keras.src.wrappers.sklearn_wrapper.sklearn is None\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

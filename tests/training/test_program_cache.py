@@ -177,7 +177,7 @@ def test_what_was_used_least_recently_goes_first(kept, monkeypatch):
 TRAIN = """
 import json, os, resource, sys
 from pathlib import Path
-import search.training.imported  # once for all processes that are forked below
+import search.dispatch.imported  # once for all processes that are forked below
 from search.dispatch.tasks import process_session
 from search.preparation.files import prepare_study
 from search.records import Configuration

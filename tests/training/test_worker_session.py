@@ -184,15 +184,6 @@ def test_what_ends_the_process_is_not_a_result(session, make_plan, make_run, fai
         session.train(make_plan(engine="graph"), make_run())
 
 
-def test_what_is_wrong_with_the_installation_is_raised_when_the_session_begins(monkeypatch):
-    def missing():
-        raise ModuleNotFoundError("No module named 'sklearn'")
-
-    monkeypatch.setattr(worker_session, "import_encoders", missing)
-    with pytest.raises(ModuleNotFoundError, match="No module named 'sklearn'"):
-        WorkerSession()
-
-
 @pytest.mark.parametrize("make", [lambda: MemoryError("no room"), exhausted])
 def test_calibration_that_runs_out_of_memory_says_so(make_plan, make_run, failing, make):
     failing(make())

@@ -1,4 +1,8 @@
-"""A process from which local workers are forked: what all of them import is imported once, and shared."""
+"""A process from which local workers are forked: what all of them import is imported once, and shared.
+
+It stands on the ground floor and imports nothing of the others, so that a command begins with it, and imports what it
+needs itself meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from multiprocessing import forkserver, resource_tracker
 
 ONE_THREAD = {
@@ -25,6 +30,20 @@ ONE_THREAD = {
     "MALLOC_ARENA_MAX": "2",
 }
 """The environment of workers."""
+
+TRAINING = ("search.dispatch.imported",)
+"""What workers that train with Keras find imported."""
+
+
+def workers_begun(n_jobs: int, scheduler: str | None = None) -> AbstractContextManager[object]:
+    """Begin with what `search.dispatch.open_workers` will need: what workers import is imported while other things are
+    done.
+
+    Args:
+        n_jobs: Processes on this machine.
+        scheduler: Address of a Dask scheduler to use instead.
+    """
+    return fork_server(TRAINING if n_jobs and scheduler is None else ())
 
 
 @contextlib.contextmanager

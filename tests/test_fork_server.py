@@ -10,7 +10,8 @@ import sys
 import psutil
 import pytest
 
-from search.execution import fork_server, open_pool
+from search.execution import open_pool
+from search.fork_server import fork_server
 
 MODULES = ("distributed", "tests.execution.imported_marker")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
@@ -100,7 +101,7 @@ def test_without_modules_workers_import_for_themselves():
 def test_server_does_not_outlive_who_began_it():
     code = (
         "import os, signal, psutil\n"
-        "from search.execution import fork_server\n"
+        "from search.fork_server import fork_server\n"
         "with fork_server(('distributed',)):\n"
         "    children = [c.pid for c in psutil.Process().children() if 'forkserver' in ' '.join(c.cmdline())]\n"
         "    print(*children, flush=True)\n"
@@ -118,7 +119,7 @@ def test_nothing_of_tensorflow_runs_in_the_process_that_is_forked():
     code = (
         "import os\n"
         "os.environ |= {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1'}\n"
-        "import search.training.imported, sys\n"
+        "import search.dispatch.imported, sys\n"
         "assert 'tensorflow' in sys.modules\n"
         "tasks = os.listdir('/proc/self/task')\n"
         "print(*sorted(open(f'/proc/self/task/{task}/comm').read().strip() for task in tasks))\n"

@@ -3,9 +3,9 @@
 The database is written by `search.storage`; Optuna itself never reads it back, so an ask costs what the sampler
 costs. After a crash the history is rebuilt from the trials in the database by the same steps in the same order.
 
-Samplers and pruners are Optuna's own. What they see of the study is limited: a pruner sees the trials that were told
-before its trial was asked, so that its decisions do not depend on the speed of the workers; TPE sees the best and the
-latest trials (`samplers.N_MODELLED_TRIALS` says why).
+Samplers are Optuna's own, and some pruners. What they see of the study is limited: a pruner sees the trials that were
+told before its trial was asked, so that its decisions do not depend on the speed of the workers; TPE sees the best and
+the latest trials (`samplers.N_MODELLED_TRIALS` says why).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
-from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.records import Direction, TrialState
 from search.spec import MOST_STARTUP_TRIALS
+from search.tuning.hyperband import Hyperband
 from search.tuning.samplers import N_BEST_TRIALS, N_MODELLED_TRIALS, STATEFUL, make_sampler
 from search.tuning.space import SearchSpace
 
@@ -35,7 +36,7 @@ class History:
         sampler: Name of the sampler.
         seed: The study's seed.
         direction: Whether a low or a high score is good.
-        pruner: Optuna's pruner, as `make_pruner` makes it; None prunes nothing.
+        pruner: As `make_pruner` makes it; None prunes nothing.
         study_name: The study's name, from which Hyperband derives each trial's bracket.
         n_startup_trials: As in `make_sampler`.
     """
@@ -148,7 +149,7 @@ class History:
             values: Step to value.
         """
         for step, value in sorted(values.items()):
-            if isinstance(self._pruner, HyperbandPruner):
+            if isinstance(self._pruner, Hyperband):
                 self.report(number, step, value)
             else:
                 self._memory.set_trial_intermediate_value(number, step, value)
@@ -193,7 +194,9 @@ class _Excerpt:
 
     def in_states(self, states: Container[OptunaState] | None) -> list[FrozenTrial]:
         """The trials in one of `states`; all of them when it is None. A pruner asks the same at every report."""
-        key = tuple(state for state in OptunaState if states is None or state in states)
+        if states is None:
+            return self._trials
+        key = tuple(state for state in OptunaState if state in states)
         if key not in self._in_states:
             self._in_states[key] = [trial for trial in self._trials if trial.state in key]
         return self._in_states[key]

@@ -17,6 +17,8 @@ _STUDY = """
 name = "bench"
 n_trials = {n_trials}
 window = {window}
+sampler = "{sampler}"
+pruner = "{pruner}"
 [data]
 source = "sklearn.make_moons"
 options = {{ n_samples = 100, noise = 0.2, random_state = 1 }}
@@ -41,9 +43,10 @@ TUTORIAL = '{ method = "head", train = 30 }'
 FIVE_FOLDS = '{ method = "kfold", folds = 5 }'
 
 
-def study_text(n_trials: int, n_epochs: int, validation: str = TUTORIAL, window: int = 8, engine: str = "auto") -> str:
-    """A study file."""
-    return _STUDY.format(n_trials=n_trials, n_epochs=n_epochs, validation=validation, window=window, engine=engine)
+def study_text(n_trials: int, n_epochs: int, validation: str = TUTORIAL, **settings: object) -> str:
+    """A study file; `settings` are the window, the sampler, the pruner and the engine, where they are other ones."""
+    asked = {"window": 8, "sampler": "tpe", "pruner": "none", "engine": "auto"} | settings
+    return _STUDY.format(n_trials=n_trials, n_epochs=n_epochs, validation=validation, **asked)
 
 
 def run_by_command(text: str, n_jobs: int) -> None:

@@ -16,7 +16,7 @@ def predict(model: Path, rows: Path, output: Path | None) -> None:
 
     ROWS has the columns that the study learned from, written as they were there; missing cells, dates and text are
     taken as in training. The rows are written with the predicted class and the probability of each class, or with the
-    predicted number, behind their own columns.
+    predicted number, behind their own columns. A model of arrays takes an NPZ file: `x`, or `x_NAME` of each input.
     """
     from search.followup.prediction import predict_rows
     from search.reporting.exports import write_export

@@ -5,6 +5,7 @@
 | `reading` | `read_data`: the [data] table of a study becomes a checked `Dataset` |
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
+| `named_inputs` | arrays of several inputs, beside one another |
 | `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows; `redraw_folds`: other folds |
@@ -47,11 +48,13 @@ from search.data.encoding import (
 from search.data.functions import SourceFunction, read_function
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
+from search.data.named_inputs import InputShapes, NamedArrays, in_words, split_inputs
 from search.data.reading import read_data
 from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.sources.child import call_loss
+from search.data.sources.npz_file import read_features
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.suiting import suit_columns, suit_file
@@ -69,7 +72,9 @@ __all__ = [
     "Fold",
     "HeadValidation",
     "HoldoutValidation",
+    "InputShapes",
     "KFoldValidation",
+    "NamedArrays",
     "NewRows",
     "RowForm",
     "Samples",
@@ -83,15 +88,18 @@ __all__ = [
     "encoded_shape",
     "fit_encoder",
     "import_encoders",
+    "in_words",
     "is_coded",
     "is_one_hot",
     "look_at",
     "prepare",
     "read_data",
+    "read_features",
     "read_function",
     "read_new_rows",
     "redraw_folds",
     "scores_other_rows",
+    "split_inputs",
     "split_rows",
     "suit_columns",
     "suit_file",

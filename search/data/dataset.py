@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.columns import TableOptions, is_date, is_text
+from search.data.named_inputs import InputShapes
 from search.records import Task
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Dataset:
         scaled_bytes: Whether the features were bytes and were divided by 255.
         scale_target: Whether the targets of a regression are scaled to mean 0 and deviation 1 before they train.
         options: How the columns of a table become inputs.
+        inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
     """
 
     features: Array | pd.DataFrame
@@ -61,6 +63,7 @@ class Dataset:
     scaled_bytes: bool = False
     scale_target: bool = False
     options: TableOptions = field(default_factory=TableOptions)
+    inputs: InputShapes = ()
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):
@@ -117,6 +120,7 @@ def fingerprint(
     target_names: Sequence[str],
     classes: Sequence[str],
     row_columns: Mapping[str, Array] | None = None,
+    inputs: InputShapes = (),
 ) -> str:
     """SHA-256 of data, in hexadecimal: equal for equal values in equal order, on every machine.
 
@@ -129,6 +133,7 @@ def fingerprint(
         target_names: Names of the target columns.
         classes: Label of each class index.
         row_columns: As `Dataset.row_columns` gives them.
+        inputs: As in `Dataset`.
     """
     columns, dates = None, list[str]()
     if not isinstance(features, np.ndarray):
@@ -143,6 +148,8 @@ def fingerprint(
     }
     if dates:
         header["dates"] = dates
+    if inputs:
+        header["inputs"] = [[name, list(shape)] for name, shape in inputs]
     columns_of_rows = sorted((row_columns or {}).items())
     if columns_of_rows:
         header["row_columns"] = [name for name, _ in columns_of_rows]

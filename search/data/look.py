@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from search.data.columns import is_date, is_text
 from search.data.dataset import Dataset
+from search.data.named_inputs import split_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,15 +78,24 @@ def look_at(dataset: Dataset) -> DataLook:
     Args:
         dataset: Those that are not sealed, at least two.
     """
-    features = dataset.features
-    columns: tuple[ColumnLook, ...] = ()
-    unseen = features.shape[1] if features.ndim == 2 and features.shape[1] > _MOST_COLUMNS else 0
-    if features.ndim == 2 and not unseen:
-        import pandas as pd
-
-        table = pd.DataFrame(features) if isinstance(features, np.ndarray) else features
-        columns = tuple(_look_at_column(str(name), table[name], dataset) for name in table.columns)
+    table = _table(dataset)
+    unseen = table.shape[1] if table.shape[1] > _MOST_COLUMNS else 0
+    seen = table.columns[: 0 if unseen else None]
+    columns = tuple(_look_at_column(str(name), table[name], dataset) for name in seen)
     return DataLook(len(dataset), _target_in_words(dataset), columns, unseen)
+
+
+def _table(dataset: Dataset) -> pd.DataFrame:
+    """The columns to look at: those of a table or of a flat array, and of several inputs those that are flat."""
+    import pandas as pd
+
+    features, inputs = dataset.features, dataset.inputs
+    if not isinstance(features, np.ndarray):
+        return features
+    if inputs:
+        flat = [(name, rows) for name, rows in split_inputs(features, inputs).items() if rows.ndim == 2]
+        return pd.DataFrame({f"{name}[{at}]": rows[:, at] for name, rows in flat for at in range(rows.shape[1])})
+    return pd.DataFrame(features) if features.ndim == 2 else pd.DataFrame()
 
 
 def _target_in_words(dataset: Dataset) -> str:

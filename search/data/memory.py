@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import Plain, PlainError, pack_columns, to_plain
+from search.data.named_inputs import NamedArrays
+from search.data.sources.raw import Plain, PlainError, pack, to_plain
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
 
@@ -19,12 +20,13 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
     """Features and targets as plain arrays.
 
     Args:
-        x: Features: an array, a tensor, a list, shape (rows, ...), or a DataFrame.
+        x: Features: an array, a tensor, a list, shape (rows, ...), or a DataFrame; of several inputs a dictionary.
         y: Targets: numbers or text, shape (rows,), or numbers, shape (rows, targets).
         more: Features and targets of further rows, which are put below these.
 
     Returns:
-        Features as an array, or, of a DataFrame with text, dates or missing cells, as columns by name; and targets.
+        Features as an array, or, of a DataFrame with text, dates or missing cells, as columns by name, or as arrays of
+        several inputs; and targets.
 
     Raises:
         DataError: They hold something else, or the further rows are of another kind.
@@ -33,6 +35,8 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
     if more is not None:
         features = _joined(features, _plain(more[0], "x of validation_data"), "x")
         target = _joined(_as_column(target), _as_column(_plain(more[1], "y of validation_data")), "y")
+    if isinstance(target, NamedArrays):
+        raise DataError(Problem("y", f"expected targets of one output, received {quote_names(target.arrays)}"))
     if isinstance(target, dict):
         texts = [column for column, cells in target.items() if cells.dtype.kind not in "biuf"]
         if texts and len(target) > 1:
@@ -47,7 +51,7 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
 
 def to_archive(features: Plain) -> dict[str, Array]:
     """Features as arrays for an NPZ file that the source `npz` reads."""
-    return {"x": features} if isinstance(features, np.ndarray) else pack_columns("x", features)
+    return pack("x", features)
 
 
 def _joined(first: Plain, second: Plain, name: str) -> Plain:
@@ -59,17 +63,33 @@ def _joined(first: Plain, second: Plain, name: str) -> Plain:
             message = f"expected the columns of {name}, received a table that differs in {others}"
             raise DataError(Problem(place, message))
         return {column: _stacked(cells, second[column], f'column "{column}"') for column, cells in first.items()}
+    if isinstance(first, NamedArrays) and isinstance(second, NamedArrays):
+        if set(first.arrays) != set(second.arrays):
+            others = quote_names(sorted(set(first.arrays) ^ set(second.arrays)))
+            raise DataError(Problem(place, f"expected the inputs of {name}, received others: {others}"))
+        pairs = ((key, array, second.arrays[key]) for key, array in first.arrays.items())
+        return NamedArrays({key: _below(array, other, f'"{key}" of {name}') for key, array, other in pairs})
+    if isinstance(first, NamedArrays) or isinstance(second, NamedArrays):
+        kinds = ("several inputs", "one") if isinstance(first, NamedArrays) else ("one input", "several")
+        raise DataError(Problem(place, f"expected {name} of {kinds[0]} like the other rows, received {kinds[1]}"))
     if isinstance(first, dict) or isinstance(second, dict):
         kinds = ("a table", "an array") if isinstance(first, dict) else ("an array", "a table")
         raise DataError(Problem(place, f"expected {name} to be {kinds[0]} like the other rows, received {kinds[1]}"))
+    return _below(first, second, name)
+
+
+def _below(first: Array, second: Array, name: str) -> Array:
+    """Rows of an array below those of another."""
     if first.shape[1:] != second.shape[1:]:
         message = f"expected {name} with rows of shape {first.shape[1:]}, received {second.shape[1:]}"
-        raise DataError(Problem(place, message))
+        raise DataError(Problem("validation_data", message))
     return _stacked(first, second, name)
 
 
 def _as_column(values: Plain) -> Plain:
     """Targets as arrays: a table of one column, and an array of one, are that column."""
+    if isinstance(values, NamedArrays):
+        return values
     if isinstance(values, dict):
         return next(iter(values.values())) if len(values) == 1 else values
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values

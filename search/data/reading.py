@@ -14,11 +14,12 @@ from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.date_formats import find_formats
 from search.data.marked_numbers import find_marked_number
+from search.data.named_inputs import InputShapes, NamedArrays, join_inputs, name_cell
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
 from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
 from search.data.targets import Target, tell_target
-from search.data.wording import count, quote_names
+from search.data.wording import count, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection, SplitSection, TaskName
 
@@ -57,6 +58,8 @@ def read_data(
     request = SourceRequest(section, folder, place, _beside(section, split), split_place)
     rows = find_source(section, place).read(request)
     _check_sizes(rows, place)
+    if section.inputs is not None:
+        rows = _with_inputs(rows, section, place)
     if section.shape is not None:
         rows = replace(rows, features=_reshape(rows.features, section.shape, place))
     if own_model and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
@@ -64,6 +67,7 @@ def read_data(
         rows = replace(rows, features=rows.features.astype(np.float32), notes=(*rows.notes, note))
     options = _table_options(section, rows, own_model=own_model, place=place)
     target, features, notes = _check_values(rows, section.task, options, place)
+    inputs = rows.inputs if section.shape is None else ()
     columns = check_row_columns(rows.row_columns, len(target.values), request)
     is_table = not isinstance(features, np.ndarray)
     return Dataset(
@@ -72,8 +76,9 @@ def read_data(
         task=target.task,
         classes=target.classes,
         standardize=is_table if section.standardize is None else section.standardize,
-        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes, columns),
-        notes=(*rows.notes, *target.notes, *notes, *_note_constant(features)),
+        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes, columns, inputs),
+        notes=(*rows.notes, *target.notes, *notes, *_note_constant(features, inputs)),
+        inputs=inputs,
         scaled_bytes=_are_scaled_bytes(rows.features),
         options=options,
         groups=columns.get("groups"),
@@ -138,19 +143,51 @@ def _check_sizes(rows: RawData, place: str) -> None:
         raise DataError(Problem(place, f"expected at least 1 feature, received shape {features.shape}"))
 
 
+def _with_inputs(rows: RawData, section: DataSection, place: str) -> RawData:
+    """Columns of a table as arrays of several inputs."""
+    features, asked = rows.features, section.inputs or {}
+    if isinstance(features, np.ndarray):
+        message = "expected the columns of a table, since inputs names some, received arrays"
+        raise DataError(Problem(place, message, "Save an array for each input: numpy.savez(path, x_NAME=..., y=y)."))
+    if section.shape is not None:
+        raise DataError(Problem(place, "expected shape or inputs, received both"))
+    known = list(map(str, features.columns))
+    names = list(dict.fromkeys(name for columns in asked.values() for name in columns))
+    problems = [
+        Problem(
+            place,
+            f"expected inputs to name columns, received {quote(name)}",
+            suggest_name(name, known),
+        )
+        for name in names
+        if name not in features.columns
+    ]
+    if problems:
+        raise DataError(problems)
+    numbers = _of_numbers(features[names], f"inputs = {{ {', '.join(asked)} }}", place)
+    arrays = {key: numbers[list(columns)].to_numpy() for key, columns in asked.items()}
+    joined, inputs = join_inputs(NamedArrays(arrays), place)
+    unused = [name for name in features.columns if name not in names]
+    notes = (f"Columns that no input takes are not used: {quote_names(unused)}.",) if unused else ()
+    return replace(rows, features=joined, inputs=inputs, notes=(*rows.notes, *notes))
+
+
+def _of_numbers(features: pd.DataFrame, why: str, place: str) -> pd.DataFrame:
+    """The columns of a table, none of which is text, a date or has a gap."""
+    text = [name for name in features.columns if is_text(features[name]) or is_date(features[name])]
+    if text:
+        message = f"expected columns of numbers, since {why}, received text in {quote_names(text)}"
+        raise DataError(Problem(place, message, f"Leave the columns out of the file, or leave {why.split()[0]} out."))
+    if holed := [name for name in features.columns if features[name].isna().any()]:
+        message = f"expected a number in every cell, since {why}, received gaps in {quote_names(holed)}"
+        raise DataError(Problem(place, message, f"Drop or fill them, or leave {why.split()[0]} out."))
+    return features
+
+
 def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str) -> Array:
     """Features as an array of rows of that shape; a table's columns are taken in their order."""
     if not isinstance(features, np.ndarray):
-        text = [name for name in features.columns if is_text(features[name]) or is_date(features[name])]
-        if text:
-            message = f"expected columns of numbers, since shape = {list(shape)}, received text in {quote_names(text)}"
-            raise DataError(Problem(place, message, "Leave the columns out of the file, or leave shape out."))
-        if holed := [name for name in features.columns if features[name].isna().any()]:
-            message = (
-                f"expected a number in every cell, since shape = {list(shape)}, received gaps in {quote_names(holed)}"
-            )
-            raise DataError(Problem(place, message, "Drop or fill them, or leave shape out."))
-        features = features.to_numpy()
+        features = _of_numbers(features, f"shape = {list(shape)}", place).to_numpy()
     size, wanted = math.prod(features.shape[1:]), math.prod(shape)
     if size != wanted:
         message = f"expected rows of {wanted} numbers, since shape = {list(shape)}, received rows of {size}"
@@ -169,7 +206,7 @@ def _check_values(
     except DataError as error:
         problems.extend(error.problems)
     try:
-        features, notes = _check_features(rows.features, options, place)
+        features, notes = _check_features(rows, options, place)
     except DataError as error:
         problems.extend(error.problems)
         raise DataError(problems) from error
@@ -178,15 +215,14 @@ def _check_values(
     return target, features, notes
 
 
-def _check_features(
-    features: Array | pd.DataFrame, options: TableOptions, place: str
-) -> tuple[Array | pd.DataFrame, tuple[str, ...]]:
+def _check_features(rows: RawData, options: TableOptions, place: str) -> tuple[Array | pd.DataFrame, tuple[str, ...]]:
+    features = rows.features
     if isinstance(features, np.ndarray):
-        return _check_array(features, place)
+        return _check_array(features, rows.inputs, place)
     return features, _check_table(features, options, place)
 
 
-def _check_array(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
+def _check_array(features: Array, inputs: InputShapes, place: str) -> tuple[Array, tuple[str, ...]]:
     """Features as finite float32, and a note when bytes were scaled."""
     if features.dtype.kind not in "biuf":
         raise DataError(
@@ -203,11 +239,11 @@ def _check_array(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
         bad = features[first]
         ask = "a number that float32 can hold" if np.isfinite(bad) else "a finite number"
         more = f" (and {count(len(wrong) - 1, 'more cell')})" if len(wrong) > 1 else ""
+        where = f"at {name_cell(first[1], inputs)} of row {first[0]}" if inputs else f"at index {list(first)}"
         raise DataError(
             Problem(
                 place,
-                f"expected {ask} in every cell of the features, received {bad} at index "
-                f"{list(first)}, counted from 0{more}",
+                f"expected {ask} in every cell of the features, received {bad} {where}, counted from 0{more}",
                 "Drop or fill it." if np.isfinite(bad) else f"Drop or fill it. {_FILLED}",
             )
         )
@@ -281,15 +317,14 @@ def _gap_notes(features: pd.DataFrame, options: TableOptions) -> list[str]:
     ]
 
 
-def _note_constant(features: Array | pd.DataFrame) -> tuple[str, ...]:
+def _note_constant(features: Array | pd.DataFrame, inputs: InputShapes) -> tuple[str, ...]:
     cells = code_columns(features)
     constant = np.flatnonzero((cells == cells[0]).all(axis=0))
     if not len(constant):
         return ()
     if isinstance(features, np.ndarray):
-        shape = features.shape[1:]
-        names = [index if len(shape) == 1 else np.unravel_index(index, shape) for index in constant.tolist()]
-        named = ", ".join(str(_plain_index(name)) for name in names[:6])
+        names = [_cell_in_words(index, features.shape[1:], inputs) for index in constant.tolist()]
+        named = ", ".join(names[:6])
         if len(names) > 6:
             named += f" and {len(names) - 6} more"
     else:
@@ -297,5 +332,8 @@ def _note_constant(features: Array | pd.DataFrame) -> tuple[str, ...]:
     return (f"{len(constant)} of {cells.shape[1]} features never change: {named}.",)
 
 
-def _plain_index(index: Any) -> Any:
-    return index if isinstance(index, int) else tuple(int(part) for part in index)
+def _cell_in_words(index: int, shape: tuple[int, ...], inputs: InputShapes) -> str:
+    """Where a number of a row is: its place in the row's shape, or in an input."""
+    if inputs:
+        return name_cell(index, inputs)
+    return str(index if len(shape) == 1 else tuple(int(part) for part in np.unravel_index(index, shape)))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import NewRows, RowForm, read_new_rows
+from search.data import InputShapes, NamedArrays, NewRows, RowForm, read_features, read_new_rows
 from search.errors import DataError, Problem, UsageError
 from search.models import TrainedModel
 from search.training import start_tensorflow
@@ -31,6 +31,7 @@ class ModelCard:
         classes: The label of each class index; empty for a regression.
         targets: Names of the target columns; empty where there are none.
         form: How the rows of its table are written; None for a model that takes arrays.
+        inputs: Name of each of several inputs, and the shape of one row of it; empty where there is but one.
         link: What makes probabilities of its outputs, where it takes arrays and gives something else.
         threshold: Of two classes, the probability of the second above which it is the one predicted.
         ensemble: Of a mean of several trials, which these are, and what it is estimated to score, JSON-ready.
@@ -42,6 +43,7 @@ class ModelCard:
     link: Any = None
     threshold: float = 0.5
     ensemble: Mapping[str, Any] | None = None
+    inputs: InputShapes = ()
 
     def write(self, path: Path) -> None:
         """Put the card into a `.keras` file, which Keras loads as before.
@@ -54,6 +56,8 @@ class ModelCard:
         document |= {"rows": form, "link": self.link, "threshold": self.threshold}
         if self.ensemble is not None:
             document["ensemble"] = self.ensemble
+        if self.inputs:
+            document["inputs"] = self.inputs
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_MEMBER, json.dumps(document, indent=2))
 
@@ -77,7 +81,8 @@ class ModelCard:
             raise UsageError(Problem(str(path), f"expected a card of version {_VERSION}, received {received}"))
         form = document["rows"] and RowForm.from_json(document["rows"])
         classes, targets = tuple(document["classes"]), tuple(document["targets"])
-        return cls(classes, targets, form, document["link"], document["threshold"], document.get("ensemble"))
+        inputs = tuple((name, tuple(shape)) for name, shape in document.get("inputs", ()))
+        return cls(classes, targets, form, document["link"], document["threshold"], document.get("ensemble"), inputs)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,8 @@ def predict_rows(model: Path, rows: Path) -> Predictions:
 
     Args:
         model: A `.keras` file that `regsearch export` wrote, or any other that takes rows of numbers.
-        rows: A CSV file with the columns that the model's study learned from; others are passed on.
+        rows: A CSV file with the columns that the model's study learned from; others are passed on. Or an NPZ file with
+            the array `x`, or with one for each input, `x_NAME`.
 
     Returns:
         The rows, with the predicted class and the probability of each, or with the predicted numbers.
@@ -116,9 +122,15 @@ def predict_rows(model: Path, rows: Path) -> Predictions:
         DataError: The rows cannot, or the model does not take them.
     """
     card = ModelCard.read(model)
+    if rows.suffix == ".npz" and card.form is None:
+        return _predict_arrays(model, rows, card)
     read = read_new_rows(rows, card.form)
     start_tensorflow()
     trained = TrainedModel(model)
+    if card.form is None and card.inputs:
+        example = ", ".join(f"x_{name}=..." for name, _ in card.inputs)
+        message = "expected an NPZ file with an array for each input of the model, received a table"
+        raise UsageError(Problem(str(rows), message, f"Save it as numpy.savez(path, {example})."))
     if card.form is None and trained.columns is not None:
         message = "expected a model with the card that regsearch export puts into it, received one without"
         raise UsageError(Problem(str(model), message, "Export it again; a model that Keras saved anew has lost it."))
@@ -128,6 +140,36 @@ def predict_rows(model: Path, rows: Path) -> Predictions:
     return Predictions(
         header, [[*cells, *said] for cells, said in zip(read.cells, zip(*columns, strict=True), strict=True)]
     )
+
+
+def _predict_arrays(model: Path, rows: Path, card: ModelCard) -> Predictions:
+    """What a model predicts of arrays, which have no columns that could stand beside it."""
+    features = read_features(rows)
+    start_tensorflow()
+    trained, wanted = TrainedModel(model), [name for name, _ in card.inputs]
+    given = sorted(features.arrays) if isinstance(features, NamedArrays) else ["x"]
+    if given != (sorted(wanted) or ["x"]):
+        expected = ", ".join(f"x_{name}" for name in wanted) or "x"
+        received = ", ".join(f"x_{name}" for name in given) if isinstance(features, NamedArrays) else "x"
+        raise DataError(Problem(str(rows), f"expected the arrays {expected}, received {received}"))
+    if isinstance(features, NamedArrays):
+        shapes = {name: tuple(shape) for name, shape in card.inputs}
+        fed: Any = {name: _as_rows(array, shapes[name], f"{rows}: x_{name}") for name, array in features.arrays.items()}
+        if len({len(array) for array in fed.values()}) > 1:
+            raise DataError(Problem(str(rows), "expected as many rows in each array, received different numbers"))
+    else:
+        fed = _as_rows(features, trained.row_shape, f"{rows}: x")
+    names, columns = _told(trained.predict(fed, card.link), card)
+    return Predictions(names, [list(said) for said in zip(*columns, strict=True)])
+
+
+def _as_rows(array: npt.NDArray[Any], shape: tuple[int | None, ...], place: str) -> npt.NDArray[np.float32]:
+    """Rows of numbers of a shape; those of shape (1,) may be one number each."""
+    rows = array[:, None] if array.ndim == 1 and shape == (1,) else array
+    fits = rows.ndim == len(shape) + 1 and all(a in (None, b) for a, b in zip(shape, rows.shape[1:], strict=True))
+    if rows.dtype.kind not in "biuf" or not fits:
+        raise DataError(Problem(place, f"expected rows of shape {shape}, received {array.shape} of {array.dtype}"))
+    return rows.astype(np.float32)
 
 
 def _matrix(read: NewRows, trained: TrainedModel, rows: Path) -> npt.NDArray[np.float32]:

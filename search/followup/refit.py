@@ -13,7 +13,7 @@ from search.data import RowForm, encoded_shape
 from search.errors import StudyFailedError
 from search.followup.again import prepare_again
 from search.followup.prediction import ModelCard
-from search.models import Member, TableEnds, average_models, with_ends
+from search.models import Member, TableEnds, average_models, with_ends, with_named_inputs
 from search.preparation.study import PreparedStudy
 from search.records import Configuration, Purpose, Run
 from search.selection import choose_stored, find_trial
@@ -81,8 +81,8 @@ def refit(prepared: PreparedStudy, configuration: Configuration, runs: Sequence[
         runs: Its `final_runs`; of several the model predicts the mean.
 
     Returns:
-        A model of Keras' own classes. It takes rows as the study's source gives them, an array or a table's columns by
-        name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
+        A model of Keras' own classes. It takes rows as the study's source gives them, an array, several by name or a
+        table's columns by name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
     """
     session = WorkerSession()
     members = train_members(prepared, runs, session)
@@ -130,8 +130,11 @@ def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: 
         table = None if first.encoder is None else TableEnds(first.encoder, classes, first.link, threshold)
         model = with_ends(first.model, first.steps, shape, first.target_scale, table)
         link = None if table else first.link
+    if dataset.inputs:
+        model = with_named_inputs(model, dataset.inputs)
     form = RowForm.of(dataset, prepared.spec.data)
-    return Refitted(model, ModelCard(classes, _targets(prepared), form, link, threshold))
+    card = ModelCard(classes, _targets(prepared), form, link, threshold, inputs=dataset.inputs)
+    return Refitted(model, card)
 
 
 def _threshold(prepared: PreparedStudy, configuration: Configuration, session: WorkerSession) -> float:

@@ -158,7 +158,8 @@ def tune(
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            features, target = to_arrays(x, y, None if validation_data is None else tuple(validation_data))
+            more = None if validation_data is None else (_by_name(validation_data[0], model), validation_data[1])
+            features, target = to_arrays(_by_name(x, model), y, more)
             rows = options.row_arrays(len(target), len(target) if validation_data is None else len(y))
             data = DataSection(source="npz", path=_DATA, weight=WEIGHT if WEIGHT in rows else None)
             split = SplitSection(column=PART if PART in rows else None)
@@ -236,6 +237,20 @@ def _is_a_worker() -> bool:
     """Whether this process was started by another one; until it has imported the script, only a flag says so."""
     importing = getattr(multiprocessing.current_process(), "_inheriting", False)
     return importing or multiprocessing.parent_process() is not None
+
+
+def _by_name(x: Any, model: KerasModel) -> Any:
+    """Features of a model of several inputs, each by the name of its `keras.Input`, however `fit` takes them."""
+    tensors = getattr(model, "inputs", None) or ()
+    if len(tensors) < 2:
+        return x
+    names, keyed = [tensor.name for tensor in tensors], getattr(model, "input", None)
+    if isinstance(x, Mapping) and isinstance(keyed, Mapping):
+        by_key = {key: tensor.name for key, tensor in keyed.items()}
+        return {by_key.get(key, key): values for key, values in x.items()}
+    if isinstance(x, list | tuple) and len(x) == len(names):
+        return dict(zip(names, x, strict=True))
+    return x
 
 
 def _check_direction(options: TuneOptions, settings: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
 from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
-from search.models.inputs import TableEnds, with_ends
+from search.models.inputs import TableEnds, with_ends, with_named_inputs
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
 from search.models.names import ACTIVATIONS, SCALING_LAYERS
@@ -105,4 +105,5 @@ __all__ = [
     "targets_for",
     "weights_by_path",
     "with_ends",
+    "with_named_inputs",
 ]

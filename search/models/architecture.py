@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from search.data import InputShapes
 from search.models.losses import Loss
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
@@ -39,6 +40,8 @@ class Architecture:
         following: Layers that techniques put behind a layer, by that layer's name.
         auxiliary: The head of a second task; None for models with one.
         saved: The user's model, of which `layers` tell what is changed; None for a family's.
+        joined: Inputs of `saved` that stand beside one another in a row of its one input here; none where it has but
+            one of its own.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Architecture:
     following: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, hash=False)
     auxiliary: Head | None = None
     saved: SavedModel | None = None
+    joined: InputShapes = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.loss, str):

@@ -9,7 +9,15 @@ from itertools import combinations
 from search.models.architecture import Architecture
 from search.models.reach import candidates, governing_names, layer_techniques, matches, names_of, pattern_of
 from search.records import Task
-from search.techniques import TECHNIQUES, BatchTechnique, HeadTechnique, InputTechnique, LayerTechnique, Technique
+from search.techniques import (
+    TECHNIQUES,
+    BatchTechnique,
+    DataTechnique,
+    HeadTechnique,
+    InputTechnique,
+    LayerTechnique,
+    Technique,
+)
 
 Finding = tuple[str, str, str]
 """A name in [space], what is wrong with it (`expected ..., received ...`), and the remedy."""
@@ -64,6 +72,8 @@ def _unsuited_to_models(technique: Technique, architectures: Sequence[Architectu
         received = architectures[0].name
         message = f"expected a model with an auxiliary head for {technique.name}, received {received}, which has none"
         return message, 'Choose family = "multitask", or leave it out.'
+    if (unsuited := _unsuited_to_whole_numbers(technique, architectures)) is not None:
+        return unsuited
     shapes = dict.fromkeys(architecture.input_shape for architecture in architectures)
     for shape in shapes:
         wanted = technique.wants(shape) if isinstance(technique, InputTechnique) else None
@@ -72,6 +82,18 @@ def _unsuited_to_models(technique: Technique, architectures: Sequence[Architectu
         if wanted is not None:
             message = f"expected {wanted} for {technique.name}, received rows of shape {shape}"
             return message, "Give [data] shape, as in shape = [8, 8], or leave it out."
+    return None
+
+
+def _unsuited_to_whole_numbers(technique: Technique, architectures: Sequence[Architecture]) -> tuple[str, str] | None:
+    """A technique that would make other things of whole numbers, which an Embedding takes as names of things."""
+    saved = next((architecture.saved for architecture in architectures if architecture.saved is not None), None)
+    if saved is None or not saved.whole:
+        return None
+    mixes = isinstance(technique, DataTechnique) or (isinstance(technique, BatchTechnique) and technique.mixes_rows)
+    if mixes or (isinstance(technique, InputTechnique) and len(saved.whole) == len(saved.inputs)):
+        message = f"expected inputs that are quantities for {technique.name}, received whole numbers"
+        return f"{message} ({', '.join(saved.whole)})", "Leave it out."
     return None
 
 

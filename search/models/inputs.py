@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Encoder, TargetScale
+from search.data import Encoder, InputShapes, TargetScale
 from search.models.losses import Link
 from search.models.table_inputs import table_inputs
 from search.techniques import RowStep
@@ -77,6 +77,27 @@ def with_ends(
     if table is not None and table.classes:
         return quiet_model(rows, classified(predicted, table, free), f"{model.name}_with_ends")
     return compiled_as(model, quiet_model(rows, predicted, f"{model.name}_with_ends"))
+
+
+def with_named_inputs(model: keras.Model, inputs: InputShapes) -> keras.Model:
+    """A model that takes several inputs by name, in the place of rows in which they stand beside one another.
+
+    Args:
+        model: A model of such rows.
+        inputs: The inputs.
+
+    Returns:
+        A model compiled alike, where that one is.
+    """
+    import keras
+
+    named = {name: keras.Input(shape, name=name) for name, shape in inputs}
+    flat = [
+        rows if len(rows.shape) == 2 else keras.layers.Flatten(name=f"{name}_flat")(rows)
+        for name, rows in named.items()
+    ]
+    whole = quiet_model(named, model(keras.layers.Concatenate(name="rows_of_inputs")(flat)), f"{model.name}_of_inputs")
+    return compiled_as(model, whole)
 
 
 def _begin(shape: tuple[int, ...], table: TableEnds | None) -> tuple[dict[str, Any], Any, Any]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from search.data import ONLY_INPUT
 from search.errors import Problem, StudyFileError
 from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, read_weights, references
 from search.models.compiled import read_compiled
+from search.models.joining import input_entries, takes_whole_numbers
 from search.models.names import ACTIVATIONS
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
@@ -33,7 +35,7 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         keeps_weights: Whether training is to begin at the weights saved.
 
     Raises:
-        StudyFileError: The file holds no model that can be rebuilt, or one with several inputs or outputs.
+        StudyFileError: The file holds no model that can be rebuilt, or one with several outputs.
     """
     try:
         config = read_config(archive)
@@ -48,9 +50,10 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         sha256=_fingerprint(config, archive, keeps_weights=keeps_weights),
         keeps_weights=keeps_weights,
         name=config["config"]["name"],
-        input_shape=tuple((_batch_shape(config) or [])[1:]),
+        inputs=tuple((name, tuple(shape[1:])) for name, shape in (_batch_shapes(config) or {}).items()),
         layers=tuple(_part(entry, scope) for entry, scope in _leaves(config)),
         outputs=outcome.predicting,
+        whole=_whole_inputs(config),
         units=outcome.units,
         activation=outcome.activation,
         compiled=read_compiled(config),
@@ -107,33 +110,41 @@ def _wrong_ends(config: Config, place: str) -> Problem | None:
     """What is wrong with inputs and outputs."""
     ends = config["config"]
     if "input_layers" in ends:
-        counts = [len(list(ports(ends[key]))) for key in ("input_layers", "output_layers")]
-        if counts != [1, 1]:
-            received = " and ".join(
-                f"{count} {end}{'s' if count > 1 else ''}"
-                for count, end in zip(counts, ("input", "output"), strict=True)
-            )
-            return Problem(place, f"expected a model with one input and one output, received {received}")
-    shape = _batch_shape(config)
-    if shape is None:
+        if (n_outputs := len(list(ports(ends["output_layers"])))) != 1:
+            return Problem(place, f"expected a model with one output, received {n_outputs} outputs")
+        inputs = input_entries(ends)
+        texts = [entry["config"]["name"] for entry in inputs if entry["config"]["dtype"] == "string"]
+        if texts and len(inputs) > 1:
+            return Problem(place, f"expected inputs of numbers, received text for {', '.join(texts)}")
+    shapes = _batch_shapes(config)
+    if shapes is None:
         message = "expected a model that knows the shape of its rows, received one that was not built"
         return Problem(place, message, "Begin it with keras.Input(shape), then save it.")
-    if shape[0] is not None:
-        message = f"expected a model for batches of any size, received one for batches of {shape[0]}"
+    sizes = [shape[0] for shape in shapes.values() if shape[0] is not None]
+    if sizes:
+        message = f"expected a model for batches of any size, received one for batches of {sizes[0]}"
         return Problem(place, message, "Leave batch_size out of keras.Input.")
     return None
 
 
-def _batch_shape(config: Config) -> list[int | None] | None:
-    """None for a model that was not built."""
+def _batch_shapes(config: Config) -> dict[str, list[int | None]] | None:
+    """Of each input by its name; None for a model that was not built."""
     model = config["config"]
     if "input_layers" in model:
-        shape = _entry(model, next(ports(model["input_layers"]))[0])["config"]["batch_shape"]
-    elif layer_path(model["layers"][0]) == INPUT:
-        shape = model["layers"][0]["config"]["batch_shape"]
-    else:
-        shape = model.get("build_input_shape")
-    return shape  # type: ignore[no-any-return]  # what JSON holds has no type
+        return {entry["config"]["name"]: entry["config"]["batch_shape"] for entry in input_entries(model)}
+    if layer_path(model["layers"][0]) == INPUT:
+        return {model["layers"][0]["config"]["name"]: model["layers"][0]["config"]["batch_shape"]}
+    shape = model.get("build_input_shape")
+    return None if shape is None else {ONLY_INPUT: shape}
+
+
+def _whole_inputs(config: Config) -> tuple[str, ...]:
+    """The names of inputs of whole numbers."""
+    model = config["config"]
+    entries = (
+        input_entries(model) if "input_layers" in model else [x for x in model["layers"] if layer_path(x) == INPUT]
+    )
+    return tuple(x["config"]["name"] for x in entries if takes_whole_numbers(x["config"]["dtype"]))
 
 
 def _entry(model: Config, name: str) -> Config:
@@ -190,7 +201,8 @@ class _Outcome:
 
 def _outcome(config: Config) -> _Outcome:
     """What comes out of the whole model."""
-    rows = _Outcome((), (_batch_shape(config) or [None])[-1], "linear")
+    shapes = list((_batch_shapes(config) or {}).values())
+    rows = _Outcome((), shapes[0][-1] if len(shapes) == 1 else None, "linear")
     return _outcome_of_model(config, "", lambda: rows)
 
 

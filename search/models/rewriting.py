@@ -15,6 +15,7 @@ from typing import Any
 
 from search.models.architecture import Architecture
 from search.models.archive import INPUT, Config, is_model, layer_path, ports, references
+from search.models.joining import join
 from search.techniques.parts import Part, Slot
 
 PACKAGE = "regsearch"
@@ -34,8 +35,12 @@ def rewritten(
     """
     copy = json.loads(json.dumps(config))
     _rewrite_model(copy, "", architecture, stand_ins, general)
-    if architecture.entering:
-        _enter(copy["config"], [_serialized(part, stand_ins) for part in architecture.entering])
+    entering = [_serialized(part, stand_ins) for part in architecture.entering]
+    if architecture.joined:
+        join(copy["config"], architecture.joined, entering)
+        copy.pop("build_config", None)  # the shapes of the inputs that were joined
+    elif entering:
+        _enter(copy["config"], entering)
     return copy  # type: ignore[no-any-return]  # what JSON holds has no type
 
 

@@ -10,7 +10,7 @@ from search.techniques.parts import Part
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A Sequential or Functional model with one input and one output, in the `.keras` format.
+    """A Sequential or Functional model with one output, in the `.keras` format.
 
     Args:
         archive: Content of the file.
@@ -18,12 +18,13 @@ class SavedModel:
         keeps_weights: Whether training begins at the weights saved. Otherwise they are drawn anew, except those of
             layers that have none to train: frozen ones, and Normalization.
         name: Name of the Keras model.
-        input_shape: Shape of one row, without the batch; None where a size is open.
+        inputs: Name of each input, and the shape of one row of it, without the batch; None where a size is open.
         layers: Every layer but inputs, in the file's order; a layer inside a nested model is named `MODEL/LAYER`.
         outputs: Names of the layers that predict: those with weights behind which there are none, whatever activations,
             operations and sums follow them.
         units: How many numbers the model predicts a row; None when its layers do not tell.
         activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+        whole: Names of the inputs that take whole numbers, as an Embedding does: names of things, not quantities.
         compiled: How it was compiled, as far as a study can say it.
     """
 
@@ -31,12 +32,24 @@ class SavedModel:
     sha256: str
     keeps_weights: bool
     name: str
-    input_shape: tuple[int | None, ...]
+    inputs: tuple[tuple[str, tuple[int | None, ...]], ...]
     layers: tuple[Part, ...] = field(repr=False)
     outputs: tuple[str, ...]
     units: int | None
     activation: str
+    whole: tuple[str, ...] = ()
     compiled: Compiled = field(default_factory=Compiled, repr=False, hash=False)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of one row of a model that has one input.
+
+        Raises:
+            ValueError: It has several.
+        """
+        if len(self.inputs) != 1:
+            raise ValueError(f"expected a model of one input, received {', '.join(name for name, _ in self.inputs)}")
+        return self.inputs[0][1]
 
     @property
     def predicts_at_its_end(self) -> bool:

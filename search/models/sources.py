@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from search.data import InputShapes
 from search.data.sources.child import call_builder
 from search.data.sources.raw import find_file
 from search.errors import Problem, StudyFileError
@@ -23,11 +24,13 @@ def read_model(
     n_outputs: int,
     task: Task,
     timeout_seconds: float,
+    inputs: InputShapes = (),
 ) -> SavedModel | None:
     """The user's model, read once a study; None for a model of a family.
 
     A builder is called in a child process, for it may import anything, as `build(input_shape=..., n_outputs=...)` with
-    those of the two arguments that it takes: the shape of one row, and how many units predict.
+    those of the two arguments that it takes: the shape of one row, or of several inputs a dictionary of shapes; and how
+    many units predict.
 
     Args:
         section: [model] of the study file.
@@ -37,6 +40,7 @@ def read_model(
         n_outputs: Number of classes, or of targets for a regression.
         task: What is predicted.
         timeout_seconds: How long a builder may take; then it is killed with all that it started.
+        inputs: Inputs that stand beside one another in a row; none where the data has but one.
 
     Raises:
         StudyFileError: There is no such file or function, it fails or takes too long, or the model is none that works.
@@ -45,7 +49,7 @@ def read_model(
         archive = find_file(section.keras, folder, place, key="keras").read_bytes()
     elif section.builder is not None:
         output, _ = output_layer(n_outputs, task)
-        offered = {"input_shape": input_shape, "n_outputs": output.arguments["units"]}
+        offered = {"input_shape": dict(inputs) or input_shape, "n_outputs": output.arguments["units"]}
         archive = _built(section.builder, folder, place, offered, timeout_seconds)
     else:
         return None

@@ -113,6 +113,7 @@ def draft_study(draft: Draft) -> str:
         draft.folder,
         place,
         input_shape=shape,
+        inputs=dataset.inputs,
         n_outputs=n_outputs,
         task=dataset.task,
         timeout_seconds=data.timeout_seconds,
@@ -121,7 +122,9 @@ def draft_study(draft: Draft) -> str:
     if tells_classes(saved, dataset) or (saved is None and dataset.task == "regression" and is_one_hot(dataset.target)):
         data = data.model_copy(update={"task": "classification"})
         dataset = draft.read(data)
-    if (wanted := _wanted_shape(shape, model, saved)) is not None:
+    has_several = dataset.inputs or (saved is not None and len(saved.inputs) > 1)
+    wanted = None if has_several else _wanted_shape(shape, model, saved)
+    if wanted is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None
         data = data.model_copy(update={"shape": wanted, "standardize": standardize})
@@ -195,7 +198,8 @@ def _describe(
 ) -> Architecture:
     place = draft.place("model")
     try:
-        return describe_model(model, shape, dataset.n_outputs, dataset.task, saved, place, loss=study_loss(training))
+        loss, inputs = study_loss(training), dataset.inputs
+        return describe_model(model, shape, dataset.n_outputs, dataset.task, saved, place, loss=loss, inputs=inputs)
     except UnfitLossError as error:
         raise UsageError(Problem(place, str(error), "The loss is what the model was compiled with.")) from error
 

@@ -37,6 +37,7 @@ def study_facts(
         classes=tuple(development.classes),
         input_shape=tuple(encoded.shape[1:]),
         inputs=tuple(encoder.input_names()),
+        named_inputs=development.inputs,
         n_targets=math.prod(development.target.shape[1:]),
         rows=_count_rows(splits),
         scaled_bytes=development.scaled_bytes,

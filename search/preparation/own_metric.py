@@ -89,7 +89,7 @@ def score_guesses(metric: OwnMetric, guesses: Sequence[Guess], place: str, timeo
         "folder": str(Path.cwd()),
     }
     try:
-        scores, problem = call_child(request, place, timeout_seconds)
+        scores, problem = map(np.asarray, call_child(request, place, timeout_seconds))
     except DataError as error:
         if isinstance(error.__cause__, subprocess.TimeoutExpired):
             message = f"expected scores of {metric.name} within {timeout_seconds:g} s, received none"

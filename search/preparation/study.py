@@ -116,7 +116,8 @@ class PreparedStudy:
         """Products that the plain model of a configuration takes for one row, to the order of magnitude."""
         dataset, section = self.plan.dataset, self.spec.configured(configuration).model
         shape, n_outputs = encoded_shape(dataset), dataset.n_outputs
-        return count_products(describe_model(section, shape, n_outputs, dataset.task, self.plan.saved))
+        plain = describe_model(section, shape, n_outputs, dataset.task, self.plan.saved, inputs=dataset.inputs)
+        return count_products(plain)
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
         """The runs that score a trial of the search; equal for all configurations but for the configuration."""
@@ -201,6 +202,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             folder,
             place("model"),
             input_shape=encoded_shape(development),
+            inputs=development.inputs,
             n_outputs=dataset.n_outputs,
             task=dataset.task,
             timeout_seconds=spec.data.timeout_seconds,
@@ -250,6 +252,7 @@ def prepare_data(
     _check_metric_of_epochs(spec, own_metric, place)
     _check_loss(spec, place)
     _check_weights(spec, development, splits, place)
+    _check_scaling(spec, saved, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
@@ -351,6 +354,14 @@ def _check_weights(spec: StudySpec, development: Dataset, splits: Splits, place:
             raise StudyFileError(Problem(place("split"), message, "Leave rows of weight 0 out of the data."))
 
 
+def _check_scaling(spec: StudySpec, saved: SavedModel | None, place: Place) -> None:
+    """Refuse to scale whole numbers that the user's model takes as names of things."""
+    if spec.data.standardize and saved is not None and saved.whole:
+        message = f"expected false, for the model takes whole numbers ({', '.join(saved.whole)}), received true"
+        remedy = "Scale the other inputs in the model: keras.layers.Normalization."
+        raise StudyFileError(Problem(place("data", "standardize"), message, remedy))
+
+
 def _uncounted_use(spec: StudySpec, development: Dataset, fold: Fold) -> str | None:
     """What the rows of a fold are for of which none counts: `train`, say; None where some count for each use."""
     stops = watches_stop_rows(spec.space)
@@ -425,7 +436,10 @@ def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, 
     loss = study_loss(spec.training)
     try:
         return [
-            describe_model(model, shape, n_outputs, dataset.task, saved, place("model"), loss=loss) for model in models
+            describe_model(
+                model, shape, n_outputs, dataset.task, saved, place("model"), loss=loss, inputs=dataset.inputs
+            )
+            for model in models
         ]
     except UnfitLossError as error:
         raise StudyFileError(Problem(place("training", "loss"), str(error))) from error

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 4
+FACTS_VERSION = 5
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
 
 _SINCE = {
     3: frozenset({"constant_losses", "own_regularization"}),
     4: frozenset({"own_names", "loss_sha256", "metric_sha256"}),
+    5: frozenset({"named_inputs"}),
 }
 """Version to the fields that came with it."""
 
@@ -45,6 +46,8 @@ class StudyFacts:
         classes: The label of each class index; empty for a regression.
         input_shape: Shape of one encoded row.
         inputs: What each input of an encoded table is, in their order; empty for arrays.
+        named_inputs: Name of each of several inputs, and the shape of one row of it, in the order in which they stand
+            beside one another; empty where there is but one. Empty before version 5.
         n_targets: Targets of a row: 1 for a classification.
         rows: Rows by use, of the first fold.
         scaled_bytes: Whether the features were bytes and were divided by 255.
@@ -72,6 +75,7 @@ class StudyFacts:
     classes: tuple[str, ...] = ()
     input_shape: tuple[int, ...] = ()
     inputs: tuple[str, ...] = ()
+    named_inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
     n_targets: int = 1
     rows: RowCounts = RowCounts()
     scaled_bytes: bool = False
@@ -142,4 +146,6 @@ def _typed(name: str, value: Any) -> Any:
     """A value of a document as the record holds it."""
     if name == "rows":
         return RowCounts(**{field.name: value.get(field.name, 0) for field in dataclasses.fields(RowCounts)})
+    if name == "named_inputs":
+        return tuple((key, tuple(shape)) for key, shape in value)
     return tuple(value) if isinstance(value, list) else value

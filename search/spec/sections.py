@@ -155,6 +155,9 @@ class DataSection(Section):
     shape: Annotated[tuple[Count, ...], Field(min_length=1)] | None = Field(
         default=None, description="shape of one row, for models that take images or sequences; the columns in order"
     )
+    inputs: dict[str, Annotated[list[str], Field(min_length=1)]] | None = Field(
+        default=None, description="tables: the columns of each input of a model of several, by the input's name"
+    )
     standardize: bool | None = Field(
         default=None, description="scale numeric columns to mean 0, deviation 1; default: true for csv without shape"
     )

@@ -198,9 +198,11 @@ class BatchTechnique(StepTechnique):
 
     Attributes:
         needs_images: Whether rows have to be images: (height, width) or (height, width, channels).
+        mixes_rows: Whether rows become what lies between several, which makes no sense of whole numbers that are names.
     """
 
     needs_images: ClassVar[bool] = False
+    mixes_rows: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, batch: Batch, value: tf.Tensor | float, key: NoiseKey) -> Batch:

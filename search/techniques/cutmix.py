@@ -29,6 +29,7 @@ class CutMix(BatchTechnique):
     name = "cutmix"
     off = 0.0
     needs_images = True
+    mixes_rows = True
     tasks = CLASSIFICATION
     domain = positive(
         "how evenly two images are mixed: alpha of the Beta(alpha, alpha) distribution of the share that is left",

@@ -24,6 +24,7 @@ class Mixup(BatchTechnique):
 
     name = "mixup"
     off = 0.0
+    mixes_rows = True
     domain = positive(
         "how evenly two rows are mixed: alpha of the Beta(alpha, alpha) distribution of their shares",
         "Zhang et al. 2018",

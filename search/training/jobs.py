@@ -74,7 +74,9 @@ def _trains_head(names: Iterable[str]) -> bool:
 def _plain_model(plan: TrainingPlan, spec: StudySpec, input_shape: tuple[int, ...]) -> Architecture:
     dataset = plan.dataset
     loss = study_loss(spec.training, plan.loss)
-    plain = describe_model(spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved, loss=loss)
+    plain = describe_model(
+        spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved, loss=loss, inputs=dataset.inputs
+    )
     if not _trains_head(plan.spec.space):
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains
     return plain.at_precision(spec.training.precision)

@@ -303,3 +303,64 @@ def test_metrics_of_probabilities_leave_the_threshold_alone(tmp_path):
     (tmp_path / "study.toml").write_text(THRESHOLD.format(data=data, metric="roc_auc"))
     prepared = prepare_study(str(tmp_path / "study.toml"))
     assert refit(prepared, Configuration({}), final_run(prepared)).card.threshold == 0.5
+
+
+TWO = """
+[study]
+name = "two"
+n_trials = 2
+[data]
+source = "npz"
+path = "rows.npz"
+[split]
+test = 0
+validation = { method = "holdout" }
+[model]
+builder = "net.py:build"
+[training]
+epochs = 3
+engine = "graph"
+[objective]
+seeds = 1
+[confirm]
+finalists = 0
+refit_seeds = 2
+[space]
+l2 = { choices = [1e-3] }
+"""
+NET = """
+import keras
+
+def build(input_shape, n_outputs):
+    left, right = (keras.Input(shape, name=name) for name, shape in input_shape.items())
+    joined = keras.layers.Concatenate()([left, keras.layers.Flatten()(right)])
+    return keras.Model([left, right], keras.layers.Dense(n_outputs, "sigmoid")(keras.layers.Dense(4, "relu")(joined)))
+"""
+
+
+def test_model_of_several_inputs_predicts_arrays_of_their_names(tmp_path):
+    generator = np.random.default_rng(0)
+    arrays = {"x_left": generator.normal(size=(50, 3)), "x_right": generator.normal(size=(50, 2, 2))}
+    labels = np.where(arrays["x_left"][:, 0] > 0, "yes", "no")
+    np.savez(tmp_path / "rows.npz", **arrays, y=labels)
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "two.toml").write_text(TWO)
+    with open_storage(f"sqlite:///{tmp_path}/two.db", create=True) as storage:
+        run_study(prepare_study(str(tmp_path / "two.toml")), storage, Launch(0))
+        EXPORTS["keras"].write(storage, "two", tmp_path / "two.keras")
+    told = predict_rows(tmp_path / "two.keras", tmp_path / "rows.npz")
+    assert told.header == ["prediction", "probability_no", "probability_yes"]
+    import keras
+
+    model = keras.models.load_model(tmp_path / "two.keras")
+    expected = model.predict({name.removeprefix("x_"): rows for name, rows in arrays.items()}, verbose=0)
+    assert [float(row[2]) for row in told.rows] == pytest.approx(expected[:, 0].tolist(), rel=1e-5)
+    np.savez(tmp_path / "new.npz", x_left=arrays["x_left"])
+    with pytest.raises(DataError, match="expected the arrays x_left, x_right, received x_left"):
+        predict_rows(tmp_path / "two.keras", tmp_path / "new.npz")
+    np.savez(tmp_path / "new.npz", x_left=arrays["x_right"], x_right=arrays["x_left"])
+    with pytest.raises(DataError, match=r"expected rows of shape \(3,\), received \(50, 2, 2\)"):
+        predict_rows(tmp_path / "two.keras", tmp_path / "new.npz")
+    (tmp_path / "new.csv").write_text("a\n1\n")
+    with pytest.raises(UsageError, match="expected an NPZ file with an array for each input"):
+        predict_rows(tmp_path / "two.keras", tmp_path / "new.csv")

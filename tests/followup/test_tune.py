@@ -504,3 +504,30 @@ def test_subclassed_model_is_refused_in_words(keras):
         "Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
         "cannot be rebuilt from a file without running its code."
     )
+
+
+@pytest.fixture
+def two_inputs(keras):
+    left, right = keras.Input((3,), name="left"), keras.Input((1,), name="right")
+    joined = keras.layers.Concatenate()([keras.layers.Dense(4, "relu", name="hidden")(left), right])
+    return keras.Model([left, right], keras.layers.Dense(1, "sigmoid", name="answer")(joined), name="two")
+
+
+def test_model_of_several_inputs_takes_them_as_fit_does(two_inputs, keras):
+    by_name = {"right": X[:, 3:], "left": X[:, :3]}
+    tuned = [
+        search.tune(two_inputs, x, Y, n_trials=3, n_jobs=0, space={"l2": SPACE["l2"]}, settings=QUICK, verbose=False)
+        for x in (by_name, [X[:, :3], X[:, 3]])
+    ]
+    first, second = ([trial.score for trial in each.trials] for each in tuned)
+    assert first == second
+    assert tuned[0].model.predict(by_name, verbose=0) == pytest.approx(
+        tuned[1].model.predict({"left": X[:, :3], "right": X[:, 3:]}, verbose=0)
+    )
+
+
+def test_inputs_that_the_model_does_not_have_are_refused(two_inputs):
+    with pytest.raises(StudyFileError, match=r'expected rows of the inputs "left" \(3,\), "right" \(1,\)'):
+        search.tune(two_inputs, {"left": X[:, :3], "wrong": X[:, 3:]}, Y, n_jobs=0, verbose=False)
+    with pytest.raises(StudyFileError, match="received rows of one input"):
+        search.tune(two_inputs, X, Y, n_jobs=0, verbose=False)

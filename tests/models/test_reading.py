@@ -280,14 +280,17 @@ def test_lambda_function_is_refused(keras, archive_of):
     assert problem_of(archive) == f"expected layers of Keras itself, received a lambda function. {REMEDY}"
 
 
-def test_several_inputs_or_outputs_are_refused(keras, archive_of):
-    first, second = keras.Input((3,)), keras.Input((3,))
+def test_several_outputs_and_text_beside_numbers_are_refused(keras, archive_of):
+    first = keras.Input((3,))
     dense = keras.layers.Dense(1)
-    assert problem_of(archive_of(keras.Model([first, second], dense(first + second)))) == (
-        "expected a model with one input and one output, received 2 inputs and 1 output."
-    )
     assert problem_of(archive_of(keras.Model(first, {"a": dense(first), "b": first}))) == (
-        "expected a model with one input and one output, received 1 input and 2 outputs."
+        "expected a model with one output, received 2 outputs."
+    )
+    text = keras.Input((1,), dtype="string", name="text")
+    told = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(text)
+    other = keras.layers.Dense(1)
+    assert problem_of(archive_of(keras.Model([first, text], other(keras.layers.Concatenate()([first, told]))))) == (
+        "expected inputs of numbers, received text for text."
     )
 
 

@@ -65,7 +65,7 @@ def _end_with_parent() -> None:
 
 
 def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The arrays of an answer: `x` and `y`, or for a table `x_columns` (JSON) and `x_0`, `x_1` ...; or `model`, bytes.
+    """The arrays of an answer: `x` and `y`, each as `search.data.sources.raw.pack` packs them; or `model`, bytes.
 
     Args:
         request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
@@ -79,19 +79,12 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if request["kind"] == "loss":
         return {"losses": _try_loss(request)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
-    from search.data.sources.raw import PlainError, pack_columns, to_plain
+    from search.data.sources.raw import PlainError, pack, to_plain
 
-    arrays: dict[str, Any] = {}
     try:
-        plain = {"x": to_plain(x, "x"), "y": to_plain(y, "y")}
+        return {**pack("x", to_plain(x, "x")), **pack("y", to_plain(y, "y"))}
     except PlainError as error:
         raise _Refused(str(error)) from error
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            arrays |= pack_columns(name, value)
-        else:
-            arrays[name] = value
-    return arrays
 
 
 def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from search.data.sources import _child
-from search.data.sources.raw import Plain, unpack_columns
+from search.data.sources.raw import Plain, unpack
 from search.errors import DataError, Problem, StudyFileError, UsageError
 
 _STDERR = "stderr.txt"
@@ -39,7 +39,7 @@ def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -
         DataError: The child reports a problem, ends without an answer, or takes too long.
     """
     with _answered(request, place, timeout_seconds, "data", DataError) as archive:
-        return _unpack(archive, "x"), _unpack(archive, "y")
+        return unpack(archive, "x"), unpack(archive, "y")
 
 
 def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float) -> bytes:
@@ -152,10 +152,3 @@ def _explain_end(exit_code: int, stderr: bytes, place: str, wanted: str) -> Prob
 
 _LOGGED = re.compile(r"[IWE]\d{4} |WARNING: All log messages before absl")
 """How lines begin that TensorFlow logs whatever its log level is."""
-
-
-def _unpack(archive: Any, name: str) -> Plain:
-    if name in archive.files:
-        array: Plain = archive[name]
-        return array
-    return unpack_columns(archive, name)

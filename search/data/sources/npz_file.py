@@ -1,4 +1,7 @@
-"""`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; or with a table."""
+"""`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; or with a table.
+
+Of rows of several inputs there is an array for each, `x_NAME`, and `y`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_frame, unpack_columns
+from search.data.named_inputs import NamedArrays, join_inputs
+from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_frame, unpack, unpack_columns
 from search.data.sources.table import KEY_OF_ROLE
 from search.data.wording import quote, quote_names, suggest_name
 from search.errors import DataError, Problem
@@ -32,6 +36,7 @@ FORM = SourceForm(
 _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
 _TABLE = ("x_columns", "y")  # and as `pack_columns` names them
 _COLUMN = re.compile(r"x_\d+(_missing)?")
+_INPUT = "x_"  # and the name of an input
 _SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."
 # Everything that numpy, zipfile and zlib were seen to raise on damaged archives and headers.
 _DAMAGED = (
@@ -54,10 +59,34 @@ def read_rows(request: SourceRequest) -> RawData:
         return RawData(arrays["x"], arrays["y"], notes=notes, row_columns=beside)
     if "x_columns" in arrays:
         return RawData(to_frame(unpack_columns(arrays, "x")), arrays["y"], notes=notes, row_columns=beside)
+    if "y" in arrays:
+        names = [key for key in arrays if key.startswith(_INPUT) and key not in request.beside.values()]
+        x, inputs = join_inputs(NamedArrays({key.removeprefix(_INPUT): arrays[key] for key in names}), place)
+        return RawData(x, arrays["y"], notes=notes, row_columns=beside, inputs=inputs)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
     return RawData(x, y, notes=(*notes, pooled), row_columns=beside)
+
+
+def read_features(path: Path) -> Array | NamedArrays:
+    """The array `x` of an archive, or those of several inputs, `x_NAME`; targets need not be there.
+
+    Raises:
+        DataError: The file is damaged, holds pickled objects or lacks such arrays.
+    """
+    place = str(path)
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            names = [name for name in archive.files if name == "x" or name.startswith(_INPUT)]
+            arrays = {name: _load_array(archive, name, path.name, place) for name in names}
+    except _DAMAGED as error:
+        raise DataError(_explain(error, path.name, place)) from error
+    features = unpack(arrays, "x")
+    if isinstance(features, dict) or (isinstance(features, NamedArrays) and not features.arrays):
+        found = quote_names(names) or "none"
+        raise DataError(Problem(place, f'expected an array "x", or "x_NAME" of each input, received {found}'))
+    return features
 
 
 def _load(path: Path, request: SourceRequest) -> tuple[dict[str, Array], tuple[str, ...]]:
@@ -81,7 +110,10 @@ def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict
             (keys for keys in (*_LAYOUTS, _TABLE) if set(keys) <= set(archive.files)), None
         )
         if layout is None:
-            raise DataError(_unknown_layout(archive.files, shown, place))
+            inputs = [key for key in archive.files if key.startswith(_INPUT) and key not in request.beside.values()]
+            if "y" not in archive.files or not inputs:
+                raise DataError(_unknown_layout(archive.files, shown, place))
+            layout = (*inputs, "y")
         problems = [
             Problem(
                 request.place_of(role),
@@ -118,7 +150,7 @@ def _explain(error: BaseException, shown: str, place: str) -> Problem:
 
 
 def _unknown_layout(found: list[str], shown: str, place: str) -> Problem:
-    expected = " or ".join(f"{quote_names(keys)}" for keys in _LAYOUTS)
+    expected = " or ".join(f"{quote_names(keys)}" for keys in (*_LAYOUTS, ("x_NAME of each input", "y")))
     return Problem(
         place,
         f'expected arrays {expected} in "{shown}", received {quote_names(found) or "none"}',

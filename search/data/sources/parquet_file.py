@@ -90,7 +90,7 @@ class _ParquetSheet(Sheet):
     def _plain(self, name: str) -> Array:
         plain: Plain = to_plain(self.frame[[name]], "x")
         if not isinstance(plain, dict):
-            raise PlainError(f"expected a column, received shape {plain.shape}")
+            raise PlainError(f"expected a column, received {type(plain).__name__}")
         return plain[name]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from search.data.named_inputs import InputShapes, NamedArrays, join_inputs
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[Any]
-Plain = Array | dict[str, Array]
-"""Numbers or text as one array, or a table: column name to its array, shape (n,).
+Plain = Array | dict[str, Array] | NamedArrays
+"""Numbers or text as one array; or a table: column name to its array, shape (n,); or arrays of several inputs.
 
 Text has dtype `U`, or `object` with None where it is missing; dates are `datetime64[us]`.
 """
@@ -66,6 +67,7 @@ class RawData:
         notes: What the user should know.
         row_columns: What was asked for beside, shape (rows,) each.
         date_formats: Columns that were text and are dates, each with the format that it had.
+        inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
     """
 
     features: Array | pd.DataFrame
@@ -74,6 +76,7 @@ class RawData:
     notes: tuple[str, ...] = ()
     row_columns: Mapping[RowRole, Array] = field(default_factory=dict)
     date_formats: Mapping[str, str] = field(default_factory=dict)
+    inputs: InputShapes = ()
 
 
 class PlainError(ValueError):
@@ -85,11 +88,15 @@ def to_plain(value: Any, name: str) -> Plain:
 
     Args:
         value: Whatever a function returned.
-        name: What it is, for errors: `x`, `y`.
+        name: What it is, for errors: `x`, `y`. A dictionary of arrays is that of several inputs.
 
     Raises:
         PlainError: It holds something other than numbers and text.
     """
+    if isinstance(value, Mapping):
+        if not value:
+            raise PlainError(f"expected {name} to hold arrays, received an empty dictionary")
+        return NamedArrays({str(key): _plain_array(each, f'"{key}" of {name}') for key, each in value.items()})
     if hasattr(value, "iloc"):
         if not hasattr(value, "columns"):
             return _plain_column(value, name)
@@ -100,6 +107,10 @@ def to_plain(value: Any, name: str) -> Plain:
             column: _plain_column(value.iloc[:, position], f'column "{column}" of {name}')
             for position, column in enumerate(names)
         }
+    return _plain_array(value, name)
+
+
+def _plain_array(value: Any, name: str) -> Array:
     if hasattr(value, "toarray"):
         value = value.toarray()
     try:
@@ -187,12 +198,40 @@ def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawD
         DataError: The columns of a table have different lengths, or several targets hold text.
     """
     names: tuple[str, ...] = ()
+    if isinstance(y, NamedArrays):
+        raise DataError(Problem(place, f"expected y to be one array, received {list(y.arrays)}"))
     if isinstance(y, dict):
         names, columns = tuple(y), list(y.values())
         if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
             raise DataError(Problem(place, f"expected y to be one column, or several of numbers, received {list(y)}"))
         y = columns[0] if len(columns) == 1 else np.column_stack(columns)
+    if isinstance(x, NamedArrays):
+        features, inputs = join_inputs(x, place)
+        return RawData(features, y, names, notes, inputs=inputs)
     return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
+
+
+def pack(name: str, values: Plain) -> dict[str, Array]:
+    """Arrays that an NPZ file holds without pickle; `unpack` and the source `npz` read them.
+
+    Args:
+        name: What they are called there: `NAME`; for a table as `pack_columns` says; for several inputs `NAME_INPUT`.
+        values: Plain arrays.
+    """
+    if isinstance(values, np.ndarray):
+        return {name: values}
+    if isinstance(values, NamedArrays):
+        return {f"{name}_{key}": array for key, array in values.arrays.items()}
+    return pack_columns(name, values)
+
+
+def unpack(archive: Mapping[str, Array], name: str) -> Plain:
+    """What `pack` packed."""
+    if name in archive:
+        return archive[name]
+    if f"{name}_columns" in archive:
+        return unpack_columns(archive, name)
+    return NamedArrays({key.removeprefix(f"{name}_"): archive[key] for key in archive if key.startswith(f"{name}_")})
 
 
 def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:

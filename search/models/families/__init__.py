@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from search.data import InputShapes
 from search.models.architecture import Architecture
 from search.models.ends import End, find_end
 from search.models.families._base import Family
@@ -32,6 +33,7 @@ def describe_model(
     place: str = "[model]",
     *,
     loss: Loss | None = None,
+    inputs: InputShapes = (),
 ) -> Architecture:
     """The plain model of a study: no technique is in it.
 
@@ -43,13 +45,14 @@ def describe_model(
         saved: The user's model, as `read_model` read it; None for a family's.
         place: Where the model is named, for errors.
         loss: The loss that the study names or the model was compiled with; None for what fits the task.
+        inputs: Inputs that stand beside one another in a row; none where the data has but one.
 
     Raises:
         StudyFileError: The model does not take such rows, or does not predict what is to be predicted.
         UnfitLossError: The loss is not for such a task.
     """
     if saved is not None:
-        plain = describe_own(saved, tuple(input_shape), n_outputs, task, place, loss)
+        plain = describe_own(saved, tuple(input_shape), n_outputs, task, place, loss, inputs)
         return plain if section.own != "strip" else replace(plain, layers=tuple(map(stripped, plain.layers)))
     if section.keras or section.builder:
         raise ValueError(f"expected the model of {section.keras or section.builder}, received none")

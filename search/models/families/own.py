@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from search.data import ONLY_INPUT
+from search.data import ONLY_INPUT, InputShapes, in_words
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.ends import End, find_end
@@ -15,23 +15,52 @@ from search.records import Task
 
 
 def describe_own(
-    saved: SavedModel, input_shape: tuple[int, ...], n_outputs: int, task: Task, place: str, loss: Loss | None = None
+    saved: SavedModel,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    task: Task,
+    place: str,
+    loss: Loss | None = None,
+    inputs: InputShapes = (),
 ) -> Architecture:
     """The plain model; arguments and errors as in `describe_model`."""
     # Two units with a softmax tell two classes apart as well as one with a sigmoid does.
     paired = saved.activation != "softmax" and saved.units in (None, 1)
     end = find_end(task, n_outputs, loss, paired=paired)
-    problems = [*_unfit_rows(saved, input_shape, place), *_unfit_output(saved, end, task, place)]
+    unfit = (
+        _unfit_inputs(saved, inputs, place)
+        if inputs or len(saved.inputs) > 1
+        else _unfit_rows(saved, input_shape, place)
+    )
+    problems = [*unfit, *_unfit_output(saved, end, task, place)]
     if problems:
         raise StudyFileError(problems)
     ended = end.loss_behind(saved.activation)
-    return Architecture(saved.name, {ONLY_INPUT: input_shape}, saved.layers, ended, saved=saved)
+    return Architecture(saved.name, {ONLY_INPUT: input_shape}, saved.layers, ended, saved=saved, joined=inputs)
+
+
+def _unfit_inputs(saved: SavedModel, inputs: InputShapes, place: str) -> Iterator[Problem]:
+    wanted, given = dict(saved.inputs), dict(inputs)
+    fits = wanted.keys() == given.keys() and all(_fits(wanted[name], given[name]) for name in wanted)
+    if fits:
+        return
+    expected = in_words(saved.inputs)
+    received = in_words(inputs) if inputs else "rows of one input"
+    example = ", ".join(f"x_{name}=..." for name in wanted)
+    yield Problem(
+        place,
+        f"expected rows of the inputs {expected}, which the model takes, received {received}",
+        f"Save them as numpy.savez(path, {example}, y=y); an input's name is what keras.Input was given as its name.",
+    )
+
+
+def _fits(wanted: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
+    return len(wanted) == len(shape) and all(known in (None, size) for known, size in zip(wanted, shape, strict=True))
 
 
 def _unfit_rows(saved: SavedModel, shape: tuple[int, ...], place: str) -> Iterator[Problem]:
     wanted = saved.input_shape
-    sizes_fit = all(known in (None, size) for known, size in zip(wanted, shape, strict=False))
-    if len(wanted) == len(shape) and sizes_fit:
+    if _fits(wanted, shape):
         return
     sizes = [size for size in wanted if size is not None]
     reshaped = len(sizes) == len(wanted) and math.prod(sizes) == math.prod(shape)

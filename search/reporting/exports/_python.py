@@ -61,6 +61,7 @@ def _saved_model(chosen: Chosen) -> SavedModel | None:
         folder,
         place,
         input_shape=facts.input_shape,
+        inputs=facts.named_inputs,
         n_outputs=facts.n_outputs,
         task=facts.task,
         timeout_seconds=chosen.spec.data.timeout_seconds,
@@ -92,6 +93,7 @@ def _source(chosen: Chosen, saved: SavedModel | None) -> str:
         saved,
         f"{chosen.study.name} [model]",
         loss=study_loss(training),
+        inputs=facts.named_inputs,
     ).at_precision(training.precision)
     names = tuple(chosen.spec.space)
     return render_source(
@@ -136,6 +138,9 @@ def _preparation(chosen: Chosen) -> list[str]:
             "Inputs, in this order; `column = category` is 1 for rows of that category, 0 for others:",
             *_wrapped(", ".join(facts.inputs)),
         ]
+    if facts.named_inputs:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in facts.named_inputs)
+        lines += ["", *_wrapped(f"A row holds the inputs, flat, beside one another, in this order: {shapes}.")]
     if facts.scaled_bytes:
         lines += ["", "Inputs were bytes and were divided by 255."]
     if chosen.spec.data.standardize:

@@ -11,16 +11,21 @@ from search.cli._render import is_quiet, pick_columns, print_table, say
 
 if TYPE_CHECKING:
     from search.data import DataLook
+    from search.preparation.study import PreparedStudy
 
 
 @click.command(epilog="Example: regsearch check studies/moons.toml --set training.epochs=50")
 @click.argument("study")
 @set_option
-def check(study: str, overrides: tuple[str, ...]) -> None:
+@click.option("--train", is_flag=True, help="Train the baseline once, for some seconds, and say what it tells.")
+def check(study: str, overrides: tuple[str, ...], train: bool) -> None:
     """Validate a study with its data, look at that, and print the study with every default filled in.
 
     The look tells kind, missing cells and values of each column, and how well it alone predicts the target on rows that
     it was not fitted on, from 0 to 1: a column that tells it all may come from after the fact.
+
+    With --train the baseline is trained once, on the first fold: whether it learns at all, is trained to its end,
+    overfits or leaves nothing to regularize. Nothing is stored.
 
     STUDY is a TOML file or the name of a shipped study. Exit code 0 when it can run, 2 when not.
     """
@@ -39,6 +44,22 @@ def check(study: str, overrides: tuple[str, ...]) -> None:
         _print_look(look_at(prepared.plan.dataset))
     for note in prepared.notes:
         say(f"note: {note}")
+    if train:
+        _print_first_look(prepared)
+
+
+def _print_first_look(prepared: PreparedStudy) -> None:
+    """How the baseline trains, and what that tells."""
+    from search.followup.first_look import take_first_look
+
+    say("")
+    if not is_quiet():
+        say("Training the baseline on the first fold ...")
+    found = take_first_look(prepared)
+    n_epochs = len(found.curve.train_loss)
+    say(f"{n_epochs:,} of {found.n_epochs:,} epochs, {found.seconds:.1f} s")
+    for finding in found.findings:
+        click.echo(f"first look: {finding}", err=True)
 
 
 def _print_look(look: DataLook) -> None:

@@ -64,3 +64,32 @@ def test_columns_that_are_too_many_to_look_at_are_counted(study, tmp_path):
 def test_quiet_check_looks_at_nothing(study):
     said = CliRunner().invoke(cli, ["-q", "check", study])
     assert (said.exit_code, said.stderr) == (0, "")
+
+
+def test_first_look_trains_the_baseline_and_stores_nothing(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    epochs = ["--set", "training.epochs=12", "--set", "training.engine=graph"]
+    done = CliRunner().invoke(cli, ["check", study, "--train", *epochs])
+    assert done.exit_code == 0, done.output
+    assert "12 of 12 epochs, " in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("first look: ")
+    assert "first look" not in done.stdout
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_first_look_ends_when_its_time_is_over(study):
+    from search.followup.first_look import take_first_look
+    from search.preparation.files import prepare_study
+
+    prepared = prepare_study(study, ["training.epochs=1000000", 'training.engine="compiled"'])
+    found = take_first_look(prepared, seconds=0.5)
+    assert found.stopped
+    assert 0 < len(found.curve.train_loss) < found.n_epochs
+
+
+def test_first_look_tells_of_a_learning_rate_that_is_too_large(study):
+    done = CliRunner().invoke(
+        cli, ["check", study, "--train", "--set", "training.learning_rate=1e30", "--set", "training.engine=graph"]
+    )
+    assert done.exit_code == 0
+    assert "the learning rate, 1e+30, is too large. Try 1e+29." in done.stderr

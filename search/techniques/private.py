@@ -6,6 +6,7 @@ Read in Keras 3.15 and TensorFlow 2.21; `tests/techniques/test_private.py` says 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import random
 import sys
@@ -125,6 +126,34 @@ def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerCl
         return layer_class
 
     return decorate
+
+
+def let_scopes_hold_updates(optimizer: keras.Optimizer) -> None:
+    """Let an optimizer assign through Keras' variables, so that a `keras.StatelessScope` holds what it assigns.
+
+    With TensorFlow, Keras 3.15 has its optimizers assign to the `tf.Variable` below, for `tf.distribute`: a scope knows
+    nothing of that. What they do with other backends, methods of `keras.src.optimizers.base_optimizer.BaseOptimizer`
+    by these names, goes through Keras' variables. `_var_key` asks a variable's value for an identity that a tensor does
+    not have; it is that of `Variable._value`.
+
+    Args:
+        optimizer: Built or not; its class becomes a subclass of its own.
+    """
+    own = type(optimizer)
+    # Behind its own methods and before those of the backend: Nadam has a `_backend_update_step` that calls the latter.
+    optimizer.__class__ = type(own.__name__, (own, _scoped_optimizer()), {})
+
+
+@functools.cache
+def _scoped_optimizer() -> type:
+    import keras
+    from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+    plain: Any = BaseOptimizer
+    methods = ("assign", "assign_add", "assign_sub", "_apply_weight_decay", "_backend_update_step")
+    known = {name: getattr(plain, name) for name in methods}
+    known["_var_key"] = lambda self, variable: variable._value._unique_id
+    return type("ScopedOptimizer", (keras.optimizers.Optimizer,), known)
 
 
 def tracing_count(function: Any) -> int:

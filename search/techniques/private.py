@@ -147,13 +147,33 @@ def let_scopes_hold_updates(optimizer: keras.Optimizer) -> None:
 @functools.cache
 def _scoped_optimizer() -> type:
     import keras
+    import tensorflow as tf
     from keras.src.optimizers.base_optimizer import BaseOptimizer
 
     plain: Any = BaseOptimizer
-    methods = ("assign", "assign_add", "assign_sub", "_apply_weight_decay", "_backend_update_step")
-    known = {name: getattr(plain, name) for name in methods}
-    known["_var_key"] = lambda self, variable: variable._value._unique_id
-    return type("ScopedOptimizer", (keras.optimizers.Optimizer,), known)
+
+    class ScopedOptimizer(keras.optimizers.Optimizer):
+        _apply_weight_decay = plain._apply_weight_decay
+        _backend_update_step = plain._backend_update_step
+
+        def _var_key(self, variable: Any) -> Any:
+            return variable._value._unique_id
+
+        # The gradient of an embedding is sparse, and what is computed with it: `scatter_add` adds up what is for one
+        # row, as the conversion to a tensor does.
+
+        def assign(self, variable: Any, value: Any) -> None:
+            if isinstance(value, tf.IndexedSlices):
+                value = tf.tensor_scatter_nd_update(variable.value, value.indices[:, None], value.values)
+            variable.assign(tf.cast(value, variable.dtype))
+
+        def assign_add(self, variable: Any, value: Any) -> None:
+            variable.assign(variable + tf.cast(tf.convert_to_tensor(value), variable.dtype))
+
+        def assign_sub(self, variable: Any, value: Any) -> None:
+            variable.assign(variable - tf.cast(tf.convert_to_tensor(value), variable.dtype))
+
+    return ScopedOptimizer
 
 
 def tracing_count(function: Any) -> int:

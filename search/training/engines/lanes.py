@@ -402,15 +402,8 @@ class LanesProgram:
         """A step of one lane."""
         with self._traced.opened.filled(self._traced.by_name(given.values)):
             return self._traced.take_step(
-                given.rows, given.orders, given.values, given.seed, (epoch, step), self._update_weights
+                given.rows, given.orders, given.values, given.seed, (epoch, step), self._traced.update_weights
             )
-
-    def _update_weights(self, gradients: list[tf.Tensor | None], values: tf.Tensor) -> None:
-        import tensorflow as tf
-
-        # That of an embedding is sparse, which scopes cannot hold.
-        dense = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
-        self._traced.update_weights(dense, values)
 
     def _evaluated_in_pieces(self, given: _Given, variables: list[tf.Tensor]) -> tuple[tf.Tensor, ...]:
         """As `TracedRun.evaluate`, of all rows; empty if they are few enough to be evaluated at once."""
@@ -501,7 +494,7 @@ def _refusal(optimizer: keras.Optimizer) -> str | None:
     if isinstance(optimizer, keras.optimizers.ScheduleFreeAdamW):
         # `momentum_old = momentum.value` of Keras 3.15 is a variable with TensorFlow, and so the momentum after its
         # update; in a scope it is the one before, as it is written. The weights differ.
-        return "schedulefreeadamw cannot train in lanes: its steps would not be those of the other engines; give one"
+        return "the optimizer schedulefreeadamw cannot train in lanes, where its steps are others; give another engine"
     return None
 
 

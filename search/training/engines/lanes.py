@@ -385,7 +385,7 @@ class LanesProgram:
             data_loss, loss, variables = _in_lanes(take, given, is_on & (step < n_steps), variables)
             return (
                 step + 1,
-                losses + (_kept_apart(data_loss) if self._is_kept_apart else data_loss),
+                losses + (kept_apart(data_loss) if self._is_kept_apart else data_loss),
                 total + loss,
                 variables,
             )
@@ -554,13 +554,6 @@ def _chosen(on: tf.Tensor, new: Nested, old: Nested) -> Nested:
 
     chosen: Nested = tf.nest.map_structure(lambda one, other: tf.where(on, one, other), new, old)
     return chosen
-
-
-def _kept_apart(numbers: tf.Tensor) -> tf.Tensor:
-    """As `kept_apart`, of the numbers of all lanes."""
-    import tensorflow as tf
-
-    return numbers + 0 * kept_apart(tf.reduce_sum(numbers))
 
 
 def _in_lanes(compute: Callable[..., Any], *nested: Any) -> Any:

@@ -68,8 +68,8 @@ def _may_lanes_win() -> bool:
     """Whether lanes are worth measuring: where TensorFlow sees a GPU, which one run does not fill.
 
     On a CPU one run fills a core. Measured on one, eight lanes against eight runs of `compiled`: 2-500-1 on 30 rows
-    that train and 70 that score 1.1 times as fast, 2-32-1 1.2 times, 64-256-256-10 on 1,437 rows 0.8 times; and a
-    program of lanes takes 2 to 6 times as long to compile.
+    that train and 70 that score 0.97 times as fast, 2-32-1 on the same rows 1.17 times, 64-256-256-10 on 1,437 and 360
+    rows 0.71 times; and a program of lanes took 2 to 6 times as long to compile.
     """
     import tensorflow as tf
 

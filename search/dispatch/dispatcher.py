@@ -29,7 +29,7 @@ from search.dispatch.tasks import (
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Pool, Reported
 from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
-from search.training import MOST_LANES
+from search.training import N_LANES
 
 _TRIP_SECONDS = 0.25
 """Runs go to a worker together while they take less than this: each trip costs some milliseconds."""
@@ -269,7 +269,7 @@ class Dispatcher:
         for run in self._for_lanes:
             alike[architecture_key(run.configuration)].append(run)
         self._for_lanes.clear()
-        share = max(1, min(MOST_LANES, self._most_open_runs // max(1, self.n_workers)))
+        share = max(1, min(N_LANES, self._most_open_runs // max(1, self.n_workers)))
         for runs in alike.values():
             for first in range(0, len(runs), share):
                 self._send(TrainTask(tuple(runs[first : first + share])))

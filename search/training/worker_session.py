@@ -21,7 +21,7 @@ from search.models import build_model, compiled_metrics, make_optimizer, probabi
 from search.models.losses import Link
 from search.records import EngineChoice, FailureCause, Predictions, Run, RunReport, RunResult
 from search.training.engines import (
-    MOST_LANES,
+    N_LANES,
     Job,
     LanesEngine,
     Outcome,
@@ -104,7 +104,7 @@ class WorkerSession:
 
         Args:
             plan: The study's plan.
-            runs: What to train; their results are what they are alone, but for rounding.
+            runs: What to train; the results are what each run's is alone.
             report: Told of each run that takes long; one of which it has seen enough ends alone.
 
         Returns:
@@ -223,9 +223,7 @@ class WorkerSession:
                     key = program_key(jobs[0])
             groups[key].append(place)
         return [
-            places[first : first + MOST_LANES]
-            for places in groups.values()
-            for first in range(0, len(places), MOST_LANES)
+            places[first : first + N_LANES] for places in groups.values() for first in range(0, len(places), N_LANES)
         ]
 
     def _train_in_lanes(self, plan: TrainingPlan, runs: Sequence[Run], report: Report) -> list[RunResult] | None:

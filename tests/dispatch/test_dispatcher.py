@@ -9,7 +9,7 @@ from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask, 
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Reported
 from search.records import Configuration, EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
-from search.training import MOST_LANES
+from search.training import N_LANES
 from tests.dispatch.conftest import done, result, runs_of, spec
 
 
@@ -331,9 +331,7 @@ def test_runs_of_an_architecture_fill_lanes_and_each_worker_has_its_share(pool, 
     assert [(trial, fold) for trial, fold, *_ in outcomes(messages)] == [(t, f) for t in (2, 3) for f in range(3)]
 
 
-@pytest.mark.parametrize(
-    ("n_workers", "most_open_runs", "size"), [(1, 1000, MOST_LANES), (4, 8, 2), (9, 8, 1), (0, 4, 4)]
-)
+@pytest.mark.parametrize(("n_workers", "most_open_runs", "size"), [(1, 1000, N_LANES), (4, 8, 2), (9, 8, 1), (0, 4, 4)])
 def test_trips_for_lanes_are_bounded(pool, make_dispatcher, n_workers, most_open_runs, size):
     pool.n_workers = n_workers
     dispatcher = make_dispatcher(LANES, most_open_runs=most_open_runs)

@@ -474,7 +474,7 @@ def test_runs_that_one_program_serves_share_its_lanes(keras, make_plan, make_run
 
 
 def test_more_runs_than_lanes_are_trained_in_groups(keras, make_plan, make_run, session, group_sizes, monkeypatch):
-    monkeypatch.setattr("search.training.worker_session.MOST_LANES", 2)
+    monkeypatch.setattr("search.training.worker_session.N_LANES", 2)
     plan = make_plan(epochs=3, space=("l2", "path", "model.hidden"), engine="lanes")
     results = session.train_together(plan, [make_run(seed) for seed in range(5)])
     assert [result.run.seed for result in results] == list(range(5))

@@ -30,7 +30,7 @@ from search.training.engines._base import Engine, Job, Outcome, Watch, keep_goin
 from search.training.engines._stores import Stores
 from search.training.engines.choice import choose_engine
 from search.training.engines.fit import FitEngine
-from search.training.engines.lanes import MOST_LANES, LanesEngine
+from search.training.engines.lanes import N_LANES, LanesEngine
 from search.training.engines.loops import LoopEngine
 from search.training.engines.program import program_key
 
@@ -50,7 +50,7 @@ def make_engines(stores: Stores) -> Mapping[str, Engine]:
 
 __all__ = [
     "ENGINES",
-    "MOST_LANES",
+    "N_LANES",
     "Engine",
     "Job",
     "LanesEngine",

@@ -5,10 +5,9 @@ one training step is computed for all lanes at once (`tf.vectorized_map`). A lan
 divergence, after all of its epochs or because its watch has seen enough, stays as it is while the others go on; the
 program ends when all have. What is computed is `TracedRun`, the mathematics of the other programs.
 
-A run does not depend on what its neighbours are. On how many lanes there are it depends as engines do on one another:
-products are summed in another order, which rounds otherwise.
-
-The number of lanes is the next power of two, so that few programs are compiled; those left over do nothing.
+Every program has the same number of lanes, and those left over do nothing. So a run is the same to the last bit
+whatever its neighbours are and however many: which runs meet on a worker is a matter of the moment, and a study is to
+repeat itself. With another number of lanes products would be summed in another order, which rounds otherwise.
 """
 
 from __future__ import annotations
@@ -52,14 +51,14 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-MOST_LANES = 8
-"""Runs that are trained together at most: each takes memory for its rows, weights and activations."""
+N_LANES = 8
+"""Lanes of every program: each takes memory for its rows, weights and activations, and time, whoever is in it."""
 
 Nested = TypeVar("Nested")
 
 
 class LanesEngine:
-    """Trains up to `MOST_LANES` jobs of one `program_key` together.
+    """Trains up to `N_LANES` jobs of one `program_key` together.
 
     Args:
         stores: What else is kept.
@@ -73,27 +72,27 @@ class LanesEngine:
 
     @property
     def n_compilations(self) -> int:
-        """Compilations of the programs that are kept: one for each number of lanes."""
+        """Compilations of the programs that are kept."""
         return sum(program.n_compilations for program in self._programs.values())
 
     def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
-        """Train a job to its end, in a single lane."""
+        """Train a job to its end; the other lanes do nothing."""
         return self.train_together([job], [watch])[0]
 
     def train_together(self, jobs: Sequence[Job], watches: Sequence[Watch]) -> list[Outcome]:
         """Train jobs to their ends, side by side.
 
         Args:
-            jobs: At most `MOST_LANES`, alike in `program_key`.
+            jobs: At most `N_LANES`, alike in `program_key`.
             watches: Told how each goes. One that has seen enough ends its own job alone.
 
         Raises:
             RunFailedError: The architecture cannot be trained in lanes.
         """
         keys = {program_key(job) for job in jobs}
-        if len(keys) != 1 or len(jobs) > MOST_LANES:
+        if len(keys) != 1 or len(jobs) > N_LANES:
             raise ValueError(
-                f"expected 1 to {MOST_LANES} jobs of one program, received {len(jobs)} of {len(keys)} programs"
+                f"expected 1 to {N_LANES} jobs of one program, received {len(jobs)} of {len(keys)} programs"
             )
         return self._program(jobs[0]).train(jobs, watches)
 
@@ -102,11 +101,11 @@ class LanesEngine:
         program = self._program(job)
 
         def train(n_epochs: int) -> float:
-            program.train([shortened(job, n_epochs)] * MOST_LANES, [keep_going] * MOST_LANES)
-            return program.seconds_per_epoch(MOST_LANES) or 0.0
+            program.train([shortened(job, n_epochs)] * N_LANES, [keep_going] * N_LANES)
+            return program.seconds_per_epoch or 0.0
 
         train(1)
-        return calibrated(train) / MOST_LANES
+        return calibrated(train) / N_LANES
 
     def forget(self, job: Job) -> None:
         """Let go of the program for jobs like this one."""
@@ -145,7 +144,7 @@ class _Given(NamedTuple):
 
 
 class LanesProgram:
-    """The training of one architecture in lanes, compiled once for each number of them.
+    """The training of one architecture in lanes, ready for any of its jobs.
 
     Args:
         job: One of the jobs that it will serve; see `program_key`.
@@ -166,7 +165,7 @@ class LanesProgram:
         self._run = tf.function(self._run_epochs, autograph=False, jit_compile=True)
         self._finish = tf.function(self._return_to_kept, autograph=False)
         self._sum_zero_shares = tf.function(self._zero_shares, autograph=False)
-        self._seconds_per_epoch: dict[int, float | None] = {}
+        self.seconds_per_epoch: float | None = None  # of all lanes together
         self._refusal = _refusal(traced.optimizer)
         self._kind = repr((program_key(job), "lanes"))
 
@@ -174,10 +173,6 @@ class LanesProgram:
     def n_compilations(self) -> int:
         """How often the training was traced, and so compiled."""
         return tracing_count(self._run)
-
-    def seconds_per_epoch(self, n_lanes: int) -> float | None:
-        """Wall time of an epoch of so many lanes together; None before it was measured."""
-        return self._seconds_per_epoch.get(n_lanes)
 
     def train(self, jobs: Sequence[Job], watches: Sequence[Watch]) -> list[Outcome]:
         """Train jobs to their ends.
@@ -192,16 +187,15 @@ class LanesProgram:
 
     def _train(self, jobs: Sequence[Job], watches: Sequence[Watch]) -> list[Outcome]:
         lanes = [_Lane(job, watch) for job, watch in zip(jobs, watches, strict=True)]
-        n_lanes = n_lanes_for(len(jobs))
-        filled = [*jobs, *[jobs[0]] * (n_lanes - len(jobs))]
+        filled = [*jobs, *[jobs[0]] * (N_LANES - len(jobs))]
         given, (state, variables) = self._given(filled), self._begin(filled)
         n_done, reported = 0, time.perf_counter()
         while any(lane.goes_on for lane in lanes):
             if n_done % self._n_epochs == 0:
                 given = given.with_orders(self._orders(filled, n_done // self._n_epochs))
-            n_asked = affordable(self.seconds_per_epoch(n_lanes), n_done, self._n_epochs)
+            n_asked = affordable(self.seconds_per_epoch, n_done, self._n_epochs)
             until = [min(n_done + n_asked, lane.job.training.epochs) if lane.goes_on else 0 for lane in lanes]
-            given = given.with_until(_int32([*until, *[0] * (n_lanes - len(lanes))]))
+            given = given.with_until(_int32([*until, *[0] * (N_LANES - len(lanes))]))
             state, variables, curves = self._continue(given, state, variables, n_done)
             for index, lane in enumerate(lanes):
                 lane.take(_lane_of(state, index), curves[index, n_done % self._n_epochs :])
@@ -247,10 +241,9 @@ class LanesProgram:
         Returns:
             The state, all variables, and the curves of the block, shape (lanes, epochs, 4).
         """
-        n_lanes, started = len(given.until), time.perf_counter()
-        is_new = n_lanes not in self._seconds_per_epoch
+        is_new, started = not self.n_compilations, time.perf_counter()
         try:
-            with found_again(f"{self._kind} {n_lanes}") if is_new else nullcontext():
+            with found_again(self._kind) if is_new else nullcontext():
                 state, variables, curves, n_trained = self._run(given, state, variables, _int32(n_done))
         except Exception as error:
             if not is_new or is_out_of_memory(error):
@@ -261,8 +254,8 @@ class LanesProgram:
                 f"at once ({type(error).__name__}: {first_line}); give another engine"
             )
             raise RunFailedError(self._refusal) from error
-        seconds = time.perf_counter() - started
-        self._seconds_per_epoch[n_lanes] = None if is_new else seconds / int(n_trained)
+        if not is_new:
+            self.seconds_per_epoch = (time.perf_counter() - started) / int(n_trained)
         return state, variables, curves.numpy()
 
     def _outcomes(
@@ -288,7 +281,7 @@ class LanesProgram:
     def _shares(self, given: _Given, variables: list[tf.Tensor]) -> npt.NDArray[np.float32]:
         """The zeros of each watched layer, added up over the validation rows, shape (lanes, layers)."""
         if not self._traced.watched_layers:
-            return np.zeros((len(given.until), 0), np.float32)
+            return np.zeros((N_LANES, 0), np.float32)
         scores, size = given.rows.scores, _tensors.ROWS_AT_ONCE
         pieces = [slice(start, start + size) for start in range(0, scores.shape[1], size)]
         sums = [
@@ -302,7 +295,7 @@ class LanesProgram:
         ]
         return np.asarray(np.sum(sums, axis=0))
 
-    # What is traced, and compiled, once for each number of lanes
+    # What is traced, and compiled, once
 
     def _start_lanes(self, weights: list[tf.Tensor], states: tf.Tensor, rates: tf.Tensor) -> list[tf.Tensor]:
         import tensorflow as tf
@@ -359,7 +352,7 @@ class LanesProgram:
             state, recorded, variables = _in_lanes(self._judge, in_epoch, state, variables, losses, evaluated)
             return epoch + 1, state, variables, tf.tensor_scatter_nd_update(curves, [[index]], [recorded])
 
-        curves = tf.zeros((self._n_epochs, given.until.shape[0], 4))
+        curves = tf.zeros((self._n_epochs, N_LANES, 4))
         epoch, state, variables, curves = tf.while_loop(
             lambda epoch, state, *_: tf.reduce_any(_is_on(given, state)), one_epoch, (n_done, state, variables, curves)
         )
@@ -390,7 +383,7 @@ class LanesProgram:
                 variables,
             )
 
-        zeros = tf.zeros(given.until.shape)
+        zeros = tf.zeros(N_LANES)
         first = (tf.constant(0), zeros, zeros, variables)
         if self._traced.n_steps == 1:
             _, losses, total, variables = one_step(*first)
@@ -496,11 +489,6 @@ def _refusal(optimizer: keras.Optimizer) -> str | None:
         # update; in a scope it is the one before, as it is written. The weights differ.
         return "the optimizer schedulefreeadamw cannot train in lanes, where its steps are others; give another engine"
     return None
-
-
-def n_lanes_for(n_jobs: int) -> int:
-    """The lanes of a program for so many jobs: the next power of two."""
-    return 1 << (n_jobs - 1).bit_length()
 
 
 class _Lane:

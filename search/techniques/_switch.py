@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from search.techniques.private import conditions_decided_by
+
 if TYPE_CHECKING:
     import keras
 
@@ -38,14 +40,15 @@ def only_if(on: Any, compute: Callable[[], Any], otherwise: Callable[[], Any]) -
 
 @contextlib.contextmanager
 def both_computed(scope: keras.StatelessScope) -> Iterator[None]:
-    """Let `only_if` choose between values, in this thread: lanes of one program differ in what is on.
+    """Let `only_if`, and Keras' own conditions, choose between values: lanes of one program differ in what is on.
 
     Args:
         scope: Holds the values of all variables that are assigned inside.
     """
     outer, _TRACED.scope = _TRACED.scope, scope
     try:
-        yield
+        with conditions_decided_by(only_if):
+            yield
     finally:
         _TRACED.scope = outer
 

@@ -128,6 +128,22 @@ def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerCl
     return decorate
 
 
+@contextlib.contextmanager
+def conditions_decided_by(decide: Callable[[Any, Callable[[], Any], Callable[[], Any]], Any]) -> Iterator[None]:
+    """Let a function of ours take the place of `keras.ops.cond`, as losses of hinges call it.
+
+    `keras.src.backend.core.cond` of Keras 3.15, to which that goes.
+    """
+    from keras.src.backend import core
+
+    own = core.cond
+    core.cond = decide
+    try:
+        yield
+    finally:
+        core.cond = own
+
+
 def let_scopes_hold_updates(optimizer: keras.Optimizer) -> None:
     """Let an optimizer assign through Keras' variables, so that a `keras.StatelessScope` holds what it assigns.
 

@@ -1,9 +1,9 @@
 """`Dispatcher`: runs in, reports and results out, whoever wants the runs trained and whatever happens to workers.
 
-It puts short runs together for a trip, has each architecture calibrated before its first run, and tries again what
-failed for a cause that lies in the machine and the moment: a worker's death, a lack of memory. The pool has tried such
-a task on several workers by then; it is tried once more alone, and only then its failure is told, with its cause, so
-that nobody takes it for the configuration's.
+It puts short runs together for a trip, and those that an engine trains in lanes. It has each architecture calibrated
+before its first run, and tries again what failed for a cause that lies in the machine and the moment: a worker's death,
+a lack of memory. The pool has tried such a task on several workers by then; it is tried once more alone, and only then
+its failure is told, with its cause, so that nobody takes it for the configuration's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from search.dispatch.tasks import (
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Pool, Reported
 from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
+from search.training import N_LANES
 
 _TRIP_SECONDS = 0.25
 """Runs go to a worker together while they take less than this: each trip costs some milliseconds."""
@@ -74,6 +75,8 @@ class Dispatcher:
         self._task_of: dict[_RunKey, TrainTask] = {}
         self._uncalibrated: defaultdict[Hashable, list[Run]] = defaultdict(list)
         self._run_seconds: float | None = None
+        self._for_lanes: list[Run] = []
+        self._withdrawn: list[RunResult] = []
 
     @property
     def n_workers(self) -> int:
@@ -83,16 +86,20 @@ class Dispatcher:
     def submit(self, runs: Sequence[Run]) -> None:
         """Have runs trained; each comes back from `wait` as one result.
 
+        Runs that an engine trains in lanes are sent by `wait`, with those that were submitted meanwhile.
+
         Args:
             runs: Runs that are not on their way. Each is trained by the engine of its architecture, whatever it names.
         """
         ready = []
         for run in runs:
             engine = self._engines.get(run.configuration)
-            if engine is not None:
-                ready.append(replace(run, engine=engine))
-            else:
+            if engine is None:
                 self._wait_for_engine(run)
+            elif engine.trains_together:
+                self._for_lanes.append(replace(run, engine=engine))
+            else:
+                ready.append(replace(run, engine=engine))
         size = self._runs_a_trip()
         for first in range(0, len(ready), size):
             self._send(TrainTask(tuple(ready[first : first + size])))
@@ -101,10 +108,17 @@ class Dispatcher:
         """Ask that a run ends early; without effect when it has ended or waits for its engine.
 
         Its result comes all the same, with the cause WITHDRAWN unless it had ended by itself. Runs that share its trip
-        start anew.
+        start anew; those that are trained together with it go on, and what its lane still does is for nothing.
         """
         task = self._task_of.get(_key(run))
         if task is None:
+            return
+        if task.trains_together and any(
+            self._task_of.get(_key(other)) is task for other in task.runs if _key(other) != _key(run)
+        ):
+            del self._task_of[_key(run)]
+            told = next(one for one in task.runs if _key(one) == _key(run))
+            self._withdrawn.append(RunResult(told, score=None, error="withdrawn", cause=FailureCause.WITHDRAWN))
             return
         self._queue.withdraw(task)
         for other in task.runs:
@@ -117,8 +131,10 @@ class Dispatcher:
         Raises:
             RegsearchError: The workers' installation cannot train, or the scheduler went away.
         """
-        messages: list[Message] = []
-        for received in self._queue.wait(timeout_seconds):
+        self._send_for_lanes()
+        messages: list[Message] = [*self._withdrawn]
+        self._withdrawn.clear()
+        for received in self._queue.wait(0 if messages else timeout_seconds):
             if isinstance(received, Reported):
                 report: RunReport = received.message
                 if self._task_of.get(_key(report.run)) is received.item:
@@ -246,6 +262,17 @@ class Dispatcher:
         for run in task.runs:
             self._task_of[_key(run)] = task
         self._queue.submit(task)
+
+    def _send_for_lanes(self) -> None:
+        """Send the runs of one architecture together: as many as there are lanes, and as each worker's share is."""
+        alike: defaultdict[Hashable, list[Run]] = defaultdict(list)
+        for run in self._for_lanes:
+            alike[architecture_key(run.configuration)].append(run)
+        self._for_lanes.clear()
+        share = max(1, min(N_LANES, self._most_open_runs // max(1, self.n_workers)))
+        for runs in alike.values():
+            for first in range(0, len(runs), share):
+                self._send(TrainTask(tuple(runs[first : first + share])))
 
     def _runs_a_trip(self) -> int:
         """As many runs as make up a quarter of a second, while there are enough trips for all workers."""

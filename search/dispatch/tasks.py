@@ -32,9 +32,15 @@ Train = Callable[[TrainingPlan, Run, Report], RunResult]
 
 @dataclass(frozen=True)
 class TrainTask:
-    """Runs that one worker trains, one after the other."""
+    """Runs that one worker trains: one after the other, or together where their engine does that."""
 
     runs: tuple[Run, ...]
+
+    @property
+    def trains_together(self) -> bool:
+        """Whether there are several, and their engine trains them side by side."""
+        engines = [run.engine for run in self.runs]
+        return len(engines) > 1 and all(engine is not None and engine.trains_together for engine in engines)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,9 @@ class Trainer(Protocol):
     def train(self, run: Run, report: Report) -> RunResult:
         """Train a run; whatever it dies of is told in its result."""
 
+    def train_together(self, runs: Sequence[Run], report: Report) -> tuple[RunResult, ...]:
+        """Train runs whose engine trains several side by side; a result for each, in their order."""
+
     def calibrate(self, run: Run) -> EngineChoice:
         """The engine for all runs of an architecture.
 
@@ -144,6 +153,10 @@ class KerasTrainer:
         """Train a run."""
         return self._session.train(self._plan, run, report)
 
+    def train_together(self, runs: Sequence[Run], report: Report) -> tuple[RunResult, ...]:
+        """Train runs in lanes."""
+        return self._session.train_together(self._plan, runs, report)
+
     def calibrate(self, run: Run) -> EngineChoice:
         """Measure the engines with a run."""
         return self._session.calibrate(self._plan, run)
@@ -163,6 +176,10 @@ class FunctionTrainer:
     def train(self, run: Run, report: Report) -> RunResult:
         """Call the function."""
         return self._train(self._plan, run, report)
+
+    def train_together(self, runs: Sequence[Run], report: Report) -> tuple[RunResult, ...]:
+        """Call the function for one after the other."""
+        return tuple(self.train(run, report) for run in runs)
 
     def calibrate(self, run: Run) -> EngineChoice:
         """Nothing to measure."""
@@ -184,6 +201,8 @@ def perform(trainer: Trainer, task: Task, report: Callable[[Any], bool]) -> Any:
         A tuple with the result of each run of a `TrainTask`; an `EngineChoice` or a `CalibrationFailure` for a
         `CalibrateTask` and a `PrepareTask`; predictions or a `PredictionFailure` for a `PredictTask`.
     """
+    if isinstance(task, TrainTask) and task.trains_together:
+        return trainer.train_together(task.runs, report)
     if isinstance(task, TrainTask):
         return tuple(trainer.train(run, report) for run in task.runs)
     if isinstance(task, PredictTask):

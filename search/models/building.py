@@ -23,7 +23,6 @@ from search.techniques.traced import traced_classes
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -108,11 +107,12 @@ def build_open_model(architecture: Architecture, training: TrainingSection, name
     return OpenModel(model, optimizer, optimizer.learning_rate if rate is None else rate, tuple(slots))
 
 
-def _with_open_rate(optimizer: Part, learning_rate: float) -> tuple[Part, tf.Variable]:
+def _with_open_rate(optimizer: Part, learning_rate: float) -> tuple[Part, keras.Variable]:
     """An optimizer whose schedule begins at a variable, and that."""
-    import tensorflow as tf
+    import keras
 
-    schedule, rate = make_part(optimizer.arguments["learning_rate"]), tf.Variable(learning_rate, dtype=tf.float32)
+    schedule = make_part(optimizer.arguments["learning_rate"])
+    rate = keras.Variable(learning_rate, dtype="float32", trainable=False, name="initial_learning_rate")
     if hasattr(schedule, "initial_learning_rate"):
         schedule.initial_learning_rate = rate
     return optimizer.with_arguments(learning_rate=schedule), rate

@@ -58,6 +58,11 @@ class EngineChoice:
     name: str
     reason: str = "as asked"
 
+    @property
+    def trains_together(self) -> bool:
+        """Whether runs that reach a worker together are trained side by side."""
+        return self.name == "lanes"
+
 
 @dataclass(frozen=True)
 class Run:

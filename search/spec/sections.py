@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validat
 
 Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
 Pruner = Literal["auto", "none", "median", "hyperband", "wilcoxon", "racing"]
-EngineName = Literal["auto", "compiled", "graph", "fit"]
+EngineName = Literal["auto", "compiled", "graph", "lanes", "fit"]
 Precision = Literal["float32", "mixed_bfloat16"]
 TaskName = Literal["classification", "regression"]
 

@@ -43,6 +43,7 @@ from search.techniques._base import (
     Technique,
     WeightTechnique,
 )
+from search.techniques._switch import both_computed
 from search.techniques.activation_noise import ActivationNoise
 from search.techniques.activity_l1 import ActivityL1
 from search.techniques.activity_l2 import ActivityL2
@@ -231,6 +232,7 @@ __all__ = [
     "Stopping",
     "Technique",
     "WeightTechnique",
+    "both_computed",
     "path_stages",
     "required_names",
     "staging_techniques",

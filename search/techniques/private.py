@@ -6,6 +6,7 @@ Read in Keras 3.15 and TensorFlow 2.21; `tests/techniques/test_private.py` says 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import random
 import sys
@@ -125,6 +126,70 @@ def with_moments(change: Callable[[Any], Any]) -> Callable[[LayerClass], LayerCl
         return layer_class
 
     return decorate
+
+
+@contextlib.contextmanager
+def conditions_decided_by(decide: Callable[[Any, Callable[[], Any], Callable[[], Any]], Any]) -> Iterator[None]:
+    """Let a function of ours take the place of `keras.ops.cond`, as losses of hinges call it.
+
+    `keras.src.backend.core.cond` of Keras 3.15, to which that goes.
+    """
+    from keras.src.backend import core
+
+    own = core.cond
+    core.cond = decide
+    try:
+        yield
+    finally:
+        core.cond = own
+
+
+def let_scopes_hold_updates(optimizer: keras.Optimizer) -> None:
+    """Let an optimizer assign through Keras' variables, so that a `keras.StatelessScope` holds what it assigns.
+
+    With TensorFlow, Keras 3.15 has its optimizers assign to the `tf.Variable` below, for `tf.distribute`: a scope knows
+    nothing of that. What they do with other backends, methods of `keras.src.optimizers.base_optimizer.BaseOptimizer`
+    by these names, goes through Keras' variables. `_var_key` asks a variable's value for an identity that a tensor does
+    not have; it is that of `Variable._value`.
+
+    Args:
+        optimizer: Built or not; its class becomes a subclass of its own.
+    """
+    own = type(optimizer)
+    # Behind its own methods and before those of the backend: Nadam has a `_backend_update_step` that calls the latter.
+    optimizer.__class__ = type(own.__name__, (own, _scoped_optimizer()), {})
+
+
+@functools.cache
+def _scoped_optimizer() -> type:
+    import keras
+    import tensorflow as tf
+    from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+    plain: Any = BaseOptimizer
+
+    class ScopedOptimizer(keras.optimizers.Optimizer):
+        _apply_weight_decay = plain._apply_weight_decay
+        _backend_update_step = plain._backend_update_step
+
+        def _var_key(self, variable: Any) -> Any:
+            return variable._value._unique_id
+
+        # The gradient of an embedding is sparse, and what is computed with it: `scatter_add` adds up what is for one
+        # row, as the conversion to a tensor does.
+
+        def assign(self, variable: Any, value: Any) -> None:
+            if isinstance(value, tf.IndexedSlices):
+                value = tf.tensor_scatter_nd_update(variable.value, value.indices[:, None], value.values)
+            variable.assign(tf.cast(value, variable.dtype))
+
+        def assign_add(self, variable: Any, value: Any) -> None:
+            variable.assign(variable + tf.cast(tf.convert_to_tensor(value), variable.dtype))
+
+        def assign_sub(self, variable: Any, value: Any) -> None:
+            variable.assign(variable - tf.cast(tf.convert_to_tensor(value), variable.dtype))
+
+    return ScopedOptimizer
 
 
 def tracing_count(function: Any) -> int:

@@ -20,6 +20,7 @@ What is trained is described in `search.models`; who trains which run is decided
 `search.execution`. Importing this package imports neither Keras nor TensorFlow: the coordinator does it.
 """
 
+from search.training.engines import N_LANES
 from search.training.failures import cause_of, error_in_one_line
 from search.training.final import final_configuration, final_plan
 from search.training.metrics import (
@@ -40,6 +41,7 @@ from search.training.worker_session import Report, WorkerSession
 
 __all__ = [
     "METRICS",
+    "N_LANES",
     "ClassWeight",
     "DecisionMetric",
     "Metric",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,18 @@ from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
 from search.records import EngineChoice, FailureCause, Predictions, Run, RunReport, RunResult
-from search.training.engines import Job, Outcome, Stores, Watch, choose_engine, keep_going, make_engines, program_key
+from search.training.engines import (
+    N_LANES,
+    Job,
+    LanesEngine,
+    Outcome,
+    Stores,
+    Watch,
+    choose_engine,
+    keep_going,
+    make_engines,
+    program_key,
+)
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
 from search.training.plan import TrainingPlan
@@ -82,13 +95,31 @@ class WorkerSession:
             its cause, not an exception.
         """
         with _ONE_AT_A_TIME:
-            started = time.perf_counter()
-            try:
-                fields = self._result(plan, run, report)
-            except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
-                fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error)}
-            seconds = time.perf_counter() - started
-        return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **fields)
+            return self._train_alone(plan, run, report)
+
+    def train_together(
+        self, plan: TrainingPlan, runs: Sequence[Run], report: Report = lambda _: True
+    ) -> tuple[RunResult, ...]:
+        """Train runs as `train` does, those side by side whose engine has lanes and that one program serves.
+
+        Args:
+            plan: The study's plan.
+            runs: What to train; the results are what each run's is alone.
+            report: Told of each run that takes long; one of which it has seen enough ends alone.
+
+        Returns:
+            A result for each run, in their order. The wall time of runs that were trained together is divided evenly.
+            Where such runs cannot be trained together, for whatever reason, each is trained alone, and fails alone.
+        """
+        results: dict[int, RunResult] = {}
+        with _ONE_AT_A_TIME:
+            for places in self._alike(plan, runs):
+                together = [runs[place] for place in places]
+                trained = self._train_in_lanes(plan, together, report) if len(together) > 1 else None
+                if trained is None:
+                    trained = [self._train_alone(plan, run, report) for run in together]
+                results.update(zip(places, trained, strict=True))
+        return tuple(results[place] for place in range(len(runs)))
 
     def train_model(self, plan: TrainingPlan, run: Run) -> keras.Model:
         """Train a run as `train` does, for the model that comes of it.
@@ -169,29 +200,48 @@ class WorkerSession:
                     raise MemoryError(error_in_one_line(error)) from error
                 return EngineChoice("fit", f"calibration failed ({error_in_one_line(error)})")
 
-    def _result(self, plan: TrainingPlan, run: Run, report: Report) -> dict[str, Any]:
-        """The fields of a result that training decides."""
+    def _train_alone(self, plan: TrainingPlan, run: Run, report: Report) -> RunResult:
+        started = time.perf_counter()
+        try:
+            jobs = stage_jobs(plan, run, self._stores)
+            fields = _fields(*self._train(plan, run, jobs, _watch_of(run, report)))
+        except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
+            fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error)}
+        return _result(run, time.perf_counter() - started, fields)
 
-        def watch(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
-            return report(RunReport(run, first_epoch, tuple(validation_metric.tolist())))
+    def _alike(self, plan: TrainingPlan, runs: Sequence[Run]) -> list[list[int]]:
+        """The places of runs that can be trained together, each group in its order and of as many as there are lanes.
 
-        outcome, chosen = self._train(plan, run, stage_jobs(plan, run, self._stores), watch)
-        diverged, epochs = outcome.diverged_epoch, len(outcome.curve.train_loss)
-        error, cause = _failure(outcome)
-        return {
-            "score": None if error else outcome.score,
-            "error": error,
-            "cause": cause,
-            "penalty": outcome.penalty if diverged is None else 0.0,
-            "epochs_trained": epochs if diverged is None else diverged,
-            "best_epoch": outcome.best_epoch,
-            "curve": outcome.curve,
-            "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
-            "zero_shares": outcome.zero_shares,
-            "zero_weights": {} if diverged else _zero_weights(outcome.weights),
-            "predictions": None if error else Predictions(outcome.predicted),
-            "engine": f"{chosen.name}: {chosen.reason}",
-        }
+        A run of several stages is alone, and one of which no job can be made: it will meet that failure again.
+        """
+        groups: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for place, run in enumerate(runs):
+            key: Hashable = place
+            with contextlib.suppress(Exception):
+                jobs = stage_jobs(plan, run, self._stores)
+                if len(jobs) == 1 and self._chosen(jobs[0], run).trains_together:
+                    key = program_key(jobs[0])
+            groups[key].append(place)
+        return [
+            places[first : first + N_LANES] for places in groups.values() for first in range(0, len(places), N_LANES)
+        ]
+
+    def _train_in_lanes(self, plan: TrainingPlan, runs: Sequence[Run], report: Report) -> list[RunResult] | None:
+        """Results of runs that are alike; None where they cannot be trained together."""
+        started = time.perf_counter()
+        try:
+            jobs = [make_job(plan, run, self._stores) for run in runs]
+            chosen = [self._chosen(job, run) for job, run in zip(jobs, runs, strict=True)]
+            engine = self._engines[chosen[0].name]
+            assert isinstance(engine, LanesEngine)
+            with traced_gradients_forgotten():
+                outcomes = engine.train_together(jobs, [_watch_of(run, report) for run in runs])
+            other_programs_forgotten()
+            fields = [_fields(*each) for each in zip(outcomes, chosen, strict=True)]
+        except Exception:  # noqa: BLE001  # each run will tell its own
+            return None
+        seconds = (time.perf_counter() - started) / len(runs)
+        return [_result(run, seconds, each) for run, each in zip(runs, fields, strict=True)]
 
     def _train(self, plan: TrainingPlan, run: Run, jobs: Sequence[Job], watch: Watch) -> tuple[Outcome, EngineChoice]:
         """What came of a run, and the engine that trained it."""
@@ -213,6 +263,39 @@ class WorkerSession:
                 return choose_engine(job, self._engines)
 
         return self._stores.choices.get(program_key(job), choose)
+
+
+def _watch_of(run: Run, report: Report) -> Watch:
+    """What tells of a run to whoever listens to all of them."""
+
+    def watch(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> bool:
+        return report(RunReport(run, first_epoch, tuple(validation_metric.tolist())))
+
+    return watch
+
+
+def _result(run: Run, seconds: float, fields: Mapping[str, Any]) -> RunResult:
+    return RunResult(run=run, seconds=seconds, worker=f"{socket.gethostname()}:{os.getpid()}", **fields)
+
+
+def _fields(outcome: Outcome, chosen: EngineChoice) -> dict[str, Any]:
+    """The fields of a result that training decides."""
+    diverged, epochs = outcome.diverged_epoch, len(outcome.curve.train_loss)
+    error, cause = _failure(outcome)
+    return {
+        "score": None if error else outcome.score,
+        "error": error,
+        "cause": cause,
+        "penalty": outcome.penalty if diverged is None else 0.0,
+        "epochs_trained": epochs if diverged is None else diverged,
+        "best_epoch": outcome.best_epoch,
+        "curve": outcome.curve,
+        "weight_norms": {} if diverged else _kernel_norms(outcome.weights),
+        "zero_shares": outcome.zero_shares,
+        "zero_weights": {} if diverged else _zero_weights(outcome.weights),
+        "predictions": None if error else Predictions(outcome.predicted),
+        "engine": f"{chosen.name}: {chosen.reason}",
+    }
 
 
 def _failure(outcome: Outcome) -> tuple[str | None, FailureCause | None]:

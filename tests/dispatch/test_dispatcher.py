@@ -1,5 +1,7 @@
 """Runs in, results out: how many share a trip, what a death costs, who is withdrawn, which engine trains."""
 
+from dataclasses import replace
+
 import pytest
 
 from search.dispatch import EngineChoices
@@ -7,6 +9,7 @@ from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask, 
 from search.errors import RegsearchError
 from search.execution import Done, ItemFailure, Reported
 from search.records import Configuration, EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
+from search.training import N_LANES
 from tests.dispatch.conftest import done, result, runs_of, spec
 
 
@@ -312,3 +315,62 @@ def test_worker_trains_the_runs_of_a_task_and_tells_a_lack_of_memory_apart():
     assert perform(Trainer(), CalibrateTask(runs[0]), lambda _: True) == CalibrationFailure(
         "MemoryError", FailureCause.OUT_OF_MEMORY
     )
+
+
+LANES = "lanes"
+
+
+def test_runs_of_an_architecture_fill_lanes_and_each_worker_has_its_share(pool, make_dispatcher):
+    dispatcher = make_dispatcher(LANES, most_open_runs=12)
+    for trial in range(4):
+        dispatcher.submit(runs_of(trial, 3))
+    assert pool.submitted == []
+    assert answer(pool, dispatcher) == []
+    assert pool.sizes() == [6, 6]
+    messages = answer(pool, dispatcher, done(pool.submitted[1]))
+    assert [(trial, fold) for trial, fold, *_ in outcomes(messages)] == [(t, f) for t in (2, 3) for f in range(3)]
+
+
+@pytest.mark.parametrize(("n_workers", "most_open_runs", "size"), [(1, 1000, N_LANES), (4, 8, 2), (9, 8, 1), (0, 4, 4)])
+def test_trips_for_lanes_are_bounded(pool, make_dispatcher, n_workers, most_open_runs, size):
+    pool.n_workers = n_workers
+    dispatcher = make_dispatcher(LANES, most_open_runs=most_open_runs)
+    dispatcher.submit(runs_of(0, 24))
+    answer(pool, dispatcher)
+    assert set(pool.sizes()) == {size}
+
+
+def test_architectures_do_not_share_lanes(pool, make_dispatcher):
+    dispatcher = make_dispatcher(LANES)
+    for trial, hidden in enumerate([(16,), (8,), (16,)]):
+        dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
+    answer(pool, dispatcher)
+    assert [[run.trial for run in task.runs] for task in pool.submitted] == [[0, 2], [1]]
+
+
+def test_withdrawn_lane_ends_and_its_neighbours_go_on(pool, make_dispatcher):
+    dispatcher = make_dispatcher(LANES)
+    runs = runs_of(0, 3)
+    dispatcher.submit(runs)
+    answer(pool, dispatcher)
+    (task,) = pool.submitted
+    dispatcher.withdraw(runs[1])
+    assert pool.withdrawn == []
+    report = RunReport(task.runs[1], 1, (0.5,))
+    assert outcomes(answer(pool, dispatcher, Reported(task, report))) == [(0, 1, None, FailureCause.WITHDRAWN)]
+    for run in (runs[0], runs[2]):
+        dispatcher.withdraw(run)
+    assert pool.withdrawn == [task]
+    assert pool.submitted == [task]
+    messages = answer(pool, dispatcher, Done(task, withdrawn=True))
+    assert outcomes(messages) == [(0, fold, None, FailureCause.WITHDRAWN) for fold in (0, 2)]
+
+
+def test_worker_trains_runs_for_lanes_together():
+    class Together(Trainer):
+        def train_together(self, runs, report):
+            return tuple(result(run, seconds=7.0) for run in runs)
+
+    runs = [replace(run, engine=EngineChoice(LANES)) for run in runs_of(0, 3)]
+    assert [one.seconds for one in perform(Together(), TrainTask(tuple(runs)), lambda _: True)] == [7.0] * 3
+    assert [one.seconds for one in perform(Together(), TrainTask(tuple(runs[:1])), lambda _: True)] == [0.0]

@@ -43,7 +43,7 @@ def plan_of(make_plan):
     return make
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != "lanes"])  # which computes as `compiled`
 @pytest.mark.parametrize("case", CASES)
 def test_function_trains_as_the_loss_of_keras_that_it_computes(
     make_plan, plan_of, make_run, train_stages, case, engine

@@ -159,7 +159,8 @@ def outcomes_of(keras, make_plan, make_run, outcome_of, tmp_path):
         folds = (Fold(0, numbers[:34], numbers[34:44], numbers[44:]),)
         saved = read_saved((tmp_path / "mine.keras").read_bytes(), "mine.keras", keeps_weights=False)
         plan = replace(plan, saved=saved, folds=folds)
-        return {engine: outcome_of(plan, make_run(), engine) for engine in ENGINES}
+        one_by_one = [engine for engine in ENGINES if engine != "lanes"]  # which computes as `compiled`
+        return {engine: outcome_of(plan, make_run(), engine) for engine in one_by_one}
 
     return train
 

@@ -20,7 +20,7 @@ from search.errors import DivergedError
 from search.records import EngineChoice, FailureCause
 from search.techniques import TECHNIQUES
 from search.training import WorkerSession, stages, worker_session
-from search.training.engines import ENGINES
+from search.training.engines import ENGINES, LanesEngine
 from search.training.engines.fit import FitEngine
 from search.training.engines.loops import LoopEngine
 from search.training.engines.program import Program
@@ -435,3 +435,74 @@ def test_trained_model_has_no_head_of_a_second_task(keras, make_plan, make_run, 
     assert scored(arrays.validation.y, model.predict(arrays.validation.array, verbose=0)) == pytest.approx(
         session.train(plan, run).score, rel=1e-5
     )
+
+
+@pytest.fixture
+def group_sizes(monkeypatch):
+    """How many runs were trained together each time."""
+    sizes, train_together = [], LanesEngine.train_together
+
+    def noted(engine, jobs, watches):
+        sizes.append(len(jobs))
+        return train_together(engine, jobs, watches)
+
+    monkeypatch.setattr(LanesEngine, "train_together", noted)
+    return sizes
+
+
+def test_runs_that_one_program_serves_share_its_lanes(keras, make_plan, make_run, session, group_sizes):
+    plan = make_plan(epochs=3, space=("l2", "path", "model.hidden"), engine="lanes")
+    runs = [
+        make_run(1, l2=0.01),
+        make_run(2, l2=0.01, path=0.001),  # in stages, each with the weights of the one before
+        replace(make_run(3), engine=EngineChoice("graph", "as the study chose")),
+        make_run(4, l2=0.3),
+    ]
+    results = session.train_together(plan, runs)
+    assert group_sizes[0] == 2
+    assert set(group_sizes[1:]) == {1}
+    assert [result.run for result in results] == runs
+    assert [result.engine for result in results] == ["lanes: as asked"] * 2 + ["graph: as the study chose"] + [
+        "lanes: as asked"
+    ]
+    assert results[0].seconds == results[3].seconds > 0
+    for run, result in zip(runs, results, strict=True):
+        alone = session.train(make_plan(epochs=3, space=("l2", "path", "model.hidden"), engine="compiled"), run)
+        assert result.score == pytest.approx(alone.score, rel=1e-4)
+        assert result.weight_norms == pytest.approx(alone.weight_norms, rel=1e-4)
+        assert result.penalty == pytest.approx(alone.penalty, rel=1e-4)
+
+
+def test_more_runs_than_lanes_are_trained_in_groups(keras, make_plan, make_run, session, group_sizes, monkeypatch):
+    monkeypatch.setattr("search.training.worker_session.N_LANES", 2)
+    plan = make_plan(epochs=3, space=("l2", "path", "model.hidden"), engine="lanes")
+    results = session.train_together(plan, [make_run(seed) for seed in range(5)])
+    assert [result.run.seed for result in results] == list(range(5))
+    assert group_sizes == [2, 2, 1]
+
+
+def test_run_that_cannot_be_trained_fails_alone(keras, make_plan, make_run, session, monkeypatch):
+    train_together = LanesEngine.train_together
+
+    def fail(engine, jobs, watches):
+        if any(job.seed == 13 for job in jobs):
+            raise ValueError("expected luck")
+        return train_together(engine, jobs, watches)
+
+    monkeypatch.setattr(LanesEngine, "train_together", fail)
+    plan = make_plan(epochs=3, space=("l2", "path", "model.hidden"), engine="lanes")
+    beyond = replace(make_run(2), fold=7)
+    results = session.train_together(plan, [make_run(1), make_run(13), beyond, make_run(3)])
+    assert [result.error for result in results[:2]] == [None, "ValueError: expected luck"]
+    assert results[2].error == session.train(plan, beyond).error
+    assert [result.cause for result in results] == [None, FailureCause.RAISED, FailureCause.RAISED, None]
+    assert all(result.score is not None for result in (results[0], results[3]))
+
+
+def test_report_that_has_seen_enough_of_a_run_ends_it_alone(keras, make_plan, make_run, session, monkeypatch):
+    monkeypatch.setattr("search.training.engines.program._REPORT_SECONDS", 0.0)
+    plan = make_plan(epochs=6, space=("l2", "path", "model.hidden"), engine="lanes")
+    runs = [make_run(1), make_run(2)]
+    results = session.train_together(plan, runs, lambda told: told.run is runs[0] or told.epoch < 3)
+    assert [(result.error, result.epochs_trained) for result in results] == [(None, 6), ("withdrawn at epoch 3", 3)]
+    assert results[1].cause is FailureCause.WITHDRAWN

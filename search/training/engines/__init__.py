@@ -5,8 +5,10 @@
 | `_base` | `Engine`, and what goes into one (`Job`) and comes out (`Outcome`) |
 | `choice` | `auto`: which engine is best for a job, measured |
 | `loops` | `compiled` and `graph`: one program an architecture |
+| `lanes` | `lanes`: many runs as one program |
 | `program` | `Program`: a whole run as one TensorFlow function |
 | `fit` | `keras.Model.fit` |
+| `_traced` | `TracedRun`: what programs compute, of one run and of many |
 | `_step` | a training step with the techniques that act on it |
 | `_tensors` | the rows of a fold as programs take them |
 | `_stores` | `Stores`: what a worker keeps from run to run |
@@ -14,6 +16,8 @@
 | `_initial` | the model at its initial weights, the same for every configuration |
 | `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
 | `_zeros` | shares of activations that are zero |
+| `_calibration` | how fast an engine is |
+| `_one_kernel` | whether XLA makes one kernel of a loop of epochs |
 | `_evaluation` | for `fit`: stop and validation rows after each epoch |
 """
 
@@ -26,12 +30,14 @@ from search.training.engines._base import Engine, Job, Outcome, Watch, keep_goin
 from search.training.engines._stores import Stores
 from search.training.engines.choice import choose_engine
 from search.training.engines.fit import FitEngine
+from search.training.engines.lanes import N_LANES, LanesEngine
 from search.training.engines.loops import LoopEngine
 from search.training.engines.program import program_key
 
 ENGINES: Mapping[str, Callable[[Stores], Engine]] = {
     "compiled": functools.partial(LoopEngine, "compiled", compiled=True),
     "graph": functools.partial(LoopEngine, "graph", compiled=False),
+    "lanes": LanesEngine,
     "fit": FitEngine,
 }
 """How each engine is made, by its name in [training]."""
@@ -44,8 +50,10 @@ def make_engines(stores: Stores) -> Mapping[str, Engine]:
 
 __all__ = [
     "ENGINES",
+    "N_LANES",
     "Engine",
     "Job",
+    "LanesEngine",
     "Outcome",
     "Stores",
     "Watch",

@@ -112,9 +112,8 @@ class Engine(Protocol):
     def train(self, job: Job, watch: Watch = keep_going) -> Outcome:
         """Train a job to its end; TensorFlow is set up already.
 
-        One job, for on a CPU one after the other was measured to be best: a job fills a core. An engine that has use
-        for a batch of jobs, as on a GPU, gets a method of its own for it: the jobs are alike in what `Program` is
-        keyed by, and weights, optimizer state and loop state have a leading axis (`tf.vectorized_map` over one step).
+        One job, for on a CPU one after the other was measured to be best: a job fills a core. `LanesEngine` has a
+        method of its own for many at once.
 
         Args:
             job: What to train.

@@ -53,11 +53,15 @@ def fits_one_kernel(model: keras.Model, optimizer: keras.Optimizer, techniques: 
     return _is_small_at_inputs(*first) and all(_is_small(*shape) for shape in others)
 
 
-def kept_apart(number: tf.Tensor) -> tf.Tensor:
-    """A number as it is; XLA makes no single kernel of a loop in which this is computed, for none can sort."""
+def kept_apart(numbers: tf.Tensor) -> tf.Tensor:
+    """Numbers as they are; XLA makes no single kernel of a loop in which this is computed, for none can sort.
+
+    Args:
+        numbers: A scalar, or one for each lane.
+    """
     import tensorflow as tf
 
-    return tf.sort(tf.stack([number, number]))[0]
+    return tf.sort(tf.stack([numbers, numbers]), axis=0)[0]
 
 
 def _has_layers(layer: keras.Layer) -> bool:

@@ -75,7 +75,6 @@ class TrainingStep:
         self, model: keras.Model, optimizer: keras.Optimizer, plain: Architecture, names: Collection[str]
     ) -> None:
         import keras
-        import tensorflow as tf
 
         acting = [TECHNIQUES[name] for name in step_names(names)]
         self._model, self._optimizer = model, optimizer
@@ -93,7 +92,7 @@ class TrainingStep:
         head = plain.auxiliary if self._of_heads else None
         self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)
         self._averages = [
-            (known, [tf.Variable(variable.value) for variable in self._variables])
+            (known, [keras.Variable(variable.numpy(), trainable=False, name="average") for variable in self._variables])
             for known in acting
             if isinstance(known, AveragingTechnique)
         ]
@@ -103,6 +102,11 @@ class TrainingStep:
             for path, variable in weights_by_path(model).items()
             if self._on_weights and id(variable) in trainable and path.rpartition("/")[2] in _KERNELS
         }
+
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """What steps assign beside the variables of the model and its optimizer."""
+        return [average for _, averages in self._averages for average in averages]
 
     def gradients(self, batch: Batch, values: Values, key: NoiseKey) -> Gradients:
         """Forward and backward.
@@ -118,7 +122,9 @@ class TrainingStep:
 
         batch = self._changed(batch, values, key)
         with noise.noise_step(key, batch.counts), self._moved(values, key):
+            weights = [variable.value for variable in self._variables]
             with tf.GradientTape() as tape:
+                tape.watch(weights)  # in a stateless scope they are tensors
                 outputs = self._model(as_input(batch.x), training=True)
                 of_rows = self._loss(batch.y, tf.cast(predictions(outputs), tf.float32))
                 losses = summed(of_rows * batch.weight, batch.counts)
@@ -126,7 +132,7 @@ class TrainingStep:
                 if self._auxiliary_loss is not None:
                     further.append(self._of_head(batch, tf.cast(outputs[1], tf.float32), values))
                 loss = tf.add_n([losses / tf.reduce_sum(batch.counts), *further])
-            gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+            gradients = tape.gradient(loss, weights)
         return Gradients(gradients, losses, loss)
 
     def apply(self, gradients: Sequence[tf.Tensor | None], values: Values) -> None:
@@ -138,6 +144,7 @@ class TrainingStep:
 
         weights = [variable.value for variable in self._variables]
         with tf.GradientTape() as tape:
+            tape.watch(weights)
             penalty = self.penalty(weights)
         of_penalty = tape.gradient(penalty, weights)
         is_first = tf.equal(self._optimizer.iterations.value, 0)
@@ -160,7 +167,7 @@ class TrainingStep:
         Source: keras.callbacks.SwapEMAWeights.
         """
         averages = self._averages[-1][1] if self._averages else []
-        with _assigned(self._variables if averages else [], averages):
+        with _assigned(self._variables if averages else [], [average.value for average in averages]):
             yield
 
     def _changed(self, batch: Batch, values: Values, key: NoiseKey) -> Batch:
@@ -202,12 +209,14 @@ class TrainingStep:
 
     def _average(self, values: Values, is_first: tf.Tensor) -> None:
         """Take a step's weights into the averages, and each technique's averages into those of the next."""
+        import tensorflow as tf
+
         weights = [variable.value for variable in self._variables]
         for technique, averages in self._averages:
             number = _number(values, technique)
             for average, weight in zip(averages, weights, strict=True):
-                average.assign(technique.average(average, weight, number, is_first))
-            weights = [average.value() for average in averages]
+                average.assign(technique.average(average.value, weight, number, is_first))
+            weights = [tf.convert_to_tensor(average.value) for average in averages]
 
 
 def predictions(outputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:

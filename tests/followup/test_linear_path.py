@@ -18,7 +18,7 @@ from search.models import weights_by_path
 from search.preparation.files import prepare_study
 from search.records import Configuration, EngineChoice
 from search.storage import open_storage
-from search.training import WorkerSession
+from search.training import WorkerSession, start_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,7 @@ def linear(tmp_path):
         if activation == "sigmoid":
             y = (y > 0).astype(int)
         np.savez(tmp_path / "rows.npz", x=x, y=y)
+        start_tensorflow()  # on one thread, before it is used
         keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, activation=activation, name="dense")]).save(
             tmp_path / "linear.keras"
         )

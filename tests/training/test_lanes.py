@@ -13,11 +13,11 @@ from search.training.engines import (
     ENGINES,
     N_LANES,
     Stores,
+    _lanes_program,
     _tensors,
     choice,
     choose_engine,
     keep_going,
-    lanes,
     program,
 )
 
@@ -166,7 +166,7 @@ def test_watch_that_has_seen_enough_ends_its_own_lane(keras, engines, two_folds,
 
 def test_pieces_and_blocks_change_nothing_but_rounding(keras, engines, mixed_jobs, monkeypatch):
     wholes = together(engines["lanes"], mixed_jobs)
-    monkeypatch.setattr(lanes, "epochs_in_block", lambda n_rows: 3)
+    monkeypatch.setattr(_lanes_program, "epochs_in_block", lambda n_rows: 3)
     monkeypatch.setattr(_tensors, "ROWS_AT_ONCE", 7)
     for outcome, whole in zip(together(ENGINES["lanes"](Stores()), mixed_jobs), wholes, strict=True):
         assert_agree(outcome, whole, relative=1e-5)
@@ -251,7 +251,7 @@ def test_jobs_of_two_programs_are_refused(keras, engines, make_plan, make_job):
 
 
 def test_long_sequence_is_refused_and_no_candidate_of_auto(keras, make_plan, make_job, monkeypatch):
-    monkeypatch.setattr(lanes, "_MOST_UNROLLED_STEPS", 5)
+    monkeypatch.setattr(_lanes_program, "_MOST_UNROLLED_STEPS", 5)
     monkeypatch.setattr(choice, "_may_lanes_win", lambda: True)
     plan = make_plan("multiclass", shape=(6, 6), model={"family": "lstm", "units": (3,)}, space=("l2",), epochs=1)
     job, engine = make_job(plan, run_of()), ENGINES["lanes"](Stores())

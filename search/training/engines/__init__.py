@@ -7,6 +7,8 @@
 | `loops` | `compiled` and `graph`: one program an architecture |
 | `lanes` | `lanes`: many runs as one program |
 | `program` | `Program`: a whole run as one TensorFlow function |
+| `_lanes_program` | `LanesProgram`: several runs as one TensorFlow function |
+| `_lane` | how each of them goes |
 | `fit` | `keras.Model.fit` |
 | `_traced` | `TracedRun`: what programs compute, of one run and of many |
 | `_step` | a training step with the techniques that act on it |
@@ -27,10 +29,11 @@ import functools
 from collections.abc import Callable, Mapping
 
 from search.training.engines._base import Engine, Job, Outcome, Watch, keep_going
+from search.training.engines._lanes_program import N_LANES
 from search.training.engines._stores import Stores
 from search.training.engines.choice import choose_engine
 from search.training.engines.fit import FitEngine
-from search.training.engines.lanes import N_LANES, LanesEngine
+from search.training.engines.lanes import LanesEngine
 from search.training.engines.loops import LoopEngine
 from search.training.engines.program import program_key
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 _MOST_TEXT_NOTES = 8
+_LARGEST_WHOLE = 2**24
 _FILLED = "Missing cells of a table (csv, a DataFrame) are filled here."
 
 
@@ -250,7 +251,18 @@ def _check_array(features: Array, inputs: InputShapes, place: str) -> tuple[Arra
     if _are_scaled_bytes(features):
         note = "The features are bytes (uint8) and were scaled from 0 ... 255 to 0 ... 1."
         return numbers / np.float32(255), (note,)
-    return numbers, ()
+    return numbers, _note_rounded(features, numbers)
+
+
+def _note_rounded(features: Array, numbers: Array) -> tuple[str, ...]:
+    """Whole numbers that float32 does not hold: as names of things, for an Embedding, some would be one."""
+    large = np.abs(numbers) >= _LARGEST_WHOLE  # one above is rounded to it
+    exact = features[large].astype(np.float64)
+    n_rounded = int(((exact == np.rint(exact)) & (exact != numbers[large])).sum())
+    if not n_rounded:
+        return ()
+    cells = count(n_rounded, "whole number")
+    return (f"The features are trained on in float32, which rounds {cells} above {_LARGEST_WHOLE:,}.",)
 
 
 def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:

@@ -95,6 +95,14 @@ def test_wrong_number_is_named_by_its_input(refusal, tmp_path):
     assert "received nan at right[1, 0] of row 2" in line
 
 
+@pytest.mark.parametrize(("largest", "is_told"), [(2**24, False), (2**24 + 1, True), (2**24 + 2, False)])
+def test_whole_numbers_that_float32_rounds_are_told(read, tmp_path, largest, is_told):
+    np.savez(tmp_path / "a.npz", x_left=LEFT, x_right=np.array([1, 2, largest, 4]), y=Y)
+    told = [note for note in read(source="npz", path="a.npz").notes if "float32" in note]
+    rounded = "The features are trained on in float32, which rounds 1 whole number above 16,777,216."
+    assert told == ([rounded] if is_told else [])
+
+
 def test_function_may_return_a_dictionary(read, tmp_path):
     (tmp_path / "rows.py").write_text(
         "import numpy as np\ndef rows():\n    return {'a': np.ones((4, 2)), 'b': np.arange(4)}, [0, 1, 0, 1]\n"

@@ -51,6 +51,23 @@ def set_option(command: Command) -> Command:
     )(command)
 
 
+def trust_option(command: Command) -> Command:
+    """`--trust`: code that comes with a model may be run."""
+    return click.option(
+        "--trust",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, parameter, value: _trust(context) if value else None,
+        help="Run the code that a model comes with: model.custom of the study.",
+    )(command)
+
+
+def _trust(context: click.Context) -> None:
+    from search.data.trust import code_trusted
+
+    context.with_resource(code_trusted())
+
+
 def quiet_option(command: Command) -> Command:
     """`--quiet`: results and errors, nothing else."""
     return click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import set_option
+from search.cli._options import set_option, trust_option
 from search.cli._render import is_quiet, pick_columns, print_table, say
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.argument("study")
 @set_option
 @click.option("--train", is_flag=True, help="Train the baseline once, for some seconds, and say what it tells.")
+@trust_option
 def check(study: str, overrides: tuple[str, ...], train: bool) -> None:
     """Validate a study with its data, look at that, and print the study with every default filled in.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from search.cli._options import name_argument, opened, storage_option
+from search.cli._options import name_argument, opened, storage_option, trust_option
 from search.cli._render import say
 from search.records.wording import better, show_value
 
@@ -60,6 +60,7 @@ def _formats() -> Mapping[str, Export]:
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="Another trial than the chosen one.")
 @click.option("--ensemble", is_flag=True, help="With --format keras: the weighted mean of the confirmed finalists.")
+@trust_option
 def export(name: str, url: str | None, format_: str, output: Path | None, trial: int | None, *, ensemble: bool) -> None:
     """Write the chosen configuration to a file, or to stdout."""
     chosen = _formats()[format_]

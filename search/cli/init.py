@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from search.cli._options import trust_option
 from search.cli._render import is_quiet
 
 
@@ -30,8 +31,10 @@ from search.cli._render import is_quiet
     type=click.Path(path_type=Path, dir_okay=False),
     help="The study file; paths in it are relative to its folder.",
 )
+@click.option("--custom", metavar="FILE.py", help="What defines layers and losses that are not Keras' own.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
-def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: bool) -> None:
+@trust_option
+def init(model: str, data: Path, target: tuple[str, ...], output: Path, custom: str | None, force: bool) -> None:
     """Write a commented study file, with ranges that suit the layers of a model and the number of rows.
 
     It is a start, to be read and changed. `regsearch check` passes as it is.
@@ -43,15 +46,15 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, force: b
     if output.exists() and not force:
         message = f"expected a path where nothing is yet, received {output}"
         raise UsageError(Problem("--output", message, "Add --force to replace it."))
-    text = draft_study(Draft(output.parent, model, data, target, output.stem))
+    text = draft_study(Draft(output.parent, model, data, target, output.stem, custom=custom))
     write_export(text, output)
     if is_quiet():
         return
     click.echo(f"Wrote {output}. Next:")
-    shown, name = shlex.quote(str(output)), _name_in(text)
+    shown, name, trust = shlex.quote(str(output)), _name_in(text), " --trust" if custom else ""
     for command, purpose in (
-        (f"regsearch run {shown}", "search"),
-        (f"regsearch export {name} --format keras -o regularized.keras", "the best model, trained"),
+        (f"regsearch run {shown}{trust}", "search"),
+        (f"regsearch export {name} --format keras -o regularized.keras{trust}", "the best model, trained"),
     ):
         click.echo(f"  {command:<64} {purpose}")
 

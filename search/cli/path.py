@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import format_option, name_argument, opened, quiet_option, storage_option
+from search.cli._options import format_option, name_argument, opened, quiet_option, storage_option, trust_option
 from search.cli._render import print_json, print_lines, print_table
 from search.cli._training import again_option, n_jobs_option, repeats_option, scheduler_option, trainers
 from search.records.wording import describe_configuration, divisions_in_words, show_value
@@ -32,6 +32,7 @@ _SAME = 1e-3
 @n_jobs_option
 @scheduler_option
 @format_option()
+@trust_option
 @quiet_option
 def path(
     name: str,

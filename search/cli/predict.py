@@ -6,12 +6,21 @@ from pathlib import Path
 
 import click
 
+from search.cli._options import trust_option
+
 
 @click.command(epilog="Example: regsearch predict best.keras new.csv -o predicted.csv")
 @click.argument("model", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("rows", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
-def predict(model: Path, rows: Path, output: Path | None) -> None:
+@click.option(
+    "--custom",
+    metavar="FILE.py",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What defines layers that are not Keras' own.",
+)
+@trust_option
+def predict(model: Path, rows: Path, output: Path | None, custom: Path | None) -> None:
     """Predict the rows of a CSV file with a model that `regsearch export --format keras` wrote.
 
     ROWS has the columns that the study learned from, written as they were there; missing cells, dates and text are
@@ -21,7 +30,7 @@ def predict(model: Path, rows: Path, output: Path | None) -> None:
     from search.followup.prediction import predict_rows
     from search.reporting.exports import write_export
 
-    text = predict_rows(model, rows).to_csv()
+    text = predict_rows(model, rows, custom).to_csv()
     if output is None:
         click.echo(text, nl=False)
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import opened, quiet_option, set_option, storage_option
+from search.cli._options import opened, quiet_option, set_option, storage_option, trust_option
 from search.cli._render import is_quiet, print_lines
 from search.cli._signals import explained
 from search.cli._training import count_workers, n_jobs_option, scheduler_option
@@ -49,6 +49,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     "--look-again", is_flag=True, help="Score the sealed rows once more, after trials were added; it counts, and shows."
 )
 @set_option
+@trust_option
 @quiet_option
 def run(
     study: str,

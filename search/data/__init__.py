@@ -45,7 +45,7 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
-from search.data.functions import SourceFunction, read_function
+from search.data.functions import SourceFunction, SourceModule, read_function
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
 from search.data.named_inputs import InputShapes, NamedArrays, in_words, split_inputs
@@ -53,18 +53,21 @@ from search.data.reading import read_data
 from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
-from search.data.sources.child import call_loss
+from search.data.sources._child import SUBCLASSED, add_told, first_cause, tell_subclassed
+from search.data.sources.child import call_custom, call_loss
 from search.data.sources.npz_file import read_features
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
+from search.data.trust import code_trusted, read_trusted
 
 __all__ = [
     "ONLY_INPUT",
     "SOURCES",
     "SPLITTERS",
+    "SUBCLASSED",
     "Arrays",
     "DataLook",
     "Dataset",
@@ -80,12 +83,17 @@ __all__ = [
     "Samples",
     "SealedRows",
     "SourceFunction",
+    "SourceModule",
     "Splits",
     "TableOptions",
     "TargetScale",
+    "add_told",
+    "call_custom",
     "call_loss",
+    "code_trusted",
     "draw_stop_rows",
     "encoded_shape",
+    "first_cause",
     "fit_encoder",
     "import_encoders",
     "in_words",
@@ -97,12 +105,14 @@ __all__ = [
     "read_features",
     "read_function",
     "read_new_rows",
+    "read_trusted",
     "redraw_folds",
     "scores_other_rows",
     "split_inputs",
     "split_rows",
     "suit_columns",
     "suit_file",
+    "tell_subclassed",
     "to_archive",
     "to_arrays",
 ]

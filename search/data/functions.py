@@ -1,7 +1,8 @@
-"""A function of the user's as the text of its file: it travels to workers, where there may be no such file."""
+"""Code of the user's as the text of its file: it travels to workers, where there may be no such file."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -27,6 +28,47 @@ class MissingFunctionError(AttributeError):
     def __init__(self, message: str, known: list[str]) -> None:
         self.known = known
         super().__init__(message)
+
+
+@dataclass(frozen=True)
+class SourceModule:
+    """A Python file that needs no other file of its folder.
+
+    Args:
+        file: The file, as the study names it.
+        text: What it holds.
+        sha256: Fingerprint of the text, in hexadecimal.
+    """
+
+    file: str
+    text: str = field(repr=False)
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", hashlib.sha256(self.text.encode()).hexdigest())
+
+    def run(self) -> dict[str, Any]:
+        """What is in the file, run anew: a module of its own, which imports nothing from the file's folder.
+
+        Raises:
+            Exception: Whatever running the file raises.
+        """
+        # Its own name, so that it takes no other module's place; it is registered, as dataclasses and pickle need it.
+        module = types.ModuleType(f"regsearch_{self.sha256[:16]}")
+        module.__file__ = self.file
+        sys.modules[module.__name__] = module
+        exec(compile(self.text, self.file, "exec"), module.__dict__)  # the user's own file, named by the study
+        return vars(module)
+
+    def load(self) -> dict[str, Any]:
+        """What is in the file, run once a process; not at all where the program has imported the same file itself.
+
+        Its objects then are instances of those very classes.
+
+        Raises:
+            Exception: Whatever running the file raises.
+        """
+        return _content(self)
 
 
 @dataclass(frozen=True)
@@ -58,13 +100,8 @@ class SourceFunction:
         return _loaded(self)
 
     def run(self) -> dict[str, Any]:
-        """What is in the file, run anew: a module of its own, which imports nothing from the file's folder."""
-        # Its own name, so that it takes no other module's place; it is registered, as dataclasses and pickle need it.
-        module = types.ModuleType(f"regsearch_{self.sha256[:16]}")
-        module.__file__ = self.file
-        sys.modules[module.__name__] = module
-        exec(compile(self.text, self.file, "exec"), module.__dict__)  # the user's own file, named by the study
-        return vars(module)
+        """What is in the file, as `SourceModule.run` gives it."""
+        return SourceModule(self.file, self.text).run()
 
 
 def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFunction:
@@ -89,11 +126,30 @@ def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFu
 
 
 @functools.lru_cache(maxsize=16)
+def _content(module: SourceModule) -> dict[str, Any]:
+    return _imported(module) or module.run()
+
+
+def _imported(module: SourceModule) -> dict[str, Any] | None:
+    """The same file, where the program has imported it by itself: its objects are instances of these very classes."""
+    for each in list(sys.modules.values()):
+        file = getattr(each, "__file__", None)
+        if isinstance(file, str) and Path(file).name == Path(module.file).name:
+            with contextlib.suppress(OSError, ValueError):
+                if Path(file).read_bytes().decode() == module.text:
+                    return vars(each)
+    return None
+
+
+@functools.lru_cache(maxsize=16)
 def _loaded(function: SourceFunction) -> Callable[..., Any]:
-    module = function.run()
+    module = SourceModule(function.file, function.text).load()
     loaded = module.get(function.name)
     if not callable(loaded):
         known = [name for name, value in module.items() if inspect.isfunction(value)]
         message = f'expected a function "{function.name}" in {function.file}, received none'
         raise MissingFunctionError(message, known)
+    if inspect.isclass(loaded):  # one of Keras' losses, say, of which each row's is wanted
+        made: Any = loaded()
+        return made.call  # type: ignore[no-any-return]  # what a module holds has no type
     return loaded  # type: ignore[no-any-return]  # what a module holds has no type

@@ -70,7 +70,9 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
     figure.update_xaxes(title_text=f"gain in {study.metric} over the baseline (right is better)")
     figure.update_yaxes(autorange="reversed", automargin=True)
     title = f"{study.name}: {verdict.answer}"
-    return styled(figure, title, verdict_lines(verdict, study, verdict.n_trials)[0], height=240 + 60 * len(others))
+    return styled(
+        figure, title, verdict_lines(verdict, study, verdict.n_trials, configurations)[0], height=240 + 60 * len(others)
+    )
 
 
 def _label(trial: int, verdict: Verdict, configuration: Configuration, study: StudyRecord) -> str:

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import InputShapes, NamedArrays, NewRows, RowForm, read_features, read_new_rows
+from search.data import (
+    InputShapes,
+    NamedArrays,
+    NewRows,
+    RowForm,
+    SourceModule,
+    read_features,
+    read_new_rows,
+    read_trusted,
+)
 from search.errors import DataError, Problem, UsageError
 from search.models import TrainedModel
 from search.training import start_tensorflow
@@ -106,27 +115,30 @@ class Predictions:
         return text.getvalue()
 
 
-def predict_rows(model: Path, rows: Path) -> Predictions:
+def predict_rows(model: Path, rows: Path, custom: Path | None = None) -> Predictions:
     """What an exported model predicts of the rows of a file.
 
     Args:
         model: A `.keras` file that `regsearch export` wrote, or any other that takes rows of numbers.
         rows: A CSV file with the columns that the model's study learned from; others are passed on. Or an NPZ file with
             the array `x`, or with one for each input, `x_NAME`.
+        custom: The Python file that defines what in the model is not Keras' own; None for none.
 
     Returns:
         The rows, with the predicted class and the probability of each, or with the predicted numbers.
 
     Raises:
         UsageError: The model cannot be read.
+        StudyFileError: `custom` is not trusted.
         DataError: The rows cannot, or the model does not take them.
     """
     card = ModelCard.read(model)
+    module = None if custom is None else read_trusted(custom.name, custom.parent, "--custom")
     if rows.suffix == ".npz" and card.form is None:
-        return _predict_arrays(model, rows, card)
+        return _predict_arrays(model, rows, card, module)
     read = read_new_rows(rows, card.form)
     start_tensorflow()
-    trained = TrainedModel(model)
+    trained = TrainedModel(model, module)
     if card.form is None and card.inputs:
         example = ", ".join(f"x_{name}=..." for name, _ in card.inputs)
         message = "expected an NPZ file with an array for each input of the model, received a table"
@@ -142,11 +154,11 @@ def predict_rows(model: Path, rows: Path) -> Predictions:
     )
 
 
-def _predict_arrays(model: Path, rows: Path, card: ModelCard) -> Predictions:
+def _predict_arrays(model: Path, rows: Path, card: ModelCard, module: SourceModule | None) -> Predictions:
     """What a model predicts of arrays, which have no columns that could stand beside it."""
     features = read_features(rows)
     start_tensorflow()
-    trained, wanted = TrainedModel(model), [name for name, _ in card.inputs]
+    trained, wanted = TrainedModel(model, module), [name for name, _ in card.inputs]
     given = sorted(features.arrays) if isinstance(features, NamedArrays) else ["x"]
     if given != (sorted(wanted) or ["x"]):
         expected = ", ".join(f"x_{name}" for name in wanted) or "x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -24,7 +24,7 @@ from search.records import (
     technique_of,
 )
 from search.selection import LEVEL, Scores
-from search.spec import OFF, Choices, Range, StudySpec, spec_from_json, with_choices
+from search.spec import OFF, Choices, Range, StudySpec, canonical_name, spec_from_json, with_choices
 from search.storage import Storage
 from search.techniques import TECHNIQUES, required_names
 
@@ -90,6 +90,7 @@ def sweep(
     """
     question = ask(storage, name, repeats)
     spec = spec_from_json(question.record.spec)
+    values = replace(values, over=canonical_name(values.over, default_catalogue()))
     swept = _swept_values(spec, values)
     stored = None if again else stored_sweep(storage, question, values.over, swept)
     if stored is not None:
@@ -161,8 +162,7 @@ def _refuse_unknown(spec: StudySpec, over: str) -> None:
 
 def _file_value(spec: StudySpec, over: str) -> Any:
     """What the study's file says of a setting; None where it says nothing, and for a technique."""
-    table, _, key = over.partition(".")
-    return getattr(getattr(spec, table, None), key, None) if technique_of(over) is None else None
+    return spec.setting(over) if technique_of(over) is None else None
 
 
 def _ends(entry: Range | Choices | None, is_penalty: bool, values: Values) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import multiprocessing
+import sys
 import tempfile
 import tomllib
 import warnings
@@ -24,13 +25,23 @@ import numpy.typing as npt
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
-from search.data import encoded_shape, read_data, to_archive, to_arrays
+from search.data import (
+    add_told,
+    code_trusted,
+    encoded_shape,
+    first_cause,
+    read_data,
+    read_trusted,
+    tell_subclassed,
+    to_archive,
+    to_arrays,
+)
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, refit
 from search.followup.telling import TellingObserver
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
-from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
+from search.models import LOSSES, is_own_loss, loss_in_memory, own_module_names, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial, Verdict
@@ -103,7 +114,8 @@ def tune(
     """Find the regularization that makes a model generalize.
 
     Args:
-        model: A Sequential or Functional model, compiled or not; it stays as it is. A compiled one is trained as it is
+        model: A Keras model, compiled or not; it stays as it is. Layers and losses of its own, and a subclassed model,
+            come from one file that can be imported: workers run it. A compiled one is trained as it is
             compiled, unless a setting says otherwise. Weights begin anew for every run. A Sequential model without an
             input is given one that fits the rows.
         x: Features, shape (rows, ...): an array, a tensor, a list, or a DataFrame. Text of a DataFrame becomes one-hot
@@ -155,6 +167,7 @@ def tune(
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
         for caution in cautions:
             warnings.warn(caution, RepeatabilityWarning, stacklevel=2)
+        stack.enter_context(code_trusted())  # which runs in this very process
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
@@ -166,7 +179,10 @@ def tune(
             arrays: dict[str, Any] = {**to_archive(features), **rows}
             np.savez(fresh / _DATA, y=target, **arrays)
             _save(_with_input(model, data, fresh), fresh / _MODEL)
-            np.savez(fresh / _DATA, y=_classes(target, fresh / _MODEL), **arrays)
+            custom = _own_code(fresh)
+            if custom is not None:
+                _tell_layers(model, data, fresh)
+            np.savez(fresh / _DATA, y=_classes(target, fresh / _MODEL, custom), **arrays)
             draft = Draft(
                 fresh,
                 str(fresh / _MODEL),
@@ -176,6 +192,7 @@ def tune(
                 training=_given_training(model, settings) | options.training,
                 weight=data.weight,
                 column=split.column,
+                custom=None if custom is None else str(custom),
             )
             with _problems_of_rows_that_score():
                 (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
@@ -185,7 +202,7 @@ def tune(
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
             # Before files take the place of those that another study needs.
             prepared, _ = find_same_study(prepared, storage, renaming="name=")
-            for file in (_MODEL, _DATA, _STUDY):
+            for file in (_MODEL, _DATA, _STUDY, *([] if custom is None else [custom.name])):
                 (fresh / file).replace(folder / file)
         telling = TellingObserver(prepared) if verbose else None
         if telling is not None:
@@ -288,6 +305,39 @@ def _save(model: KerasModel, path: Path) -> None:
         raise UsageError(Problem("model", message, remedy)) from error
 
 
+def _tell_layers(model: KerasModel, data: DataSection, folder: Path) -> None:
+    """Write the layers of a subclassed model into its file, which Keras does not."""
+    if type(model).__module__.partition(".")[0] == "keras":
+        return
+    shape = encoded_shape(read_data(data, folder, own_model=True))
+    try:
+        told = tell_subclassed(model, shape)
+    except Exception as error:  # whatever the user's code raises
+        message = f"expected a model that can be made again for rows of shape {shape}, received {first_cause(error)}"
+        remedy = "It needs get_config, and an __init__ that takes **kwargs and hands them to super().__init__."
+        raise UsageError(Problem("model", message, remedy)) from error
+    add_told(folder / _MODEL, told)
+
+
+def _own_code(folder: Path) -> Path | None:
+    """A copy of the file that defines what in the model is not Keras' own; None for a model of Keras alone.
+
+    Raises:
+        UsageError: There is no such file, or several.
+    """
+    names = own_module_names((folder / _MODEL).read_bytes())
+    if not names:
+        return None
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
+    if len(names) > 1 or "__main__" in names or files[0] is None:
+        received = f"the module{'' if len(names) == 1 else 's'} {', '.join(names)}"
+        message = f"expected layers and losses of one's own in one file that can be imported, received {received}"
+        raise UsageError(Problem("model", message, "Workers run that file: put the classes there and import them."))
+    copy = folder / Path(files[0]).name
+    copy.write_bytes(Path(files[0]).read_bytes())
+    return copy
+
+
 def _with_whole_path(setting: str) -> str:
     """A setting; the file of a loss or a metric, which is relative to the working directory, with its whole path."""
     key, _, written = setting.partition("=")
@@ -373,9 +423,10 @@ def _folder(directory: str | Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _classes(target: npt.NDArray[Any], model: Path) -> npt.NDArray[Any]:
+def _classes(target: npt.NDArray[Any], model: Path, custom: Path | None) -> npt.NDArray[Any]:
     """Targets as class indices where the model tells classes apart and Keras was given probabilities of 0 and 1."""
-    if read_saved(model.read_bytes(), "model").activation not in ("sigmoid", "softmax"):
+    module = None if custom is None else read_trusted(custom.name, custom.parent, "model")
+    if read_saved(model.read_bytes(), "model", custom=module).activation not in ("sigmoid", "softmax"):
         return target
     if target.dtype.kind not in "fbiu" or not np.array_equal(target, np.rint(target)):
         return target

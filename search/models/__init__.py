@@ -9,12 +9,14 @@
 | `sources` | the user's model from a file, or from a function that builds it |
 | `own`, `own_space` | what regularizes the user's model already; the same as entries of [space] |
 | `reach` | which layers a technique's name reaches |
+| `layer_arguments` | arguments of layers that differ from the model as it was given |
 | `injection` | a configuration's techniques enter the layers they are meant for |
 | `checks` | what is wrong with the technique names of a space, for the models that it may train |
 | `names`, `optimizers`, `losses` | activations, optimizers, schedules and losses that a study may name |
+| `custom_code` | layers and functions of the user's own, told to Keras |
 | `own_loss` | a loss of the user's own, tried before any run |
 | `ends` | which outputs a loss and a task want, and what makes predictions of them |
-| `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
+| `making`, `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
 | `averaging` | several trained models become one that predicts their mean |
@@ -23,9 +25,9 @@
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
 | `rendering` | a model as a Python file; `model_source`: the statements that make the user's |
 
-Keras is imported by functions of `building`, `walking`, `rebuilding`, `inputs`, `averaging`, `table_inputs` and
-`predicting`, no others. A plain model passes through untouched: with everything off there is no regularizer and no
-extra layer.
+Keras is imported by functions of `making`, `building`, `custom_code`, `walking`, `rebuilding`, `inputs`, `averaging`,
+`table_inputs` and `predicting`, no others. A plain model passes through untouched: with everything off there is no
+regularizer and no extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
 
@@ -34,19 +36,22 @@ from search.models.averaging import Member, average_models
 from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
 from search.models.checks import check_patterns
 from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
+from search.models.custom_code import check_custom_code, custom_objects, own_module_names
 from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.injection import open_slots, regularize
 from search.models.inputs import TableEnds, with_ends, with_named_inputs
+from search.models.layer_arguments import LayerArgumentError, check_value, given_value
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
-from search.models.names import ACTIVATIONS, SCALING_LAYERS
+from search.models.names import ACTIVATIONS, LAYER_ARGUMENTS, SCALING_LAYERS
 from search.models.optimizers import OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
 from search.models.own import find_own, own_in_words
 from search.models.own_loss import check_own_loss
 from search.models.own_space import OwnSearch, names_over_own, search_own
 from search.models.predicting import TrainedModel
 from search.models.products import count_products
+from search.models.reach import candidates
 from search.models.reading import read_saved
 from search.models.rebuilding import compiled_metrics, replaced_classes
 from search.models.rendering import render_source
@@ -57,6 +62,7 @@ from search.models.walking import layers_by_path, weights_by_path
 __all__ = [
     "ACTIVATIONS",
     "FAMILIES",
+    "LAYER_ARGUMENTS",
     "LOSSES",
     "OPTIMIZERS",
     "REFUSED_ARGUMENTS",
@@ -65,6 +71,7 @@ __all__ = [
     "Architecture",
     "Family",
     "Head",
+    "LayerArgumentError",
     "Loss",
     "Member",
     "OpenModel",
@@ -77,14 +84,19 @@ __all__ = [
     "average_models",
     "build_model",
     "build_open_model",
+    "candidates",
+    "check_custom_code",
     "check_own_loss",
     "check_patterns",
+    "check_value",
     "compiled_metrics",
     "count_products",
+    "custom_objects",
     "describe_model",
     "describe_optimizer",
     "find_end",
     "find_own",
+    "given_value",
     "is_own_loss",
     "keeps_own_weights",
     "layers_by_path",
@@ -94,6 +106,7 @@ __all__ = [
     "names_over_own",
     "open_slots",
     "own_in_words",
+    "own_module_names",
     "probabilities_of",
     "read_model",
     "read_saved",

@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from search.data import SUBCLASSED
+
 Config = dict[str, Any]
 """What Keras writes for an object: `module`, `class_name`, `config` and more."""
 
@@ -40,12 +42,28 @@ def read_weights(archive: bytes) -> bytes:
         return members.read(WEIGHTS) if WEIGHTS in members.namelist() else b""
 
 
+def with_config(archive: bytes, config: Config) -> bytes:
+    """The archive with another configuration of its model; everything else is in it as it was."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as members, zipfile.ZipFile(content, "w") as changed:
+        for member in members.infolist():
+            is_config = member.filename == "config.json"
+            changed.writestr(member, json.dumps(config) if is_config else members.read(member))
+    return content.getvalue()
+
+
+def read_subclassed(archive: bytes) -> Config | None:
+    """What is told beside a subclassed model: `input_shape`, `units` and `layers`; None of other models."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        return json.loads(members.read(SUBCLASSED)) if SUBCLASSED in members.namelist() else None
+
+
 WEIGHTS = "model.weights.h5"
 
 
 def layer_path(entry: Config) -> str:
     """The path of an object's class below `keras`: `layers.Dense`."""
-    return f"{entry['module'].removeprefix('keras').removeprefix('.')}.{entry['class_name']}".removeprefix(".")
+    return f"{(entry['module'] or '').removeprefix('keras').removeprefix('.')}.{entry['class_name']}".removeprefix(".")
 
 
 def is_model(entry: Config) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from search.models.architecture import Architecture
 from search.models.injection import as_value
+from search.models.making import NOTHING, make_part
 from search.models.optimizers import OPTIMIZERS, SCHEDULES
 from search.models.rebuilding import rebuild_saved
 from search.models.walking import layers_by_path
@@ -23,8 +22,6 @@ from search.techniques.traced import traced_classes
 
 if TYPE_CHECKING:
     import keras
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def build_model(architecture: Architecture, *, traced: bool = False, heads: bool = False) -> keras.Model:
@@ -120,7 +117,7 @@ def _with_open_rate(optimizer: Part, learning_rate: float) -> tuple[Part, keras.
 
 def make_optimizer(
     training: TrainingSection,
-    configuration: Mapping[str, Setting | Slot] = _NOTHING,
+    configuration: Mapping[str, Setting | Slot] = NOTHING,
     names: Collection[str] = (),
     model: keras.Model | None = None,
 ) -> keras.Optimizer:
@@ -148,7 +145,7 @@ def _finished(
 
 
 def describe_optimizer(
-    training: TrainingSection, configuration: Mapping[str, Setting | Slot] = _NOTHING, names: Collection[str] = ()
+    training: TrainingSection, configuration: Mapping[str, Setting | Slot] = NOTHING, names: Collection[str] = ()
 ) -> Part:
     """The optimizer that [training] names, before it is made; arguments as in `make_optimizer`."""
     known = OPTIMIZERS[training.optimizer_name]
@@ -170,26 +167,6 @@ def _describe_rate(training: TrainingSection) -> float | Part:
     if "values" in arguments:
         return Part(path, {name: list(values) for name, values in arguments.items()})
     return Part(path, {"initial_learning_rate": training.learning_rate, **arguments})
-
-
-def make_part(part: Part, stand_ins: Mapping[str, type] = _NOTHING) -> Any:
-    """The Keras object that a part describes, its own parts made first; a slot is off.
-
-    Args:
-        part: What to make.
-        stand_ins: Classes to be used in the place of Keras' own, by the path of each.
-    """
-    import keras
-
-    made = {
-        name: make_part(value, stand_ins)
-        if isinstance(value, Part)
-        else value.off
-        if isinstance(value, Slot)
-        else value
-        for name, value in part.arguments.items()
-    }
-    return (stand_ins.get(part.path) or functools.reduce(getattr, part.path.split("."), keras))(**made)
 
 
 def _chain(architecture: Architecture, layers: list[Any]) -> keras.Model:

@@ -118,10 +118,20 @@ def _unreachable(
         remedy = f'Did you mean "{nearest[0]}.{technique.name}"?' if nearest else ""
         known = ", ".join(layers)
         return f'expected a pattern that matches one of {known}, received "{pattern_of(name)}"', remedy
+    if any(technique.fits(x) for model in architectures if _is_subclassed(model) for x in model.layers):
+        message = f"expected a technique that puts nothing between the layers of a subclassed model, received {name}"
+        return (
+            message,
+            "Penalties and constraints work, and what acts on rows, labels, weights and the course of training.",
+        )
     received = "a model that has none" if name == technique.name else f'"{pattern_of(name)}"'
     if any(technique.fits(x) for model in architectures for x in model.layers if x.name in model.outputs):
         return f"expected a hidden layer for {technique.name}, received {received}", "Leave it out."
     return f"expected a layer that {technique.name} can be used on, received {received}", "Leave it out."
+
+
+def _is_subclassed(model: Architecture) -> bool:
+    return model.saved is not None and model.saved.is_subclassed
 
 
 def _overlapping(

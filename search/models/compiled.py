@@ -26,12 +26,14 @@ class Compiled:
         loss: Its loss; None when it has none.
         refused: `optimizer` or `loss` to what of it a study cannot take over, in words.
         metrics: Its metrics, as Keras writes them down.
+        own_loss: `FILE.py:NAME` of its loss, where that is one of the user's own.
     """
 
     training: Mapping[str, Any] = field(default_factory=dict)
     loss: Loss | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Any, ...] = ()
+    own_loss: str | None = None
 
 
 class _RefusedError(ValueError):
@@ -42,10 +44,16 @@ _MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What is raised where a file holds something else than Keras writes."""
 
 
-def read_compiled(config: Config) -> Compiled:
-    """How the model of an archive was compiled; nothing when it was not."""
+def read_compiled(config: Config, custom: str | None = None) -> Compiled:
+    """How the model of an archive was compiled; nothing when it was not.
+
+    Args:
+        config: The model.
+        custom: The user's file that defines what is not Keras' own; None where there is none.
+    """
     compiled = config.get("compile_config") or {}
     training, loss, refused = dict[str, Any](), None, dict[str, str]()
+    own_loss = None if custom is None else _own_loss(compiled.get("loss"), custom)
     try:
         training = _training(compiled.get("optimizer"))
     except _RefusedError as error:
@@ -53,12 +61,24 @@ def read_compiled(config: Config) -> Compiled:
     except _MALFORMED:
         refused["optimizer"] = "an optimizer that the file does not tell as Keras does"
     try:
-        loss = _loss(compiled.get("loss"), _weight(compiled.get("loss_weights")))
+        if own_loss is None:
+            loss = _loss(compiled.get("loss"), _weight(compiled.get("loss_weights")))
     except _RefusedError as error:
         refused["loss"] = str(error)
     except _MALFORMED:
         refused["loss"] = "a loss that the file does not tell as Keras does"
-    return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))))
+    return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))), own_loss)
+
+
+def _own_loss(told: Any, custom: str) -> str | None:
+    """The loss of the user's own that a model was compiled with: a function, or a class without arguments."""
+    if not isinstance(told, Mapping) or str(told.get("module", "")).partition(".")[0] == "keras":
+        return None
+    if told.get("class_name") == "function":
+        name = str(told["config"]).rpartition(">")[2]
+        return None if loss_name(name) is not None and "module" not in told else f"{custom}:{name}"
+    arguments = {key: value for key, value in (told.get("config") or {}).items() if key not in _EVERYWHERE}
+    return None if arguments or "class_name" not in told else f"{custom}:{told['class_name']}"
 
 
 def loss_in_memory(loss: Any) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.data import SourceModule
 from search.errors import DataError, Problem, UsageError
+from search.models.custom_code import custom_objects, own_module_names
 from search.models.losses import Link, probabilities_of
 
 Array = npt.NDArray[Any]
@@ -23,21 +26,25 @@ class TrainedModel:
 
     Args:
         path: A `.keras` file.
+        custom: The file that defines what in it is not Keras' own; None for none.
 
     Raises:
         UsageError: Keras cannot load it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, custom: SourceModule | None = None) -> None:
         import keras
 
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), custom_objects(custom):
                 # Of columns that Keras cannot name an input after.
                 warnings.filterwarnings("ignore", "When providing `inputs` as a dict", UserWarning)
                 self._model = keras.models.load_model(path, compile=False)
         except Exception as error:  # Keras raises nearly anything on files that are no models
             reason = " ".join(str(error).split())[:300]
+            if custom is None and (names := _own_modules(path)):
+                message = f"expected the file that defines what is not Keras' own, received classes of {names}"
+                raise UsageError(Problem(str(path), message, "Add --custom FILE.py, and --trust.")) from error
             raise UsageError(
                 Problem(str(path), f"expected a model that Keras can load, received {type(error).__name__}: {reason}")
             ) from error
@@ -82,3 +89,10 @@ class TrainedModel:
             outputs = told if isinstance(told, dict) else {"prediction": probabilities_of(told, link)}
             parts.append({name: np.asarray(values) for name, values in outputs.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _own_modules(path: Path) -> str:
+    """Names of the modules whose classes a model has; empty where it has none, and for a file that is no model."""
+    with contextlib.suppress(OSError, ValueError):
+        return ", ".join(own_module_names(path.read_bytes()))
+    return ""

@@ -3,17 +3,18 @@
 A technique's own name (`l2`) is shared by every hidden layer that it fits, and by output layers only if
 there is no hidden one. `PATTERN.l2` gives the layers whose name matches (`dense_1`, `output`, `dense_*`) a value of
 their own instead. A pattern that the space holds and the configuration does not is off on its layers: the
-shared value does not flow back into them.
+shared value does not flow back into them. What is said of a layer holds for its copies (`layer_arguments`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from search.models.architecture import Architecture
 from search.techniques import TECHNIQUES, LayerTechnique, Technique
-from search.techniques.parts import Part
+from search.techniques.parts import Part, Slot
 
 
 def governing_names(architecture: Architecture, technique: LayerTechnique, names: Collection[str]) -> dict[str, str]:
@@ -39,12 +40,40 @@ def governing_names(architecture: Architecture, technique: LayerTechnique, names
 def candidates(architecture: Architecture, technique: LayerTechnique) -> list[Part]:
     """The layers on which a technique can be used."""
     outputs = architecture.outputs
-    return [x for x in architecture.layers if technique.fits(x) and (technique.on_output or x.name not in outputs)]
+    fitting = [x for x in architecture.layers if technique.fits(x) and (technique.on_output or x.name not in outputs)]
+    if architecture.saved is None or not architecture.saved.is_subclassed:
+        return fitting
+    return [x for x in fitting if not needs_surgery(technique, x)]
+
+
+SET_ON_LAYERS = ("_regularizer", "_constraint")
+"""How arguments end that can be set on a layer which is there, before it is built."""
+
+
+def needs_surgery(technique: LayerTechnique, layer: Part) -> bool:
+    """Whether a technique does more to a layer than to set what penalizes or bounds its weights."""
+    changed, *behind = technique.apply(layer, Slot(technique.name, technique.off))
+    set_anew = [name for name, value in changed.arguments.items() if value != layer.arguments.get(name)]
+    return bool(behind) or not all(name.endswith(SET_ON_LAYERS) for name in set_anew)
 
 
 def matches(name: str, layer: Part) -> bool:
-    """Whether the pattern of a name matches a layer."""
-    return fnmatchcase(layer.name, pattern_of(name))
+    """Whether the pattern of a name matches a layer, or the one of which it is a copy."""
+    pattern = pattern_of(name)
+    return fnmatchcase(layer.name, pattern) or fnmatchcase(without_copies(layer.name), pattern)
+
+
+def without_copies(path: str) -> str:
+    """The path of a layer in the model as it was given: that of which it, or the model around it, is a copy."""
+    return _COPY.sub("", path)
+
+
+_COPY = re.compile(r"-x\d+(?=/|$)")
+
+
+def copy_name(name: str, copy: int) -> str:
+    """The name of a copy of a layer: the first one is the layer itself."""
+    return name if copy == 1 else f"{name}-x{copy}"
 
 
 def names_of(technique: Technique, names: Collection[str]) -> list[str]:

@@ -10,9 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.data import ONLY_INPUT
+from search.data import ONLY_INPUT, SourceModule
 from search.errors import Problem, StudyFileError
-from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, read_weights, references
+from search.models.archive import (
+    INPUT,
+    Config,
+    is_model,
+    layer_path,
+    ports,
+    read_config,
+    read_subclassed,
+    read_weights,
+    references,
+)
 from search.models.compiled import read_compiled
 from search.models.joining import input_entries, takes_whole_numbers
 from search.models.names import ACTIVATIONS
@@ -21,18 +31,21 @@ from search.techniques.parts import Part
 from search.techniques.private import OPERATION_MODULES
 
 _REMEDY = (
-    "What works: Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
-    "cannot be rebuilt from a file without running its code."
+    'What works: Sequential and Functional models of Keras\' own layers; with model.custom = "FILE.py" and --trust of '
+    "those that the file defines too, and subclassed ones that model.builder returns."
 )
 
 
-def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> SavedModel:
+def read_saved(
+    archive: bytes, place: str, *, keeps_weights: bool = False, custom: SourceModule | None = None
+) -> SavedModel:
     """What a `.keras` file says of the model in it.
 
     Args:
         archive: Content of the file.
         place: Where it was named, for errors.
         keeps_weights: Whether training is to begin at the weights saved.
+        custom: The user's file that defines what in the model is not Keras' own; without it there may be no such.
 
     Raises:
         StudyFileError: The file holds no model that can be rebuilt, or one with several outputs.
@@ -41,13 +54,20 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         config = read_config(archive)
     except ValueError as error:
         raise StudyFileError(Problem(place, str(error), 'Save it with Keras 3: model.save("net.keras").')) from error
-    problem = _unknown_code(config, place) or _wrong_ends(config, place) or _shared_between_models(config, place)
+    subclassed = read_subclassed(archive) if custom is not None and not is_model(config) else None
+    if subclassed is not None:
+        return _subclassed(config, subclassed, archive, custom, keeps_weights=keeps_weights)
+    problem = (
+        _unknown_code(config, place, has_code=custom is not None)
+        or _wrong_ends(config, place)
+        or _shared_between_models(config, place)
+    )
     if problem is not None:
         raise StudyFileError(problem)
     outcome = _outcome(config)
     return SavedModel(
         archive=archive,
-        sha256=_fingerprint(config, archive, keeps_weights=keeps_weights),
+        sha256=_fingerprint(config, archive, keeps_weights=keeps_weights, custom=custom),
         keeps_weights=keeps_weights,
         name=config["config"]["name"],
         inputs=tuple((name, tuple(shape[1:])) for name, shape in (_batch_shapes(config) or {}).items()),
@@ -56,42 +76,71 @@ def read_saved(archive: bytes, place: str, *, keeps_weights: bool = False) -> Sa
         whole=_whole_inputs(config),
         units=outcome.units,
         activation=outcome.activation,
-        compiled=read_compiled(config),
+        compiled=read_compiled(config, None if custom is None else custom.file),
+        custom=custom,
     )
 
 
-def _unknown_code(config: Config, place: str) -> Problem | None:
+def _subclassed(
+    config: Config, told: Config, archive: bytes, custom: SourceModule | None, *, keeps_weights: bool
+) -> SavedModel:
+    """A model that calls its layers in code of its own: the last of them is taken to be the one that predicts."""
+    entries, layers = told["layers"], []
+    for entry in entries:
+        arguments = {key: _argument(value) for key, value in entry["config"].items()}
+        layers.append(Part(layer_path(entry), {**arguments, "name": entry["path"]}))
+    weighty = [entry["path"] for entry in entries if entry["has_weights"]]
+    weights = hashlib.sha256(read_weights(archive) if keeps_weights else b"").hexdigest()
+    sha256 = None if custom is None else custom.sha256
+    content = json.dumps([config["config"], told, weights, keeps_weights, sha256], sort_keys=True)
+    return SavedModel(
+        archive=archive,
+        sha256=hashlib.sha256(content.encode()).hexdigest(),
+        keeps_weights=keeps_weights,
+        name=config["config"].get("name", config["class_name"].lower()),
+        inputs=((ONLY_INPUT, tuple(told["input_shape"][1:])),),
+        layers=tuple(layers),
+        outputs=tuple(weighty[-1:]),
+        units=told["units"],
+        activation=_activation(entries[-1]) if entries else "linear",
+        compiled=read_compiled(config, None if custom is None else custom.file),
+        custom=custom,
+        is_subclassed=True,
+    )
+
+
+def _unknown_code(config: Config, place: str, *, has_code: bool) -> Problem | None:
     """What cannot be made without code that the file does not hold, or that is not run from a file."""
     if not is_model(config):
         kind = "the subclassed model" if _is_foreign(config) else "a"
         message = f"expected a Sequential or Functional model, received {kind} {config['class_name']}"
         return Problem(place, message, _REMEDY)
-    found = list(dict.fromkeys(_foreign_objects(config["config"]["layers"])))
+    found = list(dict.fromkeys(_foreign_objects(config["config"]["layers"], has_code=has_code)))
     if found:
         return Problem(place, f"expected layers of Keras itself, received {', '.join(found)}", _REMEDY)
     return None
 
 
-def _foreign_objects(node: Any) -> Iterator[str]:
-    """Everything below that is not Keras' own, in words."""
+def _foreign_objects(node: Any, *, has_code: bool) -> Iterator[str]:
+    """Everything below that is not Keras' own, in words; what has a name may be defined by code that is at hand."""
     if isinstance(node, list):
         for each in node:
-            yield from _foreign_objects(each)
+            yield from _foreign_objects(each, has_code=has_code)
     elif isinstance(node, dict):
         inner = node.get("config")
         if node.get("class_name") == "Lambda":
             yield f'the Lambda layer "{node["config"]["name"]}"'
         elif node.get("class_name") == "function":
-            if inner not in ACTIVATIONS:
-                yield f'the function "{inner}"'
+            if inner not in ACTIVATIONS and not has_code:
+                yield f'the function "{str(inner).rpartition(">")[2]}"'
         elif node.get("class_name") == "__lambda__" or _is_code(node):
             yield "a lambda function"
-        elif _is_foreign(node):
+        elif _is_foreign(node) and not has_code:
             named = f' (layer "{inner["name"]}")' if isinstance(inner, dict) and "name" in inner else ""
             yield f"the class {node['class_name']}{named}"
         else:
             for each in node.values():
-                yield from _foreign_objects(each)
+                yield from _foreign_objects(each, has_code=has_code)
 
 
 def _is_foreign(entry: Config) -> bool:
@@ -345,7 +394,7 @@ def _keeps_shape(operation: Config) -> bool:
     return not any('"__numpy__"' in json.dumps(node) for node in operation["inbound_nodes"])
 
 
-def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool) -> str:
+def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool, custom: SourceModule | None) -> str:
     """Equal for a model that is saved twice: dates do not count, nor the numbers that Keras gives its objects.
 
     Nor do the names of inputs and of the model, which differ when a function that names all else is called twice.
@@ -356,7 +405,8 @@ def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool) -> str:
     _number_inputs(copy)
     layers = {key: value for key, value in copy["config"].items() if key != "name"}
     kept = read_weights(archive) if keeps_weights or any(map(_keeps_own_weights, _leaves(config))) else b""
-    content = json.dumps([layers, hashlib.sha256(kept).hexdigest(), keeps_weights])
+    told = [layers, hashlib.sha256(kept).hexdigest(), keeps_weights, *([] if custom is None else [custom.sha256])]
+    content = json.dumps(told)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from search.data import SourceModule
 from search.models.architecture import Architecture
 from search.models.archive import read_config
+from search.models.custom_code import custom_objects
+from search.models.making import make_part
+from search.models.reach import SET_ON_LAYERS, without_copies
 from search.models.rewriting import PACKAGE, class_paths, rewritten
 from search.models.saved import SavedModel
-from search.models.walking import layers_by_path
-from search.techniques.private import call_in_fixed_order
+from search.models.walking import inner_of, layers_by_path
+from search.techniques.private import call_in_fixed_order, flattened_layers, names_counted_anew
 from search.techniques.traced import general_paths
 
 if TYPE_CHECKING:
@@ -35,21 +39,61 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     """
     import keras
 
+    if saved.is_subclassed:
+        return _subclassed_model(architecture, saved, stand_ins)
     # Not as custom objects of this one call: a Bidirectional writes its layer down and makes two of what it wrote.
     for path, stand_in in stand_ins.items():
         keras.saving.register_keras_serializable(PACKAGE, path)(stand_in)
     config = rewritten(read_config(saved.archive), architecture, stand_ins, general_paths() & stand_ins.keys())
-    model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    with custom_objects(saved.custom):
+        model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if stand_ins:
         call_in_fixed_order(model)
     layers = layers_by_path(model)
     plain = [(part.name, layers[part.name]) for part in saved.layers if part.name in layers]
     kept = [(path, layer) for path, layer in plain if saved.keeps_weights or not layer.trainable_weights]
     if any(layer.weights for _, layer in kept):
-        weights = _saved_weights(saved)
+        weights = _saved_weights(saved.origin or saved.archive, saved.custom)
         for path, layer in kept:
-            _set_weights(layer, weights[path])
+            _set_weights(layer, weights[path] if path in weights else weights[without_copies(path)])
     return model
+
+
+def _subclassed_model(architecture: Architecture, saved: SavedModel, stand_ins: Mapping[str, type]) -> keras.Model:
+    """A model that calls its layers in code of its own: they get their regularizers and constraints before it is built.
+
+    The model that is returned is one around it, of the input, of what techniques put before it and of the model itself,
+    whose layers keep their paths.
+    """
+    import keras
+
+    config = read_config(saved.archive)
+    for key in ("build_config", "compile_config"):
+        config.pop(key, None)
+    with custom_objects(saved.custom), names_counted_anew():
+        model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    for layer in flattened_layers(model):
+        stand_in = stand_ins.get(f"layers.{type(layer).__name__}") if _is_kerass(layer) else None
+        if stand_in is not None and f"layers.{type(layer).__name__}" in general_paths():
+            object.__setattr__(layer, "__class__", stand_in)  # it differs in how it is called, not in what it holds
+    layers, given = layers_by_path(model), {part.name: part for part in saved.layers}
+    for part in architecture.layers:
+        for argument, value in part.arguments.items():
+            if argument.endswith(SET_ON_LAYERS) and value != given[part.name].arguments.get(argument):
+                setattr(layers[part.name], argument, make_part(value, stand_ins))
+    model(keras.ops.zeros((1, *architecture.input_shape)))
+    if saved.keeps_weights:
+        weights = _saved_weights(saved.archive, saved.custom)
+        for path, layer in layers_by_path(model).items():
+            _set_weights(layer, weights[path])
+    rows = passed = keras.Input(architecture.input_shape)
+    for part in architecture.entering:
+        passed = make_part(part, stand_ins)(passed)
+    return keras.Model(rows, inner_of(model)(passed), name=architecture.name)
+
+
+def _is_kerass(layer: keras.Layer) -> bool:
+    return type(layer).__module__.partition(".")[0] == "keras"
 
 
 def compiled_metrics(architecture: Architecture) -> list[Any] | None:
@@ -69,14 +113,15 @@ def replaced_classes(architecture: Architecture) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=2)
-def _saved_weights(saved: SavedModel) -> Mapping[str, list[npt.NDArray[Any]]]:
+def _saved_weights(archive: bytes, custom: SourceModule | None) -> Mapping[str, list[npt.NDArray[Any]]]:
     """The weights in a file, by the path of their layer."""
     import keras
 
     with tempfile.TemporaryDirectory(prefix="regsearch-") as folder:
         file = Path(folder) / "model.keras"
-        file.write_bytes(saved.archive)
-        model = keras.saving.load_model(file, compile=False, safe_mode=True)
+        file.write_bytes(archive)
+        with custom_objects(custom), names_counted_anew():
+            model = keras.saving.load_model(file, compile=False, safe_mode=True)
     return {path: layer.get_weights() for path, layer in layers_by_path(model).items()}
 
 

@@ -69,8 +69,9 @@ def _rewrite_model(
         if is_model(entry):
             _rewrite_model(entry, f"{scope}{name}/", architecture, stand_ins, general)
         elif layer_path(entry) != INPUT:
-            part = parts[scope + name]
+            part, module = parts[scope + name], entry["module"]
             entry |= _serialized(part.with_arguments(name=name), general, registered=entry.get("registered_name"))
+            entry["module"] = module  # which of a class of the user's own is not below `keras`
             added = architecture.following.get(part.name, ())
             _follow(model["config"], name, [_serialized(each, stand_ins) for each in added])
 

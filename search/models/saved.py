@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from search.data import SourceModule
 from search.models.compiled import Compiled
 from search.techniques.parts import Part
 
@@ -26,6 +29,13 @@ class SavedModel:
         activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
         whole: Names of the inputs that take whole numbers, as an Embedding does: names of things, not quantities.
         compiled: How it was compiled, as far as a study can say it.
+        custom: The user's file that defines layers and functions of the model which are not Keras' own.
+        is_subclassed: Whether it calls its layers in code of its own, so that what they take is not known, and nothing
+            can be put between them.
+        origin: Content of the file from which the weights are that training takes as they are, where it is another
+            one: `archive` then is that file with other arguments of layers.
+        variants: What a builder returned for each of the options that a study may choose: these, and the model.
+        defaults: What the builder has for such options by itself, as far as it can be written down.
     """
 
     archive: bytes = field(repr=False)
@@ -39,6 +49,25 @@ class SavedModel:
     activation: str
     whole: tuple[str, ...] = ()
     compiled: Compiled = field(default_factory=Compiled, repr=False, hash=False)
+    custom: SourceModule | None = None
+    is_subclassed: bool = False
+    origin: bytes = field(default=b"", repr=False)
+    variants: tuple[tuple[Mapping[str, Any], SavedModel], ...] = field(default=(), repr=False, hash=False)
+    defaults: tuple[tuple[str, Any], ...] = field(default=(), repr=False, hash=False)
+
+    def variant(self, options: Mapping[str, Any] | None) -> SavedModel:
+        """What the builder returned for these options; the model itself where it was called for one set of them only.
+
+        Raises:
+            KeyError: It was not called for such options.
+        """
+        if not self.variants:
+            return self
+        wanted = {name: list(value) if isinstance(value, tuple) else value for name, value in (options or {}).items()}
+        for known, model in self.variants:
+            if known == wanted:
+                return model
+        raise KeyError(str(wanted))
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:

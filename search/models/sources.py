@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from search.data import InputShapes
+from search.data import InputShapes, read_trusted
 from search.data.sources.child import call_builder
 from search.data.sources.raw import find_file
 from search.errors import Problem, StudyFileError
@@ -25,12 +30,13 @@ def read_model(
     task: Task,
     timeout_seconds: float,
     inputs: InputShapes = (),
+    variants: Sequence[Mapping[str, Any]] = (),
 ) -> SavedModel | None:
     """The user's model, read once a study; None for a model of a family.
 
     A builder is called in a child process, for it may import anything, as `build(input_shape=..., n_outputs=...)` with
     those of the two arguments that it takes: the shape of one row, or of several inputs a dictionary of shapes; and how
-    many units predict.
+    many units predict. The `options` of [model] it has to take.
 
     Args:
         section: [model] of the study file.
@@ -41,22 +47,43 @@ def read_model(
         task: What is predicted.
         timeout_seconds: How long a builder may take; then it is killed with all that it started.
         inputs: Inputs that stand beside one another in a row; none where the data has but one.
+        variants: Options of a builder that the study may choose beside those of [model]: `SavedModel.variants`.
 
     Raises:
         StudyFileError: There is no such file or function, it fails or takes too long, or the model is none that works.
     """
-    if section.keras is not None:
-        archive = find_file(section.keras, folder, place, key="keras").read_bytes()
-    elif section.builder is not None:
-        output, _ = output_layer(n_outputs, task)
-        offered = {"input_shape": dict(inputs) or input_shape, "n_outputs": output.arguments["units"]}
-        archive = _built(section.builder, folder, place, offered, timeout_seconds)
-    else:
+    if section.keras is None and section.builder is None:
         return None
-    return read_saved(archive, place, keeps_weights=section.weights == "saved")
+    custom = None if section.custom is None else read_trusted(section.custom, folder, place)
+    read = functools.partial(read_saved, place=place, keeps_weights=section.weights == "saved", custom=custom)
+    if section.builder is None:
+        return read(find_file(str(section.keras), folder, place, key="keras").read_bytes())
+    output, _ = output_layer(n_outputs, task)
+    offered = {"input_shape": dict(inputs) or input_shape, "n_outputs": output.arguments["units"]}
+    given = _plain(section.options or {})
+    calls = [given, *({**given, **_plain(options)} for options in variants)]
+    archives, defaults = _built(section.builder, folder, place, offered, calls, timeout_seconds, custom is not None)
+    first, *others = map(read, archives)
+    if not others:
+        return first
+    fingerprint = hashlib.sha256(" ".join(sorted({each.sha256 for each in others})).encode()).hexdigest()
+    known = tuple(zip(calls[1:], others, strict=True))
+    return replace(first, variants=known, defaults=tuple(defaults.items()), sha256=fingerprint)
 
 
-def _built(builder: str, folder: Path, place: str, offered: dict[str, object], timeout_seconds: float) -> bytes:
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+
+
+def _built(
+    builder: str,
+    folder: Path,
+    place: str,
+    offered: Mapping[str, object],
+    calls: Sequence[Mapping[str, Any]],
+    timeout_seconds: float,
+    has_custom: bool,
+) -> tuple[list[bytes], dict[str, Any]]:
     name, _, function = builder.rpartition(":")
     if not name.endswith(".py") or not function.isidentifier():
         raise StudyFileError(Problem(place, f'expected builder to be "FILE.py:function", received "{builder}"'))
@@ -66,6 +93,9 @@ def _built(builder: str, folder: Path, place: str, offered: dict[str, object], t
         "shown": name,
         "function": function,
         "options": offered,
+        "calls": calls,
+        "has_custom": has_custom,
+        "asked": sorted({name for options in calls for name in options}),
         "folder": str(folder),
     }
     return call_builder(request, place, timeout_seconds)

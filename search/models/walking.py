@@ -14,6 +14,15 @@ def layers_by_path(model: keras.Model) -> dict[str, keras.Layer]:
     return dict(_walk(model, ""))
 
 
+_INNER = "regsearch_inner"
+
+
+def inner_of(model: keras.Model) -> keras.Model:
+    """The model, to be put into one around it that is not to show in the paths of its layers."""
+    setattr(model, _INNER, True)
+    return model
+
+
 def weights_by_path(model: keras.Model) -> dict[str, keras.Variable]:
     """Every weight of a model, trainable or not, by a path that does not depend on what was built before.
 
@@ -42,6 +51,6 @@ def _walk(model: keras.Model, scope: str) -> Iterator[tuple[str, keras.Layer]]:
 
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _walk(layer, f"{scope}{layer.name}/")
+            yield from _walk(layer, scope if getattr(layer, _INNER, False) else f"{scope}{layer.name}/")
         elif not isinstance(layer, keras.layers.InputLayer):
             yield scope + layer.name, layer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.data import SOURCES, SPLITTERS
-from search.models import ACTIVATIONS, FAMILIES, LOSSES, OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
+from search.models import ACTIVATIONS, FAMILIES, LAYER_ARGUMENTS, LOSSES, OPTIMIZERS, REFUSED_ARGUMENTS, SCHEDULES
 from search.spec import Arguments, Catalogue
 from search.techniques import TECHNIQUES, LayerTechnique, required_names
 from search.training import METRICS
@@ -25,6 +25,7 @@ def default_catalogue() -> Catalogue:
         schedules={name: Arguments(known.arguments, known.required) for name, known in SCHEDULES.items()},
         losses={name: Arguments({**form.arguments, "weight": 1.0}) for name, form in LOSSES.items()},
         activations=frozenset(ACTIVATIONS),
+        layer_arguments=LAYER_ARGUMENTS,
         sources=tuple(source.form for source in SOURCES.values()),
         metrics=tuple(METRICS),
         metric_arguments={name: Arguments(known.arguments) for name, known in METRICS.items() if known.arguments},

@@ -76,6 +76,8 @@ class Draft:
         training: Keys of [training] that are given, whatever the model was compiled with.
         weight: The column that says how much each row counts; None for none.
         column: The column that divides the rows; None for none.
+        custom: The file that defines what in the model is not Keras' own, relative to the working directory; None for
+            none.
     """
 
     folder: Path
@@ -87,6 +89,7 @@ class Draft:
     training: Mapping[str, Any] = field(default_factory=dict)
     weight: str | None = None
     column: str | None = None
+    custom: str | None = None
 
     def read(self, section: DataSection) -> Dataset:
         """The rows of a [data] table."""
@@ -206,12 +209,13 @@ def _describe(
 
 def _model_section(draft: Draft) -> ModelSection:
     file, colon, function = draft.model.rpartition(":")
+    custom = None if draft.custom is None else _relative(Path(draft.custom), draft.folder)
     if draft.model in FAMILIES:
         return ModelSection(family=draft.model, hidden=_HIDDEN if "hidden" in FAMILIES[draft.model].required else None)
     if draft.model.endswith(".keras"):
-        return ModelSection(keras=_relative(Path(draft.model), draft.folder))
+        return ModelSection(keras=_relative(Path(draft.model), draft.folder), custom=custom)
     if colon and file.endswith(".py"):
-        return ModelSection(builder=f"{_relative(Path(file), draft.folder)}:{function}")
+        return ModelSection(builder=f"{_relative(Path(file), draft.folder)}:{function}", custom=custom)
     families = ", ".join(FAMILIES)
     raise UsageError(
         Problem(

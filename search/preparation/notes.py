@@ -116,6 +116,16 @@ def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
     if saved is None:
         return ()
     notes = []
+    if spec.model.custom is not None:
+        notes.append(f"{spec.model.custom} is run, here and by every worker: the model is made of what it defines.")
+    if saved.is_subclassed:
+        last = next(iter(saved.outputs), "none")
+        notes.append(
+            f"The model calls its layers in code of its own: no technique can put anything between them, and {last}, "
+            "its last layer with weights, is taken to be the one that predicts."
+        )
+    if saved.variants:
+        notes.append(f"The builder was called for {len(saved.variants)} choices of its options.")
     if spec.data.standardize and saved.layers and saved.layers[0].path in SCALING_LAYERS:
         notes.append(
             f"Inputs are standardized, and then the model scales them itself ({saved.layers[0].name}): probably "

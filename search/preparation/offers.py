@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from search.data import Dataset
-from search.models import Architecture
+from search.models import Architecture, candidates
 from search.spec import Range
 from search.techniques import TECHNIQUES, LayerTechnique, Part
 
@@ -69,9 +69,8 @@ class OfferFacts:
         known = TECHNIQUES[technique]
         if not isinstance(known, LayerTechnique):
             return []
-        fitting = [layer for layer in self.plain.layers if known.fits(layer)]
-        hidden = [layer for layer in fitting if layer.name not in self.plain.outputs]
-        return hidden or (fitting if known.on_output else [])
+        fitting = candidates(self.plain, known)
+        return [layer for layer in fitting if layer.name not in self.plain.outputs] or fitting
 
     @property
     def classifies(self) -> bool:

@@ -160,7 +160,9 @@ def taught_settings(training: TrainingSection, saved: SavedModel | None, place: 
     ]
     if problems:
         raise StudyFileError(problems)
-    if "loss" in told and compiled.loss is not None:
+    if "loss" in told and compiled.own_loss is not None:
+        told["loss"] = compiled.own_loss
+    elif "loss" in told and compiled.loss is not None:
         told["loss"] = _as_setting(loss_setting(compiled.loss))
     if "optimizer" not in given:
         rate = () if given & {"learning_rate", "schedule"} else ("learning_rate", "schedule")

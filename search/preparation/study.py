@@ -28,7 +28,7 @@ from search.models import (
     Architecture,
     OwnSearch,
     SavedModel,
-    UnfitLossError,
+    check_custom_code,
     check_own_loss,
     check_patterns,
     count_products,
@@ -39,6 +39,7 @@ from search.models import (
     study_loss,
     targets_for,
 )
+from search.preparation.architectures import architectures, searched_options, with_given_arguments
 from search.preparation.catalogue import default_catalogue
 from search.preparation.facts import row_weights, score_constants, study_facts, training_rows
 from search.preparation.notes import study_notes
@@ -206,17 +207,29 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             n_outputs=dataset.n_outputs,
             task=dataset.task,
             timeout_seconds=spec.data.timeout_seconds,
+            variants=searched_options(spec, place),
         )
         if spec.data.task is None and tells_classes(saved, dataset):
             dataset = read(spec.data.model_copy(update={"task": "classification"}))
-    loss = None
-    if spec.training.has_own_loss:
-        loss = read_function(str(spec.training.loss), folder, place("training", "loss"), key="loss")
+    if saved is not None:
+        seconds = spec.data.timeout_seconds
+        check_custom_code(saved, place("model", "custom"), folder=str(folder), timeout_seconds=seconds)
+    loss, named = None, _own_loss(spec, saved)
+    if named is not None:
+        loss = read_function(named, folder, place("training", "loss"), key="loss")
     own_metric = read_own_metric(spec.objective, folder, place("objective", "metric"))
     prepared = prepare_data(spec, dataset, place, saved, loss, own_metric)
     if loss is not None:
         _check_own_loss(prepared, loss, str(folder), place)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
+
+
+def _own_loss(spec: StudySpec, saved: SavedModel | None) -> str | None:
+    """`FILE.py:NAME` of the loss, where it is one of the user's: the study's, or that of the compiled model."""
+    if spec.training.has_own_loss:
+        return str(spec.training.loss)
+    is_left_open = "loss" not in spec.training.model_fields_set or spec.training.loss is None
+    return saved.compiled.own_loss if saved is not None and is_left_open else None
 
 
 def prepare_data(
@@ -245,7 +258,8 @@ def prepare_data(
     dataset = dataclasses.replace(dataset, scale_target=bool(spec.data.scale_target))
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     development = dataset.take(splits.development)
-    plain = _architectures(spec, development, saved, place)
+    spec = with_given_arguments(spec, development, saved, place)
+    plain = architectures(spec, development, saved, place)
     spec, searched = _searching_own(spec, plain[0], place)
     _check_patterns(spec, plain, development, place)
     _check_pruner(spec, place)
@@ -391,7 +405,7 @@ def _check_loss(spec: StudySpec, place: Place) -> None:
 def _check_own_loss(prepared: PreparedStudy, function: SourceFunction, folder: str, place: Place) -> None:
     """Try the user's own loss on a few rows."""
     spec, development = prepared.spec, prepared.plan.dataset
-    loss = _architectures(spec, development, prepared.plan.saved, place)[0].loss
+    loss = architectures(spec, development, prepared.plan.saved, place)[0].loss
     target = development.target
     if development.scale_target:
         target = TargetScale.fit(target).scaled(target)
@@ -419,30 +433,6 @@ def _unfit_rate(spec: StudySpec, place: Place) -> list[Problem]:
         message = "expected a learning rate that is not searched, since the schedule holds its values, received it"
         problems.append(Problem(place("space", "training.learning_rate"), message, "Leave out one of the two."))
     return problems
-
-
-def _architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> list[Architecture]:
-    """The plain architectures that the study may train: one for each choice of a searched model."""
-    searched = {
-        name: entry.choices
-        for name, entry in spec.space.items()
-        if name.startswith("model.") and isinstance(entry, Choices)
-    }
-    shape, n_outputs = encoded_shape(dataset), dataset.n_outputs
-    models = (
-        spec.configured(dict(zip(searched, choice, strict=True))).model
-        for choice in itertools.product(*searched.values())
-    )
-    loss = study_loss(spec.training)
-    try:
-        return [
-            describe_model(
-                model, shape, n_outputs, dataset.task, saved, place("model"), loss=loss, inputs=dataset.inputs
-            )
-            for model in models
-        ]
-    except UnfitLossError as error:
-        raise StudyFileError(Problem(place("training", "loss"), str(error))) from error
 
 
 def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from search.records.ablation import Ablation, Removal
+from search.records.configuration import Configuration, technique_of
 from search.records.facts import StudyFacts
 from search.records.study import Direction, StudyRecord
 from search.records.verdict import Difference, Verdict
@@ -93,15 +94,30 @@ def better(direction: Direction, *, worse: bool = False) -> str:
     return "lower" if (direction == "minimize") is not worse else "higher"
 
 
-def verdict_lines(verdict: Verdict, study: StudyRecord, n_trials: int) -> list[str]:
+def changed_settings(configuration: Configuration | None, baseline: Configuration | None) -> tuple[str, ...]:
+    """Names of settings, which are no regularization, in which a configuration differs from the baseline's."""
+    if configuration is None or baseline is None:
+        return ()
+    names = dict.fromkeys((*configuration, *baseline))
+    return tuple(n for n in names if technique_of(n) is None and configuration.get(n) != baseline.get(n))
+
+
+def verdict_lines(
+    verdict: Verdict, study: StudyRecord, n_trials: int, configurations: Mapping[int, Configuration]
+) -> list[str]:
     """A verdict in a few sentences, the first of which is for people who read no further.
 
     Args:
         verdict: On the study.
         study: Its record.
         n_trials: Trials that ended.
+        configurations: Those of the baseline and of the finalists, by trial.
     """
-    lines = [_answer_in_words(verdict, study), *_reasons(verdict, study)]
+    candidate = configurations.get(verdict.candidate)
+    changed = changed_settings(candidate, configurations.get(verdict.finalists[0].trial if verdict.finalists else 0))
+    lines = [_answer_in_words(verdict, study, changed), *_reasons(verdict, study)]
+    if changed and verdict.answer == "helps":
+        lines.insert(1, _what_else_changed(changed, candidate, study))
     if verdict.optimism > 0:
         lines.append(
             f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} "
@@ -112,7 +128,18 @@ def verdict_lines(verdict: Verdict, study: StudyRecord, n_trials: int) -> list[s
     return lines
 
 
-def _answer_in_words(verdict: Verdict, study: StudyRecord) -> str:
+def _what_else_changed(changed: Sequence[str], candidate: Configuration | None, study: StudyRecord) -> str:
+    """That not all of a gain is regularization's."""
+    named = ", ".join(changed)
+    if not any(technique_of(name) is not None for name in candidate or ()):
+        return f"Nothing of that is regularization: the choice differs from the baseline in {named} alone."
+    return (
+        f"Not all of that need be regularization: the choice differs from the baseline in {named}, too. `regsearch "
+        f"ablate {study.name}` tells what each is worth."
+    )
+
+
+def _answer_in_words(verdict: Verdict, study: StudyRecord, changed: Sequence[str]) -> str:
     against, baseline = verdict.against_constant, study.facts.baseline_in_words
     gain = f"{_amount(verdict.difference, study)} than {baseline} ({_interval(verdict.difference, verdict)})"
     if verdict.answer == "nothing to learn" and against is not None:
@@ -121,7 +148,7 @@ def _answer_in_words(verdict: Verdict, study: StudyRecord) -> str:
             f"the same for every row, which luck explains ({_interval(against, verdict)})."
         )
     if verdict.answer == "helps":
-        return f"Regularization helps: {study.metric} {gain}."
+        return f"{'The choice' if changed else 'Regularization'} helps: {study.metric} {gain}."
     return f"No gain: the best that was found has {study.metric} {gain}, and the choice is {baseline}."
 
 

@@ -71,7 +71,9 @@ def _lines_on_choice(found: Best) -> list[str]:
     if choice.baseline is None or choice.gain is None:
         return ["The baseline has no score, so nothing says whether regularization helped."]
     if choice.verdict is not None:
-        return verdict_lines(choice.verdict, study, found.n_trials)
+        known = [trial for trial in (choice.baseline, choice.best, choice.chosen) if trial is not None]
+        configurations = {trial.number: trial.configuration for trial in known}
+        return verdict_lines(choice.verdict, study, found.n_trials, configurations)
     if choice.gain <= 0:
         return [f"No gain: nothing that was tried scored better than {study.facts.baseline_in_words}."]
     told = (

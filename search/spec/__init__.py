@@ -41,7 +41,7 @@ from search.spec.sections import (
     Validation,
     is_function,
 )
-from search.spec.space import OFF, with_choices
+from search.spec.space import OFF, baseline_problem, canonical_name, with_choices
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
@@ -69,6 +69,8 @@ __all__ = [
     "StudySpec",
     "TrainingSection",
     "Validation",
+    "baseline_problem",
+    "canonical_name",
     "describe_keys",
     "is_function",
     "parse_study",

@@ -155,6 +155,7 @@ class Catalogue:
         required_keys: Model family name to those of its keys that a study file may not leave out.
         requires: Technique name to those of which one at least must be on for it to mean anything; techniques
             that stand by themselves are absent.
+        layer_arguments: Arguments of layers that may be searched, as `LAYER_PATTERN.argument`.
         missing: Samplers that cannot run in this installation, with the package that each needs.
     """
 
@@ -172,4 +173,5 @@ class Catalogue:
     metric_arguments: Mapping[str, Arguments] = field(default_factory=dict)
     required_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    layer_arguments: frozenset[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)

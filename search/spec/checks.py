@@ -23,7 +23,8 @@ from search.spec.space import check_space, check_together, is_number
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")
-_BESIDE_OWN_MODEL = frozenset({"weights", "own"})
+_BESIDE_OWN_MODEL = frozenset({"weights", "own", "custom"})
+_BESIDE_ANY = frozenset({"layers"})
 
 
 def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> None:
@@ -210,6 +211,8 @@ def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) 
         findings.add(("model", "builder"), f'expected "FILE.py:function", received {show(model.builder)}')
     if model.keras is not None and not model.keras.endswith(".keras"):
         findings.add(("model", "keras"), f'expected a file that ends in ".keras", received {show(model.keras)}')
+    if model.custom is not None and not model.custom.endswith(".py"):
+        findings.add(("model", "custom"), f'expected a file that ends in ".py", received {show(model.custom)}')
     if model.family is not None and not findings.has(("model", "family")):
         _check_name(("model", "family"), model.family, sorted(catalogue.families), findings)
     if len(given) == 1 and not findings.touches(("model", given[0])):
@@ -219,6 +222,7 @@ def _check_model(model: ModelSection, catalogue: Catalogue, findings: Findings) 
 def _check_model_keys(model: ModelSection, form: str, catalogue: Catalogue, findings: Findings) -> None:
     """Refuse keys that this model does not take, and miss those that it needs."""
     taken = _BESIDE_OWN_MODEL if model.family is None else catalogue.families[model.family]
+    taken |= _BESIDE_ANY | ({"options"} if form == "builder" else set())
     named = f"{form} = {show(getattr(model, form))}"
     for key in ModelSection.model_fields:
         value = getattr(model, key)

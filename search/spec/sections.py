@@ -228,6 +228,20 @@ class ModelSection(Section):
         description="keras, builder: what becomes of the model's own dropout, noise, penalties and constraints; search "
         "keeps them for the baseline, and lets each rate and penalty be lowered or switched off; default: keep",
     )
+    custom: str | None = Field(
+        default=None,
+        description='keras, builder: "FILE.py" beside the study, which defines layers and losses that are not Keras\' '
+        "own; it is run, and only with --trust",
+    )
+    options: dict[str, Any] | None = Field(
+        default=None,
+        description="builder: arguments of the function; each may be searched as model.options.NAME",
+    )
+    layers: dict[str, Any] | None = Field(
+        default=None,
+        description="arguments of layers that differ from the model as it is given, by LAYER_PATTERN.ARGUMENT; repeat "
+        "is how many times a layer or block stands there",
+    )
     hidden: tuple[Count, ...] | None = Field(default=None, description="units of each hidden dense layer")
     activation: str | None = Field(default=None, description="activation of the hidden layers")
     filters: tuple[Count, ...] | None = Field(default=None, description="cnn: filters of each convolution")
@@ -372,7 +386,7 @@ class StudySpec(Section):
     training: TrainingSection = Field(default_factory=TrainingSection)
     objective: ObjectiveSection = Field(default_factory=ObjectiveSection)
     space: dict[str, Range | Choices] = Field(
-        description='technique, "LAYER_PATTERN.technique", "training.KEY" or "model.KEY"'
+        description='technique, "LAYER_PATTERN.technique", "LAYER_PATTERN.argument", "training.KEY" or "model.KEY"'
     )
     confirm: ConfirmSection = Field(default_factory=ConfirmSection)
 
@@ -380,17 +394,50 @@ class StudySpec(Section):
         """The spec with the searched settings of one configuration in place.
 
         Args:
-            configuration: An effective configuration. Its `training.KEY` and `model.KEY` replace what the
-                file says; techniques are left to those who inject them.
+            configuration: An effective configuration. Its `training.KEY` and `model.KEY` replace what the file says,
+                `model.options.NAME` and `model.LAYER_PATTERN.ARGUMENT` one entry of a key, `training.KEY.ARGUMENT` one
+                argument of what a key names; techniques are left to those who inject them.
         """
-        tables: dict[str, dict[str, Any]] = {"training": {}, "model": {}}
+        tables: dict[str, Section] = {"training": self.training, "model": self.model}
         for name, value in configuration.items():
             table, _, key = name.partition(".")
             if table in tables:
-                tables[table][key] = value
-        return self.model_copy(
-            update={
-                "training": self.training.model_copy(update=tables["training"]),
-                "model": self.model.model_copy(update=tables["model"]),
-            }
-        )
+                tables[table] = tables[table].model_copy(update=_update(tables[table], key, value))
+        return self.model_copy(update=tables)
+
+    def setting(self, name: str) -> Any:
+        """What the file says of a setting, `training.KEY` and the like as in `configured`; None where it is silent."""
+        table, _, key = name.partition(".")
+        section = {"training": self.training, "model": self.model}.get(table)
+        return None if section is None else setting_in(section, key)
+
+
+def setting_in(section: Section, key: str) -> Any:
+    """What [training] or [model] says of a key, or of an entry of one; None where it is silent."""
+    field, inner = home_of("model" if isinstance(section, ModelSection) else "training", key)
+    value = getattr(section, field, None)
+    if inner is None:
+        return value
+    held = value.arguments if isinstance(value, Called) else value if isinstance(value, dict) else {}
+    return held.get(inner)
+
+
+def home_of(table: str, key: str) -> tuple[str, str | None]:
+    """The field of a table in which a setting stands, and its name there where it is one of several."""
+    first, dot, rest = key.partition(".")
+    if not dot:
+        return key, None
+    return (first, rest) if table == "training" or first == "options" else ("layers", key)
+
+
+def _update(section: Section, key: str, value: Any) -> dict[str, Any]:
+    """The field of a section that a setting changes, and what it then holds."""
+    field, inner = home_of("model" if isinstance(section, ModelSection) else "training", key)
+    if inner is None:
+        return {field: value}
+    held = getattr(section, field)
+    if field in ("options", "layers"):
+        return {field: {**(held or {}), inner: value}}
+    name = held.name if isinstance(held, Called) else held
+    given = held.arguments if isinstance(held, Called) else {}
+    return {field: Called.model_validate({"name": name, **given, inner: value})}

@@ -4,6 +4,10 @@ An entry is named after a technique (`l2`), a technique in some layers (`dense_2
 table (`training.learning_rate`). A technique's values lie in its domain, and "off" is always among them; a
 setting's values are valid for its key, and the one that the file gives is among them, for it is the baseline's.
 A technique that means nothing without another one (`minimum_delta` without `patience`) is searched beside it.
+
+Settings may be entries of a key: an argument of a builder (`model.options.width`), of the optimizer or schedule
+(`training.schedule.decay_steps`), or of layers (`dense_2.units`, which is short for `model.dense_2.units`). What a
+layer or a builder has by itself shows when the study meets its model.
 """
 
 from __future__ import annotations
@@ -21,13 +25,26 @@ from search.records import technique_of
 from search.spec.catalogue import Catalogue, Domain
 from search.spec.findings import Findings
 from search.spec.ranges import check_points, check_range, domain_hint, in_range
-from search.spec.sections import WALKS, Choices, ModelSection, Range, Section, StudySection, StudySpec, TrainingSection
+from search.spec.sections import (
+    WALKS,
+    Choices,
+    ModelSection,
+    Range,
+    Section,
+    StudySection,
+    StudySpec,
+    TrainingSection,
+    home_of,
+    setting_in,
+)
 from search.spec.tables import accepts
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, shorten, show
 
 OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
-_NEVER_SEARCHED = frozenset({"engine", "family", "builder", "keras", "weights", "own", "loss", "schedule"})
+_NEVER_SEARCHED = frozenset(
+    {"engine", "family", "builder", "keras", "weights", "own", "custom", "options", "layers", "loss", "schedule"}
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class _Entry:
         key: The key of a setting, or the technique.
         names: The texts that a setting may take, when the catalogue lists them.
         zero_in_layers: Whether it is a technique that takes 0 in layers that are named.
+        is_free: Whether it is a setting whose values only the model knows.
     """
 
     name: str
@@ -49,6 +67,7 @@ class _Entry:
     key: str
     names: Collection[str] | None = None
     zero_in_layers: bool = False
+    is_free: bool = False
 
     @property
     def path(self) -> tuple[str, str]:
@@ -56,6 +75,8 @@ class _Entry:
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` may be one of the choices, "off" aside."""
+        if self.is_free:
+            return isinstance(value, str | int | float) or (isinstance(value, tuple) and all(map(is_number, value)))
         if self.domain is not None:
             return (is_number(value) or isinstance(value, str)) and self.domain.contains(value)
         table = _SETTING_TABLES[self.table or ""]
@@ -66,6 +87,8 @@ class _Entry:
 
     def describe(self) -> str:
         """What each value is to be."""
+        if self.is_free:
+            return "a number, a text, true, false or a list of numbers"
         if self.domain is not None and self.domain.names:
             return quoted([*self.domain.names, OFF])
         if self.domain is not None:
@@ -99,7 +122,9 @@ def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         _check_required(space, catalogue, findings)
     for name, values in space.items():
         entry = _resolve(name, tables, catalogue, findings)
-        if entry is not None:
+        if name != (canonical := canonical_name(name, catalogue)) and canonical in space:
+            findings.add(("space", name), f"expected each name once, received {show(canonical)} too")
+        elif entry is not None:
             _check_entry(entry, values, tables, findings)
 
 
@@ -137,6 +162,10 @@ def _check_entry(entry: _Entry, values: Range | Choices, tables: Mapping[str, An
     study = tables.get("study")
     if isinstance(values, Choices):
         _check_choices(entry, values, findings)
+    elif entry.is_free:
+        check_range(entry.path, _numbers(values), values, False, findings)
+        if isinstance(study, StudySection) and study.sampler in WALKS:
+            check_points(entry.path, _numbers(values), values, study.sampler, findings)
     elif entry.domain is None or entry.domain.names:
         message = f"expected a table with choices, since {entry.key} is not a number, received a range"
         listed = show(entry.domain.names) if entry.domain is not None else "[...]"
@@ -149,10 +178,25 @@ def _check_entry(entry: _Entry, values: Range | Choices, tables: Mapping[str, An
         _check_baseline(entry, values, tables, findings)
 
 
+def _numbers(values: Range) -> Domain:
+    """Whole numbers for a range of such, else all."""
+    is_whole = all(isinstance(end, int) for end in (values.low, values.high, values.step) if end is not None)
+    return Domain(kind="int" if is_whole else "float", meaning="", source="", low=float("-inf"))
+
+
+def canonical_name(name: str, catalogue: Catalogue) -> str:
+    """A name of [space] as the study keeps it: an argument of layers is a setting of [model]."""
+    table, dot, _ = name.partition(".")
+    argument = name.rpartition(".")[2]
+    is_technique = argument in catalogue.layered or not dot or table in _SETTING_TABLES
+    return f"model.{name}" if not is_technique and argument in catalogue.layer_arguments else name
+
+
 def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue) -> dict[str, Range | Choices]:
     """The entries of a valid space with every number in the type of its parameter: `10.0` epochs are `10`."""
     normalized: dict[str, Range | Choices] = {}
-    for name, values in space.items():
+    for given, values in space.items():
+        name = canonical_name(given, catalogue)
         entry = _resolve(name, {}, catalogue, Findings("", None, ()))
         domain = None if entry is None else entry.domain
         if domain is None or domain.names:
@@ -198,8 +242,11 @@ def _convert(values: Range | Choices, number: type[int] | type[float]) -> Range 
 
 
 def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> _Entry | None:
-    table, dot, key = name.partition(".")
+    table, dot, key = canonical_name(name, catalogue).partition(".")
     if dot and table in _SETTING_TABLES:
+        field, inner = home_of(table, key)
+        if inner is not None and field in ("options", "layers", "optimizer", "schedule"):
+            return _resolve_inner(name, (table, key), (field, inner), tables, catalogue, findings)
         return _resolve_setting(name, table, key, tables, catalogue, findings)
     pattern, dot, technique = name.rpartition(".")
     known = catalogue.layered if dot else catalogue.techniques.keys()
@@ -210,6 +257,63 @@ def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, finding
         return _Entry(name, domain, None, technique, zero_in_layers=technique in catalogue.zero_in_layers)
     _refuse_technique(name, technique, dot, catalogue, findings)
     return None
+
+
+def _resolve_inner(
+    name: str,
+    setting: tuple[str, str],
+    home: tuple[str, str],
+    tables: Mapping[str, Any],
+    catalogue: Catalogue,
+    findings: Findings,
+) -> _Entry | None:
+    """An entry of a key: an argument of a builder, of layers, of the optimizer or of the schedule."""
+    (table, key), (field, argument) = setting, home
+    section, path = tables.get(table), ("space", name)
+    if field == "options":
+        if isinstance(section, ModelSection) and section.builder is None and not findings.touches(("model", "builder")):
+            findings.add(path, f"expected a builder for {name}, received a model that is not built by a function")
+            return None
+        return _Entry(name, None, table, key, is_free=True)
+    if field == "layers":
+        last = argument.rpartition(".")[2]
+        if last in catalogue.layer_arguments:
+            return _Entry(name, None, table, key, is_free=True)
+        remedy = did_you_mean(name, [f"{name.removesuffix(last)}{known}" for known in catalogue.layer_arguments])
+        findings.add(path, f"expected an argument of layers, received {show(name)}", remedy)
+        return None
+    return _resolve_called(name, (table, key), (field, argument), tables, catalogue, findings)
+
+
+def _resolve_called(
+    name: str,
+    setting: tuple[str, str],
+    home: tuple[str, str],
+    tables: Mapping[str, Any],
+    catalogue: Catalogue,
+    findings: Findings,
+) -> _Entry | None:
+    """An argument of the optimizer or of the schedule that [training] names."""
+    (table, key), (field, argument) = setting, home
+    section, path = tables.get(table), ("space", name)
+    if not isinstance(section, TrainingSection):
+        return _Entry(name, None, table, key, is_free=True)
+    named = getattr(section, field)
+    if named is None:
+        findings.add(path, f"expected a {field} in [training], received none", f"Add training.{field}.")
+        return None
+    if f"training.{field}" in tables["space"]:
+        message = f"expected one of training.{field} and {name} in [space], received both"
+        findings.add(path, message, "Other names have other arguments.")
+        return None
+    called = named if isinstance(named, str) else named.name
+    known = getattr(catalogue, f"{field}s").get(called)
+    if known is not None and argument not in known.defaults:
+        remedy = known.refused.get(argument) or did_you_mean(argument, known.defaults)
+        message = f"expected an argument of {called}, {alternatives(known.defaults)}, received {argument}"
+        findings.add(path, message, remedy)
+        return None
+    return _Entry(name, None, table, key, is_free=True)
 
 
 def _resolve_setting(
@@ -298,9 +402,23 @@ def _choice_hint(entry: _Entry, value: Any) -> str:
 def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str, Any], findings: Findings) -> None:
     """A searched setting starts from the value that the file gives: the baseline's."""
     table = tables.get(entry.table or "")
-    if table is None or findings.touches((entry.table or "", entry.key)):
+    if table is None or findings.touches((entry.table or "", home_of(entry.table or "", entry.key)[0])):
         return
-    current = getattr(table, entry.key)
+    current = setting_in(table, entry.key)
+    if current is None and isinstance(table, ModelSection) and entry.is_free:
+        return  # the model tells
+    if (problem := baseline_problem(entry.name, values, current)) is not None:
+        findings.add(entry.path, *problem)
+
+
+def baseline_problem(name: str, values: Range | Choices, current: Any) -> tuple[str, str] | None:
+    """What is wrong with values beside that which the baseline has, and what to do; None for nothing.
+
+    Args:
+        name: The setting.
+        values: What is searched.
+        current: The baseline's value; None where there is none.
+    """
     if isinstance(values, Choices):
         inside, wanted, received = current in values.choices, "choices", show(values.choices)
     else:
@@ -308,8 +426,7 @@ def _check_baseline(entry: _Entry, values: Range | Choices, tables: Mapping[str,
         inside, wanted = in_range(current, values), "a range"
         if values.step is not None:
             wanted, received = "a stepped range", f"{received}, step = {show(values.step)}"
-    message = f"expected {wanted} with the baseline's value, {entry.name} = {show(current)}, received {received}"
+    message = f"expected {wanted} with the baseline's value, {name} = {show(current)}, received {received}"
     if current is None:
-        message = f"expected a value of {entry.name} for the baseline, received nothing"
-    if not inside:
-        findings.add(entry.path, message, f"Set `{entry.name}` to a value inside.")
+        message = f"expected a value of {name} for the baseline, received nothing"
+    return None if inside else (message, f"Set `{name}` to a value inside.")

@@ -30,7 +30,8 @@ class Penalty(LayerTechnique):
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has the weight, and no regularizer that these cannot merge with."""
-        return layer.has_kernel and _merges(layer.arguments.get(self.argument))
+        is_taken = not layer.is_own or self.argument in layer.arguments
+        return layer.has_kernel and is_taken and _merges(layer.arguments.get(self.argument))
 
     def apply(self, layer: Part, value: Value) -> tuple[Part, ...]:
         """The layer with the penalty in its regularizer."""

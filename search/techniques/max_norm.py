@@ -32,7 +32,7 @@ class MaxNorm(LayerTechnique):
     def fits(self, layer: Part) -> bool:
         """Whether the layer has a kernel without a constraint of another kind."""
         present: Part | None = layer.arguments.get("kernel_constraint")
-        return layer.has_kernel and (present is None or present.path == _PATH)
+        return layer.path in KERNEL_AXES and (present is None or present.path == _PATH)
 
     def apply(self, layer: Part, value: Value) -> tuple[Part, ...]:
         """The layer with the constraint on its kernel."""

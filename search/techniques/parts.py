@@ -27,7 +27,12 @@ class Part:
     @property
     def has_kernel(self) -> bool:
         """Whether it is a layer whose kernel can be penalized."""
-        return self.path in KERNEL_LAYERS
+        return self.path in KERNEL_LAYERS or (self.is_own and "kernel_regularizer" in self.arguments)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its class is one of the user's, not one of Keras."""
+        return not self.path.startswith(_KERAS_PACKAGES)
 
     @property
     def is_recurrent(self) -> bool:
@@ -56,6 +61,17 @@ def over(value: Any, present: float | None) -> Any:
     """A value that takes the place of one that a layer has: a slot keeps that one for "off"."""
     return replace(value, off=float(present)) if isinstance(value, Slot) and present is not None else value
 
+
+_KERAS_PACKAGES = (
+    "layers.",
+    "regularizers.",
+    "constraints.",
+    "initializers.",
+    "optimizers.",
+    "src.",
+    "ops.",
+    "models.",
+)
 
 DENSE_LAYERS = frozenset({"layers.Dense"})
 RECURRENT_LAYERS = frozenset({"layers.LSTM", "layers.GRU"})

@@ -31,7 +31,7 @@ class UnitNorm(LayerTechnique):
 
     def fits(self, layer: Part) -> bool:
         """Whether the layer has a kernel without a constraint."""
-        return layer.has_kernel and layer.arguments.get("kernel_constraint") is None
+        return layer.path in KERNEL_AXES and layer.arguments.get("kernel_constraint") is None
 
     def apply(self, layer: Part, value: Value) -> tuple[Part, ...]:
         """The layer with the constraint on its kernel; `on` is an argument of the stand-in alone."""

@@ -28,6 +28,9 @@ from search.spec import OFF, OFF_SHARE, Choices, Domain, Range
 
 Numbers = FloatDistribution | IntDistribution
 
+AS_GIVEN = "as given"
+"""What is sampled where each layer keeps its own value of an argument."""
+
 _RATIO = OFF_SHARE / (1 - OFF_SHARE)
 """The length of the "off" stretch, in lengths of the range itself."""
 
@@ -87,9 +90,11 @@ def technique_dimension(name: str, entry: Range | Choices, domain: Domain) -> Di
 
 
 def setting_dimension(name: str, entry: Range | Choices, current: Any) -> Dimension:
-    """A setting of another table, of which `current` is the baseline's value."""
+    """A setting of another table, of which `current` is the baseline's value; None where that is one for each layer."""
     if isinstance(entry, Choices):
         encoded = tuple(_encode(value) for value in entry.choices)
+        if current is None:
+            return Dimension(name, CategoricalDistribution((AS_GIVEN, *encoded)), _decode_given, AS_GIVEN, encoded)
         first = _encode(current)
         others = tuple(value for value in encoded if value != first)
         return Dimension(name, CategoricalDistribution(encoded), _decode, first, others)
@@ -113,6 +118,10 @@ def _decode(value: Any) -> Setting:
     if isinstance(value, str) and value.startswith("["):
         return tuple(json.loads(value))
     return value  # type: ignore[no-any-return]  # numbers and text pass through a categorical unchanged
+
+
+def _decode_given(value: Any) -> Setting | None:
+    return None if value == AS_GIVEN else _decode(value)
 
 
 def _reals(entry: Range, needed: float | None = None) -> FloatDistribution:

@@ -160,8 +160,7 @@ def search_space(spec: StudySpec, catalogue: Catalogue) -> SearchSpace:
         if technique is not None:
             dimension = technique_dimension(name, entry, catalogue.techniques[technique])
         else:
-            table, _, key = name.partition(".")
-            dimension = setting_dimension(name, entry, getattr(getattr(spec, table), key))
+            dimension = setting_dimension(name, entry, spec.setting(name))
         dimensions.append(dimension)
     return SearchSpace(tuple(dimensions), catalogue.requires, spec.study.together or ())
 

@@ -1,10 +1,12 @@
 """`search.tune`: a model in memory, regularized in one call."""
 
 import ast
+import importlib
 import random
 import re
 import subprocess
 import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -486,7 +488,7 @@ def test_wrong_options_are_refused_in_words(model, options, message):
     assert str(caught.value) == message
 
 
-def test_subclassed_model_is_refused_in_words(keras):
+def test_model_of_a_class_that_workers_cannot_make_is_refused_in_words(keras):
     class Mine(keras.Model):
         def __init__(self):
             super().__init__()
@@ -497,13 +499,72 @@ def test_subclassed_model_is_refused_in_words(keras):
 
     mine = Mine()
     mine(X[:1])
-    with pytest.raises(StudyFileError) as caught:
+    with pytest.raises(UsageError) as caught:
         search.tune(mine, X, Y)
     assert str(caught.value) == (
-        "model: expected a Sequential or Functional model, received the subclassed model Mine. What works: "
-        "Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
-        "cannot be rebuilt from a file without running its code."
+        "model: expected a model that can be made again for rows of shape (4,), received TypeError: "
+        "test_model_of_a_class_that_workers_cannot_make_is_refused_in_words.<locals>.Mine.__init__() got an unexpected "
+        "keyword argument 'trainable'. It needs get_config, and an __init__ that takes **kwargs and hands them to "
+        "super().__init__."
     )
+
+
+OWN_CODE = """
+    import keras
+
+    @keras.saving.register_keras_serializable(package="tuned")
+    class Net(keras.Model):
+        def __init__(self, width=6, **more):
+            super().__init__(**more)
+            self.width = width
+            self.hidden = keras.layers.Dense(width, "relu")
+            self.answer = keras.layers.Dense(1, "sigmoid", name="answer")
+
+        def call(self, rows):
+            return self.answer(self.hidden(rows))
+
+        def get_config(self):
+            return {**super().get_config(), "width": self.width}
+
+    @keras.saving.register_keras_serializable(package="tuned")
+    class Doubled(keras.layers.Layer):
+        def call(self, rows):
+            return 2 * rows
+
+    @keras.saving.register_keras_serializable(package="tuned")
+    def steep(y, predicted):
+        return keras.ops.mean(keras.ops.square(y - predicted), axis=-1) ** 2
+"""
+
+
+@pytest.fixture
+def own_code(tmp_path, monkeypatch, keras):
+    """A module of the user's own, imported as a program does."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "own_code.py").write_text(textwrap.dedent(OWN_CODE))
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    yield importlib.import_module("own_code")
+    del sys.modules["own_code"]
+
+
+def test_subclassed_model_of_a_module_is_tuned(own_code, tmp_path):
+    net = own_code.Net(5)
+    net(X[:1])
+    found = search.tune(net, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=QUICK, directory=tmp_path)
+    assert [layer.name for layer in found.model.layers[-1].layers] == ["dense", "answer"]
+    assert type(found.model.layers[-1]) is own_code.Net
+    assert (tmp_path / "own_code.py").read_text() == textwrap.dedent(OWN_CODE)
+    assert found.trials[1].score is not None
+
+
+def test_layer_and_loss_of_a_module_are_tuned(own_code, keras, tmp_path):
+    layers = [keras.Input((4,)), keras.layers.Dense(5, "relu", name="hidden"), own_code.Doubled(name="doubled")]
+    net = keras.Sequential([*layers, keras.layers.Dense(1, "sigmoid", name="answer")])
+    net.compile("sgd", own_code.steep)
+    found = search.tune(net, X, Y, 2, space={"hidden.l2": {"choices": [0.1]}}, settings=QUICK, directory=tmp_path)
+    assert type(found.model.layers[1]) is own_code.Doubled
+    assert found.study.spec["training"]["loss"] == "own_code.py:steep"
+    assert found.trials[1].score is not None
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from search.spec import ModelSection
 from search.techniques import Part
 
 REMEDY = (
-    "What works: Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
-    "cannot be rebuilt from a file without running its code."
+    'What works: Sequential and Functional models of Keras\' own layers; with model.custom = "FILE.py" and --trust of '
+    "those that the file defines too, and subclassed ones that model.builder returns."
 )
 UNREADABLE = 'Save it with Keras 3: model.save("net.keras").'
 

@@ -24,9 +24,9 @@ BUILDS = """
 def read(tmp_path):
     """A function that reads the model of a [model] table in the test's folder."""
 
-    def read_it(timeout_seconds=600, **section):
+    def read_it(timeout_seconds=600, variants=(), **section):
         facts = {"input_shape": (4,), "n_outputs": 3, "task": "multiclass"} | {"timeout_seconds": timeout_seconds}
-        return read_model(ModelSection(**section), tmp_path, PLACE, **facts)
+        return read_model(ModelSection(**section), tmp_path, PLACE, variants=variants, **facts)
 
     return read_it
 
@@ -149,7 +149,56 @@ def test_subclassed_model_that_a_builder_returns_is_refused(refusal, module):
     """)
     assert refusal(builder="net.py:build") == (
         f"{PLACE}: expected a Sequential or Functional model, received the subclassed model Mine. What works: "
-        "Sequential and Functional models of Keras' own layers. Subclassed models, custom layers and functions "
-        "cannot be rebuilt from a file without running its code."
+        'Sequential and Functional models of Keras\' own layers; with model.custom = "FILE.py" and --trust of those '
+        "that the file defines too, and subclassed ones that model.builder returns."
     )
     assert "net" not in sys.modules
+
+
+WITH_OPTIONS = """
+    import keras
+
+    def build(n_outputs, width=8, depth=1, activation="relu"):
+        hidden = [keras.layers.Dense(width, activation) for _ in range(depth)]
+        return keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(n_outputs, "softmax")])
+"""
+
+
+def test_builder_is_called_with_the_options_of_the_study(read, module):
+    module(WITH_OPTIONS)
+    saved = read(builder="net.py:build", options={"width": 5, "depth": 2})
+    assert [layer.arguments["units"] for layer in saved.layers] == [5, 5, 3]
+
+
+def test_builder_is_called_for_every_option_that_may_be_chosen(read, module):
+    module(WITH_OPTIONS)
+    variants = [{"width": width, "depth": depth} for width in (8, 16) for depth in (0, 1)]
+    saved = read(builder="net.py:build", options={"activation": "tanh"}, variants=variants)
+    assert dict(saved.defaults) == {"width": 8, "depth": 1, "activation": "relu"}
+    found = saved.variant({"activation": "tanh", "width": 16, "depth": 1})
+    assert [(layer.name, layer.arguments["units"]) for layer in found.layers] == [("dense", 16), ("dense_1", 3)]
+    assert found.layers[0].arguments["activation"] == "tanh"
+    assert len(saved.variant({"activation": "tanh", "width": 8, "depth": 0}).layers) == 1
+    assert saved.sha256 != read(builder="net.py:build", options={"activation": "tanh"}).sha256
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "problem"),
+    [
+        (
+            WITH_OPTIONS,
+            {"widht": 8},
+            "net.py:4: expected build to take the option widht, received a function that does not. "
+            'Did you mean "width"?',
+        ),
+        (
+            WITH_OPTIONS,
+            {"width": -8},
+            "net.py:5: expected build to return a Keras model for width = -8, received ValueError: Received an invalid "
+            "value for `units`, expected a positive integer. Received: units=-8.",
+        ),
+    ],
+)
+def test_option_that_a_builder_cannot_take_is_refused(refusal, module, code, options, problem):
+    module(code)
+    assert refusal(builder="net.py:build", options=options) == problem

@@ -35,6 +35,7 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         trials = [trial for trial in ended if trial.state is TrialState.COMPLETE]
         runs = {trial.number: storage.runs(study.study_id, trial.number) for trial in trials}
         verdict = choose_stored(storage, study, ended).verdict
+    configurations = {trial.number: trial.configuration for trial in ended}
     constants = prepared.facts.constant_scores
     return {
         "metric": prepared.metric,
@@ -45,7 +46,7 @@ def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict
         "workers": workers,
         **_shown(trials, runs, prepared.direction, prepared.facts, verdict),
         "answer": None if verdict is None else verdict.answer,
-        "verdict": [] if verdict is None else verdict_lines(verdict, study, len(ended)),
+        "verdict": [] if verdict is None else verdict_lines(verdict, study, len(ended), configurations),
         "remarks": [f"A constant guess scores {fmean(constants):.4g}."],
     }
 

@@ -17,7 +17,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ import numpy as np
 REQUEST = "request.pickle"
 ANSWER = "answer.npz"
 PROBLEM = "problem.json"
+SUBCLASSED = "regsearch_layers.json"
+"""Member of a `.keras` file: the layers of a subclassed model, which Keras does not write down."""
 
 
 class _Refused(Exception):  # noqa: N818 - it carries the parts of a problem, and never leaves this module
@@ -69,13 +72,19 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Args:
         request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
-            `folder`, the working directory); all with `options`, of which a builder is given those that it takes. Or it
-            is `loss` (with `file`, `shown`, `function`, `folder`, and the file's `text`), with arrays `targets` and
-            `predicted`; the answer is `losses`.
+            `folder`, the working directory); all with `options`, of which a builder is given those that it takes. A
+            builder also comes with `calls`, the further options of each call, which it has to take, and `asked`, names
+            of such; the answer is `model_0`, `model_1` ..., and `defaults`, JSON of what it has for those names. Or it
+            is `custom` (with `file`, `shown`, `function`, `folder`, the file's `text` and `model`, the content of a
+            `.keras` file), which answers nothing; or `loss` (with the same but for the model), with arrays `targets`
+            and `predicted`; the answer is `losses`.
         folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
-        return {"model": np.frombuffer(_build_model(request, folder), np.uint8)}
+        return _build_models(request, folder)
+    if request["kind"] == "custom":
+        _try_custom(request, folder)
+        return {}
     if request["kind"] == "loss":
         return {"losses": _try_loss(request)}
     x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
@@ -108,22 +117,149 @@ def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
     return result[0], result[1]
 
 
-def _build_model(request: Mapping[str, Any], folder: Path) -> bytes:
-    """The user's model in the `.keras` format; its initial weights repeat themselves."""
+def _build_models(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The user's models in the `.keras` format; their initial weights repeat themselves."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    function, place = _call(request, "a Keras model", lambda loaded: loaded)
+    parameters = inspect.signature(function).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in dict.fromkeys(name for options in request["calls"] for name in options):
+        if name not in parameters and not takes_all:
+            from search.data.wording import suggest_name
+
+            message = f"expected {request['function']} to take the option {name}, received a function that does not"
+            raise _Refused(message, suggest_name(name, list(parameters)), place)
+    arrays = {}
+    for number, options in enumerate(request["calls"]):
+        model = _build_model(request, function, options, place)
+        arrays[f"model_{number}"] = np.frombuffer(_saved(request, model, folder, place), np.uint8)
+    defaults = {name: parameters[name].default for name in request["asked"] if name in parameters}
+    known = {
+        name: value for name, value in defaults.items() if isinstance(value, bool | int | float | str | list | tuple)
+    }
+    return {**arrays, "defaults": np.frombuffer(json.dumps(known).encode(), np.uint8)}
+
+
+def _build_model(
+    request: Mapping[str, Any], function: Callable[..., Any], options: Mapping[str, Any], place: str
+) -> Any:
+    """What the user's function returns for some options, whatever it was called with before."""
     random.seed(0)  # from which Keras draws the seeds of initializers
     np.random.seed(0)
-    model, place = _call(request, "a Keras model", lambda function: function(**_taken(function, request["options"])))
-    name = request["function"]
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session()  # names of layers are counted anew
+    shown = ", ".join(f"{name} = {value}" for name, value in options.items())
+    wanted = f"a Keras model for {shown}" if shown else "a Keras model"
+    offered = {**_taken(function, request["options"]), **options}
+    model = _called(request, wanted, lambda: function(**offered))
     if "keras" not in sys.modules or not isinstance(model, sys.modules["keras"].Model):
-        raise _Refused(f"expected {name} to return a Keras model, received {type(model).__name__}", place=place)
-    path = folder / "model.keras"
+        received = type(model).__name__
+        raise _Refused(f"expected {request['function']} to return {wanted}, received {received}", place=place)
+    return model
+
+
+def _saved(request: Mapping[str, Any], model: Any, folder: Path, place: str) -> bytes:
+    """The content of a model's file; one that is no graph of layers is built, and its layers are told beside it."""
+    name, path, shape = request["function"], folder / "model.keras", request["options"]["input_shape"]
+    told: dict[str, Any] | None = None
     try:
+        if not type(model).__module__.startswith("keras."):
+            if isinstance(shape, dict):
+                raise _Refused(f"expected {name} to return a Functional model for several inputs", place=place)
+            told = tell_subclassed(model, tuple(shape)) if request["has_custom"] else None
         model.save(path)
+    except _Refused:
+        raise
+    except TypeError as error:
+        cause = first_cause(error)
+        takes_more = "unexpected keyword argument" in cause
+        remedy = (
+            "Let __init__ take **kwargs and hand them to super().__init__, as Keras wants it." if takes_more else ""
+        )
+        message = f"expected {name} to return a model that can be made again, received {cause}"
+        raise _Refused(message, remedy, place) from error
     except Exception as error:  # whatever a layer of the user's raises
         message = f"expected {name} to return a model that can be saved, received {_one_line(error)}"
         raise _Refused(message, place=place) from error
+    if told is not None:
+        add_told(path, told)
     return path.read_bytes()
+
+
+def add_told(path: Path, told: Mapping[str, Any]) -> None:
+    """Write into a `.keras` file what `tell_subclassed` said of its model."""
+    with zipfile.ZipFile(path, "a") as members:
+        members.writestr(SUBCLASSED, json.dumps(told))
+
+
+def tell_subclassed(model: Any, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The layers of a model that calls them in code of its own, under the names that a copy of it gives them.
+
+    Args:
+        model: A Keras model that is neither Sequential nor Functional.
+        shape: Of one row that it takes.
+
+    Returns:
+        `input_shape`, `units` and `layers`, as `add_told` writes them into the model's file.
+
+    Raises:
+        Exception: Whatever making the copy raises.
+    """
+    keras: Any = sys.modules["keras"]
+    from search.techniques.private import names_counted_anew
+
+    model(keras.ops.zeros((1, *shape)))
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("build_config", None)
+    with names_counted_anew(), keras.saving.custom_object_scope({type(model).__name__: type(model)}):
+        copy = keras.saving.deserialize_keras_object(config)
+    outputs = copy(keras.ops.zeros((1, *shape)))
+    if not hasattr(outputs, "shape"):
+        raise ValueError("several outputs of a subclassed model")
+    layers = []
+    for path, layer in _named_layers(keras, copy, ""):
+        told = keras.saving.serialize_keras_object(layer)
+        told.pop("build_config", None)
+        layers.append({"path": path, "has_weights": bool(layer.weights), **told})
+    return {"input_shape": [None, *shape], "units": int(outputs.shape[-1]), "layers": layers}
+
+
+def _named_layers(keras: Any, model: Any, scope: str) -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _named_layers(keras, layer, f"{scope}{layer.name}/")
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield scope + layer.name, layer
+
+
+def _try_custom(request: Mapping[str, Any], folder: Path) -> None:
+    """Let Keras make a model with the classes of the user's file."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.chdir(request["folder"])
+    import keras
+
+    from search.data.functions import SourceModule
+
+    content = _called(request, "its classes", lambda: SourceModule(request["file"], request["text"]).run())
+    own = [each for each in content.values() if getattr(each, "__module__", None) == content["__name__"]]
+    known = {keras.saving.get_registered_name(each): each for each in own if hasattr(each, "__name__")}
+    path = folder / "model.keras"
+    path.write_bytes(request["model"])
+    with keras.saving.custom_object_scope({**{each.__name__: each for each in known.values()}, **known}):
+        try:
+            keras.saving.load_model(path, compile=False, safe_mode=True)
+        except Exception as error:  # whatever a layer of the user's raises
+            line = _last_line(error, request["file"])
+            shown = f"{request['shown']}:{line}" if line else request["shown"]
+            message = f"expected what {request['function']} is made of, received {first_cause(error)}"
+            raise _Refused(message, place=shown) from error
+
+
+def first_cause(error: BaseException) -> str:
+    """What went wrong first: Keras wraps what a class of the user's raises, and adds the whole configuration."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return _one_line(error)[:300]
 
 
 def _try_loss(request: Mapping[str, Any]) -> Any:
@@ -195,13 +331,24 @@ def _call(request: Mapping[str, Any], wanted: str, call: Callable[[Callable[...,
     """What the user's function returns, and where it stands."""
     file, shown = request["file"], request["shown"]
     os.chdir(request["folder"])
-    try:
+
+    def load() -> Callable[..., Any]:
         if "text" in request:
-            function = _run_text(request["text"], file, request["function"])
-        else:
-            sys.path.insert(0, str(Path(file).parent))
-            function = _import_function(file, shown, request["function"])
-        result = call(function)
+            return _run_text(request["text"], file, request["function"])
+        sys.path.insert(0, str(Path(file).parent))
+        return _import_function(file, shown, request["function"])
+
+    function = _called(request, wanted, load)
+    result = _called(request, wanted, lambda: call(function))
+    line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
+    return result, f"{shown}:{line}"
+
+
+def _called(request: Mapping[str, Any], wanted: str, call: Callable[[], Any]) -> Any:
+    """What a call of the user's code returns; what it raises is refused with the line of the user's file."""
+    file, shown = request["file"], request["shown"]
+    try:
+        return call()
     except _Refused:
         raise
     except BaseException as error:  # the user's code can raise anything, SystemExit too
@@ -210,8 +357,6 @@ def _call(request: Mapping[str, Any], wanted: str, call: Callable[[Callable[...,
         alone = "text" in request and isinstance(error, ImportError)
         remedy = "The file travels to workers by itself: what it imports has to be installed." if alone else ""
         raise _Refused(message, remedy, place=f"{shown}:{line}" if line else shown) from error
-    line = inspect.unwrap(function).__code__.co_firstlineno if inspect.isfunction(function) else 1
-    return result, f"{shown}:{line}"
 
 
 def _import_function(file: str, shown: str, name: str) -> Callable[..., Any]:
@@ -231,7 +376,8 @@ def _run_text(text: str, file: str, name: str) -> Callable[..., Any]:
     from search.data.functions import SourceFunction
 
     function = SourceFunction(file, name, text)
-    return _function_in(function.run(), name, file)
+    found = _function_in(function.run(), name, file)
+    return function.load() if inspect.isclass(found) else found
 
 
 def _function_in(module: Mapping[str, Any], name: str, shown: str) -> Callable[..., Any]:

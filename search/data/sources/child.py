@@ -42,7 +42,7 @@ def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -
         return unpack(archive, "x"), unpack(archive, "y")
 
 
-def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float) -> bytes:
+def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[list[bytes], dict[str, Any]]:
     """Let a child process call the user's function that builds a Keras model.
 
     Args:
@@ -51,14 +51,14 @@ def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float)
         timeout_seconds: How long the child may take; see `_answered`.
 
     Returns:
-        The model in the `.keras` format.
+        The model of each call in the `.keras` format; and the function's defaults of the names that are asked for.
 
     Raises:
         StudyFileError: The child reports a problem, ends without an answer, or takes too long.
     """
     with _answered(request, place, timeout_seconds, "a model", StudyFileError) as archive:
-        model: bytes = archive["model"].tobytes()
-        return model
+        models = [archive[f"model_{number}"].tobytes() for number in range(len(request["calls"]))]
+        return models, json.loads(archive["defaults"].tobytes())
 
 
 def call_loss(request: Mapping[str, Any], place: str, timeout_seconds: float) -> None:
@@ -73,6 +73,21 @@ def call_loss(request: Mapping[str, Any], place: str, timeout_seconds: float) ->
         StudyFileError: The child reports a problem, ends without an answer, or takes too long.
     """
     with _answered(request, place, timeout_seconds, "a loss", StudyFileError):
+        return
+
+
+def call_custom(request: Mapping[str, Any], place: str, timeout_seconds: float) -> None:
+    """Let a child process make a model with the user's own classes.
+
+    Args:
+        request: As `_child.answer` takes it, of the kind `custom`.
+        place: Where the file was named, for errors.
+        timeout_seconds: How long the child may take; see `_answered`.
+
+    Raises:
+        StudyFileError: The child reports a problem, ends without an answer, or takes too long.
+    """
+    with _answered(request, place, timeout_seconds, "a model", StudyFileError):
         return
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from search.data import InputShapes
+from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.ends import End, find_end
 from search.models.families._base import Family
@@ -14,6 +16,7 @@ from search.models.families.lstm import Lstm
 from search.models.families.mlp import Mlp
 from search.models.families.multitask import Multitask
 from search.models.families.own import describe_own
+from search.models.layer_arguments import LayerArgumentError, changed_model, with_layer_arguments
 from search.models.losses import Loss
 from search.models.own import stripped
 from search.models.saved import SavedModel
@@ -48,16 +51,30 @@ def describe_model(
         inputs: Inputs that stand beside one another in a row; none where the data has but one.
 
     Raises:
-        StudyFileError: The model does not take such rows, or does not predict what is to be predicted.
+        StudyFileError: The model does not take such rows, does not predict what is to be predicted, or has not the
+            layers whose arguments are to be changed.
         UnfitLossError: The loss is not for such a task.
     """
     if saved is not None:
-        plain = describe_own(saved, tuple(input_shape), n_outputs, task, place, loss, inputs)
+        with _told_at(place):
+            chosen = changed_model(saved.variant(section.options), section.layers or {})
+        plain = describe_own(chosen, tuple(input_shape), n_outputs, task, place, loss, inputs)
         return plain if section.own != "strip" else replace(plain, layers=tuple(map(stripped, plain.layers)))
     if section.keras or section.builder:
         raise ValueError(f"expected the model of {section.keras or section.builder}, received none")
     plain = FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task, place)
+    with _told_at(place):
+        plain = with_layer_arguments(plain, section.layers or {})
     return plain if loss is None else _trained_with(plain, find_end(task, n_outputs, loss))
+
+
+@contextlib.contextmanager
+def _told_at(place: str) -> Iterator[None]:
+    """What is wrong with arguments of layers becomes a problem of the study file."""
+    try:
+        yield
+    except LayerArgumentError as error:
+        raise StudyFileError(Problem(place, str(error), error.remedy)) from error
 
 
 def _trained_with(plain: Architecture, end: End) -> Architecture:

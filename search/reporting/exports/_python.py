@@ -17,6 +17,7 @@ from search.models import (
     render_source,
     study_loss,
 )
+from search.preparation.architectures import searched_options
 from search.reporting.exports._base import TextExport
 from search.reporting.exports.chosen import Chosen
 
@@ -56,6 +57,8 @@ def _saved_model(chosen: Chosen) -> SavedModel | None:
     if section.family is not None:
         return None
     facts, folder, place = study.facts, _folder(chosen), f"{study.name} [model]"
+    if section.custom is not None:
+        raise _refusal(f"expected a model of Keras' own layers, received one with those of {section.custom}")
     saved = read_model(
         section,
         folder,
@@ -65,6 +68,7 @@ def _saved_model(chosen: Chosen) -> SavedModel | None:
         n_outputs=facts.n_outputs,
         task=facts.task,
         timeout_seconds=chosen.spec.data.timeout_seconds,
+        variants=searched_options(chosen.spec, lambda *key: f"{study.name} [{'.'.join(key)}]"),
     )
     if saved is None:
         return None

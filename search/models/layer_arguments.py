@@ -1,0 +1,362 @@
+"""Arguments of layers that are to differ from the model as it was given: `hidden_1.units`, `block_*.repeat`.
+
+A name is a pattern of layers and an argument of theirs. Of a family's model the description is changed; of the user's
+the configuration in its file, which is then read like any other, so that whoever comes after knows of one model only.
+`repeat` is no argument of a class: it says how many times a layer, or a nested model, stands where it stands once, 0
+leaves it out. The copies of `block` are `block-x2`, `block-x3` ...; what a pattern says of a layer holds for its
+copies.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from search.models.architecture import Architecture
+from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, references, with_config
+from search.models.names import ACTIVATIONS
+from search.models.reach import copy_name
+from search.models.reading import read_saved
+from search.models.saved import SavedModel
+from search.techniques.parts import Part
+
+REPEAT = "repeat"
+_PLACE = "[model] layers"
+_NO_REMEDY = ""
+_TOLD_ELSEWHERE = {
+    "name": "Techniques know layers by their names.",
+    "dtype": "See training.precision.",
+    "batch_shape": "Rows have the shape that [data] gives them.",
+    "quantization_config": "Trained weights are float32.",
+}
+
+
+class LayerArgumentError(ValueError):
+    """A name or a value does not fit the layers of a model.
+
+    Args:
+        message: `expected ..., received ...`.
+        remedy: What to write instead; empty when that is not known.
+        is_value: Whether the name is right, and what is wrong is a value.
+    """
+
+    def __init__(self, message: str, remedy: str = _NO_REMEDY, *, is_value: bool = False) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.is_value = is_value
+
+
+def given_value(plain: Architecture, name: str) -> Any:
+    """What the layers that a name reaches have of its argument, as a study file would say it.
+
+    Args:
+        plain: The model, as it was given.
+        name: `LAYER_PATTERN.ARGUMENT`.
+
+    Returns:
+        A number, text, truth value or tuple of numbers; None where the layers differ, and where that cannot be said.
+
+    Raises:
+        LayerArgumentError: It reaches no layer, or none with such an argument.
+    """
+    values = [told for told, _ in _reached(plain, name)]
+    return values[0] if all(value == values[0] for value in values) else None
+
+
+def check_value(plain: Architecture, name: str, value: Any) -> None:
+    """Refuse a value that some layer cannot have.
+
+    Raises:
+        LayerArgumentError: The value does not fit.
+    """
+    for _, held in _reached(plain, name):
+        wanted = _unfit(name.rpartition(".")[2], held, value)
+        if wanted is not None:
+            raise LayerArgumentError(f"expected {wanted} for {name}, received {_shown(value)}", is_value=True)
+
+
+def with_layer_arguments(plain: Architecture, changes: Mapping[str, Any]) -> Architecture:
+    """A family's model with other arguments; those that are as given change nothing.
+
+    Raises:
+        LayerArgumentError: A name does not fit the model.
+    """
+    layers = plain.layers
+    for name, value in changes.items():
+        pattern, _, argument = name.rpartition(".")
+        given_value(plain, name)
+        changed: list[Part] = []
+        for layer in layers:
+            if layer.name in plain.outputs or not fnmatchcase(layer.name, pattern):
+                changed.append(layer)
+            elif argument == REPEAT:
+                changed += [layer.with_arguments(name=copy_name(layer.name, copy)) for copy in range(1, value + 1)]
+            else:
+                changed.append(layer.with_arguments(**{argument: _as_held(layer.arguments[argument], value)}))
+        layers = tuple(changed)
+    return replace(plain, layers=layers)
+
+
+def changed_model(saved: SavedModel, changes: Mapping[str, Any]) -> SavedModel:
+    """The user's model with other arguments of its layers; the same model where all are as given.
+
+    Raises:
+        LayerArgumentError: A name does not fit the model.
+        StudyFileError: What comes of it is no model that can be trained.
+    """
+    if not changes:
+        return saved
+    text = json.dumps({name: _listed(value) for name, value in changes.items()})
+    return _changed(saved, text)
+
+
+@functools.lru_cache(maxsize=64)
+def _changed(saved: SavedModel, text: str) -> SavedModel:
+    config = read_config(saved.archive)
+    before = json.dumps(config)
+    for name, value in json.loads(text).items():
+        _change(config, name, value, _ends(config, saved))
+    if json.dumps(config) == before:
+        return saved
+    if saved.keeps_weights:
+        message = "expected fresh weights where arguments of layers are changed, received those of the file"
+        raise LayerArgumentError(message, 'Leave out weights = "saved".')
+    _forget_shapes(config["config"])
+    changed = read_saved(with_config(saved.archive, config), _PLACE, custom=saved.custom)
+    return replace(changed, origin=saved.origin or saved.archive)
+
+
+def _ends(config: Config, saved: SavedModel) -> frozenset[str]:
+    """The layers that predict, and the last one: what data and loss say how it is."""
+    model = config["config"]
+    last = [port[0] for port in ports(model["output_layers"])] if "output_layers" in model else [_last(model)]
+    return frozenset((*saved.outputs, *last))
+
+
+def _last(model: Config) -> str:
+    return str(model["layers"][-1]["config"]["name"])
+
+
+def _reached(plain: Architecture, name: str) -> list[tuple[Any, Any]]:
+    """What each layer that a name reaches has of its argument: as a study file says it, and as the model holds it."""
+    pattern, _, argument = name.rpartition(".")
+    told = _TOLD_ELSEWHERE.get(argument)
+    if argument.endswith(("_regularizer", "_constraint")):
+        told = "Techniques search penalties and constraints: l2, l1, max_norm and others."
+    if told is not None:
+        raise LayerArgumentError(f"expected an argument that a study may change, received {argument}", told)
+    layers = list(_layers(plain))
+    matching = [(path, held) for path, held in layers if fnmatchcase(path, pattern)]
+    if not matching:
+        known = [path for path, _ in layers]
+        nearest = difflib.get_close_matches(pattern, known, n=1, cutoff=0.5)
+        remedy = f'Did you mean "{nearest[0]}.{argument}"?' if nearest else ""
+        shown = ", ".join(known) or "none: only layers before the one that predicts can be changed"
+        raise LayerArgumentError(f'expected a pattern that matches one of {shown}, received "{pattern}"', remedy)
+    having = [held for _, held in matching if argument in held]
+    if not having:
+        path, held = matching[0]
+        known = sorted(key for key in held if key not in _TOLD_ELSEWHERE and not key.endswith(_TECHNIQUES_OWN))
+        nearest = difflib.get_close_matches(argument, known, n=1)
+        remedy = f'Did you mean "{pattern}.{nearest[0]}"?' if nearest else ""
+        message = f"expected a technique or an argument of {path} ({', '.join(known)}), received {argument}"
+        raise LayerArgumentError(message, remedy)
+    return [(_told(held[argument]), held[argument]) for held in having]
+
+
+_TECHNIQUES_OWN = ("_regularizer", "_constraint")
+
+
+def _layers(plain: Architecture) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every layer and nested model that may be changed, by its path, with its arguments and how often it stands there.
+
+    The layers that predict may not, for the data says how they end.
+    """
+    if plain.saved is None:
+        for layer in plain.layers:
+            if layer.name not in plain.outputs:
+                yield layer.name, {**{k: v for k, v in layer.arguments.items() if k != "name"}, REPEAT: 1}
+        return
+    config = read_config(plain.saved.archive)
+    ends = _ends(config, plain.saved)
+    for _, path, entry in _entries(config["config"], ""):
+        if path not in ends:
+            yield path, {**_arguments(entry), REPEAT: 1}
+
+
+def _entries(model: Config, scope: str) -> Iterator[tuple[Config, str, Config]]:
+    """Each layer and nested model with the model that it stands in and its path; a model before what is in it."""
+    for entry in list(model["layers"]):
+        if layer_path(entry) != INPUT:
+            path = scope + entry["config"]["name"]
+            yield model, path, entry
+            if is_model(entry):
+                yield from _entries(entry["config"], f"{path}/")
+
+
+def _arguments(entry: Config) -> Mapping[str, Any]:
+    """The arguments of a layer, and of the one that it wraps where it has none of that name; none of a model."""
+    if is_model(entry):
+        return {}
+    own = {key: value for key, value in entry["config"].items() if key not in _WRAPPED}
+    return {**_arguments(entry["config"]["layer"]), **own} if isinstance(entry["config"].get("layer"), dict) else own
+
+
+_WRAPPED = ("layer", "backward_layer")
+
+
+def _change(config: Config, name: str, value: Any, ends: Collection[str]) -> None:
+    """Change every layer that a name reaches, but for those at the end."""
+    pattern, _, argument = name.rpartition(".")
+    for model, path, entry in list(_entries(config["config"], "")):
+        if path in ends or not fnmatchcase(path, pattern):
+            continue
+        if argument == REPEAT:
+            _repeat(model, entry, path, value)
+        else:
+            _set(entry, argument, value)
+
+
+def _set(entry: Config, argument: str, value: Any) -> None:
+    own = entry["config"]
+    if argument in own:
+        own[argument] = _as_held(own[argument], value)
+        return
+    for key in _WRAPPED:
+        if isinstance(own.get(key), dict) and not is_model(entry):
+            _set(own[key], argument, value)
+
+
+def _as_held(held: Any, value: Any) -> Any:
+    """A value as the model's description holds it; what is held where a file would say the same."""
+    if _same(_told(held), value):
+        return held
+    if isinstance(held, list | tuple) and not isinstance(value, list | tuple):
+        return type(held)([value] * len(held))
+    return list(value) if isinstance(value, tuple) and not isinstance(held, tuple) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    return isinstance(one, bool) == isinstance(other, bool) and _listed(one) == _listed(other)
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _told(held: Any) -> Any:
+    """What a layer holds as a study file would say it; None for what it cannot say."""
+    if isinstance(held, dict) and isinstance(held.get("class_name"), str):
+        inner = held.get("config")
+        return inner if isinstance(inner, str) else _snake(held["class_name"])
+    if isinstance(held, list | tuple):
+        return held[0] if held and all(each == held[0] for each in held) else tuple(held) or None
+    return held if isinstance(held, str | int | float) else None
+
+
+def _snake(class_name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", class_name).lower()
+
+
+def _unfit(argument: str, held: Any, value: Any) -> str | None:
+    """What a value has to be instead, in words; None for one that fits, as far as can be told without Keras."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if argument == REPEAT:
+        return None if isinstance(value, int) and 0 <= value <= _MOST_COPIES else f"a number from 0 to {_MOST_COPIES}"
+    if isinstance(held, bool):
+        return None if isinstance(value, bool) else "true or false"
+    if argument.endswith("activation"):
+        return None if value in ACTIVATIONS else "an activation"
+    if isinstance(held, int):
+        fits = isinstance(value, int) and not isinstance(value, bool) and (value >= 1 or held < 1)
+        return None if fits else "a whole number of at least 1"
+    if isinstance(held, float):
+        return None if is_number else "a number"
+    if isinstance(held, str):
+        return None if isinstance(value, str) else "text"
+    if isinstance(held, list | tuple) and is_number:
+        return None if isinstance(value, int) and value >= 1 else "whole numbers of at least 1"
+    if isinstance(held, list | tuple):
+        fits = isinstance(value, list | tuple) and len(value) == len(held)
+        return None if fits else f"a whole number, or {len(held)} of them"
+    return None
+
+
+_MOST_COPIES = 64
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(_listed(value))
+
+
+def _repeat(model: Config, entry: Config, path: str, times: int) -> None:
+    """Let a layer stand several times, one after the other, or not at all."""
+    is_graph = "output_layers" in model
+    if is_graph and any(len(list(references(call))) != 1 for call in entry["inbound_nodes"]):
+        message = f"expected a layer that takes one thing, so that it can be repeated or left out, received {path}"
+        raise LayerArgumentError(message)
+    place = next(index for index, each in enumerate(model["layers"]) if each is entry)
+    if not times:
+        if is_graph:
+            _bypass(model, entry)
+        del model["layers"][place]
+        return
+    copies = [_copied(entry, copy) for copy in range(2, times + 1)]
+    if is_graph and copies:
+        _chain(model, entry, copies)
+    model["layers"][place + 1 : place + 1] = copies
+
+
+def _copied(entry: Config, copy: int) -> Config:
+    copied = cast(Config, json.loads(json.dumps(entry)))
+    copied["config"]["name"] = copied["name"] = copy_name(entry["config"]["name"], copy)
+    return copied
+
+
+def _chain(model: Config, entry: Config, copies: Sequence[Config]) -> None:
+    """Let copies take from one another, the first one from the layer, and all that takes from that from the last."""
+    name = entry["config"]["name"]
+    for taken in _takers(model):
+        if taken[0] == name:
+            taken[0] = copies[-1]["config"]["name"]
+    for added in copies:
+        for use, call in enumerate(added["inbound_nodes"]):
+            for taken in references(call):
+                taken[:] = [name, use, 0]
+        name = added["config"]["name"]
+
+
+def _takers(model: Config) -> list[list[Any]]:
+    """Every place where a Functional model says which layer's output is taken."""
+    return [*references([each["inbound_nodes"] for each in model["layers"]]), *ports(model["output_layers"])]
+
+
+def _bypass(model: Config, entry: Config) -> None:
+    """Let all that takes from a layer take what the layer takes."""
+    name, uses = entry["config"]["name"], [list(next(references(call))) for call in entry["inbound_nodes"]]
+    first = int(is_model(entry) and "output_layers" in entry["config"])
+    ends = {id(port) for port in ports(model["output_layers"])}
+    for taken in _takers(model):
+        if taken[0] == name:
+            # Keras counts the uses of a nested Functional model from one where a model ends, though else from zero.
+            source = uses[taken[1] - (first if id(taken) in ends else 0)]
+            while source[0] == name:
+                source = uses[source[1]]
+            taken[:] = source
+
+
+def _forget_shapes(node: Any) -> None:
+    """Leave out the shapes that layers were built for: they follow from what the layers take."""
+    if isinstance(node, dict):
+        node.pop("build_config", None)
+        for each in node.values():
+            _forget_shapes(each)
+    elif isinstance(node, list):
+        for each in node:
+            _forget_shapes(each)

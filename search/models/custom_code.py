@@ -54,9 +54,10 @@ def own_module_names(archive: bytes) -> tuple[str, ...]:
 def _foreign_modules(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         module = node.get("module")
-        is_object = isinstance(node.get("class_name"), str) and isinstance(module, str)
-        if is_object and str(module).partition(".")[0] not in ("keras", "builtins"):
-            yield str(module)
+        if module is None and node.get("registered_name") and node.get("class_name"):
+            yield "__main__"  # of which Keras writes no name
+        elif isinstance(module, str) and module.partition(".")[0] not in ("keras", "builtins"):
+            yield module
         for each in node.values():
             yield from _foreign_modules(each)
     elif isinstance(node, list):

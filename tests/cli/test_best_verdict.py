@@ -1,5 +1,6 @@
 """What `best` says of a confirmed study, for people and for programs, and of one that is not confirmed yet."""
 
+import datetime as dt
 import json
 
 import pytest
@@ -12,9 +13,11 @@ from search.records import (
     RunResult,
     SelectionEstimate,
     StudyFacts,
+    StudyRecord,
     TrialState,
     Verdict,
 )
+from search.records.wording import verdict_lines
 from search.storage import Ended, Started, open_storage
 
 SCORES = {0: 0.5, 1: 0.3, 2: 0.35}
@@ -222,3 +225,27 @@ def test_json_without_a_verdict_has_none(told):
     found = told(as_json=True)
     assert "verdict" not in found
     assert found["chosen"] == found["best"]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (
+            {"l2": 0.1, "model.hidden_1.units": 64},
+            "Not all of that need be regularization: the choice differs from the baseline in model.hidden_1.units, too. "
+            "`regsearch ablate s` tells what each is worth.",
+        ),
+        (
+            {"model.hidden_1.units": 64, "training.learning_rate": 0.01},
+            "Nothing of that is regularization: the choice differs from the baseline in model.hidden_1.units, "
+            "training.learning_rate alone.",
+        ),
+    ],
+)
+def test_gain_of_other_settings_is_not_told_as_that_of_regularization(names, sentence):
+    moment = dt.datetime(2026, 1, 1)
+    study = StudyRecord("s", 1, "minimize", "log_loss", {}, "ab" * 32, StudyFacts("binary"), moment, 3)
+    configurations = {0: Configuration({"model.hidden_1.units": 8}), 1: Configuration(names)}
+    first, second, *_ = verdict_lines(verdict_of(), study, 3, configurations)
+    assert first.startswith("The choice helps: log_loss 0.15 lower than no regularization at all")
+    assert second == sentence

@@ -6,6 +6,8 @@
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
 | `named_inputs` | arrays of several inputs, beside one another |
+| `keras_names` | names that Keras gives to layers without one |
+| `functions`, `trust` | code of the user's as text, and whether what comes with a model may be run |
 | `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows; `redraw_folds`: other folds |
@@ -15,7 +17,6 @@
 | `target_scale` | targets of a regression as networks are trained on them, and back |
 | `encoding` | `prepare`: one fold as float32 arrays; scaling and one-hot fitted on the rows that train |
 | `columns` | the columns of a table become inputs, one file a kind of column |
-| `functions` | functions of the user's as the text of their file |
 | `identifiers` | columns that name rows instead of describing them |
 | `date_formats` | dates in text |
 | `marked_numbers` | numbers in text, with a currency or marks of thousands |

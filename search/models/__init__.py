@@ -13,6 +13,7 @@
 | `injection` | a configuration's techniques enter the layers they are meant for |
 | `checks` | what is wrong with the technique names of a space, for the models that it may train |
 | `names`, `optimizers`, `losses` | activations, optimizers, schedules and losses that a study may name |
+| `fronts` | frozen layers in front, which compute each row once |
 | `custom_code` | layers and functions of the user's own, told to Keras |
 | `own_loss` | a loss of the user's own, tried before any run |
 | `ends` | which outputs a loss and a task want, and what makes predictions of them |
@@ -39,6 +40,7 @@ from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
 from search.models.custom_code import check_custom_code, custom_objects, own_module_names
 from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
+from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
 from search.models.inputs import TableEnds, with_ends, with_named_inputs
 from search.models.layer_arguments import LayerArgumentError, check_value, given_value
@@ -53,7 +55,7 @@ from search.models.predicting import TrainedModel
 from search.models.products import count_products
 from search.models.reach import candidates
 from search.models.reading import read_saved
-from search.models.rebuilding import compiled_metrics, replaced_classes
+from search.models.rebuilding import build_front, compiled_metrics, replaced_classes
 from search.models.rendering import render_source
 from search.models.saved import SavedModel
 from search.models.sources import read_model
@@ -70,6 +72,7 @@ __all__ = [
     "SCHEDULES",
     "Architecture",
     "Family",
+    "Front",
     "Head",
     "LayerArgumentError",
     "Loss",
@@ -82,6 +85,7 @@ __all__ = [
     "UnfitLossError",
     "UntellableError",
     "average_models",
+    "build_front",
     "build_model",
     "build_open_model",
     "candidates",
@@ -95,6 +99,7 @@ __all__ = [
     "describe_model",
     "describe_optimizer",
     "find_end",
+    "find_front",
     "find_own",
     "given_value",
     "is_own_loss",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from search.data import SUBCLASSED
+from search.techniques.private import OPERATION_MODULES
 
 Config = dict[str, Any]
 """What Keras writes for an object: `module`, `class_name`, `config` and more."""
@@ -87,3 +88,27 @@ def references(node: Any) -> Iterator[list[Any]]:
     elif isinstance(node, dict | list):
         for each in node.values() if isinstance(node, dict) else node:
             yield from references(each)
+
+
+def is_operation(entry: Config) -> bool:
+    """Whether it is what Keras makes of `x * 2`, or of a function of `keras.ops`."""
+    return str(entry["module"]).startswith(OPERATION_MODULES)
+
+
+_KEEPING_NAMES = (
+    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AlphaDropout Average AveragePooling1D "
+    "AveragePooling2D AveragePooling3D Cropping1D Cropping2D Cropping3D Dropout Flatten GaussianDropout GaussianNoise "
+    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
+    "GlobalMaxPooling3D Identity Masking MaxPooling1D MaxPooling2D MaxPooling3D Permute RepeatVector Reshape "
+    "SpatialDropout1D SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D UpSampling3D"
+)
+KEEPING = frozenset(_KEEPING_NAMES.split())
+"""Layers without weights that make probabilities of probabilities."""
+
+_CHANGING_NAMES = (
+    "Add Concatenate Dot ELU LeakyReLU Maximum Minimum Multiply Normalization ReLU Rescaling Softmax Subtract "
+    "UnitNormalization ZeroPadding1D ZeroPadding2D ZeroPadding3D"
+)
+WEIGHTLESS = KEEPING | frozenset(_CHANGING_NAMES.split())
+"""All layers without weights, or whose weights are not trained."""

@@ -14,8 +14,11 @@ from search.data import ONLY_INPUT, SourceModule
 from search.errors import Problem, StudyFileError
 from search.models.archive import (
     INPUT,
+    KEEPING,
+    WEIGHTLESS,
     Config,
     is_model,
+    is_operation,
     layer_path,
     ports,
     read_config,
@@ -28,7 +31,6 @@ from search.models.joining import input_entries, takes_whole_numbers
 from search.models.names import ACTIVATIONS
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
-from search.techniques.private import OPERATION_MODULES
 
 _REMEDY = (
     'What works: Sequential and Functional models of Keras\' own layers; with model.custom = "FILE.py" and --trust of '
@@ -315,31 +317,8 @@ def _together(outcomes: Sequence[_Outcome]) -> _Outcome:
 
 
 def _is_weightless(entry: Config) -> bool:
-    return layer_path(entry).removeprefix("layers.") in _KEEPING | _CHANGING or _is_operation(entry)
+    return layer_path(entry).removeprefix("layers.") in WEIGHTLESS or is_operation(entry)
 
-
-def _is_operation(entry: Config) -> bool:
-    """Whether it is what Keras makes of `x * 2`, or of a function of `keras.ops`."""
-    return str(entry["module"]).startswith(OPERATION_MODULES)
-
-
-_KEEPING_NAMES = (
-    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
-    "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D AlphaDropout Average AveragePooling1D "
-    "AveragePooling2D AveragePooling3D Cropping1D Cropping2D Cropping3D Dropout Flatten GaussianDropout GaussianNoise "
-    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D "
-    "GlobalMaxPooling3D Identity Masking MaxPooling1D MaxPooling2D MaxPooling3D Permute RepeatVector Reshape "
-    "SpatialDropout1D SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D UpSampling3D"
-)
-_KEEPING = frozenset(_KEEPING_NAMES.split())
-"""Layers without weights that make probabilities of probabilities."""
-
-_CHANGING_NAMES = (
-    "Add Concatenate Dot ELU LeakyReLU Maximum Minimum Multiply Normalization ReLU Rescaling Softmax Subtract "
-    "UnitNormalization ZeroPadding1D ZeroPadding2D ZeroPadding3D"
-)
-_CHANGING = frozenset(_CHANGING_NAMES.split())
-"""Other layers without weights, or whose weights are not trained."""
 
 _ELEMENTWISE_NAMES = (
     "Absolute Add Cast Clip Divide Equal Exp Expm1 Greater GreaterEqual Less LessEqual Log Log1p Maximum Minimum "
@@ -355,7 +334,7 @@ def _passed_on(entry: Config, before: Sequence[_Outcome]) -> _Outcome:
     """What a layer without weights makes of what it takes."""
     together = _together(before)
     activation = _activation(entry)
-    if activation == "linear" and layer_path(entry).removeprefix("layers.") in _KEEPING:
+    if activation == "linear" and layer_path(entry).removeprefix("layers.") in KEEPING:
         activation = together.activation
     return _Outcome(together.predicting, _units(entry, before), activation)
 
@@ -383,7 +362,7 @@ def _units(entry: Config, before: Sequence[_Outcome]) -> int | None:
             return sum(known) if entry["config"]["axis"] == -1 and len(known) == len(before) else None
         case "layers.Dot" | "layers.Permute":
             return None
-    return None if _is_operation(entry) and not _keeps_shape(entry) else _together(before).units
+    return None if is_operation(entry) and not _keeps_shape(entry) else _together(before).units
 
 
 def _keeps_shape(operation: Config) -> bool:

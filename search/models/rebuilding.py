@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from search.data import SourceModule
+from search.data.keras_names import names_counted_anew
 from search.models.architecture import Architecture
 from search.models.archive import read_config
 from search.models.custom_code import custom_objects
+from search.models.fronts import Front
 from search.models.making import make_part
 from search.models.reach import SET_ON_LAYERS, without_copies
 from search.models.rewriting import PACKAGE, class_paths, rewritten
 from search.models.saved import SavedModel
 from search.models.walking import inner_of, layers_by_path
-from search.techniques.private import call_in_fixed_order, flattened_layers, names_counted_anew
+from search.techniques.private import call_in_fixed_order, flattened_layers
 from search.techniques.traced import general_paths
 
 if TYPE_CHECKING:
@@ -94,6 +97,20 @@ def _subclassed_model(architecture: Architecture, saved: SavedModel, stand_ins: 
 
 def _is_kerass(layer: keras.Layer) -> bool:
     return type(layer).__module__.partition(".")[0] == "keras"
+
+
+def build_front(front: Front) -> keras.Model:
+    """The frozen front of a model, as a Keras model with the weights of its file."""
+    import keras
+
+    config = json.loads(json.dumps(front.config))  # Keras takes it apart
+    with custom_objects(front.saved.custom):
+        model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    weights = _saved_weights(front.saved.origin or front.saved.archive, front.saved.custom)
+    for path, layer in layers_by_path(model).items():
+        if layer.weights:
+            _set_weights(layer, weights[path] if path in weights else weights[without_copies(path)])
+    return model
 
 
 def compiled_metrics(architecture: Architecture) -> list[Any] | None:

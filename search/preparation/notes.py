@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from search.data import Dataset, Splits
-from search.models import SCALING_LAYERS, OwnSearch, SavedModel, find_own, own_in_words
+from search.models import SCALING_LAYERS, Front, OwnSearch, SavedModel, find_own, own_in_words
 from search.spec import MOST_STARTUP_TRIALS, WIDEST_WINDOW, StudySpec
 from search.techniques import (
     LoopTechnique,
@@ -32,6 +32,7 @@ def study_notes(
     saved: SavedModel | None,
     n_trials: int,
     searched: OwnSearch | None = None,
+    front: Front | None = None,
 ) -> tuple[str, ...]:
     """The notes on a study that is ready to run.
 
@@ -42,13 +43,14 @@ def study_notes(
         saved: The user's model; None for a family's.
         n_trials: Trials in all.
         searched: What is searched of what the model brings; None where it was not asked for.
+        front: The frozen front of the model; None where it has none.
     """
     return (
         *_class_notes(development, splits),
         *_stop_notes(spec),
         *_penalty_notes(spec),
         *_path_notes(spec),
-        *_model_notes(spec, saved),
+        *_model_notes(spec, saved, front),
         *_own_notes(spec, saved, searched),
         *_loss_notes(spec),
         *search_notes(spec, n_trials),
@@ -112,7 +114,7 @@ def _path_notes(spec: StudySpec) -> tuple[str, ...]:
     )
 
 
-def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
+def _model_notes(spec: StudySpec, saved: SavedModel | None, front: Front | None) -> tuple[str, ...]:
     if saved is None:
         return ()
     notes = []
@@ -124,6 +126,9 @@ def _model_notes(spec: StudySpec, saved: SavedModel | None) -> tuple[str, ...]:
             f"The model calls its layers in code of its own: no technique can put anything between them, and {last}, "
             "its last layer with weights, is taken to be the one that predicts."
         )
+    if front is not None:
+        last = [layer.name for layer in saved.layers if layer.name in front.names][-1]
+        notes.append(f"The frozen layers up to {last} compute each row once: what they make of it is kept.")
     if saved.variants:
         notes.append(f"The builder was called for {len(saved.variants)} choices of its options.")
     if spec.data.standardize and saved.layers and saved.layers[0].path in SCALING_LAYERS:

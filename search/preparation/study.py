@@ -33,6 +33,7 @@ from search.models import (
     check_patterns,
     count_products,
     describe_model,
+    find_front,
     names_over_own,
     read_model,
     search_own,
@@ -273,6 +274,8 @@ def prepare_data(
     spec = _with_pruner(spec, plain, splits)
     plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
     metric = plan.scoring
+    front = find_front(plain[0], tuple(spec.space))
+    notes = study_notes(spec, development, splits, saved, n_trials, searched, front)
     return PreparedStudy(
         spec=spec,
         space=space,
@@ -286,7 +289,7 @@ def prepare_data(
             loss_sha256=None if loss is None else loss.sha256,
         ),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *study_notes(spec, development, splits, saved, n_trials, searched)),
+        notes=(*dataset.notes, *splits.notes, *notes),
         sealed=SealedRows(dataset, splits.test),
         left_open=left_open,
     )

@@ -5,7 +5,6 @@ Read in Keras 3.15 and TensorFlow 2.21; `tests/techniques/test_private.py` says 
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
 import itertools
@@ -44,23 +43,6 @@ def keras_extras_hidden() -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
-
-
-@contextlib.contextmanager
-def names_counted_anew() -> Iterator[None]:
-    """Let layers without a name get the numbers that they have in a new process.
-
-    `object_name_uids` of `keras.src.backend.common.global_state` of Keras 3.15, which `clear_session` resets with much
-    else.
-    """
-    from keras.src.backend.common import global_state
-
-    before = global_state.get_global_attribute("object_name_uids")
-    global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute("object_name_uids", before)
 
 
 def is_private(module: str) -> bool:

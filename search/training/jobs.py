@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
-from search.models import Architecture, describe_model, open_slots, regularize, study_loss
+import numpy as np
+
+from search.data import Arrays
+from search.models import Architecture, Front, describe_model, find_front, open_slots, regularize, study_loss
 from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
-from search.training.engines import Job, Stores
+from search.training.engines import Job, Stores, Whole
+from search.training.features import Features
 from search.training.plan import TrainingPlan
-from search.training.rows import PreparedRows, data_changes, prepare_rows
+from search.training.rows import PreparedRows, data_changes, prepare_rows, stepped
 
 
 def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
@@ -28,7 +32,12 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
     values = _values(run)
     arrays = rows_of(plan, run, stores).arrays
     plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
-    regularized = regularize(plain, configuration, names)
+    regularized, whole = regularize(plain, configuration, names), None
+    front = find_front(plain, names)
+    if front is not None:
+        whole = Whole(plain, regularized)
+        arrays = _passed(plan, arrays, front, stores)
+        plain, regularized = (front.rest_of(each, arrays.train.array.shape[1:]) for each in (plain, regularized))
     return Job(
         arrays=arrays,
         capacity=plan.capacity_for(run),
@@ -42,7 +51,17 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
         seed=run.seed,
         metric=plan.scoring,
         n_classes=len(plan.dataset.classes),
+        whole=whole,
     )
+
+
+def _passed(plan: TrainingPlan, arrays: Arrays, front: Front, stores: Stores) -> Arrays:
+    """Rows that have passed the frozen front of a model."""
+    given = plan.dataset.features
+    all_rows = np.asarray(given, np.float32) if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" else None
+    features = stores.features.get((front.sha256, plan.identity), lambda: Features(front, all_rows))
+    # The rows are kept beside what came of them, so that no others can come under their identity.
+    return stores.passed.get((front.sha256, id(arrays)), lambda: (arrays, stepped(arrays, features)))[1]
 
 
 def rows_of(plan: TrainingPlan, run: Run, stores: Stores) -> PreparedRows:

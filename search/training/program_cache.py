@@ -10,21 +10,15 @@ What is kept depends on the processor, XLA's flags and the versions too: each of
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import platform
-import stat
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import platformdirs
-
-VARIABLE = "REGSEARCH_CACHE"
-"""Environment variable: the folder to use in the place of the user's cache folder; empty for none."""
+from search.training.user_cache import cache_base, keep_file, own_folder
 
 MOST_BYTES = 256 * 2**20
 """Of all programs together; a small one has a quarter of a megabyte."""
@@ -41,7 +35,7 @@ def cache_flags(given: str) -> str:
     It reads them once, when it is first used. With programs that it finds again it logs errors that are none, so that
     they are for processes whose log is silent.
     """
-    if _FLAG.strip("-=") in given or not _base():
+    if _FLAG.strip("-=") in given or not cache_base():
         return given
     return f"{given} {_FLAG}{_IN_MEMORY}".strip()
 
@@ -70,7 +64,9 @@ def kept_programs(key: str, flags: str, features: Iterable[str]) -> Iterator[Non
     finally:
         for name, program in _taken_from_memory():
             if name not in known:
-                _keep(folder / f"{digest}.{name}{_ENDING}", program)
+                keep_file(
+                    folder / f"{digest}.{name}{_ENDING}", hashlib.sha256(program).digest() + zlib.compress(program, 1)
+                )
 
 
 def forget_memory() -> None:
@@ -111,61 +107,8 @@ def _taken_from_memory() -> Iterator[tuple[str, bytes]]:
         yield name, program
 
 
-def _keep(path: Path, program: bytes) -> None:
-    """Write a file, whole or not at all, if there is room."""
-    with contextlib.suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(hashlib.sha256(program).digest() + zlib.compress(program, 1))
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
-def _base() -> str:
-    return os.environ.get(VARIABLE, platformdirs.user_cache_dir("regsearch"))
-
-
 def _folder(flags: str, features: Iterable[str]) -> Path | None:
     """Where programs for this processor and these flags are; None where no folder is the user's own."""
     told = (version("tensorflow"), version("keras"), platform.machine(), platform.processor(), flags, *sorted(features))
-    return _own_folder(_base(), hashlib.sha256("\n".join(told).encode()).hexdigest()[:16])
-
-
-@functools.cache
-def _own_folder(base: str, name: str) -> Path | None:
-    if not base:
-        return None
-    folder = Path(base).absolute() / "programs" / name
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_ours_alone(folder):
-            return None
-        _bound(folder.parent)
-    except OSError:
-        return None
-    return folder
-
-
-def _is_ours_alone(folder: Path) -> bool:
-    """Whether nobody else can put a program there: it would be run."""
-    if not hasattr(os, "getuid"):
-        return True
-    found = folder.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _bound(programs: Path) -> None:
-    """Delete the programs that were used least recently, of all processors and versions, until the rest fits."""
-    used = []
-    for path in programs.rglob(f"*{_ENDING}"):
-        with contextlib.suppress(OSError):  # another process did the same
-            found = path.stat()
-            used.append((found.st_mtime, found.st_size, path))
-    n_bytes = sum(size for _, size, _ in used)
-    for _, size, path in sorted(used):
-        if n_bytes <= MOST_BYTES:
-            break
-        path.unlink(missing_ok=True)
-        n_bytes -= size
+    name = hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    return own_folder("programs", name, _ENDING, MOST_BYTES)

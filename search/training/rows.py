@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +59,7 @@ class PreparedRows:
         arrays, steps = self.arrays, self.steps
         for technique, value in changes:
             step = technique.fit(arrays.train.array, value)
-            arrays, steps = _stepped(arrays, step), (*steps, step)
+            arrays, steps = stepped(arrays, step), (*steps, step)
         return PreparedRows(arrays, steps)
 
 
@@ -111,7 +111,7 @@ def _encoder_steps(encoder: Encoder) -> Iterator[RowStep]:
         yield Scaling(*scaling)
 
 
-def _stepped(arrays: Arrays, step: RowStep) -> Arrays:
+def stepped(arrays: Arrays, step: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> Arrays:
     """Arrays whose rows have taken one step more; the stop rows stay the validation rows where they are."""
     validation = arrays.validation.changed(step)
     stop = validation if arrays.stop is arrays.validation else arrays.stop.changed(step)

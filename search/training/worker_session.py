@@ -308,9 +308,10 @@ def _failure(outcome: Outcome) -> tuple[str | None, FailureCause | None]:
 
 
 def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
-    model = build_model(replace(job.regularized, entering=()))
+    model = build_model(replace((job.whole or job).regularized, entering=()))
     for path, variable in weights_by_path(model).items():
-        variable.assign(outcome.weights[path])
+        if path in outcome.weights or job.whole is None:
+            variable.assign(outcome.weights[path])
     optimizer = make_optimizer(job.training, job.values, job.names, model)
     # Keras loads no model that is compiled with a function which its file does not hold.
     loss = {} if job.plain.loss.is_own else job.plain.loss.compile_arguments()

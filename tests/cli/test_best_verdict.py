@@ -232,8 +232,8 @@ def test_json_without_a_verdict_has_none(told):
     [
         (
             {"l2": 0.1, "model.hidden_1.units": 64},
-            "Not all of that need be regularization: the choice differs from the baseline in model.hidden_1.units, too. "
-            "`regsearch ablate s` tells what each is worth.",
+            "Not all of that need be regularization: the choice differs from the baseline in model.hidden_1.units, "
+            "too. `regsearch ablate s` tells what each is worth.",
         ),
         (
             {"model.hidden_1.units": 64, "training.learning_rate": 0.01},

@@ -64,7 +64,7 @@ def test_settings_that_the_pages_name_are_known(tmp_path):
     (text,) = re.findall(r"```toml\n(\[model\]\nbuilder.*?)```", README, re.S)
     whole = (
         '[study]\nname = "s"\nn_trials = 9\n[data]\nsource = "sklearn.load_digits"\n'
-        '[training]\nschedule = { name = "cosine_decay", decay_steps = 900, warmup_target = 1e-3, warmup_steps = 90 }\n'
+        '[training]\nschedule = { name = "cosine_decay", decay_steps = 500, warmup_target = 1e-3, warmup_steps = 90 }\n'
     )
     spec = parse_study(whole + text, "README.md", default_catalogue())
     assert spec.model.options == {"width": 64}

@@ -206,7 +206,7 @@ def tell_subclassed(model: Any, shape: tuple[int, ...]) -> dict[str, Any]:
         Exception: Whatever making the copy raises.
     """
     keras: Any = sys.modules["keras"]
-    from search.techniques.private import names_counted_anew
+    from search.data.keras_names import names_counted_anew
 
     model(keras.ops.zeros((1, *shape)))
     config = keras.saving.serialize_keras_object(model)

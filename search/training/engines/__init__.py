@@ -28,7 +28,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
-from search.training.engines._base import Engine, Job, Outcome, Watch, keep_going
+from search.training.engines._base import Engine, Job, Outcome, Watch, Whole, keep_going
 from search.training.engines._lanes_program import N_LANES
 from search.training.engines._stores import Stores
 from search.training.engines.choice import choose_engine
@@ -60,6 +60,7 @@ __all__ = [
     "Outcome",
     "Stores",
     "Watch",
+    "Whole",
     "choose_engine",
     "keep_going",
     "make_engines",

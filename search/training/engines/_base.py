@@ -28,6 +28,19 @@ def keep_going(first_epoch: int, validation_metric: npt.NDArray[np.float32]) -> 
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A model of which a job trains what lies behind the frozen front.
+
+    Args:
+        plain: With everything off: its initial weights are those of the run.
+        regularized: With the techniques of the configuration in its layers.
+    """
+
+    plain: Architecture
+    regularized: Architecture
+
+
+@dataclass(frozen=True)
 class Job:
     """All that an engine needs to train once.
 
@@ -49,6 +62,7 @@ class Job:
         metric: The metric of the curve and of the score; rows count in it by the weights of the data.
         n_classes: Number of classes; 0 for a regression.
         start: Weights to begin with instead of the initial ones, by path; None for a run that begins anew.
+        whole: The model with its frozen front, where the rows of the job have passed that already; else None.
     """
 
     arrays: Arrays
@@ -64,6 +78,7 @@ class Job:
     metric: Metric
     n_classes: int
     start: Mapping[str, npt.NDArray[Any]] | None = None
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,12 @@ _RANDOM_LAYERS = 107  # a purpose of its own among the numbers drawn from a run'
 def draw_initial_weights(job: Job) -> Weights:
     """The weights that the plain model of a job is made with."""
     with _seeded(job.seed):
-        model = build_model(job.plain, heads=True)
-    return {path: weight.numpy() for path, weight in weights_by_path(model).items()}
+        model = build_model(job.plain if job.whole is None else job.whole.plain, heads=True)
+    weights = {path: weight.numpy() for path, weight in weights_by_path(model).items()}
+    if job.whole is None:
+        return weights
+    front = {x.name for x in job.whole.plain.layers} - {x.name for x in job.plain.layers}
+    return {path: value for path, value in weights.items() if not any(path.startswith(f"{name}/") for name in front)}
 
 
 def initial_model(job: Job, initial: Weights, *, traced: bool = False) -> keras.Model:

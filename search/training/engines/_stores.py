@@ -20,6 +20,7 @@ from search.training.engines._base import Job, Outcome
 from search.training.engines._initial import Weights, draw_initial_weights
 from search.training.engines._orders import EpochOrders
 from search.training.engines._tensors import FoldTensors, fold_tensors, padded
+from search.training.features import Features
 from search.training.recent import Recent
 from search.training.rows import PreparedRows
 
@@ -34,6 +35,8 @@ class Stores:
 
     Attributes:
         rows: Prepared rows, kept by `search.training.jobs`.
+        passed: Rows, and the same as they come out of a frozen front, kept by `search.training.jobs`.
+        features: What frozen fronts make of rows, kept by `search.training.jobs`.
         stages: Outcomes of the stages of paths, kept by `search.training.stages`.
         choices: The engine of an architecture, kept by `search.training.worker_session`.
     """
@@ -42,6 +45,8 @@ class Stores:
         self.rows: Recent[Key, PreparedRows] = Recent(bounds.PREPARED_ROWS_BYTES, lambda rows: rows.n_bytes)
         self.stages: Recent[Key, Outcome] = Recent(bounds.STAGES_BYTES, _outcome_bytes)
         self.choices: Recent[Key, EngineChoice] = Recent(bounds.CALIBRATIONS)
+        self.passed: Recent[Key, tuple[Arrays, Arrays]] = Recent(bounds.PREPARED_ROWS_BYTES, _passed_bytes)
+        self.features: Recent[Key, Features] = Recent(bounds.FRONTS)
         self._weights: Recent[Key, Weights] = Recent(bounds.INITIAL_WEIGHTS_BYTES, lambda kept: _n_bytes(kept.values()))
         self._orders: Recent[Key, EpochOrders] = Recent(bounds.ORDERS_BYTES, lambda orders: orders.n_bytes, grows=True)
         # The arrays are kept beside their tensors so that no others can come under their identity.
@@ -89,6 +94,11 @@ class Stores:
 
         initial = self._starts.get((repr(job.plain), job.seed), draw)
         return {**initial, **{path: tf.constant(value) for path, value in (job.start or {}).items()}}
+
+
+def _passed_bytes(kept: tuple[Arrays, Arrays]) -> int:
+    _, passed = kept
+    return sum(rows.n_bytes for rows in (passed.train, passed.stop, passed.validation))
 
 
 def _n_bytes(arrays: Iterable[npt.NDArray[Any]]) -> int:

@@ -1,0 +1,183 @@
+"""What frozen layers in front make of rows is computed once, and nothing else of a run changes by that."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search.models import describe_model, find_front, read_saved
+from search.records import Configuration
+from search.spec import ModelSection
+from search.training import features, jobs, user_cache
+from search.training.engines import Stores, keep_going
+
+SPACE = ("l2", "head.dropout", "patience")
+SETTINGS = {"l2": 0.02, "head.dropout": 0.3, "patience": 2}
+
+
+def pretrained(keras, layers, **more):
+    """A convolution and a normalization, both frozen, in a nested model; a head that trains."""
+    keras.utils.set_random_seed(3)
+    inside = keras.Input((6, 6, 1))
+    passed = layers.BatchNormalization(name="norm")(layers.Conv2D(3, 3, activation="relu", name="conv")(inside))
+    base = keras.Model(inside, layers.MaxPooling2D(name="pool")(passed), name="base")
+    base.trainable = more.get("trainable", False)
+    rows = keras.Input((6, 6, 1))
+    scaled = layers.Rescaling(0.5, name="half")(rows)
+    if more.get("noisy"):
+        scaled = layers.GaussianNoise(0.1, name="noise")(scaled)
+    told = layers.GlobalAveragePooling2D(name="mean")(base(scaled))
+    head = layers.Dense(5, "tanh", name="head")(told)
+    return keras.Model(rows, layers.Dense(3, "softmax", name="answer")(head), name="pretrained")
+
+
+def chain(keras, layers):
+    keras.utils.set_random_seed(3)
+    frozen = layers.Dense(7, "relu", trainable=False, name="frozen")
+    front = [keras.Input((6, 6, 1)), layers.Flatten(name="flat"), frozen]
+    return keras.Sequential([*front, layers.Dense(5, "tanh", name="head"), layers.Dense(3, "softmax", name="answer")])
+
+
+NETS = {"nested": pretrained, "chain": chain}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own."""
+    monkeypatch.setenv(user_cache.VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module", params=NETS)
+def archive(request, keras, tmp_path_factory):
+    path = tmp_path_factory.mktemp("nets") / "net.keras"
+    NETS[request.param](keras, keras.layers).save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def plan_of(make_plan, archive):
+    def make(**training):
+        given = {"keras": "net.keras", "weights": "fresh"}
+        plan = make_plan("multiclass", shape=(6, 6, 1), model=given, space=SPACE, **{"epochs": 6, **training})
+        return replace(plan, saved=read_saved(archive, "net.keras"))
+
+    return make
+
+
+@pytest.mark.parametrize("engine", ["compiled", "graph", "fit"])
+@pytest.mark.parametrize("settings", [{}, SETTINGS], ids=["off", "on"])
+def test_run_is_what_it_is_without_the_cut(plan_of, make_run, train_stages, monkeypatch, engine, settings):
+    run = replace(make_run(), configuration=Configuration(settings))
+    cut = train_stages(plan_of(), run, engine, keep_going)
+    monkeypatch.setattr(jobs, "find_front", lambda plain, names: None)
+    whole = train_stages(plan_of(), run, engine, keep_going)
+    assert set(cut.weights) < set(whole.weights)
+    for path, values in cut.weights.items():
+        np.testing.assert_allclose(values, whole.weights[path], rtol=1e-3, atol=1e-5, err_msg=path)
+    np.testing.assert_allclose(cut.curve.validation_loss, whole.curve.validation_loss, rtol=1e-4)
+    assert cut.score == pytest.approx(whole.score, rel=1e-4)
+
+
+def test_each_row_is_computed_once_in_the_study(plan_of, make_run, train_stages, session, monkeypatch):
+    computed, plan = [], plan_of()
+    inner = features.Features._computed
+    monkeypatch.setattr(
+        features.Features, "_computed", lambda self, rows: computed.append(len(rows)) or inner(self, rows)
+    )
+    for fold in range(3):
+        again = replace(plan, folds=(replace(plan.folds[0], train=plan.folds[0].train[fold:]),))
+        for value in (0.1, 0.2):
+            session.train(again, replace(make_run(), configuration=Configuration({"l2": value})))
+    assert sum(computed) == 60 + 3  # one of zeros for each fold: the shape of the stop rows, which are none here
+
+
+def test_another_process_finds_what_one_has_computed(plan_of, cache, monkeypatch):
+    plan = plan_of()
+    front = find_front(jobs._plain_model(plan, plan.spec, (6, 6, 1)), SPACE)
+    rows = plan.dataset.features
+    told = features.Features(front, rows)(rows)
+    assert len(list(cache.rglob("*.npz"))) == 1
+    monkeypatch.setattr(features.Features, "_computed", None)
+    np.testing.assert_array_equal(features.Features(front, rows)(rows[10:20]), told[10:20])
+
+
+def test_rows_that_a_fold_scales_are_computed_as_it_has_them(plan_of, make_run, train_stages, monkeypatch):
+    plan = plan_of()
+    plan = replace(plan, dataset=replace(plan.dataset, standardize=True))
+    cut = train_stages(plan, make_run(), "graph", keep_going)
+    monkeypatch.setattr(jobs, "find_front", lambda plain, names: None)
+    whole = train_stages(plan, make_run(), "graph", keep_going)
+    assert cut.score == pytest.approx(whole.score, rel=1e-4)
+
+
+def test_file_that_is_broken_is_computed_anew(plan_of, cache):
+    plan = plan_of()
+    front = find_front(jobs._plain_model(plan, plan.spec, (6, 6, 1)), SPACE)
+    told = features.Features(front, plan.dataset.features)(plan.dataset.features)
+    (path,) = cache.rglob("*.npz")
+    path.write_bytes(path.read_bytes()[:100])
+    np.testing.assert_array_equal(features.Features(front, plan.dataset.features)(plan.dataset.features), told)
+
+
+def test_trained_model_has_its_front_again(plan_of, make_run, session, keras, archive, tmp_path):
+    plan = plan_of(engine="compiled")
+    run = replace(make_run(), configuration=Configuration(SETTINGS))
+    trained = session.train_model(plan, run)
+    assert trained.input_shape == (None, 6, 6, 1)
+    predicted = session.predict_validation(plan, run)
+    result = session.train(plan, run)
+    chosen = predicted.predicted[np.arange(20), plan.dataset.target[40:]]
+    assert result.score == pytest.approx(-np.log(chosen).mean(), rel=1e-3)
+    (tmp_path / "net.keras").write_bytes(archive)
+    given = keras.models.load_model(tmp_path / "net.keras")
+    for mine, theirs in zip(trained.non_trainable_weights, given.non_trainable_weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def front_of(archive_of, model, names):
+    saved = read_saved(archive_of(model), "[model]")
+    plain = describe_model(ModelSection(keras="net.keras"), (6, 6, 1), 3, "multiclass", saved)
+    return find_front(plain, names)
+
+
+@pytest.fixture
+def archive_of(tmp_path):
+    def save(model):
+        model.save(tmp_path / "net.keras")
+        return (tmp_path / "net.keras").read_bytes()
+
+    return save
+
+
+def test_front_ends_where_something_trains_or_is_random(keras, archive_of):
+    layers = keras.layers
+    assert front_of(archive_of, pretrained(keras, layers), ["l2"]).names == {
+        *("half", "base/conv", "base/norm", "base/pool", "mean")
+    }
+    assert front_of(archive_of, pretrained(keras, layers, trainable=True), ["l2"]) is None
+    assert front_of(archive_of, pretrained(keras, layers, noisy=True), ["l2"]) is None
+
+
+@pytest.mark.parametrize("name", ["input_noise", "flip", "mixup", "cutmix", "base/conv.dropout"])
+def test_what_changes_rows_or_the_front_forbids_it(keras, archive_of, name):
+    assert front_of(archive_of, pretrained(keras, keras.layers), [name]) is None
+
+
+@pytest.mark.parametrize("name", ["label_smoothing", "weight_decay", "zca", "base/conv.l2", "head.dropout"])
+def test_what_leaves_the_front_as_it_is_allows_it(keras, archive_of, name):
+    assert front_of(archive_of, pretrained(keras, keras.layers), [name]) is not None
+
+
+def test_front_with_a_mask_is_left_whole(keras, archive_of):
+    layers = keras.layers
+    words = layers.Embedding(9, 2, mask_zero=True, trainable=False, name="words")
+    flat = [keras.Input((6, 6, 1)), layers.Reshape((36,)), words, layers.GRU(3), layers.Dense(3, "softmax")]
+    assert front_of(archive_of, keras.Sequential(flat), ["l2"]) is None
+
+
+def test_stores_keep_rows_of_a_front_with_the_rows_that_they_come_from(plan_of, make_run):
+    stores, plan = Stores(), plan_of()
+    once, again = (jobs.make_job(plan, make_run(), stores) for _ in range(2))
+    assert once.arrays is again.arrays
+    assert once.whole is not None

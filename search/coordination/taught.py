@@ -21,7 +21,10 @@ def final_runs(prepared: PreparedStudy, storage: Storage, study_id: int, trial: 
         study_id: The study.
         trial: One of its trials.
     """
-    configuration = final_configuration(trial.configuration, _taught_epochs(storage, study_id, trial.number))
+    # Of two phases nobody knows how many epochs of each pay.
+    has_phases = prepared.spec.training.unfreeze is not None
+    taught = None if has_phases else _taught_epochs(storage, study_id, trial.number)
+    configuration = final_configuration(trial.configuration, taught)
     engine = EngineChoices(prepared.spec, storage.recall(study_id, ENGINES_KEY)).get(configuration)
     return [
         prepared.run(trial.number, 0, repeat, configuration, Purpose.REFIT, engine)

@@ -43,7 +43,7 @@ from search.models.families import FAMILIES, Family, describe_model
 from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
 from search.models.inputs import TableEnds, with_ends, with_named_inputs
-from search.models.layer_arguments import LayerArgumentError, check_value, given_value
+from search.models.layer_arguments import LayerArgumentError, check_value, given_value, unfrozen
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
 from search.models.names import ACTIVATIONS, LAYER_ARGUMENTS, SCALING_LAYERS
@@ -121,6 +121,7 @@ __all__ = [
     "search_own",
     "study_loss",
     "targets_for",
+    "unfrozen",
     "weights_by_path",
     "with_ends",
     "with_named_inputs",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import glob
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +20,17 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from search.models.architecture import Architecture
-from search.models.archive import INPUT, Config, is_model, layer_path, ports, read_config, references, with_config
+from search.models.archive import (
+    INPUT,
+    WEIGHTLESS,
+    Config,
+    is_model,
+    layer_path,
+    ports,
+    read_config,
+    references,
+    with_config,
+)
 from search.models.names import ACTIVATIONS
 from search.models.reach import copy_name
 from search.models.reading import read_saved
@@ -27,6 +38,10 @@ from search.models.saved import SavedModel
 from search.techniques.parts import Part
 
 REPEAT = "repeat"
+_LEFT_FROZEN = WEIGHTLESS | {"BatchNormalization"}
+_SHAPELESS = "trainable"
+"""The argument that leaves the shapes of weights as they are."""
+
 _PLACE = "[model] layers"
 _NO_REMEDY = ""
 _TOLD_ELSEWHERE = {
@@ -103,6 +118,35 @@ def with_layer_arguments(plain: Architecture, changes: Mapping[str, Any]) -> Arc
     return replace(plain, layers=layers)
 
 
+def unfrozen(plain: Architecture, patterns: Sequence[str]) -> dict[str, bool]:
+    """What makes frozen layers train, as `[model] layers` says it.
+
+    Batch normalization stays frozen: with the statistics of small batches it would undo what the layers have learned.
+
+    Args:
+        plain: The model.
+        patterns: Of their paths, or of their names inside nested models.
+
+    Raises:
+        LayerArgumentError: A pattern matches no frozen layer.
+
+    Source: Keras' guide to transfer learning and fine-tuning.
+    """
+    frozen = [
+        layer.name
+        for layer in plain.layers
+        if layer.arguments.get("trainable") is False and layer.path.removeprefix("layers.") not in _LEFT_FROZEN
+    ]
+    found = dict[str, bool]()
+    for pattern in patterns:
+        matching = [name for name in frozen if fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}")]
+        if not matching:
+            known = ", ".join(frozen) or "none: the model has no frozen layer"
+            raise LayerArgumentError(f'expected a pattern that matches one of {known}, received "{pattern}"')
+        found |= {f"{glob.escape(name)}.{_SHAPELESS}": True for name in matching}
+    return found
+
+
 def changed_model(saved: SavedModel, changes: Mapping[str, Any]) -> SavedModel:
     """The user's model with other arguments of its layers; the same model where all are as given.
 
@@ -124,11 +168,13 @@ def _changed(saved: SavedModel, text: str) -> SavedModel:
         _change(config, name, value, _ends(config, saved))
     if json.dumps(config) == before:
         return saved
-    if saved.keeps_weights:
+    shapeless = all(name.endswith(f".{_SHAPELESS}") for name in json.loads(text))
+    if saved.keeps_weights and not shapeless:
         message = "expected fresh weights where arguments of layers are changed, received those of the file"
         raise LayerArgumentError(message, 'Leave out weights = "saved".')
     _forget_shapes(config["config"])
-    changed = read_saved(with_config(saved.archive, config), _PLACE, custom=saved.custom)
+    read = functools.partial(read_saved, place=_PLACE, keeps_weights=saved.keeps_weights, custom=saved.custom)
+    changed = read(with_config(saved.archive, config))
     return replace(changed, origin=saved.origin or saved.archive)
 
 

@@ -17,6 +17,7 @@ from search.models import (
     describe_model,
     given_value,
     study_loss,
+    unfrozen,
 )
 from search.preparation.resolving import Place
 from search.spec import Choices, ModelSection, Range, StudySpec, baseline_problem
@@ -88,6 +89,21 @@ def with_given_arguments(spec: StudySpec, dataset: Dataset, saved: SavedModel | 
             raise StudyFileError(Problem(where, problem[0], f"Add {_shown(current)}, which is the model's own."))
         given[inner] = current
     return spec.model_copy(update={"model": spec.model.model_copy(update={"layers": given or None})})
+
+
+def check_unfreeze(spec: StudySpec, plain: Architecture, place: Place) -> None:
+    """Refuse patterns of layers for a second phase that match no frozen layer."""
+    phase = spec.training.unfreeze
+    if phase is None:
+        return
+    where = place("training", "unfreeze")
+    if spec.study.pruner not in ("auto", "none", "wilcoxon"):
+        message = f'expected pruner = "none" or "wilcoxon" beside unfreeze, received "{spec.study.pruner}"'
+        raise StudyFileError(Problem(where, message, "Epochs of two phases tell nothing of one another."))
+    try:
+        unfrozen(plain, phase.layers)
+    except LayerArgumentError as error:
+        raise StudyFileError(Problem(where, str(error), error.remedy)) from error
 
 
 def _with_options(spec: StudySpec, saved: SavedModel | None, place: Place) -> StudySpec:

@@ -40,7 +40,12 @@ from search.models import (
     study_loss,
     targets_for,
 )
-from search.preparation.architectures import architectures, searched_options, with_given_arguments
+from search.preparation.architectures import (
+    architectures,
+    check_unfreeze,
+    searched_options,
+    with_given_arguments,
+)
 from search.preparation.catalogue import default_catalogue
 from search.preparation.facts import row_weights, score_constants, study_facts, training_rows
 from search.preparation.notes import study_notes
@@ -263,6 +268,7 @@ def prepare_data(
     plain = architectures(spec, development, saved, place)
     spec, searched = _searching_own(spec, plain[0], place)
     _check_patterns(spec, plain, development, place)
+    check_unfreeze(spec, plain[0], place)
     _check_pruner(spec, place)
     _check_metric_of_epochs(spec, own_metric, place)
     _check_loss(spec, place)

@@ -271,6 +271,21 @@ class Called(Section, extra="allow"):
         return dict(self.model_extra or {})
 
 
+class Unfreeze(Section):
+    """A second phase of training, in which frozen layers train too."""
+
+    layers: Annotated[tuple[str, ...], Field(min_length=1)]
+    learning_rate: float = Field(default=1e-5, gt=0)
+    epochs: int = Field(default=10, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _freeze_lists(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+
+
 class TrainingSection(Section):
     """[training]: how it is trained."""
 
@@ -296,6 +311,12 @@ class TrainingSection(Section):
         description='how much rows of a class count in training: "balanced", so that all classes count alike, or a '
         "number for each class that does not count 1",
         json_schema_extra={"expected": '"none", "balanced", or a table with a number above 0 for each class'},
+    )
+    unfreeze: Unfreeze | None = Field(
+        default=None,
+        description="a second phase, from where the first one ended: patterns of frozen layers that train then, the "
+        "learning_rate (1e-5) and the epochs (10) of it",
+        json_schema_extra={"expected": 'a table, as in { layers = ["block5*"], learning_rate = 1e-5, epochs = 10 }'},
     )
     epochs: int = Field(default=100, ge=1, description="epochs, at most")
     batch_size: int = Field(default=32, ge=1, description="rows a step")
@@ -418,6 +439,8 @@ def setting_in(section: Section, key: str) -> Any:
     value = getattr(section, field, None)
     if inner is None:
         return value
+    if isinstance(value, Unfreeze):
+        return getattr(value, inner, None)
     held = value.arguments if isinstance(value, Called) else value if isinstance(value, dict) else {}
     return held.get(inner)
 
@@ -438,6 +461,8 @@ def _update(section: Section, key: str, value: Any) -> dict[str, Any]:
     held = getattr(section, field)
     if field in ("options", "layers"):
         return {field: {**(held or {}), inner: value}}
+    if isinstance(held, Unfreeze):
+        return {field: held.model_copy(update={inner: value})}
     name = held.name if isinstance(held, Called) else held
     given = held.arguments if isinstance(held, Called) else {}
     return {field: Called.model_validate({"name": name, **given, inner: value})}

@@ -34,6 +34,7 @@ from search.spec.sections import (
     StudySection,
     StudySpec,
     TrainingSection,
+    Unfreeze,
     home_of,
     setting_in,
 )
@@ -43,7 +44,10 @@ from search.spec.wording import alternatives, did_you_mean, expected, quoted, sh
 OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
 _NEVER_SEARCHED = frozenset(
-    {"engine", "family", "builder", "keras", "weights", "own", "custom", "options", "layers", "loss", "schedule"}
+    {
+        *("engine", "loss", "schedule", "unfreeze"),
+        *("family", "builder", "keras", "weights", "own", "custom", "options", "layers"),
+    }
 )
 
 
@@ -245,7 +249,7 @@ def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, finding
     table, dot, key = canonical_name(name, catalogue).partition(".")
     if dot and table in _SETTING_TABLES:
         field, inner = home_of(table, key)
-        if inner is not None and field in ("options", "layers", "optimizer", "schedule"):
+        if inner is not None and field in ("options", "layers", "optimizer", "schedule", "unfreeze"):
             return _resolve_inner(name, (table, key), (field, inner), tables, catalogue, findings)
         return _resolve_setting(name, table, key, tables, catalogue, findings)
     pattern, dot, technique = name.rpartition(".")
@@ -282,6 +286,15 @@ def _resolve_inner(
         remedy = did_you_mean(name, [f"{name.removesuffix(last)}{known}" for known in catalogue.layer_arguments])
         findings.add(path, f"expected an argument of layers, received {show(name)}", remedy)
         return None
+    if field == "unfreeze":
+        if isinstance(section, TrainingSection) and section.unfreeze is None:
+            findings.add(path, "expected unfreeze in [training], received none", "Add training.unfreeze.")
+            return None
+        if argument not in ("learning_rate", "epochs"):
+            message = f"expected training.unfreeze.learning_rate or training.unfreeze.epochs, received {show(name)}"
+            findings.add(path, message)
+            return None
+        return _Entry(name, _domain_of(Unfreeze.model_fields[argument]), table, key)
     return _resolve_called(name, (table, key), (field, argument), tables, catalogue, findings)
 
 

@@ -8,8 +8,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from search.data import Arrays
-from search.models import Architecture, Front, describe_model, find_front, open_slots, regularize, study_loss
+from search.data import Arrays, encoded_shape
+from search.models import (
+    Architecture,
+    Front,
+    describe_model,
+    find_front,
+    open_slots,
+    regularize,
+    study_loss,
+)
+from search.models import unfrozen as unfrozen_layers
 from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
@@ -19,16 +28,19 @@ from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows, data_changes, prepare_rows, stepped
 
 
-def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
+def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, unfrozen: bool = False) -> Job:
     """What an engine needs to train a run, from initial weights.
 
     Args:
         plan: The study's plan.
         run: What to train. Its configuration has no `path`: that is several runs, one after the other.
         stores: Prepared rows are kept there for the runs to come.
+        unfrozen: Whether it is the second phase, of `[training] unfreeze`.
     """
     configuration, names = run.configuration, tuple(plan.spec.space)
     spec = plan.spec.configured(configuration)
+    if unfrozen:
+        spec = _unfrozen(plan, spec)
     values = _values(run)
     arrays = rows_of(plan, run, stores).arrays
     plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
@@ -53,6 +65,18 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores) -> Job:
         n_classes=len(plan.dataset.classes),
         whole=whole,
     )
+
+
+def _unfrozen(plan: TrainingPlan, spec: StudySpec) -> StudySpec:
+    """The study in its second phase."""
+    phase = spec.training.unfreeze
+    if phase is None:
+        raise ValueError("expected a study with a second phase, received one without")
+    plain = _plain_model(plan, spec, encoded_shape(plan.dataset))
+    layers = {**(spec.model.layers or {}), **unfrozen_layers(plain, phase.layers)}
+    told = {"learning_rate": phase.learning_rate, "epochs": phase.epochs, "schedule": None, "unfreeze": None}
+    training, model = spec.training.model_copy(update=told), spec.model.model_copy(update={"layers": layers})
+    return spec.model_copy(update={"training": training, "model": model})
 
 
 def _passed(plan: TrainingPlan, arrays: Arrays, front: Front, stores: Stores) -> Arrays:

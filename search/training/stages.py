@@ -7,8 +7,9 @@ they are one run: its curve holds the epochs of all, so that what a path costs i
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,12 @@ def stage_runs(run: Run) -> tuple[Run, ...]:
 
 
 def stage_jobs(plan: TrainingPlan, run: Run, stores: Stores) -> tuple[Job, ...]:
-    """The job of each stage of a run, from initial weights."""
-    return tuple(make_job(plan, stage, stores) for stage in stage_runs(run))
+    """The job of each stage of a run, from initial weights; the last one's is followed by that of the second phase."""
+    stages = stage_runs(run)
+    jobs = tuple(make_job(plan, stage, stores) for stage in stages)
+    if plan.spec.training.unfreeze is None:
+        return jobs
+    return (*jobs, make_job(plan, stages[-1], stores, unfrozen=True))
 
 
 def train_stages(
@@ -50,9 +55,10 @@ def train_stages(
     if len(jobs) == 1:
         return engine.train(jobs[0], watch)
     stages = tuple(stage.configuration for stage in stage_runs(run))
+    stages += stages[-1:] * (len(jobs) - len(stages))  # the second phase of the last one
     told, outcomes = _Told(watch), list[Outcome]()
     for number, job in enumerate(jobs, start=1):
-        begun = replace(job, start=outcomes[-1].weights) if outcomes else job
+        begun = replace(job, start=_start(jobs[number - 2], outcomes[-1], stores)) if outcomes else job
         key = (*_study_key(plan), run.purpose, run.fold, run.seed, engine.name, stages[:number])
         outcomes.append(stores.stages.get(key, functools.partial(engine.train, begun, told.watch)))
         if outcomes[-1].withdrawn:
@@ -61,6 +67,14 @@ def train_stages(
             break
         told.end(outcomes[-1])
     return _joined(outcomes)
+
+
+def _start(before: Job, outcome: Outcome, stores: Stores) -> Mapping[str, npt.NDArray[Any]]:
+    """The weights with which the next stage begins: where a front was cut off, those of the front too."""
+    if before.whole is None:
+        return outcome.weights
+    whole = replace(before, plain=before.whole.plain, whole=None)
+    return {**stores.initial_weights(whole), **outcome.weights}
 
 
 class _Told:

@@ -192,3 +192,23 @@ def test_options_without_a_builder_are_refused(prepare):
     assert "expected a builder for model.options.width, received a model that is not built by a function" in str(
         caught.value
     )
+
+
+def test_second_phase_needs_frozen_layers(prepare):
+    with pytest.raises(StudyFileError) as caught:
+        prepare("l2 = { choices = [0.1] }", training='unfreeze = { layers = ["wide"] }')
+    assert 'expected a pattern that matches one of none: the model has no frozen layer, received "wide"' in str(
+        caught.value
+    )
+
+
+def test_rate_of_the_second_phase_is_searched_from_its_own(prepare, built, tmp_path):
+    space = '"training.unfreeze.learning_rate" = { low = 1e-6, high = 1e-3, log = true }'
+    with pytest.raises(StudyFileError) as caught:
+        prepare(space)
+    assert "expected unfreeze in [training], received none" in str(caught.value)
+    layers = 'keras = "net.keras"\nlayers = { "wide.trainable" = false }'
+    prepared = prepare(space, layers, 'unfreeze = { layers = ["wide"], learning_rate = 1e-4 }')
+    assert prepared.space.configuration(prepared.space.baseline()) == {"training.unfreeze.learning_rate": 1e-4}
+    phase = prepared.spec.configured({"training.unfreeze.learning_rate": 1e-5}).training.unfreeze
+    assert (phase.layers, phase.learning_rate, phase.epochs) == (("wide",), 1e-5, 10)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.models import describe_model, find_front, read_saved
+from search.models import LayerArgumentError, describe_model, find_front, read_saved, unfrozen
 from search.records import Configuration
 from search.spec import ModelSection
 from search.training import features, jobs, user_cache
@@ -181,3 +181,63 @@ def test_stores_keep_rows_of_a_front_with_the_rows_that_they_come_from(plan_of, 
     once, again = (jobs.make_job(plan, make_run(), stores) for _ in range(2))
     assert once.arrays is again.arrays
     assert once.whole is not None
+
+
+@pytest.fixture
+def two_phases(make_plan, keras, tmp_path):
+    """The plan of the nested net with a second phase, and a function that loads the net."""
+    pretrained(keras, keras.layers).save(tmp_path / "net.keras")
+    plan = make_plan(
+        "multiclass",
+        shape=(6, 6, 1),
+        model={"keras": "net.keras", "weights": "saved"},
+        space=SPACE,
+        epochs=5,
+        batch_size=64,
+        learning_rate=0.05,
+        unfreeze={"layers": ["conv"], "learning_rate": 0.02, "epochs": 4},
+    )
+    saved = read_saved((tmp_path / "net.keras").read_bytes(), "net.keras", keeps_weights=True)
+    return replace(plan, saved=saved), lambda: keras.models.load_model(tmp_path / "net.keras")
+
+
+@pytest.mark.parametrize("engine", ["compiled", "graph", "fit"])
+def test_second_phase_trains_frozen_layers_as_keras_does(two_phases, make_run, train_stages, keras, engine):
+    plan, load = two_phases
+    outcome = train_stages(plan, make_run(), engine, keep_going)
+    rows = np.union1d(plan.folds[0].train, plan.folds[0].stop)
+    model, x, y = load(), plan.dataset.features[rows], plan.dataset.target[rows]
+    for rate, epochs in ((0.05, 5), (0.02, 4)):
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+        model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
+        model.get_layer("base").get_layer("conv").trainable = True
+    assert outcome.curve.n_epochs == 9
+    for path, values in outcome.weights.items():
+        layer, weight = path.split("/")[-2:]
+        home = model.get_layer("base") if path.startswith("base/") else model
+        theirs = next(each for each in home.get_layer(layer).weights if each.name == weight)
+        np.testing.assert_allclose(values, theirs.numpy(), rtol=2e-3, atol=1e-4, err_msg=path)
+    assert "base/conv/kernel" in outcome.weights
+
+
+def test_trained_model_of_two_phases_has_what_both_taught(two_phases, make_run, session):
+    plan, load = two_phases
+    plan = replace(plan, spec=plan.spec.model_copy(update={"training": plan.spec.training.model_copy(update=GRAPH)}))
+    model = session.train_model(plan, make_run())
+    before = load().get_layer("base").get_layer("conv").kernel
+    assert np.abs(model.get_layer("base").get_layer("conv").kernel - before).max() > 1e-3
+    result = session.train(plan, make_run())
+    outputs = np.asarray(model(plan.dataset.features[40:]))
+    assert result.score == pytest.approx(-np.log(outputs[np.arange(20), plan.dataset.target[40:]]).mean(), rel=1e-3)
+
+
+GRAPH = {"engine": "graph"}
+
+
+def test_batch_normalization_stays_frozen(keras, archive_of):
+    saved = read_saved(archive_of(pretrained(keras, keras.layers)), "[model]")
+    plain = describe_model(ModelSection(keras="net.keras"), (6, 6, 1), 3, "multiclass", saved)
+    assert unfrozen(plain, ["base/*"]) == {"base/conv.trainable": True}
+    with pytest.raises(LayerArgumentError) as caught:
+        unfrozen(plain, ["block5*"])
+    assert str(caught.value) == 'expected a pattern that matches one of base/conv, received "block5*"'

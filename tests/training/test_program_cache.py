@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.training import program_cache
+from search.training import program_cache, user_cache
 from search.training.program_cache import cache_flags, forget_memory, kept_programs
 
 FLAG = "--tf_xla_persistent_cache_directory=ram://regsearch/programs"
@@ -20,7 +20,7 @@ CHECKOUT = Path(__file__).parents[2]
 def kept(tmp_path, monkeypatch, keras):
     """The folder of programs, with none of other tests in memory."""
     forget_memory()
-    monkeypatch.setenv(program_cache.VARIABLE, str(tmp_path / "kept"))
+    monkeypatch.setenv(user_cache.VARIABLE, str(tmp_path / "kept"))
     return tmp_path / "kept" / "programs"
 
 
@@ -48,11 +48,11 @@ def files(folder):
 
 
 def test_flags_of_the_user_win_and_without_a_folder_there_are_none(monkeypatch):
-    monkeypatch.setenv(program_cache.VARIABLE, "anywhere")
+    monkeypatch.setenv(user_cache.VARIABLE, "anywhere")
     given = "--tf_xla_persistent_cache_directory=/mine --tf_xla_clustering_debug"
     assert cache_flags(given) == given
     assert cache_flags("--tf_xla_clustering_debug") == f"--tf_xla_clustering_debug {FLAG}"
-    monkeypatch.setenv(program_cache.VARIABLE, "")
+    monkeypatch.setenv(user_cache.VARIABLE, "")
     assert cache_flags("") == ""
 
 
@@ -116,7 +116,7 @@ def test_disk_without_room_is_nobody_s_trouble(kept, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(program_cache.tempfile, "NamedTemporaryFile", full)
+    monkeypatch.setattr(user_cache.tempfile, "NamedTemporaryFile", full)
     with under("key"):
         compile_into_memory("a")
     assert files(kept) == []
@@ -127,7 +127,7 @@ def test_disk_without_room_is_nobody_s_trouble(kept, monkeypatch):
 def test_without_a_folder_nothing_is_kept(tmp_path, monkeypatch, kept, told):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(program_cache.VARIABLE, told)
+    monkeypatch.setenv(user_cache.VARIABLE, told)
     with under("key"):
         compile_into_memory("a")
     assert [path.name for path in files(tmp_path)] == ["file"]
@@ -141,7 +141,7 @@ def test_folder_into_which_others_write_is_not_read(kept, mode):
         compile_into_memory("a")
     (folder,) = kept.iterdir()
     folder.chmod(mode)
-    program_cache._own_folder.cache_clear()
+    user_cache._own_folder.cache_clear()
     with under("key"):
         assert in_memory() == {}
 
@@ -150,7 +150,7 @@ def test_folder_of_somebody_else_is_not_read(kept, monkeypatch):
     with under("key"):
         compile_into_memory("a")
     monkeypatch.setattr(os, "getuid", lambda: kept.stat().st_uid + 1)
-    program_cache._own_folder.cache_clear()
+    user_cache._own_folder.cache_clear()
     with under("key"):
         assert in_memory() == {}
 
@@ -165,7 +165,7 @@ def test_what_was_used_least_recently_goes_first(kept, monkeypatch):
         pass
     (kept / "mine.txt").write_bytes(b"x" * 1000)
     monkeypatch.setattr(program_cache, "MOST_BYTES", 2.5 * files(kept)[0].stat().st_size)
-    program_cache._own_folder.cache_clear()
+    user_cache._own_folder.cache_clear()
     found = []
     for number in (0, 3, 2, 1):
         with under(f"key {number}"):
@@ -212,7 +212,7 @@ print(json.dumps([step("57", 1000), step("57"), step("75")]))
 
 
 def test_other_processes_find_programs_in_any_order_and_a_full_disk_costs_no_run(tmp_path):
-    own = {program_cache.VARIABLE: str(tmp_path), "PYTHONPATH": str(CHECKOUT), "TF_XLA_FLAGS": "", "XLA_FLAGS": ""}
+    own = {user_cache.VARIABLE: str(tmp_path), "PYTHONPATH": str(CHECKOUT), "TF_XLA_FLAGS": "", "XLA_FLAGS": ""}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TRAIN, str(tmp_path)],
         env=os.environ | own,

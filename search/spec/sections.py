@@ -108,9 +108,11 @@ class StudySection(Section):
 class DataSection(Section):
     """[data]: where the rows come from."""
 
-    source: str = Field(description='sklearn.NAME, csv, parquet, npz, keras.NAME or "FILE.py:function"')
+    source: str = Field(description='sklearn.NAME, csv, parquet, npz, images, keras.NAME or "FILE.py:function"')
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the source's function")
-    path: str | None = Field(default=None, description="csv, parquet, npz: the file, relative to the study file")
+    path: str | None = Field(
+        default=None, description="csv, parquet, npz: the file, images: the folder, relative to the study file"
+    )
     target: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         default=None, description="csv, parquet: the column to predict, or several"
     )

@@ -90,12 +90,12 @@ def test_added_source_stands_in_the_errors(study, monkeypatch):
     path = study()
     with pytest.raises(StudyFileError) as caught:
         prepare_study(path)
-    known = '"sklearn.NAME", "csv", "parquet", "npz", "keras.NAME" or "FILE.py:function"'
+    known = '"sklearn.NAME", "csv", "parquet", "npz", "images", "keras.NAME" or "FILE.py:function"'
     assert str(caught.value) == f'{path}:6 [data.source]: expected {known}, received "stripes.NAME".'
     monkeypatch.setitem(SOURCES, "stripes", STRIPES)
     with pytest.raises(StudyFileError) as caught:
         prepare_study(path)
-    known = '"sklearn.NAME", "csv", "parquet", "npz", "keras.NAME", "FILE.py:function" or "stripes.NAME"'
+    known = '"sklearn.NAME", "csv", "parquet", "npz", "images", "keras.NAME", "FILE.py:function" or "stripes.NAME"'
     assert str(caught.value) == (
         f'{path}:6 [data.source]: expected {known}, received "stripes.NAME". Write source = "stripes.vertical".'
     )

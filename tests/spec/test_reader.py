@@ -9,7 +9,7 @@ import pytest
 from search.errors import StudyFileError
 from search.spec import parse_study, read_study
 
-SOURCES = '"sklearn.NAME", "csv", "parquet", "npz", "keras.NAME" or "FILE.py:function"'
+SOURCES = '"sklearn.NAME", "csv", "parquet", "npz", "images", "keras.NAME" or "FILE.py:function"'
 
 
 def read_problems(path, catalogue) -> list[str]:

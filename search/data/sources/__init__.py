@@ -6,6 +6,7 @@
 | `parquet` | `parquet_file` | here, with pandas and pyarrow |
 | `npz` | `npz_file` | here, without pickle |
 | `sklearn.NAME` | `scikit_learn` | here |
+| `images` | `image_folder` | in a child process (it imports TensorFlow) |
 | `keras.NAME` | `keras_datasets` | in a child process (it imports TensorFlow) |
 | `FILE.py:function` | `python_function` | in a child process (it may import anything) |
 
@@ -22,7 +23,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from search.data.sources import csv_file, keras_datasets, npz_file, parquet_file, python_function, scikit_learn
+from search.data.sources import (
+    csv_file,
+    image_folder,
+    keras_datasets,
+    npz_file,
+    parquet_file,
+    python_function,
+    scikit_learn,
+)
 from search.data.sources.raw import RawData, SourceRequest
 from search.errors import DataError, Problem
 from search.spec import DataSection, SourceForm
@@ -47,6 +56,7 @@ SOURCES: Mapping[str, Source] = {
     "csv": Source(csv_file.FORM, csv_file.read_rows),
     "parquet": Source(parquet_file.FORM, parquet_file.read_rows),
     "npz": Source(npz_file.FORM, npz_file.read_rows),
+    "images": Source(image_folder.FORM, image_folder.read_rows),
     "keras": Source(keras_datasets.FORM, keras_datasets.read_rows),
     "py": Source(python_function.FORM, python_function.read_rows),
 }

@@ -71,13 +71,13 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The arrays of an answer: `x` and `y`, each as `search.data.sources.raw.pack` packs them; or `model`, bytes.
 
     Args:
-        request: `kind` is `keras` (with `name`), `function` or `builder` (both with `file`, `shown`, `function` and
-            `folder`, the working directory); all with `options`, of which a builder is given those that it takes. A
-            builder also comes with `calls`, the further options of each call, which it has to take, and `asked`, names
-            of such; the answer is `model_0`, `model_1` ..., and `defaults`, JSON of what it has for those names. Or it
-            is `custom` (with `file`, `shown`, `function`, `folder`, the file's `text` and `model`, the content of a
-            `.keras` file), which answers nothing; or `loss` (with the same but for the model), with arrays `targets`
-            and `predicted`; the answer is `losses`.
+        request: `kind` is `keras` (with `name`), `images` (with `files`, `shown`, `labels` and `shape`), `function` or
+            `builder` (both with `file`, `shown`, `function` and `folder`, the working directory); most with `options`,
+            of which a builder is given those that it takes. A builder also comes with `calls`, the further options of
+            each call, which it has to take, and `asked`, names of such; the answer is `model_0`, `model_1` ..., and
+            `defaults`, JSON of what it has for those names. Or it is `custom` (with `file`, `shown`, `function`,
+            `folder`, the file's `text` and `model`, the content of a `.keras` file), which answers nothing; or `loss`
+            (with the same but for the model), with arrays `targets` and `predicted`; the answer is `losses`.
         folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
@@ -87,7 +87,8 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {}
     if request["kind"] == "loss":
         return {"losses": _try_loss(request)}
-    x, y = _load_keras(request) if request["kind"] == "keras" else _call_function(request)
+    load = {"keras": _load_keras, "images": _load_images}.get(request["kind"], _call_function)
+    x, y = load(request)
     from search.data.sources.raw import PlainError, pack, to_plain
 
     try:
@@ -105,6 +106,28 @@ def _load_keras(request: Mapping[str, Any]) -> tuple[Any, Any]:
     except Exception as error:  # network, disk, options: whatever failed, the user is told
         message = f"expected keras.datasets.{name} to load its data, received {_one_line(error)}"
         raise _Refused(message, "Check options and the network, or use an npz file.") from error
+
+
+def _load_images(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Pictures as bytes, each brought to one size as `keras.utils.image_dataset_from_directory` does."""
+    import tensorflow as tf
+
+    height, width, *channels = request["shape"]
+    pictures = np.zeros((len(request["files"]), height, width, *(channels or [1])), np.uint8)
+    for place, (path, shown) in enumerate(zip(request["files"], request["shown"], strict=True)):
+        try:
+            decoded = tf.io.decode_image(tf.io.read_file(path), pictures.shape[-1], expand_animations=False)
+            resized = tf.image.resize(decoded, (height, width), "bilinear")
+        except Exception as error:  # TensorFlow raises what it likes on broken files
+            message = f'expected a picture in "{shown}", received another file: {_reason(error)}'
+            raise _Refused(message, "Take it out of the folder, or repair it.") from error
+        pictures[place] = np.clip(np.rint(resized.numpy()), 0, 255)
+    return pictures.reshape(len(pictures), *request["shape"]), request["labels"]
+
+
+def _reason(error: BaseException) -> str:
+    """What TensorFlow says, without the operation and its device."""
+    return str(error).rpartition("}} ")[2].partition(" [Op:")[0].strip().rstrip(".")[:200]
 
 
 def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:

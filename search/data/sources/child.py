@@ -148,6 +148,8 @@ def _run_child(folder: Path, timeout_seconds: float) -> int:
 
 def _named(request: Mapping[str, Any]) -> str:
     """What the child was asked for, as an error names it."""
+    if request["kind"] == "images":
+        return f"the pictures in {request['name']}"
     return (
         f"keras.datasets.{request['name']}"
         if request["kind"] == "keras"

@@ -199,7 +199,7 @@ def test_missing_files_and_options_are_explained(module, refusal):
         '[data]: expected source to name a file, received "mini.py": no such file. Did you mean "mine.py"?'
     ]
     assert refusal(source="mine.py:load here") == [
-        "[data]: expected source to be one of csv, parquet, npz, sklearn.NAME, keras.NAME, FILE.py:function, "
+        "[data]: expected source to be one of csv, parquet, npz, images, sklearn.NAME, keras.NAME, FILE.py:function, "
         'received "mine.py:load here".'
     ]
     assert refusal(source="mine.py:load", options={"row": 1}) == [

@@ -17,7 +17,7 @@ from search.data import SOURCES
     ],
 )
 def test_an_unknown_source_is_refused(refusal, source, remedy):
-    forms = "csv, parquet, npz, sklearn.NAME, keras.NAME, FILE.py:function"
+    forms = "csv, parquet, npz, images, sklearn.NAME, keras.NAME, FILE.py:function"
     assert refusal(source=source) == [f'[data]: expected source to be one of {forms}, received "{source}".{remedy}']
 
 
@@ -36,6 +36,7 @@ def test_every_source_says_how_it_is_written():
         "csv": "csv",
         "parquet": "parquet",
         "npz": "npz",
+        "images": "images",
         "sklearn": "sklearn.NAME",
         "keras": "keras.NAME",
         "py": "FILE.py:function",

@@ -1,0 +1,78 @@
+"""A folder of pictures for each class, as Keras reads such folders."""
+
+import numpy as np
+import pytest
+
+from search.data.sources import image_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures of three sizes, in color and gray, of two classes."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    for number, (label, height, width, channels) in enumerate(
+        [("cat", 8, 8, 3), ("cat", 6, 10, 3), ("dog", 9, 5, 1), ("dog", 8, 8, 3), ("dog", 20, 20, 3)]
+    ):
+        (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+        picture = generator.integers(0, 256, (height, width, channels), dtype=np.uint8)
+        (tmp_path / "photos" / label / f"{number}.png").write_bytes(tf.io.encode_png(picture).numpy())
+    (tmp_path / "photos" / "cat" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / "empty").mkdir()
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize(("shape", "color"), [((7, 6, 3), "rgb"), ((7, 6, 1), "grayscale"), ((7, 6), "grayscale")])
+def test_pictures_are_those_that_keras_reads(folder, read, shape, color):
+    import keras
+
+    dataset = read(source="images", path="photos", shape=shape)
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.target.tolist() == [0, 0, 1, 1, 1]
+    assert dataset.features.shape == (5, *shape)
+    theirs = keras.utils.image_dataset_from_directory(
+        folder,
+        color_mode=color,
+        image_size=(7, 6),
+        shuffle=False,
+        batch_size=None,
+        class_names=["cat", "dog"],
+        verbose=0,
+    )
+    for mine, (picture, _) in zip(dataset.features, theirs.as_numpy_iterator(), strict=True):
+        np.testing.assert_allclose(mine.reshape(picture.shape) * 255, picture, atol=0.51)
+    assert [int(label) for _, label in theirs.as_numpy_iterator()] == dataset.target.tolist()
+
+
+def test_picture_that_is_broken_is_named(folder, refusal):
+    (folder / "dog" / "9.jpg").write_bytes(b"no picture")
+    (told,) = refusal(source="images", path="photos", shape=(7, 6, 3))
+    assert told.startswith(
+        '[data]: expected a picture in "dog/9.jpg", received another file: Unknown image file format.'
+    )
+    assert told.endswith("Take it out of the folder, or repair it.")
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ({"path": "nowhere"}, 'expected path to name a folder with a folder for each class, received "nowhere"'),
+        (
+            {"path": "photos/cat"},
+            "expected folders of pictures (.jpg, .jpeg, .png, .bmp, .gif) for two classes at least",
+        ),
+        ({"shape": None}, "expected shape = [height, width, 3], or 1 or nothing for gray, received none"),
+        ({"shape": (8, 8, 2)}, "expected shape = [height, width, 3], or 1 or nothing for gray, received [8, 8, 2]"),
+        ({"shape": (40_000, 40_000, 3)}, "expected pictures of 2 GiB in all, received 5 of 4,800,000,000 bytes"),
+    ],
+)
+def test_folder_that_cannot_be_read_is_refused(folder, refusal, section, problem):
+    (told,) = refusal(source="images", **{"path": "photos", "shape": (7, 6, 3)} | section)
+    assert problem in told
+
+
+def test_endings_are_those_that_keras_takes():
+    from keras.src.utils import image_dataset_utils
+
+    assert set(image_folder.ENDINGS) == set(image_dataset_utils.ALLOWLIST_FORMATS)

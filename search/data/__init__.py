@@ -8,6 +8,7 @@
 | `named_inputs` | arrays of several inputs, beside one another |
 | `keras_names` | names that Keras gives to layers without one |
 | `functions`, `trust` | code of the user's as text, and whether what comes with a model may be run |
+| `streams` | data sets that come in batches, as arrays |
 | `memory` | `to_arrays`: rows that a Python program has in memory |
 | `dataset` | `Dataset`, its SHA-256, and which rows are equal |
 | `splits` | `split_rows`: sealed test rows, folds, stop rows; `redraw_folds`: other folds |
@@ -57,8 +58,10 @@ from search.data.sources import SOURCES
 from search.data.sources._child import SUBCLASSED, add_told, first_cause, tell_subclassed
 from search.data.sources.child import call_custom, call_loss
 from search.data.sources.npz_file import read_features
+from search.data.sources.raw import PlainError
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
+from search.data.streams import collect, is_stream
 from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
@@ -80,6 +83,7 @@ __all__ = [
     "KFoldValidation",
     "NamedArrays",
     "NewRows",
+    "PlainError",
     "RowForm",
     "Samples",
     "SealedRows",
@@ -92,6 +96,7 @@ __all__ = [
     "call_custom",
     "call_loss",
     "code_trusted",
+    "collect",
     "draw_stop_rows",
     "encoded_shape",
     "first_cause",
@@ -100,6 +105,7 @@ __all__ = [
     "in_words",
     "is_coded",
     "is_one_hot",
+    "is_stream",
     "look_at",
     "prepare",
     "read_data",

@@ -26,10 +26,13 @@ from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.data import (
+    PlainError,
     add_told,
     code_trusted,
+    collect,
     encoded_shape,
     first_cause,
+    is_stream,
     read_data,
     read_trusted,
     tell_subclassed,
@@ -93,7 +96,7 @@ class Tuned:
 def tune(
     model: KerasModel,
     x: Any,
-    y: Any,
+    y: Any = None,
     n_trials: int = 50,
     *,
     space: Mapping[str, Any] | None = None,
@@ -120,8 +123,9 @@ def tune(
             input is given one that fits the rows.
         x: Features, shape (rows, ...): an array, a tensor, a list, or a DataFrame. Text of a DataFrame becomes one-hot
             inputs, dates become numbers, missing cells are filled, and numbers are scaled where there is any of these:
-            then the model that comes out takes columns by name.
-        y: Targets, shape (rows,) or (rows, targets).
+            then the model that comes out takes columns by name. Or a `tf.data.Dataset` or `keras.utils.PyDataset` of
+            features and targets, whose rows fit into memory and come in the same order each time.
+        y: Targets, shape (rows,) or (rows, targets); None beside a data set.
         n_trials: Trials in all, the baseline among them.
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
             what suits the layers of the model.
@@ -157,6 +161,7 @@ def tune(
         DataError: The data cannot be used.
         StudyFailedError: Every trial failed.
     """
+    x, y = _collected(x, y)
     _check(model, settings, space, n_jobs, validation_data)
     options = TuneOptions(
         metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
@@ -254,6 +259,20 @@ def _is_a_worker() -> bool:
     """Whether this process was started by another one; until it has imported the script, only a flag says so."""
     importing = getattr(multiprocessing.current_process(), "_inheriting", False)
     return importing or multiprocessing.parent_process() is not None
+
+
+def _collected(x: Any, y: Any) -> tuple[Any, Any]:
+    """Features and targets; those of a data set in batches as arrays."""
+    if not is_stream(x):
+        if y is None:
+            raise UsageError(Problem("y", "expected targets, received none", "A data set in batches brings its own."))
+        return x, y
+    if y is not None:
+        raise UsageError(Problem("y", "expected no targets beside a data set, which brings its own, received some"))
+    try:
+        return collect(x)
+    except PlainError as error:
+        raise UsageError(Problem("x", str(error))) from error
 
 
 def _by_name(x: Any, model: KerasModel) -> Any:

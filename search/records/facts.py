@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from search.records.configuration import technique_of
+
 Task = Literal["binary", "multiclass", "regression"]
 
 FACTS_VERSION = 5
@@ -104,7 +106,7 @@ class StudyFacts:
 
     def absent_in_words(self, name: str) -> str:
         """What a name of [space] means where a configuration is without it."""
-        return "as given" if name in self.own_names else "off"
+        return "as given" if name in self.own_names or technique_of(name) is None else "off"
 
     @property
     def n_outputs(self) -> int:

@@ -592,3 +592,20 @@ def test_inputs_that_the_model_does_not_have_are_refused(two_inputs):
         search.tune(two_inputs, {"left": X[:, :3], "wrong": X[:, 3:]}, Y, n_jobs=0, verbose=False)
     with pytest.raises(StudyFileError, match="received rows of one input"):
         search.tune(two_inputs, X, Y, n_jobs=0, verbose=False)
+
+
+def test_data_set_in_batches_brings_its_own_targets(model, keras):
+    import tensorflow as tf
+
+    stream = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+    by_stream = search.tune(model, stream, n_trials=2, space=SPACE, settings=QUICK)
+    by_arrays = search.tune(model, X, Y, 2, space=SPACE, settings=QUICK)
+    assert [trial.score for trial in by_stream.trials] == [trial.score for trial in by_arrays.trials]
+    for arguments, message in (
+        ((stream, Y), "y: expected no targets beside a data set, which brings its own, received some."),
+        ((X,), "y: expected targets, received none. A data set in batches brings its own."),
+        ((stream.repeat(),), "x: expected a data set that ends, received one that repeats for ever."),
+    ):
+        with pytest.raises(UsageError) as caught:
+            search.tune(model, *arguments)
+        assert str(caught.value) == message

@@ -131,7 +131,15 @@ def _reason(error: BaseException) -> str:
 
 
 def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
+    from search.data.sources.raw import PlainError
+    from search.data.streams import collect, is_stream
+
     result, place = _call(request, "(x, y)", lambda function: function(**request["options"]))
+    if is_stream(result):
+        try:
+            return collect(result)
+        except PlainError as error:
+            raise _Refused(str(error), place=place) from error
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         received = type(result).__name__
         if isinstance(result, (tuple, list)):

@@ -105,6 +105,7 @@ def fingerprint_problems(known: StudyRecord, prepared: PreparedStudy, remedy: st
         ("data", "data", known.data_sha256, prepared.data_sha256),
         ("model", "model", known.facts.model_sha256, prepared.facts.model_sha256),
         ("loss", "loss", known.facts.loss_sha256, prepared.facts.loss_sha256),
+        ("training.callbacks", "callbacks", known.facts.callbacks_sha256, prepared.facts.callbacks_sha256),
         ("objective.metric", "metric", known.facts.metric_sha256, prepared.facts.metric_sha256),
     )
     return [

@@ -53,6 +53,8 @@ class EngineChoices:
     ) -> None:
         named = spec.training.engine
         self._named = None if named == "auto" else EngineChoice(named)
+        if spec.training.callbacks:
+            self._named = EngineChoice("fit", "callbacks are called by Keras' own loop")
         self._chosen = {
             architecture_key(Configuration(known["settings"])): EngineChoice(known["engine"], known["reason"])
             for known in recorded or ()
@@ -76,7 +78,7 @@ class EngineChoices:
         if self._size_of is None:
             return key
         if key not in self._kinds:
-            alike = tuple((name, len(value) if isinstance(value, tuple) else value) for name, value in key)
+            alike = tuple((name, _kind_of(name, value)) for name, value in key)
             self._kinds[key] = alike, self._size_of(configuration).bit_length()  # within a factor of two
         return self._kinds[key]
 
@@ -100,6 +102,14 @@ class EngineChoices:
                 for architecture, choice in self._chosen.items()
             ]
         )
+
+
+def _kind_of(name: str, value: Setting) -> Hashable:
+    """What values have in common that differ in a size alone: of a list of widths, or of an argument of layers."""
+    if isinstance(value, tuple):
+        return len(value)
+    is_argument = name.startswith("model.") and name.count(".") > 1
+    return "a size" if is_argument and isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _in_words(key: ArchitectureKey) -> str:

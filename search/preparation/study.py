@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -225,9 +226,23 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         loss = read_function(named, folder, place("training", "loss"), key="loss")
     own_metric = read_own_metric(spec.objective, folder, place("objective", "metric"))
     prepared = prepare_data(spec, dataset, place, saved, loss, own_metric)
+    prepared = _with_callbacks(prepared, folder, place)
     if loss is not None:
         _check_own_loss(prepared, loss, str(folder), place)
     return dataclasses.replace(prepared, facts=dataclasses.replace(prepared.facts, folder=str(folder.resolve())))
+
+
+def _with_callbacks(prepared: PreparedStudy, folder: Path, place: Place) -> PreparedStudy:
+    """The study with the files of its callbacks read."""
+    named = prepared.spec.training.callbacks or ()
+    if not named:
+        return prepared
+    where = place("training", "callbacks")
+    functions = tuple(read_function(each, folder, where, key="callbacks") for each in named)
+    sha256 = hashlib.sha256(" ".join(f"{each.sha256}:{each.name}" for each in functions).encode()).hexdigest()
+    plan = dataclasses.replace(prepared.plan, callbacks=functions)
+    facts = dataclasses.replace(prepared.facts, callbacks_sha256=sha256)
+    return dataclasses.replace(prepared, plan=plan, facts=facts)
 
 
 def _own_loss(spec: StudySpec, saved: SavedModel | None) -> str | None:

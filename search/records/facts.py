@@ -11,13 +11,14 @@ from search.records.configuration import technique_of
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 5
+FACTS_VERSION = 6
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
 
 _SINCE = {
     3: frozenset({"constant_losses", "own_regularization"}),
     4: frozenset({"own_names", "loss_sha256", "metric_sha256"}),
     5: frozenset({"named_inputs"}),
+    6: frozenset({"callbacks_sha256"}),
 }
 """Version to the fields that came with it."""
 
@@ -67,6 +68,7 @@ class StudyFacts:
         model_sha256: Fingerprint of the user's own model, in hexadecimal; None for a model of a family.
         loss_sha256: Fingerprint of the file with the user's own loss, in hexadecimal; None for a loss of Keras.
         metric_sha256: Fingerprint of the file of the user's own metric, in hexadecimal; None for another metric.
+        callbacks_sha256: Fingerprint of the files with the user's own callbacks, in hexadecimal; None without any.
         folder: The folder to which the study's paths are relative; None where that was not stored.
         version: The version of the document that this was read from.
     Raises:
@@ -90,6 +92,7 @@ class StudyFacts:
     model_sha256: str | None = None
     loss_sha256: str | None = None
     metric_sha256: str | None = None
+    callbacks_sha256: str | None = None
     folder: str | None = None
     version: int = FACTS_VERSION
 

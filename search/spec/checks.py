@@ -46,6 +46,7 @@ def check_study(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
         _check_called(("training", "optimizer"), training.optimizer, catalogue.optimizers, findings)
         _check_called(("training", "schedule"), training.schedule, catalogue.schedules, findings)
         _check_loss(training, catalogue, findings)
+        _check_callbacks(training, findings)
     if isinstance(objective := tables.get("objective"), ObjectiveSection):
         _check_objective(objective, catalogue, findings)
     if "space" in tables:
@@ -61,6 +62,16 @@ def _check_loss(training: TrainingSection, catalogue: Catalogue, findings: Findi
         findings.add(path, f'expected "FILE.py:function" for a loss of your own, received {show(named)}')
     else:
         _check_called(path, named, catalogue.losses, findings)
+
+
+def _check_callbacks(training: TrainingSection, findings: Findings) -> None:
+    path = ("training", "callbacks")
+    for named in training.callbacks or ():
+        if not is_function(named):
+            findings.add(path, f'expected "FILE.py:function" for each callback, received {show(named)}')
+    if training.callbacks and training.engine not in ("auto", "fit"):
+        message = f'expected engine = "fit" beside callbacks, received {show(training.engine)}'
+        findings.add(("training", "engine"), message, "A program calls nobody after each epoch.")
 
 
 def _check_name(path: tuple[str, str], name: str | None, known: Sequence[str], findings: Findings) -> None:

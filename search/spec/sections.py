@@ -251,6 +251,13 @@ class ModelSection(Section):
     units: tuple[Count, ...] | None = Field(default=None, description="lstm: units of each recurrent layer")
 
 
+def _with_tuples(value: Any) -> Any:
+    """A table with its lists as tuples; anything else as it is."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+
+
 class Called(Section, extra="allow"):
     """A class of Keras by its name, with arguments: `{ name = "sgd", momentum = 0.9 }`.
 
@@ -263,9 +270,7 @@ class Called(Section, extra="allow"):
     @classmethod
     def _freeze_lists(cls, value: Any) -> Any:
         """Lists as tuples, so that the arguments cannot change."""
-        if not isinstance(value, Mapping):
-            return value
-        return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+        return _with_tuples(value)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -283,9 +288,7 @@ class Unfreeze(Section):
     @model_validator(mode="before")
     @classmethod
     def _freeze_lists(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+        return _with_tuples(value)
 
 
 class TrainingSection(Section):
@@ -313,6 +316,12 @@ class TrainingSection(Section):
         description='how much rows of a class count in training: "balanced", so that all classes count alike, or a '
         "number for each class that does not count 1",
         json_schema_extra={"expected": '"none", "balanced", or a table with a number above 0 for each class'},
+    )
+    callbacks: tuple[str, ...] | None = Field(
+        default=None,
+        description='functions of yours, "FILE.py:function", each of which returns a Keras callback or several for a '
+        "run; runs then train with Keras' own loop, the engine fit",
+        json_schema_extra={"expected": 'a list of "FILE.py:function"'},
     )
     unfreeze: Unfreeze | None = Field(
         default=None,

@@ -45,7 +45,7 @@ OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
 _NEVER_SEARCHED = frozenset(
     {
-        *("engine", "loss", "schedule", "unfreeze"),
+        *("engine", "loss", "schedule", "unfreeze", "callbacks"),
         *("family", "builder", "keras", "weights", "own", "custom", "options", "layers"),
     }
 )
@@ -248,9 +248,9 @@ def _convert(values: Range | Choices, number: type[int] | type[float]) -> Range 
 def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> _Entry | None:
     table, dot, key = canonical_name(name, catalogue).partition(".")
     if dot and table in _SETTING_TABLES:
-        field, inner = home_of(table, key)
-        if inner is not None and field in ("options", "layers", "optimizer", "schedule", "unfreeze"):
-            return _resolve_inner(name, (table, key), (field, inner), tables, catalogue, findings)
+        field, argument = home_of(table, key)
+        if argument is not None and field in ("options", "layers", "optimizer", "schedule", "unfreeze"):
+            return _resolve_inner(_Inner(name, table, key, field, argument), tables, catalogue, findings)
         return _resolve_setting(name, table, key, tables, catalogue, findings)
     pattern, dot, technique = name.rpartition(".")
     known = catalogue.layered if dot else catalogue.techniques.keys()
@@ -263,70 +263,94 @@ def _resolve(name: str, tables: Mapping[str, Any], catalogue: Catalogue, finding
     return None
 
 
-def _resolve_inner(
-    name: str,
-    setting: tuple[str, str],
-    home: tuple[str, str],
-    tables: Mapping[str, Any],
-    catalogue: Catalogue,
-    findings: Findings,
-) -> _Entry | None:
-    """An entry of a key: an argument of a builder, of layers, of the optimizer or of the schedule."""
-    (table, key), (field, argument) = setting, home
-    section, path = tables.get(table), ("space", name)
-    if field == "options":
+@dataclass(frozen=True)
+class _Inner:
+    """A name of [space] that means one entry of a key.
+
+    Args:
+        name: As in the file.
+        table: The table of the key.
+        key: The entry, as a setting: `options.width`.
+        field: The key.
+        argument: The entry in it.
+    """
+
+    name: str
+    table: str
+    key: str
+    field: str
+    argument: str
+
+    @property
+    def path(self) -> tuple[str, str]:
+        return "space", self.name
+
+    def free(self) -> _Entry:
+        """A setting whose values only the model, or Keras, knows."""
+        return _Entry(self.name, None, self.table, self.key, is_free=True)
+
+
+def _resolve_inner(inner: _Inner, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings) -> _Entry | None:
+    """An entry of a key: an argument of a builder, of layers, of the optimizer, the schedule or the second phase."""
+    section = tables.get(inner.table)
+    if inner.field == "options":
         if isinstance(section, ModelSection) and section.builder is None and not findings.touches(("model", "builder")):
-            findings.add(path, f"expected a builder for {name}, received a model that is not built by a function")
+            message = f"expected a builder for {inner.name}, received a model that is not built by a function"
+            findings.add(inner.path, message)
             return None
-        return _Entry(name, None, table, key, is_free=True)
-    if field == "layers":
-        last = argument.rpartition(".")[2]
-        if last in catalogue.layer_arguments:
-            return _Entry(name, None, table, key, is_free=True)
-        remedy = did_you_mean(name, [f"{name.removesuffix(last)}{known}" for known in catalogue.layer_arguments])
-        findings.add(path, f"expected an argument of layers, received {show(name)}", remedy)
+        return inner.free()
+    if inner.field == "layers":
+        return _resolve_layers(inner, catalogue, findings)
+    if inner.field == "unfreeze":
+        return _resolve_unfreeze(inner, section, findings)
+    return _resolve_called(inner, tables, catalogue, findings)
+
+
+def _resolve_layers(inner: _Inner, catalogue: Catalogue, findings: Findings) -> _Entry | None:
+    """An argument of layers."""
+    last = inner.argument.rpartition(".")[2]
+    if last in catalogue.layer_arguments:
+        return inner.free()
+    near = did_you_mean(inner.name, [f"{inner.name.removesuffix(last)}{known}" for known in catalogue.layer_arguments])
+    findings.add(inner.path, f"expected an argument of layers, received {show(inner.name)}", near)
+    return None
+
+
+def _resolve_unfreeze(inner: _Inner, section: Any, findings: Findings) -> _Entry | None:
+    """The rate or the epochs of the second phase."""
+    if isinstance(section, TrainingSection) and section.unfreeze is None:
+        findings.add(inner.path, "expected unfreeze in [training], received none", "Add training.unfreeze.")
         return None
-    if field == "unfreeze":
-        if isinstance(section, TrainingSection) and section.unfreeze is None:
-            findings.add(path, "expected unfreeze in [training], received none", "Add training.unfreeze.")
-            return None
-        if argument not in ("learning_rate", "epochs"):
-            message = f"expected training.unfreeze.learning_rate or training.unfreeze.epochs, received {show(name)}"
-            findings.add(path, message)
-            return None
-        return _Entry(name, _domain_of(Unfreeze.model_fields[argument]), table, key)
-    return _resolve_called(name, (table, key), (field, argument), tables, catalogue, findings)
+    if inner.argument not in ("learning_rate", "epochs"):
+        wanted = "training.unfreeze.learning_rate or training.unfreeze.epochs"
+        findings.add(inner.path, f"expected {wanted}, received {show(inner.name)}")
+        return None
+    return _Entry(inner.name, _domain_of(Unfreeze.model_fields[inner.argument]), inner.table, inner.key)
 
 
 def _resolve_called(
-    name: str,
-    setting: tuple[str, str],
-    home: tuple[str, str],
-    tables: Mapping[str, Any],
-    catalogue: Catalogue,
-    findings: Findings,
+    inner: _Inner, tables: Mapping[str, Any], catalogue: Catalogue, findings: Findings
 ) -> _Entry | None:
     """An argument of the optimizer or of the schedule that [training] names."""
-    (table, key), (field, argument) = setting, home
-    section, path = tables.get(table), ("space", name)
+    section, field = tables.get(inner.table), inner.field
     if not isinstance(section, TrainingSection):
-        return _Entry(name, None, table, key, is_free=True)
+        return inner.free()
     named = getattr(section, field)
     if named is None:
-        findings.add(path, f"expected a {field} in [training], received none", f"Add training.{field}.")
+        findings.add(inner.path, f"expected a {field} in [training], received none", f"Add training.{field}.")
         return None
     if f"training.{field}" in tables["space"]:
-        message = f"expected one of training.{field} and {name} in [space], received both"
-        findings.add(path, message, "Other names have other arguments.")
+        message = f"expected one of training.{field} and {inner.name} in [space], received both"
+        findings.add(inner.path, message, "Other names have other arguments.")
         return None
     called = named if isinstance(named, str) else named.name
     known = getattr(catalogue, f"{field}s").get(called)
-    if known is not None and argument not in known.defaults:
-        remedy = known.refused.get(argument) or did_you_mean(argument, known.defaults)
-        message = f"expected an argument of {called}, {alternatives(known.defaults)}, received {argument}"
-        findings.add(path, message, remedy)
+    if known is not None and inner.argument not in known.defaults:
+        remedy = known.refused.get(inner.argument) or did_you_mean(inner.argument, known.defaults)
+        message = f"expected an argument of {called}, {alternatives(known.defaults)}, received {inner.argument}"
+        findings.add(inner.path, message, remedy)
         return None
-    return _Entry(name, None, table, key, is_free=True)
+    return inner.free()
 
 
 def _resolve_setting(

@@ -64,6 +64,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, unfrozen: bool = F
         metric=plan.scoring,
         n_classes=len(plan.dataset.classes),
         whole=whole,
+        callbacks=plan.callbacks,
     )
 
 

@@ -46,6 +46,7 @@ class TrainingPlan:
         saved: The user's own model; None for a family's.
         loss: The user's own function that is the loss; None for one of Keras.
         own_metric: The user's own function that scores; None for one of `METRICS`.
+        callbacks: The user's own functions that return callbacks.
         identity: Fingerprint of data and folds, in hexadecimal: a worker keeps prepared rows under it.
     """
 
@@ -56,6 +57,7 @@ class TrainingPlan:
     saved: SavedModel | None = None
     loss: SourceFunction | None = None
     own_metric: OwnMetric | None = None
+    callbacks: tuple[SourceFunction, ...] = ()
     identity: str = field(init=False)
 
     def __post_init__(self) -> None:

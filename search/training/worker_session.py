@@ -255,6 +255,8 @@ class WorkerSession:
         """The engine that the run or the study names, or else this worker's own choice for the architecture."""
         if run.engine is not None:
             return run.engine
+        if job.callbacks:
+            return EngineChoice("fit")
         return self._calibrated(job) if job.training.engine == "auto" else EngineChoice(job.training.engine)
 
     def _calibrated(self, job: Job) -> EngineChoice:

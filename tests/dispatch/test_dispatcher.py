@@ -255,6 +255,25 @@ def test_architectures_of_about_one_size_are_calibrated_together(pool, make_disp
     assert later.get(Configuration({HIDDEN: (18,)})) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("model.dense_1.units", (16, 17, 64)), ("model.options.width", (8, 9, 80))]
+)
+def test_sizes_of_layers_are_calibrated_together_whoever_names_them(pool, make_dispatcher, name, values):
+    engines = EngineChoices(spec("auto"), size_of=lambda configuration: 100 * configuration[name])
+    dispatcher = make_dispatcher(engines=engines)
+    for trial, value in enumerate(values):
+        dispatcher.submit(runs_of(trial, 1, **{name: value}))
+    assert [task.run.trial for task in pool.submitted] == [0, 2]
+
+
+def test_activations_are_calibrated_apart(pool, make_dispatcher):
+    engines = EngineChoices(spec("auto"), size_of=lambda configuration: 100)
+    dispatcher = make_dispatcher(engines=engines)
+    for trial, value in enumerate(["relu", "gelu"]):
+        dispatcher.submit(runs_of(trial, 1, **{"model.dense_1.activation": value}))
+    assert [task.run.trial for task in pool.submitted] == [0, 1]
+
+
 def test_what_no_engine_but_fit_could_train_tells_nothing_of_another(pool, make_dispatcher):
     dispatcher = make_dispatcher(engines=alike())
     for trial, hidden in enumerate([(16,), (17,)]):

@@ -15,6 +15,7 @@ ADDED = (
     (4, "own_names", ()),
     (4, "loss_sha256", None),
     (4, "metric_sha256", None),
+    (6, "callbacks_sha256", None),
 )
 COUNTS = st.integers(0, 10**9)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -36,6 +37,7 @@ FACTS = st.builds(
     model_sha256=st.none() | st.text(),
     loss_sha256=st.none() | st.text(),
     metric_sha256=st.none() | st.text(),
+    callbacks_sha256=st.none() | st.text(),
     folder=st.none() | st.text(),
     version=st.integers(1, FACTS_VERSION),
 ).map(lambda facts: replace(facts, **{name: blank for since, name, blank in ADDED if facts.version < since}))
@@ -99,8 +101,8 @@ def test_version_that_is_not_known_is_refused(version):
     with pytest.raises(ValueError, match="expected facts") as caught:
         StudyFacts.from_json(StudyFacts("binary").to_json() | {"version": version})
     assert str(caught.value) == f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}"
-    with pytest.raises(ValueError, match="expected facts of version 1 to 5, received version 6"):
-        StudyFacts("binary", version=6)
+    with pytest.raises(ValueError, match="expected facts of version 1 to 6, received version 7"):
+        StudyFacts("binary", version=7)
 
 
 def test_document_that_is_not_as_its_version_says_is_refused():

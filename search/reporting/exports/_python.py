@@ -39,6 +39,8 @@ class PythonExport(TextExport):
         """
         if chosen.spec.training.has_own_loss:
             raise _refusal(f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}')
+        if chosen.spec.training.callbacks:
+            raise _refusal("expected training without callbacks of yours, received training.callbacks")
         if chosen.spec.training.unfreeze is not None:
             raise _refusal("expected training in one phase, received training.unfreeze")
         saved = _saved_model(chosen)

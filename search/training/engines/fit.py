@@ -84,6 +84,7 @@ class FitEngine:
             losses = _Losses()
             model.train_step = _train_step(job, step, optimizer, losses)
             callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=losses.on_epoch_begin))
+        callbacks += _own_callbacks(job)
         model.fit(
             _shuffled_batches(job, orders, filled=own),
             epochs=job.training.epochs,
@@ -97,6 +98,27 @@ class FitEngine:
     def _orders(self, job: Job) -> EpochOrders:
         n_rows = len(job.arrays.train)
         return self._stores.epoch_orders(job.seed, n_rows, epochs_in_block(n_rows))
+
+
+def _own_callbacks(job: Job) -> list[keras.callbacks.Callback]:
+    """What the user's functions return.
+
+    Raises:
+        TypeError: It is no callback.
+        Exception: Whatever a function raises.
+    """
+    import keras
+
+    found = list[keras.callbacks.Callback]()
+    for function in job.callbacks:
+        made = function.load()()
+        several = list(made) if isinstance(made, list | tuple) else [made]
+        for each in several:
+            if not isinstance(each, keras.callbacks.Callback):
+                named = f"{function.file}:{function.name}"
+                raise TypeError(f"expected {named} to return a Keras callback, received {type(each).__name__}")
+        found += several
+    return found
 
 
 def _needs_own_steps(job: Job) -> bool:
@@ -192,6 +214,8 @@ class _Follower:
         train_loss = float(logs.get(_DATA_LOSS, logs["loss"]))
         stop_loss = _mean(losses[:n_stop]) if n_stop else math.nan
         of_validation = predicted[n_stop:]
+        if n_stop and isinstance(logs, dict):
+            logs["val_loss"] = stop_loss  # callbacks may watch the rows that stop a run, and none that score it
         metric = score_validation(self.job, of_validation)
         self.epochs.append((train_loss, _mean(losses[n_stop:]), metric, stop_loss))
         if self.best is None:

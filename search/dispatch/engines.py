@@ -21,7 +21,9 @@ ENGINES_KEY = "engines"
 """Where the storage keeps the choices of a study."""
 
 # These go into a program as values.
-_VALUES = frozenset({"training.learning_rate", "training.epochs"})
+_VALUES = frozenset(
+    {"training.learning_rate", "training.epochs", "training.unfreeze.learning_rate", "training.unfreeze.epochs"}
+)
 
 
 def architecture_key(configuration: Configuration) -> ArchitectureKey:
@@ -105,11 +107,11 @@ class EngineChoices:
 
 
 def _kind_of(name: str, value: Setting) -> Hashable:
-    """What values have in common that differ in a size alone: of a list of widths, or of an argument of layers."""
+    """What values have in common that differ in a size alone: of a list of widths, or of an argument of something."""
     if isinstance(value, tuple):
         return len(value)
-    is_argument = name.startswith("model.") and name.count(".") > 1
-    return "a size" if is_argument and isinstance(value, int) and not isinstance(value, bool) else value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return "a number" if is_number and name.count(".") > 1 else value
 
 
 def _in_words(key: ArchitectureKey) -> str:

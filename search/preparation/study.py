@@ -360,6 +360,8 @@ def _with_pruner(spec: StudySpec, plain: Sequence[Architecture], splits: Splits)
     """The study with the pruner that fits it, where the file leaves that open."""
     if spec.study.pruner != "auto":
         return spec
+    if spec.training.unfreeze is not None:  # epochs of two phases tell nothing of one another
+        return spec.model_copy(update={"study": spec.study.model_copy(update={"pruner": "none"})})
     n_train = min(len(fold.train) for fold in splits.folds)
     n_runs = len(splits.folds) * spec.objective.seeds
     pruner = fitting_pruner(spec, plain, n_train, n_runs, _most_epochs(spec))

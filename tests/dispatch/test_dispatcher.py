@@ -256,10 +256,10 @@ def test_architectures_of_about_one_size_are_calibrated_together(pool, make_disp
 
 
 @pytest.mark.parametrize(
-    ("name", "values"), [("model.dense_1.units", (16, 17, 64)), ("model.options.width", (8, 9, 80))]
+    ("name", "values"), [("model.dense_1.units", (16, 17, 64)), ("training.optimizer.beta_1", (0.8, 0.9, 9.0))]
 )
 def test_sizes_of_layers_are_calibrated_together_whoever_names_them(pool, make_dispatcher, name, values):
-    engines = EngineChoices(spec("auto"), size_of=lambda configuration: 100 * configuration[name])
+    engines = EngineChoices(spec("auto"), size_of=lambda configuration: int(100 * configuration[name]))
     dispatcher = make_dispatcher(engines=engines)
     for trial, value in enumerate(values):
         dispatcher.submit(runs_of(trial, 1, **{name: value}))

@@ -6,6 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 
+from search.dispatch.engines import architecture_key
 from search.errors import StudyFileError
 from search.preparation.files import prepare_study
 from search.records import Configuration
@@ -209,6 +210,7 @@ def test_rate_of_the_second_phase_is_searched_from_its_own(prepare, built, tmp_p
     assert "expected unfreeze in [training], received none" in str(caught.value)
     layers = 'keras = "net.keras"\nlayers = { "wide.trainable" = false }'
     prepared = prepare(space, layers, 'unfreeze = { layers = ["wide"], learning_rate = 1e-4 }')
+    assert architecture_key(Configuration({"training.unfreeze.learning_rate": 1e-5})) == ()
     assert prepared.space.configuration(prepared.space.baseline()) == {"training.unfreeze.learning_rate": 1e-4}
     phase = prepared.spec.configured({"training.unfreeze.learning_rate": 1e-5}).training.unfreeze
     assert (phase.layers, phase.learning_rate, phase.epochs) == (("wide",), 1e-5, 10)

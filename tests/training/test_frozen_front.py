@@ -241,3 +241,16 @@ def test_batch_normalization_stays_frozen(keras, archive_of):
     with pytest.raises(LayerArgumentError) as caught:
         unfrozen(plain, ["block5*"])
     assert str(caught.value) == 'expected a pattern that matches one of base/conv, received "block5*"'
+
+
+def test_penalty_that_reaches_the_front_alone_changes_nothing(plan_of, make_run, train_stages, monkeypatch):
+    plan = plan_of()
+    name = next(f"{x.name}.l2" for x in plan.saved.layers if x.name in ("base/conv", "frozen"))
+    spec = plan.spec.model_copy(update={"space": {**plan.spec.space, name: plan.spec.space["l2"]}})
+    plan = replace(plan, spec=spec)
+    settings = ({"l2": 0.1}, {"l2": 0.1, name: 0.3})
+    plain, named = (
+        train_stages(plan, replace(make_run(), configuration=Configuration(each)), "graph", keep_going)
+        for each in settings
+    )
+    assert named.score == plain.score

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,7 @@ def tune(
     sample_weight: Any = None,
     class_weight: ClassWeight | None = None,
     validation_data: tuple[Any, ...] | None = None,
+    callbacks: Sequence[str | Callable[[], Any]] = (),
     verbose: bool | int = True,
 ) -> Tuned:
     """Find the regularization that makes a model generalize.
@@ -150,6 +151,8 @@ def tune(
         class_weight: `"balanced"`, or class to number, in training alone.
         validation_data: `(x, y)` of rows that score, in the place of a division of the others. All rows train the model
             that comes out.
+        callbacks: Functions that return a Keras callback, or several, for each run: `"FILE.py:function"`, or those of a
+            module that can be imported. Runs then train with Keras' own loop.
         verbose: Whether progress is told on standard error.
 
     The process is left as it was: Keras' names and dtype policy, random generators, environment variables, log levels.
@@ -167,6 +170,7 @@ def tune(
         metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
     )
     settings = [_with_whole_path(setting) for setting in (*options.settings, *settings)]
+    settings += _callback_settings(callbacks)
     _check_direction(options, settings)
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
@@ -355,6 +359,26 @@ def _own_code(folder: Path) -> Path | None:
     copy = folder / Path(files[0]).name
     copy.write_bytes(Path(files[0]).read_bytes())
     return copy
+
+
+def _callback_settings(callbacks: Sequence[str | Callable[[], Any]]) -> list[str]:
+    """Functions that return callbacks, as `[training] callbacks` names them."""
+    named = []
+    for each in callbacks:
+        if isinstance(each, str) and is_function(each):
+            given, _, function = each.rpartition(":")
+            named.append(f"{Path(given).resolve()}:{function}")
+            continue
+        module = sys.modules.get(getattr(each, "__module__", ""))
+        file = getattr(module, "__file__", None)
+        name = getattr(each, "__qualname__", "")
+        if not name.isidentifier() or file is None or module is sys.modules["__main__"]:
+            received = repr(each) if isinstance(each, str) else str(name or type(each).__name__)
+            message = f"expected functions that return callbacks, received {received}"
+            remedy = 'Each run needs callbacks of its own: give "FILE.py:function", or a function of a module.'
+            raise UsageError(Problem("callbacks", message, remedy))
+        named.append(f"{Path(file).resolve()}:{name}")
+    return [f"training.callbacks={json.dumps(named)}"] if named else []
 
 
 def _with_whole_path(setting: str) -> str:

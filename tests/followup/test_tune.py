@@ -531,6 +531,9 @@ OWN_CODE = """
         def call(self, rows):
             return 2 * rows
 
+    def still():
+        return keras.callbacks.LearningRateScheduler(lambda epoch: 0.0)
+
     @keras.saving.register_keras_serializable(package="tuned")
     def steep(y, predicted):
         return keras.ops.mean(keras.ops.square(y - predicted), axis=-1) ** 2
@@ -609,3 +612,22 @@ def test_data_set_in_batches_brings_its_own_targets(model, keras):
         with pytest.raises(UsageError) as caught:
             search.tune(model, *arguments)
         assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("form", ["function", "text"])
+def test_callbacks_are_made_for_each_run(own_code, model, tmp_path, form):
+    still = own_code.still if form == "function" else f"{tmp_path / 'code' / 'own_code.py'}:still"
+    settings = [setting for setting in QUICK if "engine" not in setting]
+    found = search.tune(model, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=settings, callbacks=[still])
+    assert len({trial.score for trial in found.trials}) == 1  # at a rate of zero nothing is learned
+
+
+def test_callbacks_that_several_runs_would_share_are_refused(model, keras):
+    for given, received in (
+        (keras.callbacks.EarlyStopping(), "EarlyStopping"),
+        (lambda: 3, "test_callbacks"),
+        ("a.py", "'a.py'"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            search.tune(model, X, Y, 2, callbacks=[given])
+        assert f"callbacks: expected functions that return callbacks, received {received}" in str(caught.value)

@@ -43,7 +43,6 @@ _SHAPELESS = "trainable"
 """The argument that leaves the shapes of weights as they are."""
 
 _PLACE = "[model] layers"
-_NO_REMEDY = ""
 _TOLD_ELSEWHERE = {
     "name": "Techniques know layers by their names.",
     "dtype": "See training.precision.",
@@ -58,13 +57,11 @@ class LayerArgumentError(ValueError):
     Args:
         message: `expected ..., received ...`.
         remedy: What to write instead; empty when that is not known.
-        is_value: Whether the name is right, and what is wrong is a value.
     """
 
-    def __init__(self, message: str, remedy: str = _NO_REMEDY, *, is_value: bool = False) -> None:
+    def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
-        self.is_value = is_value
 
 
 def given_value(plain: Architecture, name: str) -> Any:
@@ -93,7 +90,7 @@ def check_value(plain: Architecture, name: str, value: Any) -> None:
     for _, held in _reached(plain, name):
         wanted = _unfit(name.rpartition(".")[2], held, value)
         if wanted is not None:
-            raise LayerArgumentError(f"expected {wanted} for {name}, received {_shown(value)}", is_value=True)
+            raise LayerArgumentError(f"expected {wanted} for {name}, received {_shown(value)}")
 
 
 def with_layer_arguments(plain: Architecture, changes: Mapping[str, Any]) -> Architecture:
@@ -103,19 +100,25 @@ def with_layer_arguments(plain: Architecture, changes: Mapping[str, Any]) -> Arc
         LayerArgumentError: A name does not fit the model.
     """
     layers = plain.layers
-    for name, value in changes.items():
+    for name, value in _repeats_last(changes):
         pattern, _, argument = name.rpartition(".")
         given_value(plain, name)
         changed: list[Part] = []
         for layer in layers:
-            if layer.name in plain.outputs or not fnmatchcase(layer.name, pattern):
-                changed.append(layer)
-            elif argument == REPEAT:
+            is_meant = layer.name not in plain.outputs and fnmatchcase(layer.name, pattern)
+            if is_meant and argument == REPEAT:
                 changed += [layer.with_arguments(name=copy_name(layer.name, copy)) for copy in range(1, value + 1)]
-            else:
+            elif is_meant and argument in layer.arguments:
                 changed.append(layer.with_arguments(**{argument: _as_held(layer.arguments[argument], value)}))
+            else:
+                changed.append(layer)
         layers = tuple(changed)
     return replace(plain, layers=layers)
+
+
+def _repeats_last(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The changes in an order in which what is said of a layer holds for its copies."""
+    return sorted(changes.items(), key=lambda change: change[0].endswith(f".{REPEAT}"))
 
 
 def unfrozen(plain: Architecture, patterns: Sequence[str]) -> dict[str, bool]:
@@ -164,7 +167,7 @@ def changed_model(saved: SavedModel, changes: Mapping[str, Any]) -> SavedModel:
 def _changed(saved: SavedModel, text: str) -> SavedModel:
     config = read_config(saved.archive)
     before = json.dumps(config)
-    for name, value in json.loads(text).items():
+    for name, value in _repeats_last(json.loads(text)):
         _change(config, name, value, _ends(config, saved))
     if json.dumps(config) == before:
         return saved

@@ -67,6 +67,7 @@ def with_given_arguments(spec: StudySpec, dataset: Dataset, saved: SavedModel | 
         StudyFileError: The model has no such layer or argument, or its value is not among those that are searched.
     """
     spec = _with_options(spec, saved, place)
+    _check_fixed(spec, dataset, saved, place)
     names = [name for name in spec.space if _is_of_layers(name)]
     if not names:
         return spec
@@ -89,6 +90,18 @@ def with_given_arguments(spec: StudySpec, dataset: Dataset, saved: SavedModel | 
             raise StudyFileError(Problem(where, problem[0], f"Add {_shown(current)}, which is the model's own."))
         given[inner] = current
     return spec.model_copy(update={"model": spec.model.model_copy(update={"layers": given or None})})
+
+
+def _check_fixed(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, place: Place) -> None:
+    """Refuse what [model] says of layers where it does not fit the model."""
+    if not spec.model.layers:
+        return
+    plain = describe(spec, spec.model.model_copy(update={"layers": None}), dataset, saved, place)
+    for name, value in spec.model.layers.items():
+        try:
+            check_value(plain, name, value)
+        except LayerArgumentError as error:
+            raise StudyFileError(Problem(place("model", "layers"), str(error), error.remedy)) from error
 
 
 def check_unfreeze(spec: StudySpec, plain: Architecture, place: Place) -> None:

@@ -169,6 +169,16 @@ def test_technique_of_a_layer_reaches_its_copies(keras, describe):
     assert changed == {"block/inner", "block-x2/inner"}
 
 
+def test_copies_have_what_is_said_of_the_layer_in_whatever_order(keras, describe):
+    changes = {"block.repeat": 2, "block/inner.activation": "relu"}
+    changed = build_model(describe(blocks(keras), changes))
+    inner = [changed.get_layer(name).get_layer("inner") for name in ("block", "block-x2")]
+    assert [layer.activation.__name__ for layer in inner] == ["relu", "relu"]
+    section = ModelSection(family="mlp", hidden=(6, 6), layers={"dense_2.repeat": 3, "*.units": 9})
+    model = describe_model(section, (4, 2), 3, "multiclass")
+    assert [layer.arguments.get("units") for layer in model.layers] == [None, 9, 9, 9, 9, 3]
+
+
 def test_family_takes_other_arguments():
     section = ModelSection(family="mlp", hidden=(6, 6), layers={"dense_1.units": 9, "dense_2.repeat": 3})
     model = describe_model(section, (4,), 3, "multiclass")

@@ -214,3 +214,18 @@ def test_rate_of_the_second_phase_is_searched_from_its_own(prepare, built, tmp_p
     assert prepared.space.configuration(prepared.space.baseline()) == {"training.unfreeze.learning_rate": 1e-4}
     phase = prepared.spec.configured({"training.unfreeze.learning_rate": 1e-5}).training.unfreeze
     assert (phase.layers, phase.learning_rate, phase.epochs) == (("wide",), 1e-5, 10)
+
+
+@pytest.mark.parametrize(
+    ("layers", "problem"),
+    [
+        ('"wide.units" = "many"', 'expected a whole number of at least 1 for wide.units, received "many"'),
+        ('"wide.unit" = 3', "expected a technique or an argument of wide "),
+        ('"wid.units" = 3', 'expected a pattern that matches one of wide, deep_0, received "wid"'),
+    ],
+)
+def test_fixed_argument_that_does_not_fit_is_refused_with_its_place(prepare, layers, problem):
+    with pytest.raises(StudyFileError) as caught:
+        prepare("l2 = { choices = [0.1] }", f'keras = "net.keras"\nlayers = {{ {layers} }}')
+    assert problem in str(caught.value)
+    assert "s.toml:9 [model.layers]" in str(caught.value)

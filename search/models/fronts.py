@@ -148,44 +148,26 @@ def _fixed(model: Config, changed: Collection[str]) -> dict[str, Config]:
         n_before = len(fixed)
         for entry in model["layers"]:
             name, calls = entry["config"]["name"], entry.get("inbound_nodes", [])
-            if name in fixed or name in inputs or len(calls) != 1:
-                continue
-            if not _stays_same(entry, name, changed, infers=_infers(calls[0])):
+            if name in fixed or name in inputs or len(calls) != 1 or not _stays_same(entry, name, changed):
                 continue
             if all(taken[0] in fixed or taken[0] in inputs for taken in references(calls)):
                 fixed[name] = entry
     return fixed
 
 
-def _infers(call: Config) -> bool:
-    """Whether a layer is called as if nothing trained, as Keras' guides call a pretrained model."""
-    return (call.get("kwargs") or {}).get("training") is False
-
-
-def _stays_same(entry: Config, path: str, changed: Collection[str], *, infers: bool = False) -> bool:
-    """Whether a layer makes the same of a row each time.
-
-    Args:
-        entry: The layer, or a nested model.
-        path: Its path.
-        changed: Paths of layers that techniques change.
-        infers: Whether it, or the model around it, is called as if nothing trained: what is random then is not.
-    """
+def _stays_same(entry: Config, path: str, changed: Collection[str]) -> bool:
+    """Whether a layer makes the same of a row each time."""
     if is_model(entry):
         inner = [each for each in entry["config"]["layers"] if layer_path(each) != INPUT]
-        return all(_stays_same(each, f"{path}/{each['config']['name']}", changed, infers=infers) for each in inner)
+        return all(_stays_same(each, f"{path}/{each['config']['name']}", changed) for each in inner)
     kind, own = layer_path(entry), entry["config"]
-    if path in changed or own.get("activity_regularizer") is not None:
-        return False
-    if kind in _RANDOM and infers:
-        return True
-    if kind in _RANDOM:
+    if path in changed or kind in _RANDOM or own.get("activity_regularizer") is not None:
         return False
     if kind == "layers.Masking" or own.get("mask_zero"):  # what follows is told of it beside the numbers
         return False
     if kind.removeprefix("layers.") in WEIGHTLESS or kind in _PREPARING or is_operation(entry):
         return True
-    is_random = not infers and any(own.get(rate) for rate in ("dropout", "recurrent_dropout"))
+    is_random = any(own.get(rate) for rate in ("dropout", "recurrent_dropout"))
     return kind.startswith("layers.") and "layer" not in own and own.get("trainable") is False and not is_random
 
 

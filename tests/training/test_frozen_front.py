@@ -159,20 +159,6 @@ def test_front_ends_where_something_trains_or_is_random(keras, archive_of):
     assert front_of(archive_of, pretrained(keras, layers, noisy=True), ["l2"]) is None
 
 
-@pytest.mark.parametrize(("call", "is_cut"), [({"training": False}, True), ({}, False)])
-def test_dropout_of_a_front_that_is_called_as_if_nothing_trained_is_none(keras, archive_of, call, is_cut):
-    layers = keras.layers
-    inside = keras.Input((6, 6, 1))
-    passed = layers.Dropout(0.3, name="drop")(layers.Conv2D(3, 3, name="conv")(inside))
-    base = keras.Model(inside, passed, name="base")
-    base.trainable = False
-    rows = keras.Input((6, 6, 1))
-    told = layers.Flatten(name="flat")(base(rows / 255.0, **call))
-    net = keras.Model(rows, layers.Dense(3, "softmax", name="answer")(told))
-    front = front_of(archive_of, net, ["l2"])
-    assert (front is not None and "base/drop" in front.names) == is_cut
-
-
 @pytest.mark.parametrize("name", ["input_noise", "flip", "mixup", "cutmix", "base/conv.dropout"])
 def test_what_changes_rows_or_the_front_forbids_it(keras, archive_of, name):
     assert front_of(archive_of, pretrained(keras, keras.layers), [name]) is None

@@ -78,7 +78,7 @@ def watch(prepared: PreparedStudy, *, quiet: bool, notes: bool = True) -> Iterat
 
 def report_words(report: RunReport, prepared: PreparedStudy) -> str:
     """How far a long run is."""
-    epochs = prepared.spec.configured(report.run.configuration).training.epochs
+    epochs = prepared.spec.configured(report.run.configuration).training.all_epochs
     shown = f"trial {report.run.trial}, fold {report.run.fold}: epoch {report.epoch} of {epochs}"
     metric = report.validation_metric[-1]
     return shown if math.isnan(metric) else f"{shown}, {prepared.metric} {show_value(metric)}"

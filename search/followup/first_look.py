@@ -38,7 +38,7 @@ def take_first_look(prepared: PreparedStudy, seconds: float = SECONDS) -> FirstL
     training, losses = prepared.spec.configured(baseline).training, prepared.facts.constant_losses
     return FirstLook(
         result.curve,
-        training.epochs,
+        training.all_epochs,
         training.learning_rate,
         losses[0] if losses else None,
         result.epochs_trained if result.cause is FailureCause.DIVERGED else None,

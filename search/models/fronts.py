@@ -35,6 +35,7 @@ _RANDOM_NAMES = (
     "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D SpatialDropout2D "
     "SpatialDropout3D"
 )
+# Keras 3.15 lets them act in `fit` also in a model that was called with training=False.
 _RANDOM = frozenset(f"layers.{name}" for name in _RANDOM_NAMES.split())
 """Layers without weights that do something else while training."""
 

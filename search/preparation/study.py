@@ -369,10 +369,10 @@ def _with_pruner(spec: StudySpec, plain: Sequence[Architecture], splits: Splits)
 
 
 def _most_epochs(spec: StudySpec) -> int:
-    searched = spec.space.get("training.epochs")
+    searched, of_second_phase = spec.space.get("training.epochs"), spec.training.all_epochs - spec.training.epochs
     if searched is None:
-        return spec.training.epochs
-    return int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
+        return spec.training.all_epochs
+    return of_second_phase + int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
 
 
 def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place: Place) -> None:

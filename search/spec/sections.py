@@ -335,6 +335,11 @@ class TrainingSection(Section):
     precision: Precision = Field(default="float32", description="of the layers' arithmetic; weights stay float32")
 
     @property
+    def all_epochs(self) -> int:
+        """Epochs of a run, at most, those of a second phase among them."""
+        return self.epochs + (0 if self.unfreeze is None else self.unfreeze.epochs)
+
+    @property
     def optimizer_name(self) -> str:
         """The optimizer's name."""
         return self.optimizer if isinstance(self.optimizer, str) else self.optimizer.name

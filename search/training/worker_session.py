@@ -37,7 +37,7 @@ from search.training.jobs import make_job, rows_of
 from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows
 from search.training.session import other_programs_forgotten, start_tensorflow, traced_gradients_forgotten
-from search.training.stages import stage_jobs, stage_runs, train_stages
+from search.training.stages import stage_jobs, train_stages
 
 if TYPE_CHECKING:
     import keras
@@ -194,7 +194,7 @@ class WorkerSession:
         """
         with _ONE_AT_A_TIME:
             try:
-                return self._calibrated(make_job(plan, stage_runs(run)[0], self._stores))
+                return self._calibrated(stage_jobs(plan, run, self._stores)[-1])
             except Exception as error:
                 if is_out_of_memory(error):
                     raise MemoryError(error_in_one_line(error)) from error
@@ -245,7 +245,8 @@ class WorkerSession:
 
     def _train(self, plan: TrainingPlan, run: Run, jobs: Sequence[Job], watch: Watch) -> tuple[Outcome, EngineChoice]:
         """What came of a run, and the engine that trained it."""
-        chosen = self._chosen(jobs[0], run)
+        # The last stage may be a second phase, in which more of the model trains.
+        chosen = self._chosen(jobs[-1], run)
         with traced_gradients_forgotten():
             outcome = train_stages(plan, run, jobs, self._engines[chosen.name], self._stores, watch)
         other_programs_forgotten()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from search.models import LayerArgumentError, describe_model, find_front, read_saved, unfrozen
-from search.records import Configuration
+from search.records import Configuration, EngineChoice
 from search.spec import ModelSection
-from search.training import features, jobs, user_cache
+from search.training import features, jobs, user_cache, worker_session
 from search.training.engines import Stores, keep_going
 
 SPACE = ("l2", "head.dropout", "patience")
@@ -254,3 +254,18 @@ def test_penalty_that_reaches_the_front_alone_changes_nothing(plan_of, make_run,
         for each in settings
     )
     assert named.score == plain.score
+
+
+def test_engine_is_chosen_by_the_phase_in_which_most_trains(two_phases, make_run, session, monkeypatch):
+    plan, _ = two_phases
+    seen = []
+
+    def choose(job, engines):
+        seen.append([layer.name for layer in job.plain.layers])
+        return EngineChoice("graph", "as told")
+
+    monkeypatch.setattr(worker_session, "choose_engine", choose)
+    run = replace(make_run(), configuration=Configuration({"l2": 0.123}))
+    assert session.calibrate(plan, run).name == "graph"
+    assert session.train(plan, run).engine == "graph: as told"
+    assert all("base/conv" in names for names in seen)

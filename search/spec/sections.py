@@ -458,7 +458,8 @@ def setting_in(section: Section, key: str) -> Any:
     if isinstance(value, Unfreeze):
         return getattr(value, inner, None)
     held = value.arguments if isinstance(value, Called) else value if isinstance(value, dict) else {}
-    return held.get(inner)
+    found = held.get(inner)
+    return tuple(found) if isinstance(found, list) else found
 
 
 def home_of(table: str, key: str) -> tuple[str, str | None]:

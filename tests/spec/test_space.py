@@ -432,3 +432,10 @@ def test_other_values_are_checked_as_those_of_a_file(catalogue, valid, name, cho
     with pytest.raises(StudyFileError) as caught:
         with_choices(spec, name, choices, catalogue, "here")
     assert sentence in str(caught.value)
+
+
+def test_list_that_a_builder_is_given_is_among_its_choices(problems_of, valid):
+    text = valid.replace('family = "mlp"', 'builder = "net.py:build"\noptions = { widths = [8, 4] }')
+    text = "\n".join(line for line in text.splitlines() if not line.startswith(("hidden", "activation")))
+    text = text.replace("[space]", '[space]\n"model.options.widths" = { choices = [[8, 4], [16]] }')
+    assert problems_of(text) == []

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from unittest import mock
 
-from search.training.program_cache import VARIABLE
+from search.training.user_cache import VARIABLE
 from tests.benchmarks.comparison import Line, side_by_side, wall_seconds
 from tests.benchmarks.studies import run_by_command, study_text
 

@@ -9,7 +9,8 @@ from search.errors import StorageError, UnknownStudyError
 from search.records import Purpose
 from search.storage import open_storage
 
-SETTINGS = ("confirm.finalists=2", "confirm.repeats=5", "training.epochs=24000")  # a tenth of a second a run: time to be killed in
+# A run takes a tenth of a second, so that there is time to be killed in.
+SETTINGS = ("confirm.finalists=2", "confirm.repeats=5", "training.epochs=24000")
 CONFIRMED = ("--n-jobs", "1", "--n-trials", "5", *(word for each in SETTINGS for word in ("--set", each)))
 N_RUNS = 5 * 3 * 2
 

@@ -47,7 +47,7 @@ from search.data.encoding import (
     import_encoders,
     prepare,
 )
-from search.data.functions import SourceFunction, SourceModule, read_function
+from search.data.functions import SourceFunction, SourceModule, called_loss, read_function
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
 from search.data.named_inputs import InputShapes, NamedArrays, in_words, split_inputs
@@ -56,7 +56,7 @@ from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.sources._child import SUBCLASSED, add_told, first_cause, tell_subclassed
-from search.data.sources.child import call_custom, call_loss
+from search.data.sources.child import try_code
 from search.data.sources.npz_file import read_features
 from search.data.sources.raw import PlainError
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
@@ -93,8 +93,7 @@ __all__ = [
     "TableOptions",
     "TargetScale",
     "add_told",
-    "call_custom",
-    "call_loss",
+    "called_loss",
     "code_trusted",
     "collect",
     "draw_stop_rows",
@@ -122,4 +121,5 @@ __all__ = [
     "tell_subclassed",
     "to_archive",
     "to_arrays",
+    "try_code",
 ]

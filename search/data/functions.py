@@ -104,6 +104,17 @@ class SourceFunction:
         return SourceModule(self.file, self.text).run()
 
 
+def called_loss(loss: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """What a loss of the user's is called with targets and predictions as: a function itself, of a class its `call`.
+
+    The `call` of a Keras loss gives each row's, where the loss itself gives their mean.
+    """
+    if not inspect.isclass(loss):
+        return loss
+    made: Any = loss()
+    return made.call  # type: ignore[no-any-return]  # what a user's class has, has no type
+
+
 def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFunction:
     """The function that a study names as `FILE.py:function`; nothing of it is run.
 
@@ -149,7 +160,4 @@ def _loaded(function: SourceFunction) -> Callable[..., Any]:
         known = [name for name, value in module.items() if inspect.isfunction(value)]
         message = f'expected a function "{function.name}" in {function.file}, received none'
         raise MissingFunctionError(message, known)
-    if inspect.isclass(loaded):  # one of Keras' losses, say, of which each row's is wanted
-        made: Any = loaded()
-        return made.call  # type: ignore[no-any-return]  # what a module holds has no type
     return loaded  # type: ignore[no-any-return]  # what a module holds has no type

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from search.data import SourceModule, call_custom
+from search.data import SourceModule, try_code
 from search.models.archive import read_config
 from search.models.saved import SavedModel
 
@@ -89,4 +89,4 @@ def check_custom_code(saved: SavedModel, place: str, *, folder: str, timeout_sec
         "folder": folder,
         "model": saved.archive,
     }
-    call_custom(request, place, timeout_seconds)
+    try_code(request, place, timeout_seconds, "a model")

@@ -43,7 +43,7 @@ _PREPARING = frozenset({"layers.CenterCrop", "layers.Rescaling", "layers.Resizin
 _INPUT_NAME = "front"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Front:
     """The frozen front of a model.
 
@@ -68,20 +68,25 @@ class Front:
             architecture: The whole model, techniques in it or not.
             shape: Of a row behind the front.
         """
-        config = json.loads(json.dumps(self.rest))
-        for entry in config["config"]["layers"]:
-            if entry["config"]["name"] == _INPUT_NAME:
-                entry["config"]["batch_shape"] = [None, *shape]
-        saved = replace(
-            self.saved,
-            archive=with_config(self.saved.archive, config),
-            sha256=hashlib.sha256(f"{self.saved.sha256} behind {sorted(self.names)}".encode()).hexdigest(),
-            inputs=((_INPUT_NAME, shape),),
-            layers=tuple(layer for layer in self.saved.layers if layer.name not in self.names),
-            origin=self.saved.origin or self.saved.archive,
-        )
         layers = tuple(layer for layer in architecture.layers if layer.name not in self.names)
-        return replace(architecture, inputs={ONLY_INPUT: shape}, layers=layers, saved=saved)
+        return replace(architecture, inputs={ONLY_INPUT: shape}, layers=layers, saved=_rest(self, shape))
+
+
+@functools.lru_cache(maxsize=32)
+def _rest(front: Front, shape: tuple[int, ...]) -> SavedModel:
+    """What a front leaves of the user's model, made once for all runs."""
+    saved, config = front.saved, json.loads(json.dumps(front.rest))
+    for entry in config["config"]["layers"]:
+        if entry["config"]["name"] == _INPUT_NAME:
+            entry["config"]["batch_shape"] = [None, *shape]
+    return replace(
+        saved,
+        archive=with_config(saved.archive, config),
+        sha256=hashlib.sha256(f"{saved.sha256} behind {sorted(front.names)}".encode()).hexdigest(),
+        inputs=((_INPUT_NAME, shape),),
+        layers=tuple(layer for layer in saved.layers if layer.name not in front.names),
+        origin=saved.origin or saved.archive,
+    )
 
 
 def find_front(plain: Architecture, names: Collection[str]) -> Front | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from search.data import SourceFunction
+from search.data import SourceFunction, called_loss
 from search.spec import is_function
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _loss_of_rows(loss: Loss) -> Callable[[Any, Any], tf.Tensor]:
 
     if loss.function is None:
         raise ValueError(f"expected the text of {loss.name}, received none")
-    function = loss.function.load()
+    function = called_loss(loss.function.load())
 
     def of_rows(y: Any, predicted: Any) -> tf.Tensor:
         losses = tf.cast(function(tf.cast(y, tf.float32), tf.cast(predicted, tf.float32)), tf.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from search.data import SourceFunction, call_loss
+from search.data import SourceFunction, try_code
 from search.models.losses import Loss
 
 _N_ROWS = 8
@@ -47,7 +47,7 @@ def check_own_loss(
         "targets": given,
         "predicted": _predictions(loss, given, n_outputs),
     }
-    call_loss(request, place, timeout_seconds)
+    try_code(request, place, timeout_seconds, "a loss")
 
 
 def _predictions(loss: Loss, targets: npt.NDArray[np.float32], n_outputs: int) -> npt.NDArray[np.float32]:

@@ -10,8 +10,8 @@ PREPARED_ROWS_BYTES = 256 * _MIB
 FOLD_TENSORS_BYTES = 256 * _MIB
 """The same rows as tensors, filled up to the capacity of programs."""
 
-FRONTS = 4
-"""Frozen fronts of models whose features of all rows are kept."""
+FEATURES_BYTES = 256 * _MIB
+"""What frozen fronts make of all rows of a study, in NumPy."""
 
 INITIAL_WEIGHTS_BYTES = 64 * _MIB
 """Initial weights by model and seed, in NumPy; and as much again as tensors."""

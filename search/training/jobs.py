@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from search.data import Arrays, encoded_shape
 from search.models import (
@@ -82,11 +83,15 @@ def _unfrozen(plan: TrainingPlan, spec: StudySpec) -> StudySpec:
 
 def _passed(plan: TrainingPlan, arrays: Arrays, front: Front, stores: Stores) -> Arrays:
     """Rows that have passed the frozen front of a model."""
-    given = plan.dataset.features
-    all_rows = np.asarray(given, np.float32) if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" else None
-    features = stores.features.get((front.sha256, plan.identity), lambda: Features(front, all_rows))
+    features = stores.features.get((front.sha256, plan.identity), lambda: Features(front, _all_rows(plan)))
     # The rows are kept beside what came of them, so that no others can come under their identity.
     return stores.passed.get((front.sha256, id(arrays)), lambda: (arrays, stepped(arrays, features)))[1]
+
+
+def _all_rows(plan: TrainingPlan) -> npt.NDArray[np.float32] | None:
+    """The rows of a study as a model takes them; None for a table, whose inputs each fold makes for itself."""
+    given = plan.dataset.features
+    return np.asarray(given, np.float32) if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" else None
 
 
 def rows_of(plan: TrainingPlan, run: Run, stores: Stores) -> PreparedRows:

@@ -55,6 +55,13 @@ def test_callbacks_see_the_rows_that_stop_and_may_stop_a_run(make_plan, make_run
     assert {"loss", "val_loss"} <= set(seen[0][1])
 
 
+def test_class_of_callbacks_is_made_anew_for_each_run(make_plan, make_run, train_stages):
+    noting = SourceFunction("mine.py", "Noting", textwrap.dedent(CODE) + "\n# a file of its own\n")
+    plan = replace(make_plan(epochs=3), callbacks=(noting,))
+    assert train_stages(plan, make_run(), "fit", keep_going).curve.n_epochs == 3
+    assert [epoch for epoch, _ in noting.load().seen] == [0, 1, 2]
+
+
 def test_what_is_no_callback_fails_the_run_in_words(make_plan, make_run, session):
     result = session.train(replace(make_plan(), callbacks=(function("wrong"),)), make_run())
     assert result.error == "TypeError: expected mine.py:wrong to return a Keras callback, received int"

@@ -21,6 +21,11 @@ def logistic(y_true, y_pred):
     return keras.losses.binary_crossentropy(y_true, y_pred)
 
 
+class Squares(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return squares(y_true, y_pred)
+
+
 def whole(y_true, y_pred):
     return keras.ops.mean(keras.ops.square(y_true - y_pred))
 """
@@ -28,6 +33,7 @@ CASES = {
     "two classes": ("binary", "logistic", "binary_crossentropy", {}),
     "several classes": ("multiclass", "squares", "mean_squared_error", {}),
     "numbers": ("regression", "squares", "mean_squared_error", {}),
+    "a class": ("regression", "Squares", "mean_squared_error", {}),
     "mixed labels": ("multiclass", "squares", "mean_squared_error", {"mixup": 0.3, "label_smoothing": 0.2}),
 }
 

@@ -61,33 +61,19 @@ def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float)
         return models, json.loads(archive["defaults"].tobytes())
 
 
-def call_loss(request: Mapping[str, Any], place: str, timeout_seconds: float) -> None:
-    """Let a child process try the user's function that is a loss.
+def try_code(request: Mapping[str, Any], place: str, timeout_seconds: float, wanted: str) -> None:
+    """Let a child process try code of the user's, of whose answer nothing is used.
 
     Args:
-        request: As `_child.answer` takes it, of the kind `loss`.
-        place: Where the function was named, for errors.
+        request: As `_child.answer` takes it, of the kind `loss` or `custom`.
+        place: Where the code was named, for errors.
         timeout_seconds: How long the child may take; see `_answered`.
+        wanted: What it is to make: `a loss`.
 
     Raises:
         StudyFileError: The child reports a problem, ends without an answer, or takes too long.
     """
-    with _answered(request, place, timeout_seconds, "a loss", StudyFileError):
-        return
-
-
-def call_custom(request: Mapping[str, Any], place: str, timeout_seconds: float) -> None:
-    """Let a child process make a model with the user's own classes.
-
-    Args:
-        request: As `_child.answer` takes it, of the kind `custom`.
-        place: Where the file was named, for errors.
-        timeout_seconds: How long the child may take; see `_answered`.
-
-    Raises:
-        StudyFileError: The child reports a problem, ends without an answer, or takes too long.
-    """
-    with _answered(request, place, timeout_seconds, "a model", StudyFileError):
+    with _answered(request, place, timeout_seconds, wanted, StudyFileError):
         return
 
 

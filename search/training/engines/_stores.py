@@ -46,7 +46,7 @@ class Stores:
         self.stages: Recent[Key, Outcome] = Recent(bounds.STAGES_BYTES, _outcome_bytes)
         self.choices: Recent[Key, EngineChoice] = Recent(bounds.CALIBRATIONS)
         self.passed: Recent[Key, tuple[Arrays, Arrays]] = Recent(bounds.PREPARED_ROWS_BYTES, _passed_bytes)
-        self.features: Recent[Key, Features] = Recent(bounds.FRONTS)
+        self.features: Recent[Key, Features] = Recent(bounds.FEATURES_BYTES, lambda kept: kept.n_bytes, grows=True)
         self._weights: Recent[Key, Weights] = Recent(bounds.INITIAL_WEIGHTS_BYTES, lambda kept: _n_bytes(kept.values()))
         self._orders: Recent[Key, EpochOrders] = Recent(bounds.ORDERS_BYTES, lambda orders: orders.n_bytes, grows=True)
         # The arrays are kept beside their tensors so that no others can come under their identity.

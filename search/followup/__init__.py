@@ -7,6 +7,7 @@
 | `again` | a study that is stored, read again and trained on once more |
 | `refit` | the chosen configuration, trained once more on all rows that are not sealed |
 | `ensemble` | the same for those finalists that make a good mean |
+| `own_code` | code of the caller's own, for workers that know files alone |
 | `process_state` | the caller's process is left as it was |
 | `tune` | a study of a Keras model that is in memory, from its file to the trained model |
 

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import multiprocessing
-import sys
 import tempfile
 import tomllib
 import warnings
@@ -27,24 +26,22 @@ from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.data import (
     PlainError,
-    add_told,
     code_trusted,
     collect,
     encoded_shape,
-    first_cause,
     is_stream,
     read_data,
     read_trusted,
-    tell_subclassed,
     to_archive,
     to_arrays,
 )
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
+from search.followup.own_code import callback_settings, copied_code, tell_layers
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, refit
 from search.followup.telling import TellingObserver
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
-from search.models import LOSSES, is_own_loss, loss_in_memory, own_module_names, read_saved
+from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial, Verdict
@@ -170,7 +167,7 @@ def tune(
         metric, epochs, folds, seed, test, sample_weight, class_weight, has_validation_data=validation_data is not None
     )
     settings = [_with_whole_path(setting) for setting in (*options.settings, *settings)]
-    settings += _callback_settings(callbacks)
+    settings += callback_settings(callbacks)
     _check_direction(options, settings)
     with contextlib.ExitStack() as stack:
         cautions = tuple(f"search.tune: {sentence}" for sentence in stack.enter_context(process_kept()))
@@ -188,9 +185,9 @@ def tune(
             arrays: dict[str, Any] = {**to_archive(features), **rows}
             np.savez(fresh / _DATA, y=target, **arrays)
             _save(_with_input(model, data, fresh), fresh / _MODEL)
-            custom = _own_code(fresh)
+            custom = copied_code(fresh / _MODEL)
             if custom is not None:
-                _tell_layers(model, data, fresh)
+                tell_layers(model, data, fresh / _MODEL)
             np.savez(fresh / _DATA, y=_classes(target, fresh / _MODEL, custom), **arrays)
             draft = Draft(
                 fresh,
@@ -326,59 +323,6 @@ def _save(model: KerasModel, path: Path) -> None:
         message = f"expected a model that Keras can save, received {type(error).__name__}: {error}"
         remedy = "Compile it with a loss of Keras or a function that has a name, or do not compile it."
         raise UsageError(Problem("model", message, remedy)) from error
-
-
-def _tell_layers(model: KerasModel, data: DataSection, folder: Path) -> None:
-    """Write the layers of a subclassed model into its file, which Keras does not."""
-    if type(model).__module__.partition(".")[0] == "keras":
-        return
-    shape = encoded_shape(read_data(data, folder, own_model=True))
-    try:
-        told = tell_subclassed(model, shape)
-    except Exception as error:  # whatever the user's code raises
-        message = f"expected a model that can be made again for rows of shape {shape}, received {first_cause(error)}"
-        remedy = "It needs get_config, and an __init__ that takes **kwargs and hands them to super().__init__."
-        raise UsageError(Problem("model", message, remedy)) from error
-    add_told(folder / _MODEL, told)
-
-
-def _own_code(folder: Path) -> Path | None:
-    """A copy of the file that defines what in the model is not Keras' own; None for a model of Keras alone.
-
-    Raises:
-        UsageError: There is no such file, or several.
-    """
-    names = own_module_names((folder / _MODEL).read_bytes())
-    if not names:
-        return None
-    files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
-    if len(names) > 1 or "__main__" in names or files[0] is None:
-        received = f"the module{'' if len(names) == 1 else 's'} {', '.join(names)}"
-        message = f"expected layers and losses of one's own in one file that can be imported, received {received}"
-        raise UsageError(Problem("model", message, "Workers run that file: put the classes there and import them."))
-    copy = folder / Path(files[0]).name
-    copy.write_bytes(Path(files[0]).read_bytes())
-    return copy
-
-
-def _callback_settings(callbacks: Sequence[str | Callable[[], Any]]) -> list[str]:
-    """Functions that return callbacks, as `[training] callbacks` names them."""
-    named = []
-    for each in callbacks:
-        if isinstance(each, str) and is_function(each):
-            given, _, function = each.rpartition(":")
-            named.append(f"{Path(given).resolve()}:{function}")
-            continue
-        module = sys.modules.get(getattr(each, "__module__", ""))
-        file = getattr(module, "__file__", None)
-        name = getattr(each, "__qualname__", "")
-        if not name.isidentifier() or file is None or module is sys.modules["__main__"]:
-            received = repr(each) if isinstance(each, str) else str(name or type(each).__name__)
-            message = f"expected functions that return callbacks, received {received}"
-            remedy = 'Each run needs callbacks of its own: give "FILE.py:function", or a function of a module.'
-            raise UsageError(Problem("callbacks", message, remedy))
-        named.append(f"{Path(file).resolve()}:{name}")
-    return [f"training.callbacks={json.dumps(named)}"] if named else []
 
 
 def _with_whole_path(setting: str) -> str:

@@ -9,7 +9,7 @@
 | `sources` | the user's model from a file, or from a function that builds it |
 | `own`, `own_space` | what regularizes the user's model already; the same as entries of [space] |
 | `reach` | which layers a technique's name reaches |
-| `layer_arguments` | arguments of layers that differ from the model as it was given |
+| `layer_arguments`, `repeating` | arguments of layers that differ from the model as it was given; copies of layers |
 | `injection` | a configuration's techniques enter the layers they are meant for |
 | `checks` | what is wrong with the technique names of a space, for the models that it may train |
 | `names`, `optimizers`, `losses` | activations, optimizers, schedules and losses that a study may name |

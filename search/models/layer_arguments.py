@@ -17,7 +17,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, cast
+from typing import Any
 
 from search.models.architecture import Architecture
 from search.models.archive import (
@@ -28,12 +28,12 @@ from search.models.archive import (
     layer_path,
     ports,
     read_config,
-    references,
     with_config,
 )
 from search.models.names import ACTIVATIONS
 from search.models.reach import copy_name
 from search.models.reading import read_saved
+from search.models.repeating import can_be_repeated, forget_shapes, repeat
 from search.models.saved import SavedModel
 from search.techniques.parts import Part
 
@@ -175,7 +175,7 @@ def _changed(saved: SavedModel, text: str) -> SavedModel:
     if saved.keeps_weights and not shapeless:
         message = "expected fresh weights where arguments of layers are changed, received those of the file"
         raise LayerArgumentError(message, 'Leave out weights = "saved".')
-    _forget_shapes(config["config"])
+    forget_shapes(config["config"])
     read = functools.partial(read_saved, place=_PLACE, keeps_weights=saved.keeps_weights, custom=saved.custom)
     changed = read(with_config(saved.archive, config))
     return replace(changed, origin=saved.origin or saved.archive)
@@ -266,10 +266,13 @@ def _change(config: Config, name: str, value: Any, ends: Collection[str]) -> Non
     for model, path, entry in list(_entries(config["config"], "")):
         if path in ends or not fnmatchcase(path, pattern):
             continue
-        if argument == REPEAT:
-            _repeat(model, entry, path, value)
-        else:
+        if argument != REPEAT:
             _set(entry, argument, value)
+        elif can_be_repeated(model, entry):
+            repeat(model, entry, value)
+        else:
+            message = f"expected a layer that takes one thing, so that it can be repeated or left out, received {path}"
+            raise LayerArgumentError(message)
 
 
 def _set(entry: Config, argument: str, value: Any) -> None:
@@ -342,70 +345,3 @@ _MOST_COPIES = 64
 
 def _shown(value: Any) -> str:
     return json.dumps(_listed(value))
-
-
-def _repeat(model: Config, entry: Config, path: str, times: int) -> None:
-    """Let a layer stand several times, one after the other, or not at all."""
-    is_graph = "output_layers" in model
-    if is_graph and any(len(list(references(call))) != 1 for call in entry["inbound_nodes"]):
-        message = f"expected a layer that takes one thing, so that it can be repeated or left out, received {path}"
-        raise LayerArgumentError(message)
-    place = next(index for index, each in enumerate(model["layers"]) if each is entry)
-    if not times:
-        if is_graph:
-            _bypass(model, entry)
-        del model["layers"][place]
-        return
-    copies = [_copied(entry, copy) for copy in range(2, times + 1)]
-    if is_graph and copies:
-        _chain(model, entry, copies)
-    model["layers"][place + 1 : place + 1] = copies
-
-
-def _copied(entry: Config, copy: int) -> Config:
-    copied = cast(Config, json.loads(json.dumps(entry)))
-    copied["config"]["name"] = copied["name"] = copy_name(entry["config"]["name"], copy)
-    return copied
-
-
-def _chain(model: Config, entry: Config, copies: Sequence[Config]) -> None:
-    """Let copies take from one another, the first one from the layer, and all that takes from that from the last."""
-    name = entry["config"]["name"]
-    for taken in _takers(model):
-        if taken[0] == name:
-            taken[0] = copies[-1]["config"]["name"]
-    for added in copies:
-        for use, call in enumerate(added["inbound_nodes"]):
-            for taken in references(call):
-                taken[:] = [name, use, 0]
-        name = added["config"]["name"]
-
-
-def _takers(model: Config) -> list[list[Any]]:
-    """Every place where a Functional model says which layer's output is taken."""
-    return [*references([each["inbound_nodes"] for each in model["layers"]]), *ports(model["output_layers"])]
-
-
-def _bypass(model: Config, entry: Config) -> None:
-    """Let all that takes from a layer take what the layer takes."""
-    name, uses = entry["config"]["name"], [list(next(references(call))) for call in entry["inbound_nodes"]]
-    first = int(is_model(entry) and "output_layers" in entry["config"])
-    ends = {id(port) for port in ports(model["output_layers"])}
-    for taken in _takers(model):
-        if taken[0] == name:
-            # Keras counts the uses of a nested Functional model from one where a model ends, though else from zero.
-            source = uses[taken[1] - (first if id(taken) in ends else 0)]
-            while source[0] == name:
-                source = uses[source[1]]
-            taken[:] = source
-
-
-def _forget_shapes(node: Any) -> None:
-    """Leave out the shapes that layers were built for: they follow from what the layers take."""
-    if isinstance(node, dict):
-        node.pop("build_config", None)
-        for each in node.values():
-            _forget_shapes(each)
-    elif isinstance(node, list):
-        for each in node:
-            _forget_shapes(each)

@@ -6,6 +6,7 @@
 | `catalogue` | what a file may name: techniques, families, optimizers, sources, splitters (handed in, not looked up) |
 | `reader` | file and overrides in, `StudySpec` or `StudyFileError` out |
 | `tables` | each table by itself: names, types and bounds of its keys |
+| `entries` | what a name of [space] means |
 | `checks`, `space`, `ranges` | what must hold between keys, and for the entries of [space] |
 | `overrides` | `--set table.key=value` |
 | `locations` | line of each key of a TOML document |
@@ -18,6 +19,7 @@ splitters in `search.data`. Optuna's distributions for a space are made in `sear
 
 from search.records import technique_of
 from search.spec.catalogue import Arguments, Catalogue, Domain, SourceForm
+from search.spec.entries import OFF, canonical_name
 from search.spec.ranges import OFF_SHARE
 from search.spec.reader import parse_study, place_in_study, read_study
 from search.spec.sections import (
@@ -41,7 +43,7 @@ from search.spec.sections import (
     Validation,
     is_function,
 )
-from search.spec.space import OFF, baseline_problem, canonical_name, with_choices
+from search.spec.space import baseline_problem, with_choices
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.spec.catalogue import Arguments, Catalogue, SourceForm
+from search.spec.entries import is_number
 from search.spec.findings import Findings
 from search.spec.sections import (
     TASK_LOSS,
@@ -19,7 +20,7 @@ from search.spec.sections import (
     TrainingSection,
     is_function,
 )
-from search.spec.space import check_space, check_together, is_number
+from search.spec.space import check_space, check_together
 from search.spec.wording import alternatives, did_you_mean, expected, quoted, show
 
 MODEL_FORMS = ("family", "builder", "keras")

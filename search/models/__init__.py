@@ -19,6 +19,7 @@
 | `ends` | which outputs a loss and a task want, and what makes predictions of them |
 | `making`, `building`, `walking` | from descriptions to Keras objects; layers and weights by path |
 | `rewriting`, `rebuilding` | the same for the user's model |
+| `pretrained` | which of its weights training takes from the file, and what they are there |
 | `inputs` | what happened to rows before a model, and to its targets, as layers around it |
 | `averaging` | several trained models become one that predicts their mean |
 | `predicting` | what a model in a file predicts |
@@ -43,7 +44,7 @@ from search.models.families import FAMILIES, Family, describe_model
 from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
 from search.models.inputs import TableEnds, with_ends, with_named_inputs
-from search.models.layer_arguments import LayerArgumentError, check_value, given_value, unfrozen
+from search.models.layer_arguments import LayerArgumentError, check_value, given_value, thawed, unfrozen
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
 from search.models.names import ACTIVATIONS, LAYER_ARGUMENTS, SCALING_LAYERS
@@ -52,6 +53,7 @@ from search.models.own import find_own, own_in_words
 from search.models.own_loss import check_own_loss
 from search.models.own_space import OwnSearch, names_over_own, search_own
 from search.models.predicting import TrainedModel
+from search.models.pretrained import pretrained_kernels, pretrained_layers
 from search.models.products import count_products
 from search.models.reach import candidates
 from search.models.reading import read_saved
@@ -112,6 +114,8 @@ __all__ = [
     "open_slots",
     "own_in_words",
     "own_module_names",
+    "pretrained_kernels",
+    "pretrained_layers",
     "probabilities_of",
     "read_model",
     "read_saved",
@@ -121,6 +125,7 @@ __all__ = [
     "search_own",
     "study_loss",
     "targets_for",
+    "thawed",
     "unfrozen",
     "weights_by_path",
     "with_ends",

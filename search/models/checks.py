@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
 from search.models.architecture import Architecture
+from search.models.pretrained import pretrained_layers
 from search.models.reach import candidates, governing_names, layer_techniques, matches, names_of, pattern_of
 from search.records import Task
 from search.techniques import (
@@ -16,6 +17,7 @@ from search.techniques import (
     HeadTechnique,
     InputTechnique,
     LayerTechnique,
+    PretrainedTechnique,
     Technique,
 )
 
@@ -23,19 +25,22 @@ Finding = tuple[str, str, str]
 """A name in [space], what is wrong with it (`expected ..., received ...`), and the remedy."""
 
 
-def check_patterns(architectures: Sequence[Architecture], names: Collection[str], task: Task) -> list[Finding]:
+def check_patterns(
+    architectures: Sequence[Architecture], names: Collection[str], task: Task, thawing: Sequence[str] = ()
+) -> list[Finding]:
     """What is wrong with the technique names of a space.
 
     Args:
         architectures: The plain models: one for each choice of a searched model.
         names: Every name in [space].
         task: What is predicted.
+        thawing: Patterns of frozen layers that train in a second phase.
 
     Returns:
         Names that reach no layer of any model, patterns of one technique that match one layer, techniques that set the
         same thing in one layer, and techniques that the rows, the task or the model are not made for.
     """
-    findings = [*_unsuited(architectures, names, task)]
+    findings = [*_unsuited(architectures, names, task), *_without_a_file(architectures, names, thawing)]
     for technique in layer_techniques():
         patterns: list[str] = []
         for name in names_of(technique, names):
@@ -55,6 +60,18 @@ def _unsuited(architectures: Sequence[Architecture], names: Collection[str], tas
             problem = _unsuited_to_task(technique, task) or _unsuited_to_models(technique, architectures)
             if problem:
                 yield (name, *problem)
+
+
+def _without_a_file(
+    architectures: Sequence[Architecture], names: Collection[str], thawing: Sequence[str]
+) -> Iterator[Finding]:
+    """Techniques that hold weights near those of a file, where training takes none from one."""
+    meant = [name for x in TECHNIQUES.values() if isinstance(x, PretrainedTechnique) for name in names_of(x, names)]
+    if thawing or not meant or any(pretrained_layers(model) for model in architectures):
+        return
+    for name in meant:
+        message = f"expected a model that trains on from weights of its file for {name}, received one that begins anew"
+        yield name, message, 'Add weights = "saved" to [model] or unfreeze to [training], or leave it out.'
 
 
 def _unsuited_to_task(technique: Technique, task: Task) -> tuple[str, str] | None:

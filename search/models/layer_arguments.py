@@ -121,8 +121,13 @@ def _repeats_last(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(changes.items(), key=lambda change: change[0].endswith(f".{REPEAT}"))
 
 
-def unfrozen(plain: Architecture, patterns: Sequence[str]) -> dict[str, bool]:
-    """What makes frozen layers train, as `[model] layers` says it.
+def unfrozen(names: Sequence[str]) -> dict[str, bool]:
+    """What makes frozen layers train, as `[model] layers` says it."""
+    return {f"{glob.escape(name)}.{_SHAPELESS}": True for name in names}
+
+
+def thawed(plain: Architecture, patterns: Sequence[str]) -> tuple[str, ...]:
+    """The frozen layers that are to train, by their paths.
 
     Batch normalization stays frozen: with the statistics of small batches it would undo what the layers have learned.
 
@@ -140,14 +145,14 @@ def unfrozen(plain: Architecture, patterns: Sequence[str]) -> dict[str, bool]:
         for layer in plain.layers
         if layer.arguments.get("trainable") is False and layer.path.removeprefix("layers.") not in _LEFT_FROZEN
     ]
-    found = dict[str, bool]()
+    found = dict[str, None]()
     for pattern in patterns:
         matching = [name for name in frozen if fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}")]
         if not matching:
             known = ", ".join(frozen) or "none: the model has no frozen layer"
             raise LayerArgumentError(f'expected a pattern that matches one of {known}, received "{pattern}"')
-        found |= {f"{glob.escape(name)}.{_SHAPELESS}": True for name in matching}
-    return found
+        found |= dict.fromkeys(matching)
+    return tuple(found)
 
 
 def changed_model(saved: SavedModel, changes: Mapping[str, Any]) -> SavedModel:

@@ -56,9 +56,9 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     plain = [(part.name, layers[part.name]) for part in saved.layers if part.name in layers]
     kept = [(path, layer) for path, layer in plain if saved.keeps_weights or not layer.trainable_weights]
     if any(layer.weights for _, layer in kept):
-        weights = _saved_weights(saved.origin or saved.archive, saved.custom)
+        weights = saved_weights(saved)
         for path, layer in kept:
-            _set_weights(layer, weights[path] if path in weights else weights[without_copies(path)])
+            _set_weights(layer, weights[path])
     return model
 
 
@@ -86,7 +86,7 @@ def _subclassed_model(architecture: Architecture, saved: SavedModel, stand_ins: 
                 setattr(layers[part.name], argument, make_part(value, stand_ins))
     model(keras.ops.zeros((1, *architecture.input_shape)))
     if saved.keeps_weights:
-        weights = _saved_weights(saved.archive, saved.custom)
+        weights = saved_weights(saved)
         for path, layer in layers_by_path(model).items():
             _set_weights(layer, weights[path])
     rows = passed = keras.Input(architecture.input_shape)
@@ -106,10 +106,10 @@ def build_front(front: Front) -> keras.Model:
     config = json.loads(json.dumps(front.config))  # Keras takes it apart
     with custom_objects(front.saved.custom):
         model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    weights = _saved_weights(front.saved.origin or front.saved.archive, front.saved.custom)
+    weights = saved_weights(front.saved)
     for path, layer in layers_by_path(model).items():
         if layer.weights:
-            _set_weights(layer, weights[path] if path in weights else weights[without_copies(path)])
+            _set_weights(layer, weights[path])
     return model
 
 
@@ -129,8 +129,27 @@ def replaced_classes(architecture: Architecture) -> frozenset[str]:
     return general_paths() & {path for part in architecture.layers for path in class_paths(part)}
 
 
+class SavedWeights:
+    """The weights in the user's file, in the order in which a layer has them.
+
+    Args:
+        by_path: By the path of their layer in the model as it was given; copies have those of what they are copies of.
+    """
+
+    def __init__(self, by_path: Mapping[str, list[npt.NDArray[Any]]]) -> None:
+        self._by_path = by_path
+
+    def __getitem__(self, path: str) -> list[npt.NDArray[Any]]:
+        return self._by_path[path] if path in self._by_path else self._by_path[without_copies(path)]
+
+
+def saved_weights(saved: SavedModel) -> SavedWeights:
+    """The weights in the file of the user's model."""
+    return SavedWeights(_loaded_weights(saved.origin or saved.archive, saved.custom))
+
+
 @functools.lru_cache(maxsize=2)
-def _saved_weights(archive: bytes, custom: SourceModule | None) -> Mapping[str, list[npt.NDArray[Any]]]:
+def _loaded_weights(archive: bytes, custom: SourceModule | None) -> Mapping[str, list[npt.NDArray[Any]]]:
     """The weights in a file, by the path of their layer."""
     import keras
 

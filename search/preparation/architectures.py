@@ -17,7 +17,7 @@ from search.models import (
     describe_model,
     given_value,
     study_loss,
-    unfrozen,
+    thawed,
 )
 from search.preparation.resolving import Place
 from search.spec import Choices, ModelSection, Range, StudySpec, baseline_problem
@@ -114,7 +114,7 @@ def check_unfreeze(spec: StudySpec, plain: Architecture, place: Place) -> None:
         message = f'expected pruner = "none" or "wilcoxon" beside unfreeze, received "{spec.study.pruner}"'
         raise StudyFileError(Problem(where, message, "Epochs of two phases tell nothing of one another."))
     try:
-        unfrozen(plain, phase.layers)
+        thawed(plain, phase.layers)
     except LayerArgumentError as error:
         raise StudyFileError(Problem(where, str(error), error.remedy)) from error
 

@@ -341,7 +341,8 @@ def _searching_own(spec: StudySpec, plain: Architecture, place: Place) -> tuple[
 
 
 def _check_patterns(spec: StudySpec, plain: list[Architecture], dataset: Dataset, place: Place) -> None:
-    problems = check_patterns(plain, tuple(spec.space), dataset.task)
+    phase = spec.training.unfreeze
+    problems = check_patterns(plain, tuple(spec.space), dataset.task, () if phase is None else phase.layers)
     if problems:
         raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
 

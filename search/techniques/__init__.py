@@ -37,6 +37,7 @@ from search.techniques._base import (
     LayerTechnique,
     LoopTechnique,
     OptimizerTechnique,
+    PretrainedTechnique,
     StagesTechnique,
     StepTechnique,
     Stopping,
@@ -64,6 +65,7 @@ from search.techniques.kernel_l2 import KernelL2
 from search.techniques.l1 import L1
 from search.techniques.l1l2 import L1L2
 from search.techniques.l2 import L2
+from search.techniques.l2_sp import L2Sp
 from search.techniques.label_noise import LabelNoise
 from search.techniques.label_smoothing import LabelSmoothing
 from search.techniques.layer_norm import LayerNorm
@@ -131,6 +133,7 @@ _ALL: tuple[Technique, ...] = (
     LabelNoise(),
     LabelSmoothing(),
     WeightNoise(),
+    L2Sp(),
     WeightDecay(),
     Swa(),
     AuxiliaryWeight(),
@@ -224,6 +227,7 @@ __all__ = [
     "LoopTechnique",
     "OptimizerTechnique",
     "Part",
+    "PretrainedTechnique",
     "RowStep",
     "Scaling",
     "Slot",

@@ -8,6 +8,7 @@
 | `BatchTechnique` | rows and targets of a training batch | each training step |
 | `WeightTechnique` | the weights that a training step computes its gradients at | each training step |
 | `HeadTechnique` | the loss of a second task | each training step |
+| `PretrainedTechnique` | the loss, by how far weights are from those of the user's file | each training step |
 | `AveragingTechnique` | averages of the weights, which are judged and kept | after each training step |
 | `LoopTechnique` | the rule by which the stop rows end a run | after each epoch |
 | `StagesTechnique` | a run, which becomes several, one after the other | before a run |
@@ -235,6 +236,24 @@ class HeadTechnique(StepTechnique):
 
         Args:
             loss: Mean loss of the head over the rows that count, a scalar, float32.
+            value: The parameter's number, or `off`: a scalar, float32.
+        """
+
+
+class PretrainedTechnique(StepTechnique):
+    """A technique that penalizes how far kernels are from the weights of the user's file, with which they began.
+
+    It acts on the kernels of hidden layers that train and whose weights training takes from the file, now or in the
+    phase before; without such a layer it is refused.
+    """
+
+    @abstractmethod
+    def penalize(self, kernel: tf.Tensor, pretrained: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+        """What is added to the loss of a training step for one kernel, a scalar, float32; exactly 0 with `off`.
+
+        Args:
+            kernel: The kernel.
+            pretrained: The same in the file, float32.
             value: The parameter's number, or `off`: a scalar, float32.
         """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,10 +16,12 @@ from search.models import (
     describe_model,
     find_front,
     open_slots,
+    pretrained_layers,
     regularize,
     study_loss,
+    thawed,
+    unfrozen,
 )
-from search.models import unfrozen as unfrozen_layers
 from search.records import Run
 from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
@@ -29,19 +31,20 @@ from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows, data_changes, prepare_rows, stepped
 
 
-def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, unfrozen: bool = False) -> Job:
+def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, second_phase: bool = False) -> Job:
     """What an engine needs to train a run, from initial weights.
 
     Args:
         plan: The study's plan.
         run: What to train. Its configuration has no `path`: that is several runs, one after the other.
         stores: Prepared rows are kept there for the runs to come.
-        unfrozen: Whether it is the second phase, of `[training] unfreeze`.
+        second_phase: Whether it is the second phase, of `[training] unfreeze`.
     """
     configuration, names = run.configuration, tuple(plan.spec.space)
     spec = plan.spec.configured(configuration)
-    if unfrozen:
-        spec = _unfrozen(plan, spec)
+    thawing = _thawed(plan, spec) if second_phase else ()
+    if second_phase:
+        spec = _second_phase(spec, thawing)
     values = _values(run)
     arrays = rows_of(plan, run, stores).arrays
     plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
@@ -65,17 +68,25 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, unfrozen: bool = F
         metric=plan.scoring,
         n_classes=len(plan.dataset.classes),
         whole=whole,
+        pretrained=pretrained_layers(plain, thawing),
         callbacks=plan.callbacks,
     )
 
 
-def _unfrozen(plan: TrainingPlan, spec: StudySpec) -> StudySpec:
+def _thawed(plan: TrainingPlan, spec: StudySpec) -> tuple[str, ...]:
+    """The layers that train in the second phase alone."""
+    phase = spec.training.unfreeze
+    if phase is None:
+        raise ValueError("expected a study with a second phase, received one without")
+    return thawed(_plain_model(plan, spec, encoded_shape(plan.dataset)), phase.layers)
+
+
+def _second_phase(spec: StudySpec, thawing: Sequence[str]) -> StudySpec:
     """The study in its second phase."""
     phase = spec.training.unfreeze
     if phase is None:
         raise ValueError("expected a study with a second phase, received one without")
-    plain = _plain_model(plan, spec, encoded_shape(plan.dataset))
-    layers = {**(spec.model.layers or {}), **unfrozen_layers(plain, phase.layers)}
+    layers = {**(spec.model.layers or {}), **unfrozen(thawing)}
     told = {"learning_rate": phase.learning_rate, "epochs": phase.epochs, "schedule": None, "unfreeze": None}
     training, model = spec.training.model_copy(update=told), spec.model.model_copy(update={"layers": layers})
     return spec.model_copy(update={"training": training, "model": model})

@@ -32,7 +32,7 @@ def stage_jobs(plan: TrainingPlan, run: Run, stores: Stores) -> tuple[Job, ...]:
     jobs = tuple(make_job(plan, stage, stores) for stage in stages)
     if plan.spec.training.unfreeze is None:
         return jobs
-    return (*jobs, make_job(plan, stages[-1], stores, unfrozen=True))
+    return (*jobs, make_job(plan, stages[-1], stores, second_phase=True))
 
 
 def train_stages(

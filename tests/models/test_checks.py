@@ -159,3 +159,10 @@ def test_auxiliary_weight_wants_a_second_head():
     ]
     model = describe_model(ModelSection(family="multitask", hidden=(5,)), (4,), 2, "binary")
     assert check_patterns([model], ("auxiliary_weight",), "binary") == []
+
+
+def test_weights_are_held_near_those_of_a_file_only_where_training_takes_some_from_one():
+    message = "expected a model that trains on from weights of its file for l2_sp, received one that begins anew"
+    remedy = 'Add weights = "saved" to [model] or unfreeze to [training], or leave it out.'
+    assert check_patterns([mlp(5)], ("l2", "l2_sp"), "binary") == [("l2_sp", message, remedy)]
+    assert check_patterns([mlp(5)], ("l2_sp",), "binary", thawing=["dense_*"]) == []

@@ -14,6 +14,7 @@ from search.techniques import (
     InputTechnique,
     LayerTechnique,
     OptimizerTechnique,
+    PretrainedTechnique,
     Technique,
     WeightTechnique,
     required_names,
@@ -40,6 +41,7 @@ _ACTS_ON = {
     DataTechnique: "all rows, before training",
     BatchTechnique: "each training batch",
     WeightTechnique: "the weights of a training step",
+    PretrainedTechnique: "weights that are from a file",
     OptimizerTechnique: "the optimizer",
     Technique: "the run",
 }

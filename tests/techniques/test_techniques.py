@@ -21,6 +21,7 @@ from search.techniques import (
     LayerTechnique,
     LoopTechnique,
     OptimizerTechnique,
+    PretrainedTechnique,
     Part,
     Slot,
     StagesTechnique,
@@ -69,7 +70,7 @@ def test_every_technique_stands_under_its_own_name_in_the_order_in_which_it_acts
         *("activity_l1", "activity_l2", "batch_norm", "layer_norm"),
         *("dropout", "spatial_dropout", "gaussian_dropout", "alpha_dropout", "activation_noise"),
         *("zca", "rotation", "shift", "zoom", "flip", "contrast", "input_noise", "input_dropout"),
-        *("mixup", "cutmix", "label_noise", "label_smoothing", "weight_noise", "weight_decay", "swa"),
+        *("mixup", "cutmix", "label_noise", "label_smoothing", "weight_noise", "l2_sp", "weight_decay", "swa"),
         *("auxiliary_weight", "patience", "minimum_delta", "start_epoch", "path"),
     ]
     assert all(technique.name == name for name, technique in TECHNIQUES.items())
@@ -110,7 +111,7 @@ REFUSED = {
         (0.01, COEFFICIENT),
     ),
     **dict.fromkeys(["orthogonal", "max_norm", "activity_l1", "activity_l2", "zca", "mixup"], (0.01, COEFFICIENT)),
-    **dict.fromkeys(["cutmix", "weight_decay", "auxiliary_weight", "path"], (0.01, COEFFICIENT)),
+    **dict.fromkeys(["cutmix", "weight_decay", "auxiliary_weight", "path", "l2_sp"], (0.01, COEFFICIENT)),
     **dict.fromkeys(["recurrent_dropout", "rate", "batch_norm", "dropout", "spatial_dropout"], (0.5, RATE)),
     **dict.fromkeys(["gaussian_dropout", "alpha_dropout", "input_dropout"], (0.5, RATE)),
     **dict.fromkeys(["label_noise", "label_smoothing", "swa", "zoom"], (0.5, RATE)),
@@ -353,7 +354,7 @@ def test_techniques_of_labels_are_for_classification():
 def test_every_technique_is_of_one_kind():
     kinds = (
         *(LayerTechnique, InputTechnique, OptimizerTechnique, DataTechnique, BatchTechnique, WeightTechnique),
-        *(HeadTechnique, AveragingTechnique, LoopTechnique, StagesTechnique),
+        *(PretrainedTechnique, HeadTechnique, AveragingTechnique, LoopTechnique, StagesTechnique),
     )
     assert all(sum(isinstance(known, kind) for kind in kinds) == 1 for known in TECHNIQUES.values())
     assert [[name for name, known in TECHNIQUES.items() if isinstance(known, kind)] for kind in kinds[-4:]] == [
@@ -370,7 +371,7 @@ def test_technique_says_what_the_house_has_to_know_of_it():
 
     assert those_with("is_penalty") == [
         *("l1", "l2", "kernel_l1", "kernel_l2", "l1l2", "bias_l1", "bias_l2", "recurrent_l1", "recurrent_l2"),
-        *("orthogonal", "activity_l1", "activity_l2"),
+        *("orthogonal", "activity_l1", "activity_l2", "l2_sp"),
     ]
     assert those_with("penalizes_activations") == ["activity_l1", "activity_l2"]
     assert those_with("shrinks_weights") == ["l2", "kernel_l2", "l1l2", "weight_decay"]

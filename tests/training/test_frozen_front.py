@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.models import LayerArgumentError, describe_model, find_front, read_saved, unfrozen
+from search.models import LayerArgumentError, describe_model, find_front, read_saved, thawed, unfrozen
 from search.records import Configuration, EngineChoice
 from search.spec import ModelSection
 from search.training import features, jobs, user_cache, worker_session
@@ -237,9 +237,10 @@ GRAPH = {"engine": "graph"}
 def test_batch_normalization_stays_frozen(keras, archive_of):
     saved = read_saved(archive_of(pretrained(keras, keras.layers)), "[model]")
     plain = describe_model(ModelSection(keras="net.keras"), (6, 6, 1), 3, "multiclass", saved)
-    assert unfrozen(plain, ["base/*"]) == {"base/conv.trainable": True}
+    assert thawed(plain, ["base/*"]) == ("base/conv",)
+    assert unfrozen(["base/conv"]) == {"base/conv.trainable": True}
     with pytest.raises(LayerArgumentError) as caught:
-        unfrozen(plain, ["block5*"])
+        thawed(plain, ["block5*"])
     assert str(caught.value) == 'expected a pattern that matches one of base/conv, received "block5*"'
 
 

@@ -85,7 +85,7 @@ def test_penalty_is_of_the_weights_themselves_wherever_noise_has_moved_them(make
     (kernel, *_), before = model.trainable_variables, values(model)[0]
     gradient = take(job, step).gradients[0].numpy()
     np.testing.assert_allclose(kernel.numpy(), before - 0.01 * (gradient + 2 * 2.0 * before), rtol=1e-5, atol=1e-6)
-    assert float(step.penalty()) == pytest.approx(2.0 * (kernel.numpy() ** 2).sum(), rel=1e-6)
+    assert float(step.penalty(job.values)) == pytest.approx(2.0 * (kernel.numpy() ** 2).sum(), rel=1e-6)
 
 
 def test_names_of_the_step_come_in_the_order_in_which_they_act():

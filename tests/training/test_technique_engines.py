@@ -20,6 +20,7 @@ NETS = {
     "lstm": {**IMAGES, "model": {"family": "lstm", "units": (5,)}},
     "multitask": {**IMAGES, "model": {"family": "multitask", "hidden": (9,)}},
     "own": {**IMAGES, "model": {"keras": "own.keras"}},
+    "pretrained": {**IMAGES, "model": {"keras": "own.keras", "weights": "saved"}},
 }
 TRAINING = {"epochs": 6, "batch_size": 16, "learning_rate": 0.02}
 
@@ -68,6 +69,7 @@ CONFIGURATIONS = {
     "recurrent_dropout": ("lstm", {"recurrent_dropout": 0.3}),
     "auxiliary_weight": ("multitask", {"auxiliary_weight": 0.5}),
     "rate": ("own", {"rate": 0.2}),
+    "l2_sp": ("pretrained", {"l2_sp": 0.05}),
 }
 FURTHER = {
     "binary labels": ("binary", {"mixup": 0.4, "label_smoothing": 0.2, "label_noise": 0.2}),
@@ -106,6 +108,7 @@ COCKTAILS = {
     "two classes": ("binary", {"l1l2": 0.01, "mixup": 0.4, "label_smoothing": 0.2, "label_noise": 0.2}),
     "convolutions": ("cnn", {"spatial_dropout": 0.3, "batch_norm": 0.7, "max_norm": 1.0, "mixup": 0.3}),
     "a model's own": ("own", {"rate": 0.2}),
+    "the weights of a file": ("pretrained", {"l2_sp": 0.05}),
     "recurrence": (
         "lstm",
         {"kernel_l1": 0.003, "kernel_l2": 0.01, "recurrent_l1": 0.003, "recurrent_l2": 0.01, "recurrent_dropout": 0.3},
@@ -135,11 +138,13 @@ def plan_of(keras, make_plan, tmp_path_factory):
     ]
     path = tmp_path_factory.mktemp("models") / "own.keras"
     keras.Sequential(own).save(path)
-    saved = read_saved(path.read_bytes(), "own.keras")
 
     def make(net, **changes):
-        plan = make_plan(**NETS[net], **TRAINING | changes)
-        return replace(plan, saved=saved) if "keras" in NETS[net]["model"] else plan
+        plan, model = make_plan(**NETS[net], **TRAINING | changes), NETS[net]["model"]
+        if "keras" not in model:
+            return plan
+        saved = read_saved(path.read_bytes(), "own.keras", keeps_weights=model.get("weights") == "saved")
+        return replace(plan, saved=saved)
 
     return make
 

@@ -62,6 +62,7 @@ class Job:
         metric: The metric of the curve and of the score; rows count in it by the weights of the data.
         n_classes: Number of classes; 0 for a regression.
         start: Weights to begin with instead of the initial ones, by path; None for a run that begins anew.
+        pretrained: Layers whose weights are from the user's file, or were in the phase before.
         callbacks: The user's functions that return callbacks of Keras, made anew for each job; for the engine `fit`.
         whole: The model with its frozen front, where the rows of the job have passed that already; else None.
     """
@@ -80,6 +81,7 @@ class Job:
     n_classes: int
     start: Mapping[str, npt.NDArray[Any]] | None = None
     whole: Whole | None = None
+    pretrained: frozenset[str] = frozenset()
     callbacks: tuple[SourceFunction, ...] = ()
 
 

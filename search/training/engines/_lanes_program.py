@@ -375,7 +375,7 @@ class LanesProgram:
 
         def judge() -> tuple[State, tf.Tensor]:
             with self._traced.opened.filled(self._traced.by_name(given.values)):
-                return self._traced.judge(given.rows, state, given.stop, losses, evaluated or None)
+                return self._traced.judge(given.rows, given.values, state, given.stop, losses, evaluated or None)
 
         (judged, recorded), after = self._scoped(variables, judge)
         judged, after = _chosen(_is_on(given, state), (judged, after), (state, variables))

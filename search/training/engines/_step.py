@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.models import Architecture, weights_by_path
+from search.models import Architecture, pretrained_kernels, weights_by_path
 from search.techniques import (
     TECHNIQUES,
     AveragingTechnique,
     Batch,
     BatchTechnique,
     HeadTechnique,
+    PretrainedTechnique,
     StepTechnique,
     Technique,
     WeightTechnique,
@@ -69,10 +70,16 @@ class TrainingStep:
         optimizer: Its optimizer, built for the model's trainable weights.
         plain: What the model is, for its losses.
         names: Techniques that the steps have to know, on or off; see `step_names`. Others are no part of them.
+        pretrained: Layers whose weights are from the user's file, or were at first.
     """
 
     def __init__(
-        self, model: keras.Model, optimizer: keras.Optimizer, plain: Architecture, names: Collection[str]
+        self,
+        model: keras.Model,
+        optimizer: keras.Optimizer,
+        plain: Architecture,
+        names: Collection[str],
+        pretrained: Collection[str] = (),
     ) -> None:
         import keras
 
@@ -91,6 +98,12 @@ class TrainingStep:
         self._n_outputs: int = model.outputs[0].shape[-1]
         head = plain.auxiliary if self._of_heads else None
         self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)
+        self._of_file = [known for known in acting if isinstance(known, PretrainedTechnique)]
+        of_file = pretrained_kernels(model, plain, pretrained) if self._of_file else {}
+        self._pretrained = [
+            None if id(variable) not in of_file else keras.Variable(of_file[id(variable)], trainable=False, name="file")
+            for variable in self._variables
+        ]
         self._averages = [
             (known, [keras.Variable(variable.numpy(), trainable=False, name="average") for variable in self._variables])
             for known in acting
@@ -145,20 +158,31 @@ class TrainingStep:
         weights = [variable.value for variable in self._variables]
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            penalty = self.penalty(weights)
+            penalty = self.penalty(values, weights)
         of_penalty = tape.gradient(penalty, weights)
         is_first = tf.equal(self._optimizer.iterations.value, 0)
         self._optimizer.apply([_added(*pair) for pair in zip(gradients, of_penalty, strict=True)], self._variables)
         self._average(values, is_first)
 
-    def penalty(self, weights: Sequence[tf.Tensor] | None = None) -> tf.Tensor:
-        """The sum of the penalties on trainable weights, at the values given or else at those that they have."""
+    def penalty(self, values: Values, weights: Sequence[tf.Tensor] | None = None) -> tf.Tensor:
+        """The sum of the penalties on trainable weights.
+
+        Args:
+            values: The techniques' numbers; those of layers are in the model already.
+            weights: The weights, where they are not as the model has them.
+        """
         import tensorflow as tf
 
         if weights is None:
             weights = [variable.value for variable in self._variables]
         pairs = zip(self._penalties, weights, strict=True)
-        return tf.add_n([tf.constant(0.0), *(tf.cast(f(weight), tf.float32) for f, weight in pairs if f)])
+        penalties = [tf.constant(0.0), *(tf.cast(f(weight), tf.float32) for f, weight in pairs if f)]
+        for technique in self._of_file:
+            number = _number(values, technique)
+            for weight, of_file in zip(weights, self._pretrained, strict=True):
+                if of_file is not None:
+                    penalties.append(technique.penalize(weight, of_file.value, number))
+        return tf.add_n(penalties)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:

@@ -40,6 +40,7 @@ def program_key(job: Job) -> tuple[object, ...]:
         step_names(job.names),
         tuple(name for name in job.names if isinstance(TECHNIQUES.get(name), OptimizerTechnique)),
         repr((job.training.optimizer, job.training.schedule)),
+        tuple(sorted(job.pretrained)),
         job.training.batch_size,
         job.metric.label,
         job.capacity,
@@ -100,7 +101,7 @@ class TracedRun:
         self.model, self.optimizer = self.opened.model, self.opened.optimizer
         self.optimizer.build(self.model.trainable_variables)
         self._optimizer_start = OptimizerStart(self.optimizer, self.model.trainable_variables)
-        self.step = TrainingStep(self.model, self.optimizer, job.plain, job.names)
+        self.step = TrainingStep(self.model, self.optimizer, job.plain, job.names, job.pretrained)
         self._names = tuple(sorted({*self.opened.names, *step_names(job.names)}))
         self._loss, self._link, self._form = job.plain.loss.make(), job.plain.loss.link, job.plain.loss.form
         self._is_weighted = job.arrays.are_weighted
@@ -226,6 +227,7 @@ class TracedRun:
     def judge(
         self,
         rows: _tensors.FoldTensors,
+        values: tf.Tensor,
         state: State,
         stop: Stop,
         losses: tuple[tf.Tensor, tf.Tensor],
@@ -237,6 +239,7 @@ class TracedRun:
 
         Args:
             rows: See `_tensors.FoldTensors`.
+            values: A value for each name, shape (names,), float32.
             state: Where training stood before the epoch.
             stop: When the stop rows end the run.
             losses: Mean data loss of the epoch; and a number that is finite if the loss of every step is, penalties on
@@ -247,7 +250,8 @@ class TracedRun:
             Where training stands, and the epoch's part of the curve, shape (4,).
         """
         with self.step.averaged():
-            return self._judge(rows, state, stop, losses, self._evaluate_all(rows) if evaluated is None else evaluated)
+            found = self._evaluate_all(rows) if evaluated is None else evaluated
+            return self._judge(rows, state, stop, (*losses, self.step.penalty(self.by_name(values))), found)
 
     def evaluate(self, x: dict[str, tf.Tensor], y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Predictions, shape (rows, outputs), and data losses, shape (rows,), by weights that are averaged already."""
@@ -261,7 +265,7 @@ class TracedRun:
         rows: _tensors.FoldTensors,
         state: State,
         stop: Stop,
-        train_losses: tuple[tf.Tensor, tf.Tensor],
+        train_losses: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
         evaluated: Sequence[tf.Tensor],
     ) -> tuple[State, tf.Tensor]:
         """See `judge`.
@@ -270,8 +274,8 @@ class TracedRun:
         """
         import tensorflow as tf
 
-        train_loss, total = train_losses
-        total += self.step.penalty()
+        train_loss, total, penalty = train_losses
+        total += penalty
         predicted, losses = evaluated
         if self._is_weighted:
             losses *= rows.weight_evaluated
@@ -310,7 +314,7 @@ class TracedRun:
         for path, variable in self._weights.items():
             variable.assign(kept[path])
         with self.opened.filled(self.by_name(values)):
-            return kept, self.step.penalty()
+            return kept, self.step.penalty(self.by_name(values))
 
     def sum_zero_shares(self, x: dict[str, tf.Tensor], counts: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         """As `zero_shares`, of the watched layers."""

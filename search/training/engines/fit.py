@@ -69,7 +69,7 @@ class FitEngine:
         optimizer = make_optimizer(job.training, job.values, job.names, model)
         # Else its variables are made while the training step is traced, and Keras traces that twice.
         optimizer.build(model.trainable_variables)
-        step = TrainingStep(model, optimizer, job.plain, job.values) if own else None
+        step = TrainingStep(model, optimizer, job.plain, job.values, job.pretrained) if own else None
         orders = self._orders(job)
         steps = -(-len(job.arrays.train) // job.training.batch_size)
         model.compile(
@@ -247,7 +247,7 @@ class _Follower:
                 best_epoch=best_epoch,
                 diverged_epoch=self.diverged_epoch,
                 weights={} if diverged else {path: w.numpy() for path, w in weights_by_path(self.model).items()},
-                penalty=_penalty(self.model) if self.step is None else float(self.step.penalty()),
+                penalty=_penalty(self.model) if self.step is None else float(self.step.penalty(self.job.values)),
                 zero_shares={} if self.diverged_epoch else self._zero_shares(),
                 predicted=NOT_PREDICTED if diverged else self.job.arrays.in_own_unit(self.predicted.copy()),
                 withdrawn=self.withdrawn,

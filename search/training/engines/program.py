@@ -182,7 +182,7 @@ class Program:
         def one_epoch(state: State, curve: tf.Tensor) -> tuple[State, tf.Tensor]:
             index = state.epoch % self._n_epochs
             losses = self._train_epoch(rows, orders[index], values, state.epoch, seed)
-            state, recorded = self._traced.judge(rows, state, stop, losses)
+            state, recorded = self._traced.judge(rows, values, state, stop, losses)
             return state, tf.tensor_scatter_nd_update(curve, [[index]], [recorded])
 
         with self._traced.opened.filled(self._traced.by_name(values)):

@@ -22,7 +22,12 @@ from search.cli._render import is_quiet
     type=click.Path(path_type=Path, dir_okay=False),
     help="CSV with a header line, Parquet, or NPZ with arrays x and y.",
 )
-@click.option("--target", multiple=True, metavar="COLUMN", help="CSV, Parquet: the column to predict. Repeatable.")
+@click.option(
+    "--target",
+    multiple=True,
+    metavar="COLUMN",
+    help="CSV, Parquet: the column to predict, repeatable. NPZ: of several y_NAME the one that is scored.",
+)
 @click.option(
     "-o",
     "--output",
@@ -46,7 +51,9 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, custom: 
     if output.exists() and not force:
         message = f"expected a path where nothing is yet, received {output}"
         raise UsageError(Problem("--output", message, "Add --force to replace it."))
-    text = draft_study(Draft(output.parent, model, data, target, output.stem, custom=custom))
+    is_archive = data.suffix.lower() == ".npz" and len(target) == 1
+    columns, scored = ((), target[0]) if is_archive else (target, None)
+    text = draft_study(Draft(output.parent, model, data, columns, output.stem, custom=custom, output=scored))
     write_export(text, output)
     if is_quiet():
         return

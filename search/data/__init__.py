@@ -6,6 +6,7 @@
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
 | `named_inputs` | arrays of several inputs, beside one another |
+| `further_targets` | targets of several outputs |
 | `keras_names` | names that Keras gives to layers without one |
 | `functions`, `trust` | code of the user's as text, and whether what comes with a model may be run |
 | `streams` | data sets that come in batches, as arrays |
@@ -48,6 +49,7 @@ from search.data.encoding import (
     prepare,
 )
 from search.data.functions import SourceFunction, SourceModule, called_loss, read_function
+from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
 from search.data.named_inputs import InputShapes, NamedArrays, in_words, split_inputs
@@ -77,11 +79,13 @@ __all__ = [
     "Dataset",
     "Encoder",
     "Fold",
+    "FurtherTarget",
     "HeadValidation",
     "HoldoutValidation",
     "InputShapes",
     "KFoldValidation",
     "NamedArrays",
+    "NamedOutput",
     "NewRows",
     "PlainError",
     "RowForm",

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.columns import TableOptions, is_date, is_text
+from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.named_inputs import InputShapes
 from search.records import Task
 
@@ -47,6 +48,8 @@ class Dataset:
         scale_target: Whether the targets of a regression are scaled to mean 0 and deviation 1 before they train.
         options: How the columns of a table become inputs.
         inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
+        output: Name of the model's output that the target is of; empty where it has but one.
+        further: Targets of the other outputs.
     """
 
     features: Array | pd.DataFrame
@@ -64,6 +67,8 @@ class Dataset:
     scale_target: bool = False
     options: TableOptions = field(default_factory=TableOptions)
     inputs: InputShapes = ()
+    output: str = ""
+    further: tuple[FurtherTarget, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):
@@ -85,6 +90,13 @@ class Dataset:
         return len(self.classes) or math.prod(self.target.shape[1:])
 
     @property
+    def named_outputs(self) -> tuple[NamedOutput, ...]:
+        """What each of several outputs predicts, the study's first; none where there is but one."""
+        if not self.output:
+            return ()
+        return (NamedOutput(self.output, self.n_outputs, self.task), *(each.output for each in self.further))
+
+    @property
     def has_gaps(self) -> bool:
         """Whether a cell of a table is missing."""
         return not isinstance(self.features, np.ndarray) and bool(self.features.isna().to_numpy().any())
@@ -104,7 +116,8 @@ class Dataset:
         positions = np.asarray(rows)
         columns = {name: column[positions] for name, column in self.row_columns.items()}
         features = take_rows(self.features, positions)
-        return dataclasses.replace(self, features=features, target=self.target[positions], **columns)
+        further = tuple(each.take(positions) for each in self.further)
+        return dataclasses.replace(self, features=features, target=self.target[positions], further=further, **columns)
 
 
 def take_rows(features: Array | pd.DataFrame, rows: Array) -> Array | pd.DataFrame:
@@ -121,6 +134,7 @@ def fingerprint(
     classes: Sequence[str],
     row_columns: Mapping[str, Array] | None = None,
     inputs: InputShapes = (),
+    further: Sequence[FurtherTarget] = (),
 ) -> str:
     """SHA-256 of data, in hexadecimal: equal for equal values in equal order, on every machine.
 
@@ -134,6 +148,7 @@ def fingerprint(
         classes: Label of each class index.
         row_columns: As `Dataset.row_columns` gives them.
         inputs: As in `Dataset`.
+        further: As in `Dataset`.
     """
     columns, dates = None, list[str]()
     if not isinstance(features, np.ndarray):
@@ -150,13 +165,15 @@ def fingerprint(
         header["dates"] = dates
     if inputs:
         header["inputs"] = [[name, list(shape)] for name, shape in inputs]
+    if further:
+        header["further"] = [[each.name, list(each.values.shape), list(each.classes)] for each in further]
     columns_of_rows = sorted((row_columns or {}).items())
     if columns_of_rows:
         header["row_columns"] = [name for name, _ in columns_of_rows]
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for block in _blocks(features, target):
         digest.update(block)
-    for _, column in columns_of_rows:
+    for column in (*(column for _, column in columns_of_rows), *(each.values for each in further)):
         for block in _column_blocks(column):
             digest.update(block)
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from search.data.columns import KINDS, Block, Fitting
 from search.data.dataset import Dataset
+from search.data.further_targets import FurtherTarget
 from search.data.splits import Fold
 from search.data.target_scale import TargetScale
 
@@ -32,22 +33,27 @@ class Samples:
         x: Features by the name of the input that they go to, float32, shape (n, ...) each.
         y: Targets: int64 class indices, shape (n,), or float32, shape (n,) or (n, k).
         weight: How much each row counts, float32, shape (n,), finite and at least 0; 1 where all count alike.
+        further: Targets of the outputs that train beside the study's, by their names; each as `y`.
     """
 
     x: Mapping[str, FloatArray]
     y: Array
     weight: FloatArray
+    further: Mapping[str, Array] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, x: FloatArray, y: Array, weight: FloatArray | None = None) -> Samples:
+    def of(
+        cls, x: FloatArray, y: Array, weight: FloatArray | None = None, further: Mapping[str, Array] | None = None
+    ) -> Samples:
         """Rows of one input.
 
         Args:
             x: Its features.
             y: Targets.
             weight: How much each row counts; None when all count alike.
+            further: Targets of further outputs; None where there is but one.
         """
-        return cls({ONLY_INPUT: x}, y, np.ones(len(y), np.float32) if weight is None else weight)
+        return cls({ONLY_INPUT: x}, y, np.ones(len(y), np.float32) if weight is None else weight, further or {})
 
     def __len__(self) -> int:
         return len(self.y)
@@ -71,11 +77,12 @@ class Samples:
     @property
     def n_bytes(self) -> int:
         """Memory that they take."""
-        return sum(rows.nbytes for rows in (*self.x.values(), self.y, self.weight))
+        return sum(rows.nbytes for rows in (*self.x.values(), self.y, self.weight, *self.further.values()))
 
     def first(self, n_rows: int) -> Samples:
         """The first so many of them."""
-        return Samples({name: rows[:n_rows] for name, rows in self.x.items()}, self.y[:n_rows], self.weight[:n_rows])
+        x, further = ({name: rows[:n_rows] for name, rows in arrays.items()} for arrays in (self.x, self.further))
+        return Samples(x, self.y[:n_rows], self.weight[:n_rows], further)
 
     def changed(self, change: Callable[[FloatArray], FloatArray]) -> Samples:
         """The rows with other features of their one input.
@@ -172,13 +179,20 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
         stop = stop[:0]
     encoder, encode_train = _fit(development, train)
     scale = TargetScale.fit(development.target[train]) if development.scale_target else None
+    scales = {
+        each.name: TargetScale.fit(each.values[train]) if _is_scaled(development, each) else None
+        for each in development.further
+    }
 
     def encode(rows: npt.NDArray[np.int64]) -> Samples:
         part = development.take(rows)
-        return Samples.of(encoder.transform(part), _trained_on(part.target, scale), part.weight)
+        return Samples.of(encoder.transform(part), _trained_on(part.target, scale), part.weight, further_of(part))
+
+    def further_of(part: Dataset) -> dict[str, Array]:
+        return {each.name: _trained_on(each.values, scales[each.name]) for each in part.further}
 
     trained = development.take(train)
-    training = Samples.of(encode_train(), _trained_on(trained.target, scale), trained.weight)
+    training = Samples.of(encode_train(), _trained_on(trained.target, scale), trained.weight, further_of(trained))
     validation = encode(fold.validation)
     if not len(stop):
         stopping = training.first(0)
@@ -234,6 +248,13 @@ def import_encoders(dataset: Dataset) -> None:
 def encoded_shape(dataset: Dataset) -> tuple[int, ...]:
     """The shape of one row as a network takes it; every fold has the same."""
     return fit_encoder(dataset, np.arange(len(dataset))).transform(dataset.take([0])).shape[1:]
+
+
+def _is_scaled(development: Dataset, further: FurtherTarget) -> bool:
+    """Whether the numbers of a further target are scaled: as those of the study's are, or else of a table's."""
+    if further.task != "regression":
+        return False
+    return development.scale_target if development.task == "regression" else development.standardize
 
 
 def _trained_on(target: Array, scale: TargetScale | None) -> Array:

@@ -16,17 +16,17 @@ from search.errors import DataError, Problem
 Array = npt.NDArray[Any]
 
 
-def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plain, Array]:
+def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plain, Array | NamedArrays]:
     """Features and targets as plain arrays.
 
     Args:
         x: Features: an array, a tensor, a list, shape (rows, ...), or a DataFrame; of several inputs a dictionary.
-        y: Targets: numbers or text, shape (rows,), or numbers, shape (rows, targets).
+        y: Targets: numbers or text, shape (rows,), or numbers, shape (rows, targets); of several outputs a dictionary.
         more: Features and targets of further rows, which are put below these.
 
     Returns:
         Features as an array, or, of a DataFrame with text, dates or missing cells, as columns by name, or as arrays of
-        several inputs; and targets.
+        several inputs; and targets, as an array or as those of several outputs.
 
     Raises:
         DataError: They hold something else, or the further rows are of another kind.
@@ -35,8 +35,6 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
     if more is not None:
         features = _joined(features, _plain(more[0], "x of validation_data"), "x")
         target = _joined(_as_column(target), _as_column(_plain(more[1], "y of validation_data")), "y")
-    if isinstance(target, NamedArrays):
-        raise DataError(Problem("y", f"expected targets of one output, received {quote_names(target.arrays)}"))
     if isinstance(target, dict):
         texts = [column for column, cells in target.items() if cells.dtype.kind not in "biuf"]
         if texts and len(target) > 1:
@@ -49,9 +47,9 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
     return features, target
 
 
-def to_archive(features: Plain) -> dict[str, Array]:
-    """Features as arrays for an NPZ file that the source `npz` reads."""
-    return pack("x", features)
+def to_archive(features: Plain, target: Array | NamedArrays) -> dict[str, Array]:
+    """Features and targets as arrays for an NPZ file that the source `npz` reads."""
+    return {**pack("x", features), **pack("y", target)}
 
 
 def _joined(first: Plain, second: Plain, name: str) -> Plain:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.date_formats import find_formats
+from search.data.further_targets import tell_further
 from search.data.marked_numbers import find_marked_number
 from search.data.named_inputs import InputShapes, NamedArrays, join_inputs, name_cell
 from search.data.row_columns import check_row_columns
@@ -41,6 +42,8 @@ def read_data(
     own_model: bool = False,
     split: SplitSection | None = None,
     split_place: str = "[split]",
+    output: str | None = None,
+    objective_place: str = "[objective]",
 ) -> Dataset:
     """Read, check and fingerprint the data of a study.
 
@@ -52,12 +55,17 @@ def read_data(
             than it was made for; for other models bytes become numbers from 0 to 1.
         split: The [split] table, which may name columns that divisions respect; None for none.
         split_place: Where that stands.
+        output: Of several outputs the one that the study is about; None for the first one.
+        objective_place: Where that is named.
 
     Raises:
         DataError: The data cannot be used; every problem that could be told at once is listed.
     """
-    request = SourceRequest(section, folder, place, _beside(section, split), split_place)
+    request = SourceRequest(section, folder, place, _beside(section, split), split_place, output, objective_place)
     rows = find_source(section, place).read(request)
+    if output is not None and not rows.output:
+        message = f"expected no output, since the data has one target, received {quote(output)}"
+        raise DataError(Problem(objective_place, message, "Save y_NAME for each output."))
     _check_sizes(rows, place)
     if section.inputs is not None:
         rows = _with_inputs(rows, section, place)
@@ -70,16 +78,20 @@ def read_data(
     target, features, notes = _check_values(rows, section.task, options, place)
     inputs = rows.inputs if section.shape is None else ()
     columns = check_row_columns(rows.row_columns, len(target.values), request)
+    further = tell_further(rows.further, len(target.values), place)
     is_table = not isinstance(features, np.ndarray)
+    told = _fingerprinted(target.values)
     return Dataset(
         features=features,
         target=target.values,
         task=target.task,
         classes=target.classes,
         standardize=is_table if section.standardize is None else section.standardize,
-        sha256=fingerprint(features, _fingerprinted(target.values), rows.target_names, target.classes, columns, inputs),
+        sha256=fingerprint(features, told, rows.target_names, target.classes, columns, inputs, further),
         notes=(*rows.notes, *target.notes, *notes, *_note_constant(features, inputs)),
         inputs=inputs,
+        output=rows.output,
+        further=further,
         scaled_bytes=_are_scaled_bytes(rows.features),
         options=options,
         groups=columns.get("groups"),

@@ -30,7 +30,7 @@ def collect(stream: Any) -> tuple[Any, Any]:
         stream: A `tf.data.Dataset` of `(x, y)`, in batches or not, or a `keras.utils.PyDataset`.
 
     Returns:
-        Features, an array or one for each input by its name; and targets.
+        Features, an array or one for each input by its name; and targets, an array or one for each output by its name.
 
     Raises:
         PlainError: It has no end, too many rows for memory, no rows, or elements of another kind.
@@ -42,7 +42,7 @@ def collect(stream: Any) -> tuple[Any, Any]:
             received = f"{len(element)} values" if isinstance(element, tuple | list) else type(element).__name__
             raise PlainError(f"expected (x, y) of each element of the data set, received {received}")
         x, y = element
-        batches.append((_numpy(x), np.asarray(y)))
+        batches.append((_numpy(x), _numpy(y)))
         held = batches[-1][0]
         n_bytes += sum(each.nbytes for each in (held.values() if isinstance(held, dict) else [held]))
         if n_bytes > MOST_BYTES:
@@ -50,14 +50,17 @@ def collect(stream: Any) -> tuple[Any, Any]:
             raise PlainError(f"expected a data set of at most {most} of features, received a larger one")
     if not batches:
         raise PlainError("expected rows, received a data set without any")
-    features = [x for x, _ in batches]
     try:
-        target = np.concatenate([y for _, y in batches])
-        if isinstance(features[0], dict):
-            return {name: np.concatenate([x[name] for x in features]) for name in features[0]}, target
-        return np.concatenate(features), target
+        return _joined([x for x, _ in batches]), _joined([y for _, y in batches])
     except ValueError as error:
         raise PlainError("expected rows of one shape, received a data set of several") from error
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Batches one below the other."""
+    if isinstance(parts[0], dict):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts)
 
 
 def _elements(stream: Any) -> Iterator[Any]:
@@ -76,8 +79,8 @@ def _is_batched(stream: Any) -> bool:
     spec = stream.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2:
         return True  # said where elements are looked at
-    x = next(iter(spec[0].values())) if isinstance(spec[0], Mapping) else spec[0]
-    shapes: list[Any] = [getattr(each, "shape", None) for each in (x, spec[1])]
+    first = [next(iter(each.values())) if isinstance(each, Mapping) else each for each in spec]
+    shapes: list[Any] = [getattr(each, "shape", None) for each in first]
     if any(shape is None or shape.rank is None for shape in shapes):
         return True
     return all(shape.rank for shape in shapes) and bool(shapes[0][0] == shapes[1][0])

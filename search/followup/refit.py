@@ -158,5 +158,5 @@ def _threshold(prepared: PreparedStudy, configuration: Configuration, session: W
 
 def _targets(prepared: PreparedStudy) -> tuple[str, ...]:
     """Names of the target columns."""
-    target = prepared.spec.data.target or ()
-    return (target,) if isinstance(target, str) else target
+    targets = prepared.spec.data.targets
+    return targets.get(prepared.plan.dataset.output, ())

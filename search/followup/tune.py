@@ -25,6 +25,7 @@ from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.data import (
+    NamedArrays,
     PlainError,
     code_trusted,
     collect,
@@ -123,7 +124,8 @@ def tune(
             inputs, dates become numbers, missing cells are filled, and numbers are scaled where there is any of these:
             then the model that comes out takes columns by name. Or a `tf.data.Dataset` or `keras.utils.PyDataset` of
             features and targets, whose rows fit into memory and come in the same order each time.
-        y: Targets, shape (rows,) or (rows, targets); None beside a data set.
+        y: Targets, shape (rows,) or (rows, targets); of several outputs by their names, or a list: the first is scored,
+            or the one that the setting `"objective.output='NAME'"` names. None beside a data set.
         n_trials: Trials in all, the baseline among them.
         space: Technique to values, as in a study file: `{"l2": {"low": 1e-6, "high": 1e-1, "log": True}}`. Default:
             what suits the layers of the model.
@@ -177,18 +179,22 @@ def tune(
         folder = stack.enter_context(_folder(directory))
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
             fresh = Path(made)
-            more = None if validation_data is None else (_by_name(validation_data[0], model), validation_data[1])
+            more = None
+            if validation_data is not None:
+                more = _by_name(validation_data[0], model), _by_output(validation_data[1], model)
+            y = _by_output(y, model)
             features, target = to_arrays(_by_name(x, model), y, more)
-            rows = options.row_arrays(len(target), len(target) if validation_data is None else len(y))
+            n_rows = _n_rows(target)
+            rows = options.row_arrays(n_rows, n_rows if validation_data is None else _n_rows(y))
             data = DataSection(source="npz", path=_DATA, weight=WEIGHT if WEIGHT in rows else None)
             split = SplitSection(column=PART if PART in rows else None)
-            arrays: dict[str, Any] = {**to_archive(features), **rows}
-            np.savez(fresh / _DATA, y=target, **arrays)
+            _save_rows(fresh, features, target, rows)
             _save(_with_input(model, data, fresh), fresh / _MODEL)
             custom = copied_code(fresh / _MODEL)
             if custom is not None:
                 tell_layers(model, data, fresh / _MODEL)
-            np.savez(fresh / _DATA, y=_classes(target, fresh / _MODEL, custom), **arrays)
+            told = _told_classes(target, fresh / _MODEL, custom)
+            _save_rows(fresh, features, told, rows)
             draft = Draft(
                 fresh,
                 str(fresh / _MODEL),
@@ -199,6 +205,7 @@ def tune(
                 weight=data.weight,
                 column=split.column,
                 custom=None if custom is None else str(custom),
+                output=_scored_output(settings),
             )
             with _problems_of_rows_that_score():
                 (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
@@ -288,6 +295,31 @@ def _by_name(x: Any, model: KerasModel) -> Any:
     if isinstance(x, list | tuple) and len(x) == len(names):
         return dict(zip(names, x, strict=True))
     return x
+
+
+def _by_output(y: Any, model: KerasModel) -> Any:
+    """Targets of a model of several outputs, each by the name of its output, however `fit` takes them."""
+    names = list(getattr(model, "output_names", None) or ())
+    if len(names) < 2 or isinstance(y, Mapping) or not isinstance(y, list | tuple) or len(y) != len(names):
+        return y
+    return dict(zip(names, y, strict=True))
+
+
+def _scored_output(settings: Sequence[str]) -> str | None:
+    """The output that a setting names."""
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key.strip() == "objective.output":
+            with contextlib.suppress(tomllib.TOMLDecodeError):  # a bare word is text
+                value = tomllib.loads(f"value = {value}")["value"]
+            return str(value).strip()
+    return None
+
+
+def _n_rows(y: Any) -> int:
+    """The number of rows that targets are of."""
+    arrays = y.arrays if isinstance(y, NamedArrays) else y
+    return len(next(iter(arrays.values())) if isinstance(arrays, Mapping) else arrays)
 
 
 def _check_direction(options: TuneOptions, settings: Sequence[str]) -> None:
@@ -410,10 +442,28 @@ def _folder(directory: str | Path | None) -> Iterator[Path]:
     yield folder
 
 
-def _classes(target: npt.NDArray[Any], model: Path, custom: Path | None) -> npt.NDArray[Any]:
+def _save_rows(
+    folder: Path, features: Any, target: npt.NDArray[Any] | NamedArrays, rows: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    arrays: dict[str, Any] = {**to_archive(features, target), **rows}
+    np.savez(folder / _DATA, **arrays)
+
+
+def _told_classes(
+    target: npt.NDArray[Any] | NamedArrays, model: Path, custom: Path | None
+) -> npt.NDArray[Any] | NamedArrays:
     """Targets as class indices where the model tells classes apart and Keras was given probabilities of 0 and 1."""
     module = None if custom is None else read_trusted(custom.name, custom.parent, "model")
-    if read_saved(model.read_bytes(), "model", custom=module).activation not in ("sigmoid", "softmax"):
+    saved = read_saved(model.read_bytes(), "model", custom=module)
+    if isinstance(target, NamedArrays):
+        activations = {end.name: end.activation for end in saved.ends}
+        given = target.arrays.items()
+        return NamedArrays({name: _classes(values, activations.get(name, "linear")) for name, values in given})
+    return _classes(target, saved.activation)
+
+
+def _classes(target: npt.NDArray[Any], activation: str) -> npt.NDArray[Any]:
+    if activation not in ("sigmoid", "softmax"):
         return target
     if target.dtype.kind not in "fbiu" or not np.array_equal(target, np.rint(target)):
         return target

@@ -33,7 +33,7 @@ regularizer and no extra layer.
 What a technique does to one layer is in `search.techniques`; training is in `search.training`.
 """
 
-from search.models.architecture import Architecture, Head
+from search.models.architecture import Architecture, Beside, Head
 from search.models.averaging import Member, average_models
 from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
 from search.models.checks import check_patterns
@@ -73,6 +73,7 @@ __all__ = [
     "SCALING_LAYERS",
     "SCHEDULES",
     "Architecture",
+    "Beside",
     "Family",
     "Front",
     "Head",

@@ -25,6 +25,23 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """An output of the user's model that trains beside the one that a study is about.
+
+    Args:
+        name: The output's.
+        place: Its place among the model's outputs.
+        loss: Its loss, weighed as the model was compiled.
+        n_classes: Number of classes; 0 for numbers.
+    """
+
+    name: str
+    place: int
+    loss: Loss
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A model from its inputs to one output, and the loss that it is trained with.
 
@@ -39,6 +56,8 @@ class Architecture:
         entering: Layers that techniques put between the input and the first layer.
         following: Layers that techniques put behind a layer, by that layer's name.
         auxiliary: The head of a second task; None for models with one.
+        place: Of several outputs of `saved` the place of the one that is meant.
+        beside: The other ones that train.
         saved: The user's model, of which `layers` tell what is changed; None for a family's.
         joined: Inputs of `saved` that stand beside one another in a row of its one input here; none where it has but
             one of its own.
@@ -51,6 +70,8 @@ class Architecture:
     entering: tuple[Part, ...] = ()
     following: Mapping[str, tuple[Part, ...]] = field(default_factory=dict, hash=False)
     auxiliary: Head | None = None
+    place: int = 0
+    beside: tuple[Beside, ...] = ()
     saved: SavedModel | None = None
     joined: InputShapes = ()
 

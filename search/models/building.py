@@ -31,11 +31,12 @@ def build_model(architecture: Architecture, *, traced: bool = False, heads: bool
         architecture: The model; an argument that is a slot takes its value for "off".
         traced: Whether techniques' stand-ins take the place of Keras' own classes, as engines want it. Without, nothing
             in the model is regsearch's: it is saved, loaded and used by Keras alone.
-        heads: Whether a model with an auxiliary head returns `[output, auxiliary]`, not the output alone.
+        heads: Whether a model with an auxiliary head, or with outputs that train beside the study's, returns a list:
+            the study's output, and those. Otherwise it returns the study's alone.
     """
     stand_ins = traced_classes() if traced else {}
     if architecture.saved is not None:
-        return rebuild_saved(architecture, architecture.saved, stand_ins)
+        return rebuild_saved(architecture, architecture.saved, stand_ins, heads=heads)
     layers = [make_part(part, stand_ins) for part in architecture.chain]
     if heads and architecture.auxiliary is not None:
         return _headed(architecture, layers, make_part(architecture.auxiliary.layer, stand_ins))

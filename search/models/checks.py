@@ -84,7 +84,7 @@ def _unsuited_to_task(technique: Technique, task: Task) -> tuple[str, str] | Non
 
 def _unsuited_to_models(technique: Technique, architectures: Sequence[Architecture]) -> tuple[str, str] | None:
     if isinstance(technique, HeadTechnique):
-        if any(architecture.auxiliary is not None for architecture in architectures):
+        if any(architecture.auxiliary is not None or architecture.beside for architecture in architectures):
             return None
         received = architectures[0].name
         message = f"expected a model with an auxiliary head for {technique.name}, received {received}, which has none"

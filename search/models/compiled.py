@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search.models.archive import Config
@@ -23,7 +23,9 @@ class Compiled:
 
     Args:
         training: Keys of [training] to their values: `optimizer`, `learning_rate` and `schedule`.
-        loss: Its loss; None when it has none.
+        loss: The loss of its only output; None when it has none.
+        losses: The loss of each of several outputs by its name, None for one that does not train; empty where the model
+            was not compiled, or has one output.
         refused: `optimizer` or `loss` to what of it a study cannot take over, in words.
         metrics: Its metrics, as Keras writes them down.
         own_loss: `FILE.py:NAME` of its loss, where that is one of the user's own.
@@ -34,6 +36,11 @@ class Compiled:
     refused: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Any, ...] = ()
     own_loss: str | None = None
+    losses: Mapping[str, Loss | None] = field(default_factory=dict)
+
+    def of_output(self, name: str) -> Compiled:
+        """The same of a model that has that output alone."""
+        return replace(self, loss=self.losses.get(name)) if self.losses else self
 
 
 class _RefusedError(ValueError):
@@ -44,15 +51,17 @@ _MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What is raised where a file holds something else than Keras writes."""
 
 
-def read_compiled(config: Config, custom: str | None = None) -> Compiled:
+def read_compiled(config: Config, custom: str | None = None, outputs: Sequence[str] = ()) -> Compiled:
     """How the model of an archive was compiled; nothing when it was not.
 
     Args:
         config: The model.
         custom: The user's file that defines what is not Keras' own; None where there is none.
+        outputs: Names of the model's outputs.
     """
     compiled = config.get("compile_config") or {}
     training, loss, refused = dict[str, Any](), None, dict[str, str]()
+    losses = dict[str, Loss | None]()
     own_loss = None if custom is None else _own_loss(compiled.get("loss"), custom)
     try:
         training = _training(compiled.get("optimizer"))
@@ -61,13 +70,30 @@ def read_compiled(config: Config, custom: str | None = None) -> Compiled:
     except _MALFORMED:
         refused["optimizer"] = "an optimizer that the file does not tell as Keras does"
     try:
-        if own_loss is None:
+        if len(outputs) > 1:
+            losses = _losses(compiled, outputs)
+        elif own_loss is None:
             loss = _loss(compiled.get("loss"), _weight(compiled.get("loss_weights")))
     except _RefusedError as error:
         refused["loss"] = str(error)
     except _MALFORMED:
         refused["loss"] = "a loss that the file does not tell as Keras does"
-    return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))), own_loss)
+    return Compiled(training, loss, refused, tuple(_metrics(compiled.get("metrics"))), own_loss, losses)
+
+
+def _losses(compiled: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, Loss | None]:
+    """The loss of each output, weighed as the model was compiled; nothing where it was not."""
+    told, weights = compiled.get("loss"), compiled.get("loss_weights")
+    if told is None:
+        return {}
+    if isinstance(told, str) or (isinstance(told, Mapping) and "class_name" in told):
+        told = dict.fromkeys(outputs, told)
+    of_output, weighs = (
+        each if isinstance(each, Mapping) else dict(zip(outputs, each or (), strict=False)) for each in (told, weights)
+    )
+    if strange := [name for name in (*of_output, *weighs) if name not in outputs]:
+        raise _RefusedError(f"a loss of the output {strange[0]}, which it does not have")
+    return {name: _loss(of_output.get(name), _weight(weighs.get(name))) for name in outputs}
 
 
 def _own_loss(told: Any, custom: str) -> str | None:
@@ -152,6 +178,7 @@ def _arguments(known: KerasClass, config: Mapping[str, Any], what: str) -> dict[
 
 
 def _weight(weights: Any) -> float:
+    """The weight of the one output that there is, or that it is of."""
     if isinstance(weights, Mapping):
         weights = list(weights.values())
     if isinstance(weights, list | tuple):

@@ -128,7 +128,7 @@ def model_source(architecture: Architecture, saved: SavedModel) -> ModelSource:
     Raises:
         UntellableError: A layer cannot be told; the message names it.
     """
-    config = rewritten(read_config(saved.archive), architecture, (), ())
+    config = rewritten(read_config(saved.archive), architecture, (), (), heads=False)
     writer = _Writer()
     body = writer.statements(config, "model")
     return ModelSource(tuple(_import_lines(writer.imports)), tuple(writer.functions), tuple(body))

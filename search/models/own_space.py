@@ -11,7 +11,7 @@ from search.models.own import OwnRegularizer, find_own
 from search.models.reach import governing_names, layer_techniques
 from search.records import SETTING_TABLES
 from search.spec import Choices, Domain
-from search.techniques import LayerTechnique
+from search.techniques import HeadTechnique, LayerTechnique, techniques_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def names_over_own(plain: Architecture, names: Collection[str]) -> tuple[str, ..
         for layer, name in governing_names(plain, technique, names).items()
         if any((layer, number) in held for number in technique.replaces)
     }
+    if plain.beside:  # which weigh as the model was compiled where nothing else is said
+        found |= {known.name for known in techniques_of(names) if isinstance(known, HeadTechnique)}
     return tuple(name for name in names if name in found)
 
 

@@ -29,13 +29,17 @@ from search.models.archive import (
 from search.models.compiled import read_compiled
 from search.models.joining import input_entries, takes_whole_numbers
 from search.models.names import ACTIVATIONS
-from search.models.saved import SavedModel
+from search.models.saved import Output, SavedModel
 from search.techniques.parts import Part
 
 _REMEDY = (
     'What works: Sequential and Functional models of Keras\' own layers; with model.custom = "FILE.py" and --trust of '
     "those that the file defines too, and subclassed ones that model.builder returns."
 )
+
+
+ONLY_OUTPUT = "output"
+"""The name of the output of a subclassed model."""
 
 
 def read_saved(
@@ -50,7 +54,7 @@ def read_saved(
         custom: The user's file that defines what in the model is not Keras' own; without it there may be no such.
 
     Raises:
-        StudyFileError: The file holds no model that can be rebuilt, or one with several outputs.
+        StudyFileError: The file holds no model that can be rebuilt.
     """
     try:
         config = read_config(archive)
@@ -66,7 +70,8 @@ def read_saved(
     )
     if problem is not None:
         raise StudyFileError(problem)
-    outcome = _outcome(config)
+    outcomes = _outcomes(config)
+    names = _output_names(config)
     return SavedModel(
         archive=archive,
         sha256=_fingerprint(config, archive, keeps_weights=keeps_weights, custom=custom),
@@ -74,11 +79,10 @@ def read_saved(
         name=config["config"]["name"],
         inputs=tuple((name, tuple(shape[1:])) for name, shape in (_batch_shapes(config) or {}).items()),
         layers=tuple(_part(entry, scope) for entry, scope in _leaves(config)),
-        outputs=outcome.predicting,
+        outputs=tuple(dict.fromkeys(path for outcome in outcomes for path in outcome.predicting)),
+        ends=tuple(Output(name, each.units, each.activation) for name, each in zip(names, outcomes, strict=True)),
         whole=_whole_inputs(config),
-        units=outcome.units,
-        activation=outcome.activation,
-        compiled=read_compiled(config, None if custom is None else custom.file),
+        compiled=read_compiled(config, None if custom is None else custom.file, names),
         custom=custom,
     )
 
@@ -103,8 +107,7 @@ def _subclassed(
         inputs=((ONLY_INPUT, tuple(told["input_shape"][1:])),),
         layers=tuple(layers),
         outputs=tuple(weighty[-1:]),
-        units=told["units"],
-        activation=_activation(entries[-1]) if entries else "linear",
+        ends=(Output(ONLY_OUTPUT, told["units"], _activation(entries[-1]) if entries else "linear"),),
         compiled=read_compiled(config, None if custom is None else custom.file),
         custom=custom,
         is_subclassed=True,
@@ -161,8 +164,11 @@ def _wrong_ends(config: Config, place: str) -> Problem | None:
     """What is wrong with inputs and outputs."""
     ends = config["config"]
     if "input_layers" in ends:
-        if (n_outputs := len(list(ports(ends["output_layers"])))) != 1:
-            return Problem(place, f"expected a model with one output, received {n_outputs} outputs")
+        names = _output_names(config)
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            message = f"expected outputs of different names, received several that are called {twice}"
+            return Problem(place, message, "Give the layers that predict names, and let each predict once.")
         inputs = input_entries(ends)
         texts = [entry["config"]["name"] for entry in inputs if entry["config"]["dtype"] == "string"]
         if texts and len(inputs) > 1:
@@ -250,11 +256,19 @@ class _Outcome:
     activation: str
 
 
-def _outcome(config: Config) -> _Outcome:
-    """What comes out of the whole model."""
+def _outcomes(config: Config) -> list[_Outcome]:
+    """What comes out of the whole model at each output."""
     shapes = list((_batch_shapes(config) or {}).values())
     rows = _Outcome((), shapes[0][-1] if len(shapes) == 1 else None, "linear")
-    return _outcome_of_model(config, "", lambda: rows)
+    return [_outcome_of_model(config, "", lambda: rows, output) for output in range(len(_given(config["config"])))]
+
+
+def _output_names(config: Config) -> list[str]:
+    """The names of the outputs, as Keras knows them: those of a dictionary, else of the layers that end there."""
+    told = config["config"].get("output_layers")
+    if isinstance(told, dict):
+        return list(told)
+    return [name for name, _, _ in _given(config["config"])]
 
 
 def _outcome_of_model(model: Config, scope: str, entering: Callable[[], _Outcome], output: int = 0) -> _Outcome:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import keras
 
 
-def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapping[str, type]) -> keras.Model:
+def rebuild_saved(
+    architecture: Architecture, saved: SavedModel, stand_ins: Mapping[str, type], *, heads: bool = False
+) -> keras.Model:
     """The Keras model, built and not compiled: names, shapes and frozen layers as in the file.
 
     Weights are drawn anew by the layers' own initializers, except where the file's are kept; see `SavedModel`.
@@ -39,6 +41,7 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
         saved: The model.
         stand_ins: Classes to be used in the place of Keras' own, by the path of each; of the user's own layers those
             whose techniques say that they are general.
+        heads: Whether the outputs that train beside the study's come out too, behind it.
     """
     import keras
 
@@ -47,7 +50,8 @@ def rebuild_saved(architecture: Architecture, saved: SavedModel, stand_ins: Mapp
     # Not as custom objects of this one call: a Bidirectional writes its layer down and makes two of what it wrote.
     for path, stand_in in stand_ins.items():
         keras.saving.register_keras_serializable(PACKAGE, path)(stand_in)
-    config = rewritten(read_config(saved.archive), architecture, stand_ins, general_paths() & stand_ins.keys())
+    general = general_paths() & stand_ins.keys()
+    config = rewritten(read_config(saved.archive), architecture, stand_ins, general, heads=heads)
     with custom_objects(saved.custom):
         model: keras.Model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if stand_ins:

@@ -23,7 +23,7 @@ PACKAGE = "regsearch"
 
 
 def rewritten(
-    config: Config, architecture: Architecture, stand_ins: Collection[str], general: Collection[str]
+    config: Config, architecture: Architecture, stand_ins: Collection[str], general: Collection[str], *, heads: bool
 ) -> Config:
     """The configuration of a model with the parts of an architecture.
 
@@ -32,6 +32,7 @@ def rewritten(
         architecture: What `regularize` or `open_slots` made of the file's layers; a slot is off.
         stand_ins: Paths of the classes that another one is to stand in for, in layers that techniques add.
         general: The same for the user's own layers.
+        heads: Whether outputs come out that train beside the study's, behind it.
     """
     copy = json.loads(json.dumps(config))
     _rewrite_model(copy, "", architecture, stand_ins, general)
@@ -41,7 +42,16 @@ def rewritten(
         copy.pop("build_config", None)  # the shapes of the inputs that were joined
     elif entering:
         _enter(copy["config"], entering)
+    if "output_layers" in copy["config"]:
+        _choose_outputs(copy["config"], architecture, heads=heads)
     return copy  # type: ignore[no-any-return]  # what JSON holds has no type
+
+
+def _choose_outputs(model: Config, architecture: Architecture, *, heads: bool) -> None:
+    """Leave those of a model's outputs that are meant, the study's first."""
+    known = list(ports(model["output_layers"]))
+    meant = [architecture.place, *(each.place for each in architecture.beside if heads)]
+    model["output_layers"] = [known[place] for place in meant] if len(meant) > 1 else known[meant[0]]
 
 
 def class_paths(node: Any) -> Iterator[str]:

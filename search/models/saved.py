@@ -12,8 +12,23 @@ from search.techniques.parts import Part
 
 
 @dataclass(frozen=True)
+class Output:
+    """What comes out of a model at one of its outputs.
+
+    Args:
+        name: Its name, as `compile` and `fit` take it.
+        units: How many numbers it predicts a row; None when the layers do not tell.
+        activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+    """
+
+    name: str
+    units: int | None
+    activation: str
+
+
+@dataclass(frozen=True)
 class SavedModel:
-    """A Sequential or Functional model with one output, in the `.keras` format.
+    """A Sequential or Functional model, in the `.keras` format.
 
     Args:
         archive: Content of the file.
@@ -25,8 +40,7 @@ class SavedModel:
         layers: Every layer but inputs, in the file's order; a layer inside a nested model is named `MODEL/LAYER`.
         outputs: Names of the layers that predict: those with weights behind which there are none, whatever activations,
             operations and sums follow them.
-        units: How many numbers the model predicts a row; None when its layers do not tell.
-        activation: What was applied last: `softmax`, `sigmoid`, `linear` ...
+        ends: What comes out of it, in the order in which the model has its outputs.
         whole: Names of the inputs that take whole numbers, as an Embedding does: names of things, not quantities.
         compiled: How it was compiled, as far as a study can say it.
         custom: The user's file that defines layers and functions of the model which are not Keras' own.
@@ -45,8 +59,7 @@ class SavedModel:
     inputs: tuple[tuple[str, tuple[int | None, ...]], ...]
     layers: tuple[Part, ...] = field(repr=False)
     outputs: tuple[str, ...]
-    units: int | None
-    activation: str
+    ends: tuple[Output, ...]
     whole: tuple[str, ...] = ()
     compiled: Compiled = field(default_factory=Compiled, repr=False, hash=False)
     custom: SourceModule | None = None
@@ -68,6 +81,16 @@ class SavedModel:
             if known == wanted:
                 return model
         raise KeyError(str(wanted))
+
+    @property
+    def units(self) -> int | None:
+        """How many numbers the first output predicts a row; None when its layers do not tell."""
+        return self.ends[0].units
+
+    @property
+    def activation(self) -> str:
+        """What was applied last before the first output."""
+        return self.ends[0].activation
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:

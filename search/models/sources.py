@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from search.data import InputShapes, read_trusted
+from search.data import InputShapes, NamedOutput, read_trusted
 from search.data.sources.child import call_builder
 from search.data.sources.raw import find_file
 from search.errors import Problem, StudyFileError
@@ -30,13 +30,14 @@ def read_model(
     task: Task,
     timeout_seconds: float,
     inputs: InputShapes = (),
+    outputs: Sequence[NamedOutput] = (),
     variants: Sequence[Mapping[str, Any]] = (),
 ) -> SavedModel | None:
     """The user's model, read once a study; None for a model of a family.
 
     A builder is called in a child process, for it may import anything, as `build(input_shape=..., n_outputs=...)` with
     those of the two arguments that it takes: the shape of one row, or of several inputs a dictionary of shapes; and how
-    many units predict. The `options` of [model] it has to take.
+    many units predict, or of several outputs a dictionary of these. The `options` of [model] it has to take.
 
     Args:
         section: [model] of the study file.
@@ -47,6 +48,7 @@ def read_model(
         task: What is predicted.
         timeout_seconds: How long a builder may take; then it is killed with all that it started.
         inputs: Inputs that stand beside one another in a row; none where the data has but one.
+        outputs: What each of several outputs predicts; none where the data has but one target.
         variants: Options of a builder that the study may choose beside those of [model]: `SavedModel.variants`.
 
     Raises:
@@ -58,8 +60,8 @@ def read_model(
     read = functools.partial(read_saved, place=place, keeps_weights=section.weights == "saved", custom=custom)
     if section.builder is None:
         return read(find_file(str(section.keras), folder, place, key="keras").read_bytes())
-    output, _ = output_layer(n_outputs, task)
-    offered = {"input_shape": dict(inputs) or input_shape, "n_outputs": output.arguments["units"]}
+    units = {each.name: _units(each.n_outputs, each.task) for each in outputs} or _units(n_outputs, task)
+    offered = {"input_shape": dict(inputs) or input_shape, "n_outputs": units}
     given = _plain(section.options or {})
     calls = [given, *({**given, **_plain(options)} for options in variants)]
     archives, defaults = _built(section.builder, folder, place, offered, calls, timeout_seconds, custom is not None)
@@ -69,6 +71,12 @@ def read_model(
     fingerprint = hashlib.sha256(" ".join(sorted({each.sha256 for each in others})).encode()).hexdigest()
     known = tuple(zip(calls[1:], others, strict=True))
     return replace(first, variants=known, defaults=tuple(defaults.items()), sha256=fingerprint)
+
+
+def _units(n_outputs: int, task: Task) -> int:
+    output, _ = output_layer(n_outputs, task)
+    units: int = output.arguments["units"]
+    return units
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

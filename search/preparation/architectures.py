@@ -165,9 +165,18 @@ def describe(
     spec: StudySpec, model: ModelSection, dataset: Dataset, saved: SavedModel | None, place: Place
 ) -> Architecture:
     """The plain architecture of one [model]."""
-    shape, n_outputs, inputs = encoded_shape(dataset), dataset.n_outputs, dataset.inputs
-    loss = study_loss(spec.training)
     try:
-        return describe_model(model, shape, n_outputs, dataset.task, saved, place("model"), loss=loss, inputs=inputs)
+        return describe_model(
+            model,
+            encoded_shape(dataset),
+            dataset.n_outputs,
+            dataset.task,
+            saved,
+            place("model"),
+            loss=study_loss(spec.training),
+            inputs=dataset.inputs,
+            outputs=dataset.named_outputs,
+            loss_weights=spec.training.loss_weights or {},
+        )
     except UnfitLossError as error:
         raise StudyFileError(Problem(place("training", "loss"), str(error))) from error

@@ -78,6 +78,7 @@ class Draft:
         column: The column that divides the rows; None for none.
         custom: The file that defines what in the model is not Keras' own, relative to the working directory; None for
             none.
+        output: Of several outputs the one that the study is about; None for the first one of the data.
     """
 
     folder: Path
@@ -90,11 +91,20 @@ class Draft:
     weight: str | None = None
     column: str | None = None
     custom: str | None = None
+    output: str | None = None
 
     def read(self, section: DataSection) -> Dataset:
         """The rows of a [data] table."""
         split = SplitSection(column=self.column)
-        return read_data(section, self.folder, self.place("data"), own_model=self.model not in FAMILIES, split=split)
+        return read_data(
+            section,
+            self.folder,
+            self.place("data"),
+            own_model=self.model not in FAMILIES,
+            split=split,
+            output=self.output,
+            objective_place=self.place("data"),
+        )
 
     def place(self, *key: str) -> str:
         """What the user gave that a key of the study comes from."""
@@ -118,6 +128,7 @@ def draft_study(draft: Draft) -> str:
         input_shape=shape,
         inputs=dataset.inputs,
         n_outputs=n_outputs,
+        outputs=dataset.named_outputs,
         task=dataset.task,
         timeout_seconds=data.timeout_seconds,
     )
@@ -137,7 +148,7 @@ def draft_study(draft: Draft) -> str:
         dataset = dataclasses.replace(dataset, standardize=False)
     size = size_of(len(dataset))
     training = TrainingSection.model_validate({"epochs": size.epochs, "batch_size": size.batch_size, **draft.training})
-    told = taught_settings(training, saved, draft.place)
+    told = taught_settings(training, saved, draft.place, dataset.output)
     training = TrainingSection.model_validate({**training.model_dump(exclude_unset=True), **told})
     plain = _describe(draft, model, wanted or shape, dataset, saved, training)
     decays = training.optimizer_arguments.get("weight_decay") is not None
@@ -149,7 +160,7 @@ def draft_study(draft: Draft) -> str:
         data=data,
         model=model,
         training=training,
-        objective=ObjectiveSection(metric=balance.metric),
+        objective=ObjectiveSection(metric=balance.metric, output=draft.output),
         space={**{name: offer.values(facts) for name, offer in offers.items()}, **balance.space},
     )
     prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
@@ -201,8 +212,17 @@ def _describe(
 ) -> Architecture:
     place = draft.place("model")
     try:
-        loss, inputs = study_loss(training), dataset.inputs
-        return describe_model(model, shape, dataset.n_outputs, dataset.task, saved, place, loss=loss, inputs=inputs)
+        return describe_model(
+            model,
+            shape,
+            dataset.n_outputs,
+            dataset.task,
+            saved,
+            place,
+            loss=study_loss(training),
+            inputs=dataset.inputs,
+            outputs=dataset.named_outputs,
+        )
     except UnfitLossError as error:
         raise UsageError(Problem(place, str(error), "The loss is what the model was compiled with.")) from error
 

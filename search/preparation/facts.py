@@ -38,6 +38,7 @@ def study_facts(
         input_shape=tuple(encoded.shape[1:]),
         inputs=tuple(encoder.input_names()),
         named_inputs=development.inputs,
+        named_outputs=tuple((each.name, each.n_outputs, each.task) for each in development.named_outputs),
         n_targets=math.prod(development.target.shape[1:]),
         rows=_count_rows(splits),
         scaled_bytes=development.scaled_bytes,
@@ -47,10 +48,17 @@ def study_facts(
         else (),
         training_rows=tuple(len(training_rows(fold)) for fold in splits.folds),
         validation_rows=tuple(len(fold.validation) for fold in splits.folds),
-        own_regularization=() if saved is None or spec.model.own == "strip" else own_in_words(find_own(saved.layers)),
+        own_regularization=_own_in_words(spec, development, saved),
         model_sha256=None if saved is None else saved.sha256,
         metric_sha256=metric.sha256 if isinstance(metric, OwnMetric) else None,
     )
+
+
+def _own_in_words(spec: StudySpec, development: Dataset, saved: SavedModel | None) -> tuple[str, ...]:
+    """What the user's model brings of its own that regularizes, a phrase a kind."""
+    phrases = () if saved is None or spec.model.own == "strip" else own_in_words(find_own(saved.layers))
+    beside = ", ".join(each.name for each in development.further)
+    return (*phrases, f"{beside} trained beside {development.output}") if beside else phrases
 
 
 def training_rows(fold: Fold) -> npt.NDArray[np.int64]:

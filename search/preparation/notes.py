@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from search.data import Dataset, Splits
-from search.models import SCALING_LAYERS, Front, OwnSearch, SavedModel, find_own, own_in_words
+from search.models import SCALING_LAYERS, Beside, Front, OwnSearch, SavedModel, find_own, own_in_words
 from search.spec import MOST_STARTUP_TRIALS, WIDEST_WINDOW, StudySpec
 from search.techniques import (
     LoopTechnique,
@@ -33,6 +34,7 @@ def study_notes(
     n_trials: int,
     searched: OwnSearch | None = None,
     front: Front | None = None,
+    beside: Sequence[Beside] = (),
 ) -> tuple[str, ...]:
     """The notes on a study that is ready to run.
 
@@ -44,8 +46,10 @@ def study_notes(
         n_trials: Trials in all.
         searched: What is searched of what the model brings; None where it was not asked for.
         front: The frozen front of the model; None where it has none.
+        beside: The outputs that train beside the study's.
     """
     return (
+        *_output_notes(development, beside),
         *_class_notes(development, splits),
         *_stop_notes(spec),
         *_penalty_notes(spec),
@@ -55,6 +59,18 @@ def study_notes(
         *_loss_notes(spec),
         *search_notes(spec, n_trials),
         *_pruner_notes(spec, splits),
+    )
+
+
+def _output_notes(development: Dataset, beside: Sequence[Beside]) -> tuple[str, ...]:
+    """Which of several outputs the study is about."""
+    if not beside:
+        return ()
+    trained = ", ".join(f'"{each.name}" (its loss times {each.loss.weight:g})' for each in beside)
+    verb = "train" if len(beside) > 1 else "trains"
+    return (
+        f'The output "{development.output}" is scored, and what is exported predicts it alone; {trained} {verb} beside '
+        "it. objective.output chooses, training.loss_weights weighs.",
     )
 
 

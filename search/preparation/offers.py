@@ -149,6 +149,12 @@ _OFFERS = (
     Offer("shift", _between(0.02, 0.15), "moves images, share of their edge", lambda facts: facts.convolves),
     Offer("zoom", _between(0.02, 0.2), "brings images nearer or farther", lambda facts: facts.convolves),
     Offer("label_smoothing", _between(0.01, 0.2), "asks for less than certainty", lambda facts: facts.has_soft_labels),
+    Offer(
+        "auxiliary_weight",
+        lambda facts: Range(low=0.01, high=2.0, log=True),
+        "how much the other outputs weigh, all alike",
+        lambda facts: bool(facts.plain.beside),
+    ),
     Offer("patience", _patience, "stops after so many epochs without improvement", lambda facts: True),
 )
 

@@ -52,7 +52,7 @@ def resolve_study(
     _check_class_weight(spec, dataset, place)
     defaults = FAMILIES[spec.model.family].defaults if spec.model.family else {"weights": "fresh", "own": "keep"}
     left_out = {key: value for key, value in defaults.items() if getattr(spec.model, key) is None}
-    training = spec.training.model_copy(update=taught_settings(spec.training, saved, place))
+    training = spec.training.model_copy(update=taught_settings(spec.training, saved, place, dataset.output))
     data: dict[str, Any] = {"task": "classification", "standardize": dataset.standardize}
     if dataset.options.date_formats:
         data["dates"] = dict(dataset.options.date_formats)
@@ -75,9 +75,10 @@ def tells_classes(saved: SavedModel | None, dataset: Dataset) -> bool:
     """Whether numbers to predict are classes, since the user's model predicts probabilities and they look like such."""
     if saved is None or dataset.task != "regression":
         return False
-    loss = saved.compiled.loss
+    end = next((each for each in saved.ends if each.name == dataset.output), saved.ends[0])
+    loss = saved.compiled.of_output(dataset.output).loss
     by_loss = loss is not None and loss.known.predicts == "probabilities"
-    return (by_loss or saved.activation in ("sigmoid", "softmax")) and (
+    return (by_loss or end.activation in ("sigmoid", "softmax")) and (
         is_one_hot(dataset.target) or (dataset.target.ndim == 1 and is_coded(dataset.target))
     )
 
@@ -135,13 +136,16 @@ def _in_words(dataset: Dataset) -> str:
     return f"classification (the target has {len(dataset.classes)} classes)"
 
 
-def taught_settings(training: TrainingSection, saved: SavedModel | None, place: Place) -> dict[str, Any]:
+def taught_settings(
+    training: TrainingSection, saved: SavedModel | None, place: Place, output: str = ""
+) -> dict[str, Any]:
     """The keys of [training] that a study leaves to its compiled model, and what that tells.
 
     Args:
         training: The table as it was given.
         saved: The user's model; None for a family's.
         place: Where a table and a key stand, for errors.
+        output: Of several outputs the one that the study is about.
 
     Raises:
         StudyFileError: The model was compiled with what a study cannot train with.
@@ -150,7 +154,7 @@ def taught_settings(training: TrainingSection, saved: SavedModel | None, place: 
     told: dict[str, Any] = {} if "loss" in given and training.loss is not None else {"loss": TASK_LOSS}
     if saved is None:
         return told
-    compiled = saved.compiled
+    compiled = saved.compiled.of_output(output)
     problems = [
         Problem(
             place("model"), f"expected a model compiled with what a study trains with, received {what}", _INSTEAD[key]

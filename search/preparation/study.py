@@ -124,7 +124,15 @@ class PreparedStudy:
         """Products that the plain model of a configuration takes for one row, to the order of magnitude."""
         dataset, section = self.plan.dataset, self.spec.configured(configuration).model
         shape, n_outputs = encoded_shape(dataset), dataset.n_outputs
-        plain = describe_model(section, shape, n_outputs, dataset.task, self.plan.saved, inputs=dataset.inputs)
+        plain = describe_model(
+            section,
+            shape,
+            n_outputs,
+            dataset.task,
+            self.plan.saved,
+            inputs=dataset.inputs,
+            outputs=dataset.named_outputs,
+        )
         return count_products(plain)
 
     def runs(self, trial: int, configuration: Configuration) -> list[Run]:
@@ -199,7 +207,16 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
     own_model = spec.model.family is None
 
     def read(data: DataSection) -> Dataset:
-        return read_data(data, folder, place("data"), own_model=own_model, split=spec.split, split_place=place("split"))
+        return read_data(
+            data,
+            folder,
+            place("data"),
+            own_model=own_model,
+            split=spec.split,
+            split_place=place("split"),
+            output=spec.objective.output,
+            objective_place=place("objective", "output"),
+        )
 
     dataset = read(spec.data)
     saved = None
@@ -212,6 +229,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             input_shape=encoded_shape(development),
             inputs=development.inputs,
             n_outputs=dataset.n_outputs,
+            outputs=dataset.named_outputs,
             task=dataset.task,
             timeout_seconds=spec.data.timeout_seconds,
             variants=searched_options(spec, place),
@@ -296,7 +314,7 @@ def prepare_data(
     plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
     metric = plan.scoring
     front = find_front(plain[0], tuple(spec.space))
-    notes = study_notes(spec, development, splits, saved, n_trials, searched, front)
+    notes = study_notes(spec, development, splits, saved, n_trials, searched, front, plain[0].beside)
     return PreparedStudy(
         spec=spec,
         space=space,

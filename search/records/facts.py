@@ -11,7 +11,7 @@ from search.records.configuration import technique_of
 
 Task = Literal["binary", "multiclass", "regression"]
 
-FACTS_VERSION = 6
+FACTS_VERSION = 7
 """The version of the documents that are written now. Version 1 knew neither itself nor `*_rows` of every fold."""
 
 _SINCE = {
@@ -19,6 +19,7 @@ _SINCE = {
     4: frozenset({"own_names", "loss_sha256", "metric_sha256"}),
     5: frozenset({"named_inputs"}),
     6: frozenset({"callbacks_sha256"}),
+    7: frozenset({"named_outputs"}),
 }
 """Version to the fields that came with it."""
 
@@ -51,6 +52,8 @@ class StudyFacts:
         inputs: What each input of an encoded table is, in their order; empty for arrays.
         named_inputs: Name of each of several inputs, and the shape of one row of it, in the order in which they stand
             beside one another; empty where there is but one. Empty before version 5.
+        named_outputs: Name of each of several outputs, the study's first, how many classes or numbers it predicts, and
+            its task; empty where there is but one. Empty before version 7.
         n_targets: Targets of a row: 1 for a classification.
         rows: Rows by use, of the first fold.
         scaled_bytes: Whether the features were bytes and were divided by 255.
@@ -80,6 +83,7 @@ class StudyFacts:
     input_shape: tuple[int, ...] = ()
     inputs: tuple[str, ...] = ()
     named_inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    named_outputs: tuple[tuple[str, int, Task], ...] = ()
     n_targets: int = 1
     rows: RowCounts = RowCounts()
     scaled_bytes: bool = False
@@ -153,4 +157,6 @@ def _typed(name: str, value: Any) -> Any:
         return RowCounts(**{field.name: value.get(field.name, 0) for field in dataclasses.fields(RowCounts)})
     if name == "named_inputs":
         return tuple((key, tuple(shape)) for key, shape in value)
+    if name == "named_outputs":
+        return tuple(map(tuple, value))
     return tuple(value) if isinstance(value, list) else value

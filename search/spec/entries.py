@@ -26,7 +26,7 @@ OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
 _NEVER_SEARCHED = frozenset(
     {
-        *("engine", "loss", "schedule", "unfreeze", "callbacks"),
+        *("engine", "loss", "loss_weights", "schedule", "unfreeze", "callbacks"),
         *("family", "builder", "keras", "weights", "own", "custom", "options", "layers"),
     }
 )

@@ -113,8 +113,16 @@ class DataSection(Section):
     path: str | None = Field(
         default=None, description="csv, parquet, npz: the file, images: the folder, relative to the study file"
     )
-    target: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="csv, parquet: the column to predict, or several"
+    target: (
+        str
+        | Annotated[tuple[str, ...], Field(min_length=1)]
+        | Annotated[dict[str, str | list[str]], Field(min_length=1)]
+        | None
+    ) = Field(
+        default=None,
+        description="csv, parquet: the column to predict, or several; of a model of several outputs a table with the "
+        "column of each, by the output's name",
+        json_schema_extra={"expected": "a column, a list of columns, or a table with the column of each output"},
     )
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         default=None, description="csv, parquet: the columns to learn from; default: all but the target"
@@ -170,6 +178,13 @@ class DataSection(Section):
     timeout_seconds: float = Field(
         default=600.0, ge=1, description="FILE.py:function, keras.NAME, a model's builder: how long each may take"
     )
+
+    @property
+    def targets(self) -> dict[str, tuple[str, ...]]:
+        """The columns to predict, by the name of the output that predicts them: nothing where there is but one."""
+        named = self.target if isinstance(self.target, dict) else {"": self.target or ()}
+        columns = {key: (names,) if isinstance(names, str) else tuple(names) for key, names in named.items()}
+        return {key: tuple(dict.fromkeys(names)) for key, names in columns.items()}
 
 
 class Validation(Section, extra="allow"):
@@ -317,6 +332,12 @@ class TrainingSection(Section):
         "number for each class that does not count 1",
         json_schema_extra={"expected": '"none", "balanced", or a table with a number above 0 for each class'},
     )
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]] | None = Field(
+        default=None,
+        description="of a model of several outputs: what the loss of each is multiplied with, by the output's name; "
+        "default: as the model was compiled, else 1",
+        json_schema_extra={"expected": "a table with a number of at least 0 for each output"},
+    )
     callbacks: tuple[str, ...] | None = Field(
         default=None,
         description='functions of yours, "FILE.py:function", each of which returns a Keras callback or several for a '
@@ -366,6 +387,11 @@ class ObjectiveSection(Section):
     )
     direction: Literal["minimize", "maximize"] | None = Field(
         default=None, description="whether a low or a high score is good: only of a metric of your own, which needs it"
+    )
+    output: str | None = Field(
+        default=None,
+        description="of a model of several outputs the one that is scored, and that the study is about; default: the "
+        "first one of the data",
     )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from search.records import Setting, Task
@@ -182,12 +182,14 @@ class Batch:
         weight: How much each row counts in the loss, shape (rows,), float32.
         counts: 1 for rows that count at all and 0 for those that only fill the batch up, which come last; shape
             (rows,), float32.
+        further: Targets of outputs that train beside the study's, by their names; each as `y`.
     """
 
     x: Mapping[str, tf.Tensor]
     y: tf.Tensor
     weight: tf.Tensor
     counts: tf.Tensor
+    further: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
 
 class StepTechnique(Technique):
@@ -228,7 +230,10 @@ class WeightTechnique(StepTechnique):
 
 
 class HeadTechnique(StepTechnique):
-    """A technique that trains the head of a second task; without one, models have no such head."""
+    """A technique that weighs the loss of a second task: of the head of a family's model, which has none without one.
+
+    Of the user's model it weighs the outputs that train beside the study's, all alike; off leaves them as they weigh.
+    """
 
     @abstractmethod
     def weigh(self, loss: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

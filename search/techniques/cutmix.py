@@ -45,7 +45,7 @@ class CutMix(BatchTechnique):
         (name,) = batch.x  # of a model with several inputs it would have to be told which one is cut
         images = batch.x[name]
 
-        def cut() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def cut() -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
             share = draw_beta(layer_key(key, "share"), alpha)
             partner = draw_partners(layer_key(key, "partner"), batch.counts)
             middle = noise.uniform(layer_key(key, "middle"), (2,))
@@ -54,11 +54,13 @@ class CutMix(BatchTechnique):
             left = 1 - tf.reduce_mean(tf.cast(inside, tf.float32))
             box = tf.reshape(inside, (1, height, width, *[1] * (len(images.shape) - 3)))
             x = tf.where(box, tf.gather(images, partner), images)
-            y = left * batch.y + (1 - left) * tf.gather(batch.y, partner)
-            return x, y, mixed_weight(batch.weight, partner, left)
+            y, further = tf.nest.map_structure(
+                lambda rows: left * rows + (1 - left) * tf.gather(rows, partner), (batch.y, dict(batch.further))
+            )
+            return x, y, further, mixed_weight(batch.weight, partner, left)
 
-        x, y, weight = only_if(alpha > 0, cut, lambda: (images, batch.y, batch.weight))
-        return Batch({name: x}, y, weight, batch.counts)
+        x, y, further, weight = only_if(alpha > 0, cut, lambda: (images, batch.y, dict(batch.further), batch.weight))
+        return Batch({name: x}, y, weight, batch.counts, further)
 
 
 def _covered(size: int, share: tf.Tensor, middle: tf.Tensor) -> tf.Tensor:

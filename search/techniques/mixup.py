@@ -36,7 +36,7 @@ class Mixup(BatchTechnique):
 
         alpha = tf.convert_to_tensor(value, tf.float32)
 
-        def mixed() -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+        def mixed() -> tuple[dict[str, tf.Tensor], tf.Tensor, dict[str, tf.Tensor], tf.Tensor]:
             share = draw_beta(layer_key(key, "share"), alpha)
             partner = draw_partners(layer_key(key, "partner"), batch.counts)
 
@@ -44,7 +44,10 @@ class Mixup(BatchTechnique):
                 return share * rows + (1 - share) * tf.gather(rows, partner)
 
             weight = mixed_weight(batch.weight, partner, share)
-            return {name: mix(rows) for name, rows in batch.x.items()}, mix(batch.y), weight
+            x, further = ({name: mix(rows) for name, rows in each.items()} for each in (batch.x, batch.further))
+            return x, mix(batch.y), further, weight
 
-        x, y, weight = only_if(alpha > 0, mixed, lambda: (dict(batch.x), batch.y, batch.weight))
-        return Batch(x, y, weight, batch.counts)
+        x, y, further, weight = only_if(
+            alpha > 0, mixed, lambda: (dict(batch.x), batch.y, dict(batch.further), batch.weight)
+        )
+        return Batch(x, y, weight, batch.counts, further)

@@ -135,7 +135,15 @@ def _plain_model(plan: TrainingPlan, spec: StudySpec, input_shape: tuple[int, ..
     dataset = plan.dataset
     loss = study_loss(spec.training, plan.loss)
     plain = describe_model(
-        spec.model, input_shape, dataset.n_outputs, dataset.task, plan.saved, loss=loss, inputs=dataset.inputs
+        spec.model,
+        input_shape,
+        dataset.n_outputs,
+        dataset.task,
+        plan.saved,
+        loss=loss,
+        inputs=dataset.inputs,
+        outputs=dataset.named_outputs,
+        loss_weights=spec.training.loss_weights or {},
     )
     if not _trains_head(plan.spec.space):
         plain = replace(plain, auxiliary=None)  # without a loss, the head would be weights that nothing trains

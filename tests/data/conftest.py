@@ -17,8 +17,8 @@ from search.spec import DataSection
 def read(tmp_path: Path) -> Callable[..., Dataset]:
     """`read(source=..., path=...)`: the data set that a [data] table in `tmp_path` gives."""
 
-    def read(**keys: Any) -> Dataset:
-        return read_data(DataSection(**keys), tmp_path)
+    def read(*, output: str | None = None, **keys: Any) -> Dataset:
+        return read_data(DataSection(**keys), tmp_path, output=output)
 
     return read
 

@@ -43,7 +43,7 @@ def test_columns_survive_an_archive_without_pickle(tmp_path, read):
         }
     )
     x, y = to_arrays(frame, ["a", "b", "a", "b"])
-    np.savez(tmp_path / "rows.npz", y=y, **to_archive(x))
+    np.savez(tmp_path / "rows.npz", **to_archive(x, y))
     found = read(source="npz", path="rows.npz").features
     assert found["color"].tolist() == ["red", None, "blue", "1"]
     assert found["width"].isna().tolist() == found["day"].isna().tolist() == [False, True, False, False]

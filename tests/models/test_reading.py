@@ -13,6 +13,7 @@ import pytest
 
 from search.errors import StudyFileError
 from search.models import Loss, describe_model, read_saved
+from search.models.saved import Output
 from search.spec import ModelSection
 from search.techniques import Part
 
@@ -280,11 +281,48 @@ def test_lambda_function_is_refused(keras, archive_of):
     assert problem_of(archive) == f"expected layers of Keras itself, received a lambda function. {REMEDY}"
 
 
-def test_several_outputs_and_text_beside_numbers_are_refused(keras, archive_of):
+def test_outputs_are_told_by_the_names_that_keras_has_for_them(keras, archive_of):
+    rows, layers = keras.Input((3,)), keras.layers
+    kind = layers.Softmax(name="soft")(layers.Dense(4, name="kind")(rows))
+    size = layers.Dense(2, "relu", name="size")(rows)
+    listed, named = (
+        read_saved(archive_of(keras.Model(rows, each)), "[model]") for each in ([size, kind], {"a": kind, "b": size})
+    )
+    assert listed.ends == (Output("size", 2, "relu"), Output("soft", 4, "softmax"))
+    assert named.ends == (Output("a", 4, "softmax"), Output("b", 2, "relu"))
+    assert sorted(listed.outputs) == sorted(named.outputs) == ["kind", "size"]
+
+
+@pytest.mark.parametrize("weights", [None, [0.5, 2.0], {"soft": 2.0, "size": 0.5}])
+@pytest.mark.parametrize("as_list", [True, False])
+def test_losses_and_weights_of_several_outputs_are_read_however_compile_was_given_them(
+    keras, archive_of, weights, as_list
+):
+    rows, layers = keras.Input((3,)), keras.layers
+    kind = layers.Softmax(name="soft")(layers.Dense(4, name="kind")(rows))
+    model = keras.Model(rows, [layers.Dense(2, name="size")(rows), kind])
+    focal = keras.losses.CategoricalFocalCrossentropy(gamma=3.0)
+    model.compile(loss=["mae", focal] if as_list else {"soft": focal, "size": "mae"}, loss_weights=weights)
+    losses = read_saved(archive_of(model), "[model]").compiled.losses
+    size, soft = (losses[name] for name in ("size", "soft"))
+    assert (size.name, soft.name) == ("mean_absolute_error", "categorical_focal_crossentropy")
+    assert dict(soft.arguments) == {"gamma": 3.0}
+    assert (size.weight, soft.weight) == ((1.0, 1.0) if weights is None else (0.5, 2.0))
+
+
+def test_output_without_a_loss_does_not_train(keras, archive_of):
+    rows = keras.Input((3,))
+    model = keras.Model(rows, [keras.layers.Dense(2, name="one")(rows), keras.layers.Dense(2, name="two")(rows)])
+    model.compile(loss={"one": "mse", "two": None})
+    assert read_saved(archive_of(model), "[model]").compiled.losses["two"] is None
+
+
+def test_outputs_of_one_name_and_text_beside_numbers_are_refused(keras, archive_of):
     first = keras.Input((3,))
-    dense = keras.layers.Dense(1)
-    assert problem_of(archive_of(keras.Model(first, {"a": dense(first), "b": first}))) == (
-        "expected a model with one output, received 2 outputs."
+    dense = keras.layers.Dense(3, name="twice")
+    assert problem_of(archive_of(keras.Model(first, [dense(first), dense(dense(first))]))) == (
+        "expected outputs of different names, received several that are called twice. "
+        "Give the layers that predict names, and let each predict once."
     )
     text = keras.Input((1,), dtype="string", name="text")
     told = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(text)

@@ -101,8 +101,8 @@ def test_version_that_is_not_known_is_refused(version):
     with pytest.raises(ValueError, match="expected facts") as caught:
         StudyFacts.from_json(StudyFacts("binary").to_json() | {"version": version})
     assert str(caught.value) == f"expected facts of version 1 to {FACTS_VERSION}, received version {version!r}"
-    with pytest.raises(ValueError, match="expected facts of version 1 to 6, received version 7"):
-        StudyFacts("binary", version=7)
+    with pytest.raises(ValueError, match="expected facts of version 1 to 7, received version 8"):
+        StudyFacts("binary", version=8)
 
 
 def test_document_that_is_not_as_its_version_says_is_refused():

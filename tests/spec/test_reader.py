@@ -402,7 +402,8 @@ def test_one_wrong_key_gives_one_located_sentence(problems_of, valid, old, new, 
             'source = "csv"\npath = ""\ntarget = []',
             [
                 '8 [data.path]: expected the path of a file, received "".',
-                "9 [data.target]: expected text, or a non-empty list of text, received [].",
+                "9 [data.target]: expected a column, a list of columns, or a table with the column of each output, "
+                "received [].",
             ],
         ),
         (

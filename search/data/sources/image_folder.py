@@ -55,7 +55,7 @@ def read_rows(request: SourceRequest) -> RawData:
         "shape": shape,
     }
     x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, place)
+    return to_rows(x, y, request)
 
 
 def _checked_shape(shape: tuple[int, ...] | None, n_files: int, place: str) -> tuple[int, ...]:

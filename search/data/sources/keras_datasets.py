@@ -44,4 +44,4 @@ def read_rows(request: SourceRequest) -> RawData:
         return npz_file.read_rows(request)
     asked = {"kind": "keras", "name": name, "options": section.options}
     x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, place)
+    return to_rows(x, y, request)

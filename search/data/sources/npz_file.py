@@ -1,6 +1,6 @@
 """`npz`: NumPy archives with `x` and `y`, or with `x_train`, `y_train`, `x_test` and `y_test`; or with a table.
 
-Of rows of several inputs there is an array for each, `x_NAME`, and `y`.
+Of rows of several inputs there is an array for each, `x_NAME`; of models of several outputs one for each, `y_NAME`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import pickle
 import re
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data.named_inputs import NamedArrays, join_inputs
-from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_frame, unpack, unpack_columns
+from search.data.named_inputs import NamedArrays
+from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
 from search.data.sources.table import KEY_OF_ROLE
 from search.data.wording import quote, quote_names, suggest_name
 from search.errors import DataError, Problem
@@ -55,14 +56,10 @@ def read_rows(request: SourceRequest) -> RawData:
     path = find_file(section.path, folder, place)
     arrays, notes = _load(path, request)
     beside = {role: arrays[name] for role, name in request.beside.items()}
-    if "x" in arrays:
-        return RawData(arrays["x"], arrays["y"], notes=notes, row_columns=beside)
-    if "x_columns" in arrays:
-        return RawData(to_frame(unpack_columns(arrays, "x")), arrays["y"], notes=notes, row_columns=beside)
-    if "y" in arrays:
-        names = [key for key in arrays if key.startswith(_INPUT) and key not in request.beside.values()]
-        x, inputs = join_inputs(NamedArrays({key.removeprefix(_INPUT): arrays[key] for key in names}), place)
-        return RawData(x, arrays["y"], notes=notes, row_columns=beside, inputs=inputs)
+    told = {key: array for key, array in arrays.items() if key not in request.beside.values()}
+    if "x_train" not in told:
+        rows = to_rows(unpack(told, "x"), unpack(told, "y"), request)
+        return replace(rows, notes=notes, row_columns=beside)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"
@@ -110,10 +107,13 @@ def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict
             (keys for keys in (*_LAYOUTS, _TABLE) if set(keys) <= set(archive.files)), None
         )
         if layout is None:
-            inputs = [key for key in archive.files if key.startswith(_INPUT) and key not in request.beside.values()]
-            if "y" not in archive.files or not inputs:
+            free = [key for key in archive.files if key not in request.beside.values()]
+            x, y = (
+                [name] if name in free else [key for key in free if key.startswith(f"{name}_")] for name in ("x", "y")
+            )
+            if not x or not y or "x_train" in x:
                 raise DataError(_unknown_layout(archive.files, shown, place))
-            layout = (*inputs, "y")
+            layout = (*x, *y)
         problems = [
             Problem(
                 request.place_of(role),
@@ -150,7 +150,9 @@ def _explain(error: BaseException, shown: str, place: str) -> Problem:
 
 
 def _unknown_layout(found: list[str], shown: str, place: str) -> Problem:
-    expected = " or ".join(f"{quote_names(keys)}" for keys in (*_LAYOUTS, ("x_NAME of each input", "y")))
+    expected = " or ".join(
+        f"{quote_names(keys)}" for keys in (*_LAYOUTS, ("x_NAME of each input", "y_NAME of each output"))
+    )
     return Problem(
         place,
         f'expected arrays {expected} in "{shown}", received {quote_names(found) or "none"}',

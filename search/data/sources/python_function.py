@@ -36,4 +36,4 @@ def read_rows(request: SourceRequest) -> RawData:
         "folder": str(folder),
     }
     x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, place)
+    return to_rows(x, y, request)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from search.data.further_targets import main_output
 from search.data.named_inputs import InputShapes, NamedArrays, join_inputs
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
@@ -43,6 +44,8 @@ class SourceRequest:
         place: Where the table stands, for errors.
         beside: Columns that say something of their rows, by what they say: `groups`, `order`, `part` and `weight`.
         split_place: Where the [split] table stands, which names all of these but weights.
+        output: Of several outputs the one that the study is about; None for the first one.
+        objective_place: Where [objective] names it, for errors.
     """
 
     section: DataSection
@@ -50,6 +53,8 @@ class SourceRequest:
     place: str
     beside: Mapping[RowRole, str] = field(default_factory=dict)
     split_place: str = "[split]"
+    output: str | None = None
+    objective_place: str = "[objective]"
 
     def place_of(self, role: RowRole) -> str:
         """Where a column that says something of its rows is named."""
@@ -68,6 +73,8 @@ class RawData:
         row_columns: What was asked for beside, shape (rows,) each.
         date_formats: Columns that were text and are dates, each with the format that it had.
         inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
+        output: Name of the output that the target is of; empty where there is but one.
+        further: Targets of the other outputs, by the names of these.
     """
 
     features: Array | pd.DataFrame
@@ -77,6 +84,8 @@ class RawData:
     row_columns: Mapping[RowRole, Array] = field(default_factory=dict)
     date_formats: Mapping[str, str] = field(default_factory=dict)
     inputs: InputShapes = ()
+    output: str = ""
+    further: Mapping[str, Array] = field(default_factory=dict)
 
 
 class PlainError(ValueError):
@@ -191,15 +200,19 @@ def unpack_columns(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
     return columns
 
 
-def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawData:
+def to_rows(x: Plain, y: Plain, request: SourceRequest) -> RawData:
     """Put plain features and targets together.
 
     Raises:
-        DataError: The columns of a table have different lengths, or several targets hold text.
+        DataError: The columns of a table have different lengths, several targets hold text, or the output that the
+            study is about is none of several.
     """
     names: tuple[str, ...] = ()
+    place = request.place
     if isinstance(y, NamedArrays):
-        raise DataError(Problem(place, f"expected y to be one array, received {list(y.arrays)}"))
+        output = main_output(y.arrays, request.output, request.objective_place)
+        further = {name: values for name, values in y.arrays.items() if name != output}
+        return replace(to_rows(x, y.arrays[output], request), output=output, further=further)
     if isinstance(y, dict):
         names, columns = tuple(y), list(y.values())
         if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
@@ -207,8 +220,8 @@ def to_rows(x: Plain, y: Plain, place: str, notes: tuple[str, ...] = ()) -> RawD
         y = columns[0] if len(columns) == 1 else np.column_stack(columns)
     if isinstance(x, NamedArrays):
         features, inputs = join_inputs(x, place)
-        return RawData(features, y, names, notes, inputs=inputs)
-    return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names, notes)
+        return RawData(features, y, names, inputs=inputs)
+    return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names)
 
 
 def pack(name: str, values: Plain) -> dict[str, Array]:

@@ -7,6 +7,7 @@ import http.client
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from search.data.sources.raw import PlainError, RawData, SourceRequest, to_plain, to_rows
@@ -60,9 +61,10 @@ def read_rows(request: SourceRequest) -> RawData:
         raise DataError(Problem(place, message, "Leave out options that change what it returns."))
     notes = tuple(f"scikit-learn says: {warning.message}" for warning in caught)
     try:
-        return to_rows(to_plain(result[0], "x"), to_plain(result[1], "y"), place, notes)
+        rows = to_rows(to_plain(result[0], "x"), to_plain(result[1], "y"), request)
     except PlainError as error:
         raise DataError(Problem(place, f"{error} from {name}")) from error
+    return replace(rows, notes=notes)
 
 
 def _find_function(name: str, source: str, place: str) -> Callable[..., Any]:

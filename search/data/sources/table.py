@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.date_formats import closest_format, find_formats
+from search.data.further_targets import main_output
 from search.data.sources.raw import RawData, RowRole, SourceRequest, to_frame
 from search.data.targets import is_coded, is_one_hot
 from search.data.wording import keep_first, quote, quote_names, suggest_name
@@ -113,15 +114,32 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
     if len(empty) == len(features):
         raise DataError(Problem(place, f'expected a column of "{sheet.shown}" with values, received empty ones only'))
     notes = [f"Columns without any value are left out: {quote_names(empty)}."] if empty else []
-    target, of_target = _read_target([columns[name] for name in targets], targets, section.task, place)
-    frame = to_frame({name: columns[name] for name in features if name not in empty})
-    return RawData(frame, target, tuple(targets), (*notes, *of_target), row_columns, formats)
+    output = main_output(section.targets, request.output, request.objective_place)
+    of_output, further = dict[str, Array](), dict[str, Array]()
+    for key, of_this in section.targets.items():
+        task = section.task if key == output else None
+        values, of_target = _read_target([columns[each] for each in of_this], list(of_this), task, place)
+        (of_output if key == output else further)[key] = values
+        notes += of_target
+    return RawData(
+        to_frame({name: columns[name] for name in features if name not in empty}),
+        of_output[output],
+        section.targets[output],
+        tuple(notes),
+        row_columns,
+        formats,
+        output=output,
+        further=further,
+    )
 
 
 def _find_targets(sheet: Sheet, request: SourceRequest) -> list[str]:
     """The names of the target columns."""
     section, place = request.section, request.place
-    wanted = [section.target] if isinstance(section.target, str) else list(dict.fromkeys(section.target or ()))
+    wanted = [name for names in section.targets.values() for name in names]
+    if len(set(wanted)) < len(wanted):
+        twice = next(name for name in wanted if wanted.count(name) > 1)
+        raise DataError(Problem(place, f"expected each target for one output, received {quote(twice)} for several"))
     if not wanted:
         message = f'expected target to name a column of "{sheet.shown}", received none'
         raise DataError(Problem(place, message, f"Its columns are {quote_names(sheet.header, 20)}."))
@@ -156,7 +174,7 @@ def _find_features(sheet: Sheet, request: SourceRequest, others: set[str]) -> li
         "target_encode": section.target_encode or (),
     }
     problems = [problem for key, names in asked.items() for problem in _unknown(sheet, place, key, names)]
-    targets = {section.target} if isinstance(section.target, str) else set(section.target or ())
+    targets = {name for names in section.targets.values() for name in names}
     problems += [
         Problem(place, f"expected {key} without the target, received {quote(name)}")
         for key, names in asked.items()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from search.data import InputShapes
+from search.data import InputShapes, NamedOutput
 from search.errors import Problem, StudyFileError
 from search.models.architecture import Architecture
 from search.models.ends import End, find_end
@@ -15,7 +15,7 @@ from search.models.families.cnn import Cnn
 from search.models.families.lstm import Lstm
 from search.models.families.mlp import Mlp
 from search.models.families.multitask import Multitask
-from search.models.families.own import describe_own
+from search.models.families.own import NO_WEIGHTS, describe_own
 from search.models.layer_arguments import LayerArgumentError, changed_model, with_layer_arguments
 from search.models.losses import Loss
 from search.models.own import stripped
@@ -37,6 +37,8 @@ def describe_model(
     *,
     loss: Loss | None = None,
     inputs: InputShapes = (),
+    outputs: Sequence[NamedOutput] = (),
+    loss_weights: Mapping[str, float] = NO_WEIGHTS,
 ) -> Architecture:
     """The plain model of a study: no technique is in it.
 
@@ -49,6 +51,8 @@ def describe_model(
         place: Where the model is named, for errors.
         loss: The loss that the study names or the model was compiled with; None for what fits the task.
         inputs: Inputs that stand beside one another in a row; none where the data has but one.
+        outputs: What each of several outputs predicts, the study's first; none where the data has but one target.
+        loss_weights: Output to what its loss is multiplied with, where that is not as the model was compiled.
 
     Raises:
         StudyFileError: The model does not take such rows, does not predict what is to be predicted, or has not the
@@ -58,8 +62,12 @@ def describe_model(
     if saved is not None:
         with _told_at(place):
             chosen = changed_model(saved.variant(section.options), section.layers or {})
-        plain = describe_own(chosen, tuple(input_shape), n_outputs, task, place, loss, inputs)
+        plain = describe_own(chosen, tuple(input_shape), n_outputs, task, place, loss, inputs, outputs, loss_weights)
         return plain if section.own != "strip" else replace(plain, layers=tuple(map(stripped, plain.layers)))
+    if outputs or loss_weights:
+        told = ", ".join(each.name for each in outputs) or "loss_weights"
+        message = f"expected one target for a model of a family, received several: {told}"
+        raise StudyFileError(Problem(place, message, "A model of several outputs is built by a function: builder."))
     if section.keras or section.builder:
         raise ValueError(f"expected the model of {section.keras or section.builder}, received none")
     plain = FAMILIES[section.family or "mlp"].describe(section, tuple(input_shape), n_outputs, task, place)

@@ -41,6 +41,9 @@ class PythonExport(TextExport):
             raise _refusal(f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}')
         if chosen.spec.training.callbacks:
             raise _refusal("expected training without callbacks of yours, received training.callbacks")
+        if chosen.study.facts.named_outputs:
+            names = ", ".join(name for name, *_ in chosen.study.facts.named_outputs)
+            raise _refusal(f"expected a model of one output, received one of {names}")
         if chosen.spec.training.unfreeze is not None:
             raise _refusal("expected training in one phase, received training.unfreeze")
         saved = _saved_model(chosen)

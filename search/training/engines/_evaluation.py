@@ -68,6 +68,15 @@ def score_validation(job: Job, predicted: Array) -> float:
     return job.metric.score(target, predicted, rows.weight if rows.is_weighted else None)
 
 
+def further_targets(job: Job) -> dict[str, npt.NDArray[np.float32]]:
+    """Targets of the rows that train for outputs beside the study's, by their names, as their losses take them."""
+    given = job.arrays.train.further
+    return {
+        each.name: targets_for(each.loss.softened, given[each.name], each.n_classes).astype(np.float32)
+        for each in job.plain.beside
+    }
+
+
 def loss_targets(job: Job, y: Array) -> Array:
     """Targets as the loss takes them."""
     return targets_for(job.plain.loss, y, job.n_classes)

@@ -66,7 +66,7 @@ class TrainingStep:
     their activations become means over the rows that count.
 
     Args:
-        model: The model, which returns predictions, or a list of these and what the head of `plain` predicts.
+        model: The model, which returns predictions, or a list of these and of what else `plain` predicts.
         optimizer: Its optimizer, built for the model's trainable weights.
         plain: What the model is, for its losses.
         names: Techniques that the steps have to know, on or off; see `step_names`. Others are no part of them.
@@ -98,6 +98,9 @@ class TrainingStep:
         self._n_outputs: int = model.outputs[0].shape[-1]
         head = plain.auxiliary if self._of_heads else None
         self._auxiliary_loss: Any = None if head is None else keras.losses.get(head.loss)
+        self._beside = [
+            (each.name, replace(each.loss.softened, weight=1.0).make(), each.loss.weight) for each in plain.beside
+        ]
         self._of_file = [known for known in acting if isinstance(known, PretrainedTechnique)]
         of_file = pretrained_kernels(model, plain, pretrained) if self._of_file else {}
         self._pretrained = [
@@ -144,6 +147,8 @@ class TrainingStep:
                 further = [tf.cast(penalty, tf.float32) for penalty in self._model.losses]
                 if self._auxiliary_loss is not None:
                     further.append(self._of_head(batch, tf.cast(outputs[1], tf.float32), values))
+                if self._beside:
+                    further.append(self._of_outputs_beside(batch, outputs[1:], values))
                 loss = tf.add_n([losses / tf.reduce_sum(batch.counts), *further])
             gradients = tape.gradient(loss, weights)
         return Gradients(gradients, losses, loss)
@@ -230,6 +235,21 @@ class TrainingStep:
         losses = self._auxiliary_loss(targets, predicted) * batch.weight
         loss = summed(losses, batch.counts) / tf.reduce_sum(batch.counts)
         return tf.add_n([technique.weigh(loss, _number(values, technique)) for technique in self._of_heads])
+
+    def _of_outputs_beside(self, batch: Batch, outputs: Sequence[tf.Tensor], values: Values) -> tf.Tensor:
+        """The weighted losses of the outputs that train beside the study's, all together."""
+        import tensorflow as tf
+
+        losses = []
+        for (name, loss, _), predicted in zip(self._beside, outputs, strict=True):
+            of_rows = loss(batch.further[name], tf.cast(predicted, tf.float32)) * batch.weight
+            losses.append(summed(of_rows, batch.counts) / tf.reduce_sum(batch.counts))
+        total = tf.add_n([loss * weight for loss, (_, _, weight) in zip(losses, self._beside, strict=True)])
+        for technique in self._of_heads:
+            given = tf.convert_to_tensor(values.get(technique.name, math.nan), tf.float32)
+            weighed = technique.weigh(tf.add_n(losses), tf.where(tf.math.is_nan(given), technique.off, given))
+            total = tf.where(tf.math.is_nan(given), total, weighed)
+        return total
 
     def _average(self, values: Values, is_first: tf.Tensor) -> None:
         """Take a step's weights into the averages, and each technique's averages into those of the next."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from search.data import Arrays
 from search.training.engines._base import Job
-from search.training.engines._evaluation import loss_targets
+from search.training.engines._evaluation import further_targets, loss_targets
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -32,6 +32,7 @@ class FoldTensors(NamedTuple):
         target_deviation: What targets were divided by, float32, shape () or (targets,).
         stops: 1 for stop rows, 0 for others, float32.
         scores: 1 for validation rows, 0 for others, float32.
+        further: Targets of the rows that train for outputs beside the study's, by their names, as losses take them.
     """
 
     x: dict[str, tf.Tensor]
@@ -44,6 +45,7 @@ class FoldTensors(NamedTuple):
     target_deviation: tf.Tensor
     stops: tf.Tensor
     scores: tf.Tensor
+    further: dict[str, tf.Tensor]
 
 
 def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
@@ -72,6 +74,7 @@ def fold_tensors(job: Job, n_positions: int) -> FoldTensors:
         target_deviation=tf.constant(1.0 if (scale := arrays.target_scale) is None else scale.deviation, tf.float32),
         stops=tf.constant(stops),
         scores=tf.constant(scores),
+        further={name: tf.constant(_filled(rows, n_positions)) for name, rows in further_targets(job).items()},
     )
 
 

@@ -209,6 +209,7 @@ class TracedRun:
             y=tf.gather(rows.y, places),
             weight=tf.gather(rows.weight, places) if self._is_weighted else tf.ones(size),
             counts=tf.cast(step * size + tf.range(size) < rows.n_train, tf.float32),
+            further={name: tf.gather(values, places) for name, values in rows.further.items()},
         )
         gradients, data_loss, loss = self.step.gradients(batch, self.by_name(values), key)
         update(gradients, values)

@@ -30,7 +30,7 @@ from search.spec import technique_of
 from search.techniques import TECHNIQUES, Batch, noise
 from search.techniques.private import flattened_layers
 from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch, keep_going
-from search.training.engines._evaluation import evaluator, loss_targets, score_validation
+from search.training.engines._evaluation import evaluator, further_targets, loss_targets, score_validation
 from search.training.engines._initial import initial_model
 from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
 from search.training.engines._step import TrainingStep, as_input, step_names
@@ -122,7 +122,7 @@ def _own_callbacks(job: Job) -> list[keras.callbacks.Callback]:
 
 
 def _needs_own_steps(job: Job) -> bool:
-    """Whether rows have weights, a technique changes the steps, or a layer has a stand-in.
+    """Whether rows have weights, other outputs train too, a technique changes the steps, or a layer has a stand-in.
 
     The stand-in is a technique's, or one of the user's model. With weights Keras' own step would do, but not its
     metrics, whose means are over weights and not over rows.
@@ -132,6 +132,7 @@ def _needs_own_steps(job: Job) -> bool:
     replaced |= replaced_classes(job.plain)
     return (
         job.arrays.train.is_weighted
+        or bool(job.plain.beside)
         or bool(step_names(job.values))
         or any(path.startswith("layers.") for path in replaced)
     )
@@ -164,9 +165,9 @@ def _train_step(
     import tensorflow as tf
 
     def train_step(batch: tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        x, y, (weight, counts) = batch
+        x, y, (weight, counts, further) = batch
         key = noise.step_key(job.seed, tf.cast(optimizer.iterations.value, tf.uint32))
-        gradients, data_loss, loss = step.gradients(Batch(x, y, weight, counts), job.values, key)
+        gradients, data_loss, loss = step.gradients(Batch(x, y, weight, counts, further), job.values, key)
         step.apply(gradients, job.values)
         n_rows = tf.reduce_sum(counts)
         losses.loss.update_state(loss, n_rows)
@@ -284,6 +285,7 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
     train = job.arrays.train
     x = {name: tf.constant(rows) for name, rows in train.x.items()}
     y, weight = tf.constant(loss_targets(job, train.y)), tf.constant(train.weight)
+    further = {name: tf.constant(values) for name, values in further_targets(job).items()}
     n_rows, n_epochs = len(job.arrays.train), epochs_in_block(len(job.arrays.train))
     size = min(job.training.batch_size, n_rows)
     n_filling = -n_rows % size
@@ -307,7 +309,8 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
         rows = {name: tf.gather(values, batch) for name, values in x.items()}
         if not counts:
             return as_input(rows), tf.gather(y, batch)
-        return rows, tf.gather(y, batch), (tf.gather(weight, batch), *counts)
+        beside = {name: tf.gather(values, batch) for name, values in further.items()}
+        return rows, tf.gather(y, batch), (tf.gather(weight, batch), *counts, beside)
 
     drawn = tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec((n_epochs, n_rows), tf.int32))
     return drawn.unbatch().flat_map(batches).map(gathered).with_options(_pipeline_options())

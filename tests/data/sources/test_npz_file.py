@@ -84,7 +84,7 @@ def test_constant_features_of_images_are_noted_by_index(archive):
         (
             {"a": X, "y": Y},
             '[data]: expected arrays "x", "y" or "x_train", "y_train", "x_test", "y_test" or "x_NAME of each input", '
-            '"y" in "a.npz", '
+            '"y_NAME of each output" in "a.npz", '
             'received "a", "y". Save them under these names with numpy.savez.',
         ),
         ({"x": X, "y": Y[:5]}, "[data]: expected a target for each of 6 rows, received shape (5,)."),

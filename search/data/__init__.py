@@ -36,10 +36,9 @@ pandas are imported inside the functions that need them, and TensorFlow never: a
 own data sets, a user's function) runs in a child process.
 """
 
-from search.data.columns import TableOptions
+from search.data.columns import TableOptions, is_text
 from search.data.dataset import Dataset
 from search.data.encoding import (
-    ONLY_INPUT,
     Arrays,
     Encoder,
     Samples,
@@ -52,13 +51,21 @@ from search.data.functions import SourceFunction, SourceModule, called_loss, rea
 from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.look import DataLook, look_at
 from search.data.memory import to_archive, to_arrays
-from search.data.named_inputs import InputShapes, NamedArrays, in_words, split_inputs
+from search.data.named_inputs import (
+    ONLY_INPUT,
+    InputShapes,
+    NamedArrays,
+    code_texts,
+    in_words,
+    join_inputs,
+    split_inputs,
+)
 from search.data.reading import read_data
 from search.data.row_form import NewRows, RowForm, read_new_rows
 from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.sources._child import SUBCLASSED, add_told, first_cause, tell_subclassed
-from search.data.sources.child import try_code
+from search.data.sources.child import call_text_layers, try_code
 from search.data.sources.npz_file import read_features
 from search.data.sources.raw import PlainError
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
@@ -97,7 +104,9 @@ __all__ = [
     "TableOptions",
     "TargetScale",
     "add_told",
+    "call_text_layers",
     "called_loss",
+    "code_texts",
     "code_trusted",
     "collect",
     "draw_stop_rows",
@@ -109,6 +118,8 @@ __all__ = [
     "is_coded",
     "is_one_hot",
     "is_stream",
+    "is_text",
+    "join_inputs",
     "look_at",
     "prepare",
     "read_data",

@@ -50,6 +50,10 @@ class Dataset:
         inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
         output: Name of the model's output that the target is of; empty where it has but one.
         further: Targets of the other outputs.
+        texts: Name of each input of text, and its different texts, among which its cells are places; only until a model
+            has made numbers of them.
+        from_text: Names of the inputs whose numbers a model's layers have made of text.
+        made_of: Of a table whose columns were made arrays of inputs, each input and its columns.
     """
 
     features: Array | pd.DataFrame
@@ -69,6 +73,9 @@ class Dataset:
     inputs: InputShapes = ()
     output: str = ""
     further: tuple[FurtherTarget, ...] = ()
+    texts: tuple[tuple[str, Array], ...] = ()
+    from_text: tuple[str, ...] = ()
+    made_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.target):
@@ -135,6 +142,7 @@ def fingerprint(
     row_columns: Mapping[str, Array] | None = None,
     inputs: InputShapes = (),
     further: Sequence[FurtherTarget] = (),
+    texts: Mapping[str, Array] | None = None,
 ) -> str:
     """SHA-256 of data, in hexadecimal: equal for equal values in equal order, on every machine.
 
@@ -149,6 +157,7 @@ def fingerprint(
         row_columns: As `Dataset.row_columns` gives them.
         inputs: As in `Dataset`.
         further: As in `Dataset`.
+        texts: The different texts of each input of text.
     """
     columns, dates = None, list[str]()
     if not isinstance(features, np.ndarray):
@@ -165,6 +174,8 @@ def fingerprint(
         header["dates"] = dates
     if inputs:
         header["inputs"] = [[name, list(shape)] for name, shape in inputs]
+    if texts:
+        header["texts"] = sorted(texts)
     if further:
         header["further"] = [[each.name, list(each.values.shape), list(each.classes)] for each in further]
     columns_of_rows = sorted((row_columns or {}).items())
@@ -173,7 +184,8 @@ def fingerprint(
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for block in _blocks(features, target):
         digest.update(block)
-    for column in (*(column for _, column in columns_of_rows), *(each.values for each in further)):
+    told = sorted((texts or {}).items())
+    for column in (*(c for _, c in columns_of_rows), *(each.values for each in further), *(text for _, text in told)):
         for block in _column_blocks(column):
             digest.update(block)
     return digest.hexdigest()

@@ -14,15 +14,12 @@ import numpy.typing as npt
 from search.data.columns import KINDS, Block, Fitting
 from search.data.dataset import Dataset
 from search.data.further_targets import FurtherTarget
+from search.data.named_inputs import ONLY_INPUT
 from search.data.splits import Fold
 from search.data.target_scale import TargetScale
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
-
-
-ONLY_INPUT = "x"
-"""The name of the input of rows that have but one."""
 
 
 @dataclass(frozen=True, eq=False)

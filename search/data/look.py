@@ -86,14 +86,17 @@ def look_at(dataset: Dataset) -> DataLook:
 
 
 def _table(dataset: Dataset) -> pd.DataFrame:
-    """The columns to look at: those of a table or of a flat array, and of several inputs those that are flat."""
+    """The columns to look at: those of a table or a flat array, and of inputs those that are flat and were no text."""
     import pandas as pd
 
-    features, inputs = dataset.features, dataset.inputs
+    features, inputs, texts = dataset.features, dataset.inputs, dataset.from_text
     if not isinstance(features, np.ndarray):
         return features
+    if texts and not inputs:
+        return pd.DataFrame()
     if inputs:
-        flat = [(name, rows) for name, rows in split_inputs(features, inputs).items() if rows.ndim == 2]
+        parts = split_inputs(features, inputs)
+        flat = [(name, rows) for name, rows in parts.items() if rows.ndim == 2 and name not in texts]
         return pd.DataFrame({f"{name}[{at}]": rows[:, at] for name, rows in flat for at in range(rows.shape[1])})
     return pd.DataFrame(features) if features.ndim == 2 else pd.DataFrame()
 

@@ -30,6 +30,27 @@ class NamedArrays:
     arrays: Mapping[str, Array]
 
 
+ONLY_INPUT = "x"
+"""The name of the input of rows that have but one."""
+
+
+def code_texts(named: NamedArrays) -> tuple[NamedArrays, dict[str, Array]]:
+    """Arrays of text as places in a list of their different cells, and these lists; arrays of numbers as they are.
+
+    Args:
+        named: Arrays of numbers or text, None where it is missing; shape (rows, ...) each.
+    """
+    arrays, texts = dict(named.arrays), dict[str, Array]()
+    for name, cells in named.arrays.items():
+        if cells.dtype.kind == "O":
+            cells = np.where(cells == None, "", cells).astype(str)  # noqa: E711  # cell by cell
+        if cells.dtype.kind == "U":
+            texts[name], places = np.unique(cells, return_inverse=True)
+            rows = places.reshape(cells.shape).astype(np.float32)
+            arrays[name] = rows[:, None] if rows.ndim == 1 else rows
+    return NamedArrays(arrays), texts
+
+
 def join_inputs(named: NamedArrays, place: str) -> tuple[Array, InputShapes]:
     """All inputs of a row beside one another; one alone stays as it is.
 

@@ -15,7 +15,7 @@ from search.data.dataset import Dataset, code_columns, fingerprint
 from search.data.date_formats import find_formats
 from search.data.further_targets import tell_further
 from search.data.marked_numbers import find_marked_number
-from search.data.named_inputs import InputShapes, NamedArrays, join_inputs, name_cell
+from search.data.named_inputs import InputShapes, NamedArrays, code_texts, join_inputs, name_cell
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
 from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
@@ -69,6 +69,8 @@ def read_data(
     _check_sizes(rows, place)
     if section.inputs is not None:
         rows = _with_inputs(rows, section, place)
+    if rows.texts and not own_model:
+        raise DataError(_unfit_texts(rows, place))
     if section.shape is not None:
         rows = replace(rows, features=_reshape(rows.features, section.shape, place))
     if own_model and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
@@ -87,8 +89,10 @@ def read_data(
         task=target.task,
         classes=target.classes,
         standardize=is_table if section.standardize is None else section.standardize,
-        sha256=fingerprint(features, told, rows.target_names, target.classes, columns, inputs, further),
-        notes=(*rows.notes, *target.notes, *notes, *_note_constant(features, inputs)),
+        sha256=fingerprint(features, told, rows.target_names, target.classes, columns, inputs, further, rows.texts),
+        notes=(*rows.notes, *target.notes, *notes, *([] if rows.texts else _note_constant(features, inputs))),
+        texts=tuple(rows.texts.items()),
+        made_of=rows.made_of,
         inputs=inputs,
         output=rows.output,
         further=further,
@@ -99,6 +103,16 @@ def read_data(
         part=columns.get("part"),
         weight=columns.get("weight"),
     )
+
+
+def _unfit_texts(rows: RawData, place: str) -> Problem:
+    """Text as the input of a model that takes numbers."""
+    if not rows.inputs:
+        (text,) = rows.texts.values()
+        remedy = "Text columns are taken from a csv file or a pandas DataFrame."
+        return Problem(place, f"expected features of numbers, received dtype {text.dtype}", remedy)
+    kinds = ", ".join(f'"{name}" of dtype {text.dtype}' for name, text in rows.texts.items())
+    return Problem(place, f"expected inputs of numbers, received {kinds}", "Text is for models whose inputs are text.")
 
 
 def _beside(section: DataSection, split: SplitSection | None) -> dict[RowRole, str]:
@@ -177,12 +191,15 @@ def _with_inputs(rows: RawData, section: DataSection, place: str) -> RawData:
     ]
     if problems:
         raise DataError(problems)
-    numbers = _of_numbers(features[names], f"inputs = {{ {', '.join(asked)} }}", place)
-    arrays = {key: numbers[list(columns)].to_numpy() for key, columns in asked.items()}
-    joined, inputs = join_inputs(NamedArrays(arrays), place)
+    of_text = {key for key, columns in asked.items() if all(is_text(features[name]) for name in columns)}
+    others = [name for key, columns in asked.items() if key not in of_text for name in columns]
+    _of_numbers(features[list(dict.fromkeys(others))], f"inputs = {{ {', '.join(asked)} }}", place)
+    named, texts = code_texts(NamedArrays({key: features[list(columns)].to_numpy() for key, columns in asked.items()}))
+    joined, inputs = join_inputs(named, place)
     unused = [name for name in features.columns if name not in names]
     notes = (f"Columns that no input takes are not used: {quote_names(unused)}.",) if unused else ()
-    return replace(rows, features=joined, inputs=inputs, notes=(*rows.notes, *notes))
+    made_of = tuple((key, tuple(columns)) for key, columns in asked.items())
+    return replace(rows, features=joined, inputs=inputs, texts=texts, made_of=made_of, notes=(*rows.notes, *notes))
 
 
 def _of_numbers(features: pd.DataFrame, why: str, place: str) -> pd.DataFrame:

@@ -49,19 +49,22 @@ class RowForm:
 
     @classmethod
     def of(cls, dataset: Dataset, section: DataSection) -> RowForm | None:
-        """That of a study's rows; None for arrays."""
-        features = dataset.features
-        if isinstance(features, np.ndarray):
+        """That of a study's rows; None for arrays, but for those that were made of a table's columns."""
+        features, kinds = dataset.features, dict[str, Kind]()
+        for key, names in dataset.made_of:
+            kinds |= dict.fromkeys(names, "text" if key in dataset.from_text else "number")
+        if not isinstance(features, np.ndarray):
+            kinds = {
+                name: "text" if is_text(features[name]) else "date" if is_date(features[name]) else "number"
+                for name in features.columns
+            }
+        if not kinds:
             return None
-        kinds: dict[str, Kind] = {
-            name: "text" if is_text(features[name]) else "date" if is_date(features[name]) else "number"
-            for name in features.columns
-        }
         formats, options = dataset.options.date_formats, dataset.options
         return cls(
             kinds,
             {name: formats.get(name, ISO) for name, kind in kinds.items() if kind == "date"},
-            may_lack=options.missing != "error",
+            may_lack=not dataset.made_of and options.missing != "error",
             separator=section.separator,
             decimal=section.decimal,
             na_values=section.na_values or (),

@@ -41,6 +41,8 @@ class ModelCard:
         targets: Names of the target columns; empty where there are none.
         form: How the rows of its table are written; None for a model that takes arrays.
         inputs: Name of each of several inputs, and the shape of one row of it; empty where there is but one.
+        columns: Of a table whose columns were made arrays of inputs, the columns of each; of one input they are its
+            only entry.
         link: What makes probabilities of its outputs, where it takes arrays and gives something else.
         threshold: Of two classes, the probability of the second above which it is the one predicted.
         ensemble: Of a mean of several trials, which these are, and what it is estimated to score, JSON-ready.
@@ -53,6 +55,7 @@ class ModelCard:
     threshold: float = 0.5
     ensemble: Mapping[str, Any] | None = None
     inputs: InputShapes = ()
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Put the card into a `.keras` file, which Keras loads as before.
@@ -67,6 +70,8 @@ class ModelCard:
             document["ensemble"] = self.ensemble
         if self.inputs:
             document["inputs"] = self.inputs
+        if self.columns:
+            document["columns"] = dict(self.columns)
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_MEMBER, json.dumps(document, indent=2))
 
@@ -91,7 +96,8 @@ class ModelCard:
         form = document["rows"] and RowForm.from_json(document["rows"])
         classes, targets = tuple(document["classes"]), tuple(document["targets"])
         inputs = tuple((name, tuple(shape)) for name, shape in document.get("inputs", ()))
-        return cls(classes, targets, form, document["link"], document["threshold"], document.get("ensemble"), inputs)
+        threshold, ensemble = document["threshold"], document.get("ensemble")
+        return cls(classes, targets, form, document["link"], threshold, ensemble, inputs, document.get("columns", {}))
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def predict_rows(model: Path, rows: Path, custom: Path | None = None) -> Predict
     """
     card = ModelCard.read(model)
     module = None if custom is None else read_trusted(custom.name, custom.parent, "--custom")
-    if rows.suffix == ".npz" and card.form is None:
+    if rows.suffix == ".npz" and (card.form is None or card.columns):
         return _predict_arrays(model, rows, card, module)
     read = read_new_rows(rows, card.form)
     start_tensorflow()
@@ -146,12 +152,25 @@ def predict_rows(model: Path, rows: Path, custom: Path | None = None) -> Predict
     if card.form is None and trained.columns is not None:
         message = "expected a model with the card that regsearch export puts into it, received one without"
         raise UsageError(Problem(str(model), message, "Export it again; a model that Keras saved anew has lost it."))
-    outputs = trained.predict(read.columns if card.form is not None else _matrix(read, trained, rows), card.link)
+    outputs = trained.predict(_fed(read, card, trained, rows), card.link)
     names, columns = _told(outputs, card)
     header = [*read.header, *_fresh(names, read.header)]
     return Predictions(
         header, [[*cells, *said] for cells, said in zip(read.cells, zip(*columns, strict=True), strict=True)]
     )
+
+
+def _fed(read: NewRows, card: ModelCard, trained: TrainedModel, rows: Path) -> Mapping[str, Any] | npt.NDArray[Any]:
+    """The rows of a table as the model takes them."""
+    if card.form is None:
+        return _matrix(read, trained, rows)
+    if not card.columns:
+        return read.columns
+    arrays = {}
+    for name, columns in card.columns.items():
+        cells = np.column_stack([read.columns[column] for column in columns])
+        arrays[name] = cells.astype(str) if cells.dtype.kind in "OU" else cells.astype(np.float32)
+    return arrays if card.inputs else next(iter(arrays.values()))
 
 
 def _predict_arrays(model: Path, rows: Path, card: ModelCard, module: SourceModule | None) -> Predictions:
@@ -166,22 +185,26 @@ def _predict_arrays(model: Path, rows: Path, card: ModelCard, module: SourceModu
         raise DataError(Problem(str(rows), f"expected the arrays {expected}, received {received}"))
     if isinstance(features, NamedArrays):
         shapes = {name: tuple(shape) for name, shape in card.inputs}
-        fed: Any = {name: _as_rows(array, shapes[name], f"{rows}: x_{name}") for name, array in features.arrays.items()}
+        fed: Any = {
+            name: _as_rows(array, shapes[name], f"{rows}: x_{name}", text=name in trained.texts)
+            for name, array in features.arrays.items()
+        }
         if len({len(array) for array in fed.values()}) > 1:
             raise DataError(Problem(str(rows), "expected as many rows in each array, received different numbers"))
     else:
-        fed = _as_rows(features, trained.row_shape, f"{rows}: x")
+        fed = _as_rows(features, trained.row_shape, f"{rows}: x", text=bool(trained.texts))
     names, columns = _told(trained.predict(fed, card.link), card)
     return Predictions(names, [list(said) for said in zip(*columns, strict=True)])
 
 
-def _as_rows(array: npt.NDArray[Any], shape: tuple[int | None, ...], place: str) -> npt.NDArray[np.float32]:
-    """Rows of numbers of a shape; those of shape (1,) may be one number each."""
+def _as_rows(array: npt.NDArray[Any], shape: tuple[int | None, ...], place: str, *, text: bool) -> npt.NDArray[Any]:
+    """Rows of numbers or of text of a shape; those of shape (1,) may be one each."""
     rows = array[:, None] if array.ndim == 1 and shape == (1,) else array
     fits = rows.ndim == len(shape) + 1 and all(a in (None, b) for a, b in zip(shape, rows.shape[1:], strict=True))
-    if rows.dtype.kind not in "biuf" or not fits:
-        raise DataError(Problem(place, f"expected rows of shape {shape}, received {array.shape} of {array.dtype}"))
-    return rows.astype(np.float32)
+    if not fits or (rows.dtype.kind != "U" if text else rows.dtype.kind not in "biuf"):
+        wanted = f"rows of {'text of ' if text else ''}shape {shape}"
+        raise DataError(Problem(place, f"expected {wanted}, received {array.shape} of {array.dtype}"))
+    return rows if text else rows.astype(np.float32)
 
 
 def _matrix(read: NewRows, trained: TrainedModel, rows: Path) -> npt.NDArray[np.float32]:

@@ -13,8 +13,9 @@ from search.data import RowForm, encoded_shape
 from search.errors import StudyFailedError
 from search.followup.again import prepare_again
 from search.followup.prediction import ModelCard
-from search.models import Member, TableEnds, average_models, with_ends, with_named_inputs
+from search.models import Member, TableEnds, average_models, with_ends, with_named_inputs, with_texts
 from search.preparation.study import PreparedStudy
+from search.preparation.texts import raw_shapes
 from search.records import Configuration, Purpose, Run
 from search.selection import choose_stored, find_trial
 from search.storage import Storage
@@ -132,8 +133,14 @@ def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: 
         link = None if table else first.link
     if dataset.inputs:
         model = with_named_inputs(model, dataset.inputs)
+    saved, inputs = prepared.plan.saved, dataset.inputs
+    if saved is not None and saved.texts:
+        model = with_texts(model, saved, inputs)
+        shapes = raw_shapes(saved, inputs)
+        inputs = tuple((name, shapes[name]) for name, _ in inputs)
     form = RowForm.of(dataset, prepared.spec.data)
-    card = ModelCard(classes, _targets(prepared), form, link, threshold, inputs=dataset.inputs)
+    columns = {name: list(names) for name, names in dataset.made_of}
+    card = ModelCard(classes, _targets(prepared), form, link, threshold, inputs=inputs, columns=columns)
     return Refitted(model, card)
 
 

@@ -6,6 +6,7 @@
 | `families` | the map of model families; `_base` what one is; one file each |
 | `saved` | `SavedModel`: the user's model as the content of a `.keras` file |
 | `archive`, `reading`, `compiled` | such a file is read without Keras: layers, ends, and how it was compiled |
+| `texts` | layers that make numbers of text are taken off |
 | `sources` | the user's model from a file, or from a function that builds it |
 | `own`, `own_space` | what regularizes the user's model already; the same as entries of [space] |
 | `reach` | which layers a technique's name reaches |
@@ -43,7 +44,7 @@ from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
-from search.models.inputs import TableEnds, with_ends, with_named_inputs
+from search.models.inputs import TableEnds, with_ends, with_named_inputs, with_texts
 from search.models.layer_arguments import LayerArgumentError, check_value, given_value, thawed, unfrozen
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
@@ -59,8 +60,9 @@ from search.models.reach import candidates
 from search.models.reading import read_saved
 from search.models.rebuilding import build_front, compiled_metrics, replaced_classes
 from search.models.rendering import render_source
-from search.models.saved import SavedModel
+from search.models.saved import SavedModel, TextInput
 from search.models.sources import read_model
+from search.models.texts import sized_texts
 from search.models.walking import layers_by_path, weights_by_path
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "OwnSearch",
     "SavedModel",
     "TableEnds",
+    "TextInput",
     "TrainedModel",
     "UnfitLossError",
     "UntellableError",
@@ -124,6 +127,7 @@ __all__ = [
     "render_source",
     "replaced_classes",
     "search_own",
+    "sized_texts",
     "study_loss",
     "targets_for",
     "thawed",
@@ -131,4 +135,5 @@ __all__ = [
     "weights_by_path",
     "with_ends",
     "with_named_inputs",
+    "with_texts",
 ]

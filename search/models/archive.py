@@ -43,6 +43,13 @@ def read_weights(archive: bytes) -> bytes:
         return members.read(WEIGHTS) if WEIGHTS in members.namelist() else b""
 
 
+def read_assets(archive: bytes) -> bytes:
+    """What layers keep in files beside the weights: vocabularies."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        names = sorted(name for name in members.namelist() if name.startswith("assets/"))
+        return b"".join(name.encode() + members.read(name) for name in names)
+
+
 def with_config(archive: bytes, config: Config) -> bytes:
     """The archive with another configuration of its model; everything else is in it as it was."""
     content = io.BytesIO()

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from search.data import Encoder, InputShapes, TargetScale
 from search.models.losses import Link
+from search.models.rebuilding import load_archive
+from search.models.saved import SavedModel
 from search.models.table_inputs import table_inputs
 from search.techniques import RowStep
 
@@ -98,6 +100,48 @@ def with_named_inputs(model: keras.Model, inputs: InputShapes) -> keras.Model:
     ]
     whole = quiet_model(named, model(keras.layers.Concatenate(name="rows_of_inputs")(flat)), f"{model.name}_of_inputs")
     return compiled_as(model, whole)
+
+
+def with_texts(model: keras.Model, saved: SavedModel, inputs: InputShapes) -> keras.Model:
+    """A model that takes text in the place of the numbers that were made of it.
+
+    Args:
+        model: A model of these numbers.
+        saved: The user's model, whose layers read text.
+        inputs: Its inputs, which the model takes by name; none where it takes the one that there is.
+
+    Returns:
+        A model compiled alike, where that one is.
+    """
+    import keras
+
+    given = load_archive(saved.origin, saved.custom)
+    texts = {text.name: text for text in saved.texts}
+    named, passed = dict[str, Any](), dict[str, Any]()
+    for name, shape in inputs or saved.inputs:
+        if name in texts:
+            named[name] = keras.Input(texts[name].shape, name=name, dtype="string")
+            read = given.get_layer(texts[name].layer)(named[name])
+            passed[name] = _sized(read, shape if inputs else saved.inputs[0][1], f"{name}_numbers")
+        else:
+            named[name] = passed[name] = keras.Input(shape, name=name)
+    (first, *_), taken = named.values(), next(iter(passed.values()))
+    rows, taken = (named, passed) if inputs else (first, taken)
+    return compiled_as(model, quiet_model(rows, model(taken), f"{model.name}_of_text"))
+
+
+def _sized(numbers: Any, shape: tuple[int | None, ...], name: str) -> Any:
+    """What a layer made of text, in the shape in which it was trained on: filled up with 0, or cut."""
+    import keras
+    from keras import ops
+
+    if numbers.shape[-1] is None and shape[-1] is not None:
+        filling = [[0, 0]] * (len(numbers.shape) - 1) + [[0, shape[-1]]]
+        numbers = ops.pad(numbers, filling)[..., : shape[-1]]
+    if tuple(numbers.shape[1:]) == tuple(shape):
+        return numbers
+    # TextVectorization that counts tells of one dimension more than it gives (Keras 3.15).
+    return keras.layers.Reshape(shape, name=name)(numbers)
 
 
 def _begin(shape: tuple[int, ...], table: TableEnds | None) -> tuple[dict[str, Any], Any, Any]:

@@ -57,6 +57,11 @@ class TrainedModel:
         return list(inputs) if isinstance(inputs, dict) else None
 
     @property
+    def texts(self) -> frozenset[str]:
+        """Names of its inputs of text."""
+        return frozenset(tensor.name for tensor in self._model.inputs if tensor.dtype == "string")
+
+    @property
     def row_shape(self) -> tuple[int | None, ...]:
         """Shape of a row of the array that it takes."""
         return tuple(self._model.input_shape[1:])
@@ -80,7 +85,10 @@ class TrainedModel:
         parts = []
         for start in range(0, n_rows, _ROWS_AT_ONCE):
             chunk = slice(start, start + _ROWS_AT_ONCE)
-            fed = {k: tf.constant(v[chunk]) for k, v in rows.items()} if isinstance(rows, Mapping) else rows[chunk]
+            fed = tf.nest.map_structure(
+                lambda values, chunk=chunk: tf.constant(values[chunk]),
+                dict(rows) if isinstance(rows, Mapping) else rows,
+            )
             try:
                 told = self._model(fed, training=False)
             except (ValueError, tf.errors.InvalidArgumentError) as error:

@@ -21,15 +21,18 @@ from search.models.archive import (
     is_operation,
     layer_path,
     ports,
+    read_assets,
     read_config,
     read_subclassed,
     read_weights,
     references,
+    with_config,
 )
 from search.models.compiled import read_compiled
 from search.models.joining import input_entries, takes_whole_numbers
 from search.models.names import ACTIVATIONS
 from search.models.saved import Output, SavedModel
+from search.models.texts import peel_texts
 from search.techniques.parts import Part
 
 _REMEDY = (
@@ -63,18 +66,22 @@ def read_saved(
     subclassed = read_subclassed(archive) if custom is not None and not is_model(config) else None
     if subclassed is not None:
         return _subclassed(config, subclassed, archive, custom, keeps_weights=keeps_weights)
-    problem = (
-        _unknown_code(config, place, has_code=custom is not None)
-        or _wrong_ends(config, place)
-        or _shared_between_models(config, place)
-    )
+    problem = _unknown_code(config, place, has_code=custom is not None)
+    if problem is not None:
+        raise StudyFileError(problem)
+    given, peeled = config, peel_texts(config, place)
+    if peeled is not None:
+        config = peeled.config
+    problem = _wrong_ends(config, place) or _shared_between_models(config, place)
     if problem is not None:
         raise StudyFileError(problem)
     outcomes = _outcomes(config)
     names = _output_names(config)
     return SavedModel(
-        archive=archive,
-        sha256=_fingerprint(config, archive, keeps_weights=keeps_weights, custom=custom),
+        archive=archive if peeled is None else with_config(archive, config),
+        origin=b"" if peeled is None else archive,
+        texts=() if peeled is None else peeled.texts,
+        sha256=_fingerprint(given, archive, keeps_weights=keeps_weights, custom=custom),
         keeps_weights=keeps_weights,
         name=config["config"]["name"],
         inputs=tuple((name, tuple(shape[1:])) for name, shape in (_batch_shapes(config) or {}).items()),
@@ -169,10 +176,6 @@ def _wrong_ends(config: Config, place: str) -> Problem | None:
             twice = next(name for name in names if names.count(name) > 1)
             message = f"expected outputs of different names, received several that are called {twice}"
             return Problem(place, message, "Give the layers that predict names, and let each predict once.")
-        inputs = input_entries(ends)
-        texts = [entry["config"]["name"] for entry in inputs if entry["config"]["dtype"] == "string"]
-        if texts and len(inputs) > 1:
-            return Problem(place, f"expected inputs of numbers, received text for {', '.join(texts)}")
     shapes = _batch_shapes(config)
     if shapes is None:
         message = "expected a model that knows the shape of its rows, received one that was not built"
@@ -399,6 +402,8 @@ def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool, custom:
     layers = {key: value for key, value in copy["config"].items() if key != "name"}
     kept = read_weights(archive) if keeps_weights or any(map(_keeps_own_weights, _leaves(config))) else b""
     told = [layers, hashlib.sha256(kept).hexdigest(), keeps_weights, *([] if custom is None else [custom.sha256])]
+    if assets := read_assets(archive):
+        told.append(hashlib.sha256(assets).hexdigest())
     content = json.dumps(told)
     return hashlib.sha256(content.encode()).hexdigest()
 

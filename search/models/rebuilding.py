@@ -155,14 +155,19 @@ def saved_weights(saved: SavedModel) -> SavedWeights:
 @functools.lru_cache(maxsize=2)
 def _loaded_weights(archive: bytes, custom: SourceModule | None) -> Mapping[str, list[npt.NDArray[Any]]]:
     """The weights in a file, by the path of their layer."""
+    return {path: layer.get_weights() for path, layer in layers_by_path(load_archive(archive, custom)).items()}
+
+
+def load_archive(archive: bytes, custom: SourceModule | None) -> keras.Model:
+    """The model of a file as Keras loads it, not compiled."""
     import keras
 
     with tempfile.TemporaryDirectory(prefix="regsearch-") as folder:
         file = Path(folder) / "model.keras"
         file.write_bytes(archive)
         with custom_objects(custom), names_counted_anew():
-            model = keras.saving.load_model(file, compile=False, safe_mode=True)
-    return {path: layer.get_weights() for path, layer in layers_by_path(model).items()}
+            model: keras.Model = keras.saving.load_model(file, compile=False, safe_mode=True)
+    return model
 
 
 def _set_weights(layer: keras.Layer, weights: list[npt.NDArray[Any]]) -> None:

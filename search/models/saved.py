@@ -12,6 +12,23 @@ from search.techniques.parts import Part
 
 
 @dataclass(frozen=True)
+class TextInput:
+    """An input of text.
+
+    Args:
+        name: Its name.
+        layer: Name of the layer that makes numbers of it.
+        shape: Shape of one row of text.
+        is_open: Whether it makes as many numbers of a text as there are words in the longest.
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int | None, ...]
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
 class Output:
     """What comes out of a model at one of its outputs.
 
@@ -48,6 +65,8 @@ class SavedModel:
             can be put between them.
         origin: Content of the file from which the weights are that training takes as they are, where it is another
             one: `archive` then is that file with other arguments of layers.
+        texts: Inputs of text: `archive` is the model without the layers that read them, and takes numbers there, whose
+            sizes are open until the data tells them; see `search.models.texts`.
         variants: What a builder returned for each of the options that a study may choose: these, and the model.
         defaults: What the builder has for such options by itself, as far as it can be written down.
     """
@@ -65,6 +84,7 @@ class SavedModel:
     custom: SourceModule | None = None
     is_subclassed: bool = False
     origin: bytes = field(default=b"", repr=False)
+    texts: tuple[TextInput, ...] = ()
     variants: tuple[tuple[Mapping[str, Any], SavedModel], ...] = field(default=(), repr=False, hash=False)
     defaults: tuple[tuple[str, Any], ...] = field(default=(), repr=False, hash=False)
 

@@ -41,6 +41,7 @@ from search.models import (
 from search.preparation.offers import Offer, OfferFacts, Size, find_offers, size_of
 from search.preparation.resolving import taught_settings, tells_classes
 from search.preparation.study import PreparedStudy, prepare_data
+from search.preparation.texts import with_numbers_of_texts
 from search.spec import (
     TASK_LOSS,
     Choices,
@@ -136,13 +137,18 @@ def draft_study(draft: Draft) -> str:
     if tells_classes(saved, dataset) or (saved is None and dataset.task == "regression" and is_one_hot(dataset.target)):
         data = data.model_copy(update={"task": "classification"})
         dataset = draft.read(data)
-    has_several = dataset.inputs or (saved is not None and len(saved.inputs) > 1)
+    has_several = dataset.inputs or (saved is not None and (len(saved.inputs) > 1 or saved.texts))
     wanted = None if has_several else _wanted_shape(shape, model, saved)
     if wanted is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None
         data = data.model_copy(update={"shape": wanted, "standardize": standardize})
         dataset = draft.read(data)
+    if saved is not None and saved.texts and not dataset.texts:  # a column of text is no set of categories here
+        data = data.model_copy(update={"min_frequency": None, "dates": None})
+        dataset = draft.read(data)
+    dataset, saved = with_numbers_of_texts(dataset, saved, draft.folder, place, data.timeout_seconds)
+    shape = encoded_shape(dataset) if wanted is None else shape
     if saved is not None and saved.layers and saved.layers[0].path in SCALING_LAYERS and dataset.standardize:
         data = data.model_copy(update={"standardize": False})
         dataset = dataclasses.replace(dataset, standardize=False)

@@ -53,6 +53,7 @@ from search.preparation.notes import study_notes
 from search.preparation.own_metric import read_own_metric
 from search.preparation.pruning import fitting_pruner
 from search.preparation.resolving import Place, resolve_study, tells_classes
+from search.preparation.texts import with_numbers_of_texts
 from search.records import Configuration, Direction, EngineChoice, Purpose, Run, StudyFacts
 from search.spec import WIDEST_WINDOW, Choices, DataSection, StudySpec
 from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
@@ -236,6 +237,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
         )
         if spec.data.task is None and tells_classes(saved, dataset):
             dataset = read(spec.data.model_copy(update={"task": "classification"}))
+    dataset, saved = with_numbers_of_texts(dataset, saved, folder, place("model"), spec.data.timeout_seconds)
     if saved is not None:
         seconds = spec.data.timeout_seconds
         check_custom_code(saved, place("model", "custom"), folder=str(folder), timeout_seconds=seconds)

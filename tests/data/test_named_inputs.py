@@ -133,7 +133,8 @@ def test_columns_of_a_table_go_to_inputs(read, tmp_path):
     ("keys", "received"),
     [
         ({"inputs": {"left": ["a"], "right": ["d"]}}, 'expected inputs to name columns, received "d"'),
-        ({"inputs": {"left": ["a"], "right": ["kind"]}}, 'received text in "kind"'),
+        ({"inputs": {"left": ["a"], "right": ["kind", "b"]}}, 'received text in "kind"'),
+        ({"inputs": {"left": ["a"], "right": ["kind"]}}, 'expected inputs of numbers, received "right" of dtype <U1'),
         ({"inputs": {"left": ["a"], "right": ["b"]}, "shape": (2,)}, "expected shape or inputs, received both"),
     ],
 )

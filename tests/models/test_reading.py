@@ -317,18 +317,12 @@ def test_output_without_a_loss_does_not_train(keras, archive_of):
     assert read_saved(archive_of(model), "[model]").compiled.losses["two"] is None
 
 
-def test_outputs_of_one_name_and_text_beside_numbers_are_refused(keras, archive_of):
+def test_outputs_of_one_name_are_refused(keras, archive_of):
     first = keras.Input((3,))
     dense = keras.layers.Dense(3, name="twice")
     assert problem_of(archive_of(keras.Model(first, [dense(first), dense(dense(first))]))) == (
         "expected outputs of different names, received several that are called twice. "
         "Give the layers that predict names, and let each predict once."
-    )
-    text = keras.Input((1,), dtype="string", name="text")
-    told = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(text)
-    other = keras.layers.Dense(1)
-    assert problem_of(archive_of(keras.Model([first, text], other(keras.layers.Concatenate()([first, told]))))) == (
-        "expected inputs of numbers, received text for text."
     )
 
 

@@ -77,7 +77,9 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             each call, which it has to take, and `asked`, names of such; the answer is `model_0`, `model_1` ..., and
             `defaults`, JSON of what it has for those names. Or it is `custom` (with `file`, `shown`, `function`,
             `folder`, the file's `text` and `model`, the content of a `.keras` file), which answers nothing; or `loss`
-            (with the same but for the model), with arrays `targets` and `predicted`; the answer is `losses`.
+            (with the same but for the model), with arrays `targets` and `predicted`; the answer is `losses`. Or `texts`
+            (as `custom`, the `text` empty where there is no such file, with `layers`, names of layers, and `rows`, text
+            for each); the answer is `numbers_0`, `numbers_1` ...
         folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
@@ -85,6 +87,8 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if request["kind"] == "custom":
         _try_custom(request, folder)
         return {}
+    if request["kind"] == "texts":
+        return _read_texts(request, folder)
     if request["kind"] == "loss":
         return {"losses": _try_loss(request)}
     load = {"keras": _load_keras, "images": _load_images}.get(request["kind"], _call_function)
@@ -265,25 +269,48 @@ def _named_layers(keras: Any, model: Any, scope: str) -> Iterator[tuple[str, Any
 
 def _try_custom(request: Mapping[str, Any], folder: Path) -> None:
     """Let Keras make a model with the classes of the user's file."""
+    _loaded(request, folder)
+
+
+def _loaded(request: Mapping[str, Any], folder: Path) -> Any:
+    """The model of a request, made with the classes of the user's file where there is one."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.chdir(request["folder"])
     import keras
 
     from search.data.functions import SourceModule
 
-    content = _called(request, "its classes", lambda: SourceModule(request["file"], request["text"]).run())
-    own = [each for each in content.values() if getattr(each, "__module__", None) == content["__name__"]]
+    content: Mapping[str, Any] = {"__name__": None}
+    if request["text"]:
+        content = _called(request, "its classes", lambda: SourceModule(request["file"], request["text"]).run())
+    own = [each for each in content.values() if getattr(each, "__module__", None) == content["__name__"] is not None]
     known = {keras.saving.get_registered_name(each): each for each in own if hasattr(each, "__name__")}
     path = folder / "model.keras"
     path.write_bytes(request["model"])
     with keras.saving.custom_object_scope({**{each.__name__: each for each in known.values()}, **known}):
         try:
-            keras.saving.load_model(path, compile=False, safe_mode=True)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # whatever a layer of the user's raises
             line = _last_line(error, request["file"])
             shown = f"{request['shown']}:{line}" if line else request["shown"]
             message = f"expected what {request['function']} is made of, received {first_cause(error)}"
             raise _Refused(message, place=shown) from error
+
+
+def _read_texts(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What layers of a model make of text."""
+    import tensorflow as tf
+
+    model, answer = _loaded(request, folder), {}
+    for number, (name, rows) in enumerate(zip(request["layers"], request["rows"], strict=True)):
+        try:
+            answer[f"numbers_{number}"] = np.asarray(model.get_layer(name)(tf.constant(rows)), np.float32)
+        except Exception as error:  # a vocabulary that was never told, a shape that does not fit
+            message = f"expected {name} to make numbers of text, received {first_cause(error)}"
+            raise _Refused(
+                message, "Let it adapt to text, or give it a vocabulary, before the model is saved."
+            ) from error
+    return answer
 
 
 def first_cause(error: BaseException) -> str:

@@ -11,15 +11,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from search.data.sources import _child
 from search.data.sources.raw import Plain, unpack
 from search.errors import DataError, Problem, StudyFileError, UsageError
+
+if TYPE_CHECKING:
+    from search.data.functions import SourceModule
+
+Array = npt.NDArray[Any]
 
 _STDERR = "stderr.txt"
 
@@ -59,6 +65,45 @@ def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float)
     with _answered(request, place, timeout_seconds, "a model", StudyFileError) as archive:
         models = [archive[f"model_{number}"].tobytes() for number in range(len(request["calls"]))]
         return models, json.loads(archive["defaults"].tobytes())
+
+
+def call_text_layers(
+    archive: bytes,
+    texts: Sequence[tuple[str, Array]],
+    custom: SourceModule | None,
+    folder: Path,
+    place: str,
+    timeout_seconds: float,
+) -> list[npt.NDArray[np.float32]]:
+    """Let a child process make numbers of text with layers of a Keras model.
+
+    Args:
+        archive: Content of the model's `.keras` file.
+        texts: Name of each layer, and what it is given, shape (rows, ...), dtype `U`.
+        custom: The user's file that defines what in the model is not Keras' own; None for none.
+        folder: The working directory.
+        place: Where the model was named, for errors.
+        timeout_seconds: How long the child may take; see `_answered`.
+
+    Returns:
+        What each layer made of its rows, shape (rows, ...).
+
+    Raises:
+        StudyFileError: The child reports a problem, ends without an answer, or takes too long.
+    """
+    request = {
+        "kind": "texts",
+        "model": archive,
+        "layers": [layer for layer, _ in texts],
+        "rows": [rows for _, rows in texts],
+        "file": "" if custom is None else custom.file,
+        "text": "" if custom is None else custom.text,
+        "shown": "the model",
+        "function": "its layers of text",
+        "folder": str(folder),
+    }
+    with _answered(request, place, timeout_seconds, "numbers", StudyFileError) as answer:
+        return [np.asarray(answer[f"numbers_{number}"], np.float32) for number in range(len(texts))]
 
 
 def try_code(request: Mapping[str, Any], place: str, timeout_seconds: float, wanted: str) -> None:
@@ -134,6 +179,8 @@ def _run_child(folder: Path, timeout_seconds: float) -> int:
 
 def _named(request: Mapping[str, Any]) -> str:
     """What the child was asked for, as an error names it."""
+    if request["kind"] == "texts":
+        return "the layers that read text"
     if request["kind"] == "images":
         return f"the pictures in {request['name']}"
     return (

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.further_targets import main_output
-from search.data.named_inputs import InputShapes, NamedArrays, join_inputs
+from search.data.named_inputs import ONLY_INPUT, InputShapes, NamedArrays, code_texts, join_inputs
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -75,6 +75,8 @@ class RawData:
         inputs: Inputs that stand beside one another in the rows of an array; none where there is but one.
         output: Name of the output that the target is of; empty where there is but one.
         further: Targets of the other outputs, by the names of these.
+        texts: The different texts of each input of text, whose cells are places among them; by its name.
+        made_of: Of a table whose columns were made arrays of inputs, each input and its columns.
     """
 
     features: Array | pd.DataFrame
@@ -86,6 +88,8 @@ class RawData:
     inputs: InputShapes = ()
     output: str = ""
     further: Mapping[str, Array] = field(default_factory=dict)
+    texts: Mapping[str, Array] = field(default_factory=dict)
+    made_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class PlainError(ValueError):
@@ -218,10 +222,13 @@ def to_rows(x: Plain, y: Plain, request: SourceRequest) -> RawData:
         if not columns or (len(columns) > 1 and any(column.dtype.kind == "U" for column in columns)):
             raise DataError(Problem(place, f"expected y to be one column, or several of numbers, received {list(y)}"))
         y = columns[0] if len(columns) == 1 else np.column_stack(columns)
-    if isinstance(x, NamedArrays):
-        features, inputs = join_inputs(x, place)
-        return RawData(features, y, names, inputs=inputs)
-    return RawData(x if isinstance(x, np.ndarray) else to_frame(x), y, names)
+    if isinstance(x, dict):
+        return RawData(to_frame(x), y, names)
+    named, texts = code_texts(x if isinstance(x, NamedArrays) else NamedArrays({ONLY_INPUT: x}))
+    if not isinstance(x, NamedArrays):
+        return RawData(named.arrays[ONLY_INPUT], y, names, texts=texts)
+    features, inputs = join_inputs(named, place)
+    return RawData(features, y, names, inputs=inputs, texts=texts)
 
 
 def pack(name: str, values: Plain) -> dict[str, Array]:

@@ -79,6 +79,8 @@ def _saved_model(chosen: Chosen) -> SavedModel | None:
     )
     if saved is None:
         return None
+    if saved.texts:
+        raise _refusal("expected a model of numbers, received one that takes text")
     remedy = f"Put back what the study was begun with in {folder}."
     if problem := fingerprint_problem(place, "model", facts.model_sha256, saved.sha256, remedy):
         raise UsageError(problem)

@@ -19,8 +19,8 @@ from search.cli._render import is_quiet
     "--data",
     required=True,
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="CSV with a header line, Parquet, or NPZ with arrays x and y.",
+    type=click.Path(path_type=Path),
+    help="CSV with a header line, Parquet, NPZ with x and y, or a folder with a folder of pictures a class.",
 )
 @click.option(
     "--target",

@@ -5,6 +5,7 @@
 | `reading` | `read_data`: the [data] table of a study becomes a checked `Dataset` |
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
+| `stored_rows` | features that stay in a file |
 | `named_inputs` | arrays of several inputs, beside one another |
 | `further_targets` | targets of several outputs |
 | `keras_names` | names that Keras gives to layers without one |
@@ -70,6 +71,15 @@ from search.data.sources.npz_file import read_features
 from search.data.sources.raw import PlainError
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
+from search.data.stored_rows import (
+    RowsFile,
+    StoredRows,
+    Written,
+    is_stored,
+    most_bytes_in_memory,
+    read_rows,
+    write_member,
+)
 from search.data.streams import collect, is_stream
 from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
@@ -96,13 +106,16 @@ __all__ = [
     "NewRows",
     "PlainError",
     "RowForm",
+    "RowsFile",
     "Samples",
     "SealedRows",
     "SourceFunction",
     "SourceModule",
     "Splits",
+    "StoredRows",
     "TableOptions",
     "TargetScale",
+    "Written",
     "add_told",
     "call_text_layers",
     "called_loss",
@@ -117,15 +130,18 @@ __all__ = [
     "in_words",
     "is_coded",
     "is_one_hot",
+    "is_stored",
     "is_stream",
     "is_text",
     "join_inputs",
     "look_at",
+    "most_bytes_in_memory",
     "prepare",
     "read_data",
     "read_features",
     "read_function",
     "read_new_rows",
+    "read_rows",
     "read_trusted",
     "redraw_folds",
     "scores_other_rows",
@@ -137,4 +153,5 @@ __all__ = [
     "to_archive",
     "to_arrays",
     "try_code",
+    "write_member",
 ]

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from search.data.columns import TableOptions, is_date, is_text
 from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.named_inputs import InputShapes
+from search.data.stored_rows import at_path, is_table
 from search.records import Task
 
 if TYPE_CHECKING:
@@ -106,13 +108,17 @@ class Dataset:
     @property
     def has_gaps(self) -> bool:
         """Whether a cell of a table is missing."""
-        return not isinstance(self.features, np.ndarray) and bool(self.features.isna().to_numpy().any())
+        return is_table(self.features) and bool(self.features.isna().to_numpy().any())
 
     @property
     def row_columns(self) -> dict[str, Array]:
         """Those of `groups`, `order`, `part` and `weight` that the data has, by name."""
         columns = {"groups": self.groups, "order": self.order, "part": self.part, "weight": self.weight}
         return {name: column for name, column in columns.items() if column is not None}
+
+    def at(self, path: Path) -> Dataset:
+        """The same rows, whose features are in that file where they stay in one."""
+        return dataclasses.replace(self, features=at_path(self.features, path))
 
     def take(self, rows: npt.ArrayLike) -> Dataset:
         """The given rows in the given order; every other field is kept.
@@ -129,7 +135,7 @@ class Dataset:
 
 def take_rows(features: Array | pd.DataFrame, rows: Array) -> Array | pd.DataFrame:
     """Rows of an array or a DataFrame by position; a DataFrame's index is numbered anew."""
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         return features[rows]
     return features.iloc[rows].reset_index(drop=True)
 
@@ -160,7 +166,7 @@ def fingerprint(
         texts: The different texts of each input of text.
     """
     columns, dates = None, list[str]()
-    if not isinstance(features, np.ndarray):
+    if is_table(features):
         columns = [str(name) for name in features.columns]
         dates = [str(name) for name in features.columns if is_date(features[name])]
     header = {
@@ -203,7 +209,7 @@ def row_keys(dataset: Dataset) -> npt.NDArray[np.int64]:
 
 def code_columns(features: Array | pd.DataFrame) -> Array:
     """Features as numbers, shape (n, columns): text becomes codes that are equal for equal text."""
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         return features.reshape(len(features), -1)
     import pandas as pd
 
@@ -212,7 +218,7 @@ def code_columns(features: Array | pd.DataFrame) -> Array:
 
 
 def _blocks(features: Array | pd.DataFrame, target: Array) -> Iterator[bytes]:
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         yield from _number_blocks(features)
     else:
         for position in range(features.shape[1]):
@@ -248,4 +254,4 @@ def _are_weights(values: Array) -> bool:
 def _number_blocks(values: Array) -> Iterator[bytes]:
     rows = max(1, _CELLS_PER_BLOCK // max(1, values[:1].size))
     for start in range(0, len(values), rows):
-        yield (values[start : start + rows].astype(np.float64) + 0.0).astype("<f8").tobytes()
+        yield (np.asarray(values[start : start + rows], np.float64) + 0.0).astype("<f8").tobytes()

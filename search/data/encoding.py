@@ -16,6 +16,7 @@ from search.data.dataset import Dataset
 from search.data.further_targets import FurtherTarget
 from search.data.named_inputs import ONLY_INPUT
 from search.data.splits import Fold
+from search.data.stored_rows import is_stored, is_table
 from search.data.target_scale import TargetScale
 
 FloatArray = npt.NDArray[np.float32]
@@ -145,10 +146,11 @@ class Encoder:
             none learns of a category that it has not seen.
         """
         features = dataset.features
-        if not isinstance(features, np.ndarray):
+        if is_table(features):
             return _stacked([block.encode(features) for block in self.blocks or ()])
         if self.scaler is None:
-            return np.asarray(features, dtype=np.float32)
+            # Rows in a file are numbers once they are read.
+            return features if is_stored(features) else np.asarray(features, dtype=np.float32)
         flat = self.scaler.transform(features.reshape(len(features), -1))
         return np.asarray(flat, dtype=np.float32).reshape(features.shape)
 
@@ -208,7 +210,7 @@ def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:
 def _fit(dataset: Dataset, rows: npt.NDArray[np.int64]) -> tuple[Encoder, Callable[[], FloatArray]]:
     """An encoder, and what encodes the very rows that it was fitted on."""
     features = dataset.features
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         encoder = Encoder(None)
         if dataset.standardize:
             from sklearn.preprocessing import StandardScaler
@@ -233,7 +235,7 @@ def import_encoders(dataset: Dataset) -> None:
     Raises:
         ImportError: One is missing or cannot be imported.
     """
-    if isinstance(dataset.features, np.ndarray) and not dataset.standardize:
+    if not is_table(dataset.features) and not dataset.standardize:
         if importlib.util.find_spec("sklearn") is None:
             raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
         return

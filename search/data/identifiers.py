@@ -10,6 +10,7 @@ import numpy as np
 from search.data.columns import is_date
 from search.data.dataset import Dataset
 from search.data.marked_numbers import find_marked_number
+from search.data.stored_rows import is_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def find_identifiers(dataset: Dataset) -> dict[str, str]:
     They are text, or whole numbers that are called so or count the rows, with another value in each row.
     """
     features = dataset.features
-    if isinstance(features, np.ndarray) or len(dataset) < _LEAST_ROWS:
+    if not is_table(features) or len(dataset) < _LEAST_ROWS:
         return {}
     found = {}
     for name in map(str, features.columns):

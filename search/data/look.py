@@ -12,6 +12,7 @@ import numpy.typing as npt
 from search.data.columns import is_date, is_text
 from search.data.dataset import Dataset
 from search.data.named_inputs import split_inputs
+from search.data.stored_rows import is_stored, is_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +91,9 @@ def _table(dataset: Dataset) -> pd.DataFrame:
     import pandas as pd
 
     features, inputs, texts = dataset.features, dataset.inputs, dataset.from_text
-    if not isinstance(features, np.ndarray):
+    if is_table(features):
         return features
-    if texts and not inputs:
+    if is_stored(features) or (texts and not inputs):
         return pd.DataFrame()
     if inputs:
         parts = split_inputs(features, inputs)

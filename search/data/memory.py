@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from search.data.named_inputs import NamedArrays
 from search.data.sources.raw import Plain, PlainError, pack, to_plain
+from search.data.stored_rows import is_stored
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
 
@@ -32,6 +33,9 @@ def to_arrays(x: Any, y: Any, more: tuple[Any, Any] | None = None) -> tuple[Plai
         DataError: They hold something else, or the further rows are of another kind.
     """
     features, target = _plain(x, "x"), _plain(y, "y")
+    if more is not None and is_stored(features):
+        message = "expected features that fit into memory beside others that score, received some in a file"
+        raise DataError(Problem("validation_data", message, "Give a division of the rows: folds or split.column."))
     if more is not None:
         features = _joined(features, _plain(more[0], "x of validation_data"), "x")
         target = _joined(_as_column(target), _as_column(_plain(more[1], "y of validation_data")), "y")

@@ -19,6 +19,7 @@ from search.data.named_inputs import InputShapes, NamedArrays, code_texts, join_
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
 from search.data.sources.raw import LARGEST, RawData, RowRole, SourceRequest
+from search.data.stored_rows import blocks_of, bytes_of, divided, is_stored, is_table, with_bytes_kept
 from search.data.targets import Target, tell_target
 from search.data.wording import count, quote, quote_names, suggest_name
 from search.errors import DataError, Problem
@@ -73,24 +74,29 @@ def read_data(
         raise DataError(_unfit_texts(rows, place))
     if section.shape is not None:
         rows = replace(rows, features=_reshape(rows.features, section.shape, place))
-    if own_model and isinstance(rows.features, np.ndarray) and rows.features.dtype == np.uint8:
+    if own_model and not is_table(rows.features) and rows.features.dtype == np.uint8:
         note = "The features are bytes (uint8) and are given to the model as they are, from 0 to 255."
-        rows = replace(rows, features=rows.features.astype(np.float32), notes=(*rows.notes, note))
+        kept = rows.features
+        kept = with_bytes_kept(kept) if is_stored(kept) else kept.astype(np.float32)
+        rows = replace(rows, features=kept, notes=(*rows.notes, note))
     options = _table_options(section, rows, own_model=own_model, place=place)
     target, features, notes = _check_values(rows, section.task, options, place)
     inputs = rows.inputs if section.shape is None else ()
     columns = check_row_columns(rows.row_columns, len(target.values), request)
+    if is_stored(features) and section.standardize:
+        message = "expected no standardize for features that stay in a file, received true"
+        raise DataError(Problem(place, message, "Let the model begin with a Normalization layer that was adapted."))
     further = tell_further(rows.further, len(target.values), place)
-    is_table = not isinstance(features, np.ndarray)
+    of_table = is_table(features)
     told = _fingerprinted(target.values)
     return Dataset(
         features=features,
         target=target.values,
         task=target.task,
         classes=target.classes,
-        standardize=is_table if section.standardize is None else section.standardize,
+        standardize=of_table if section.standardize is None else section.standardize,
         sha256=fingerprint(features, told, rows.target_names, target.classes, columns, inputs, further, rows.texts),
-        notes=(*rows.notes, *target.notes, *notes, *([] if rows.texts else _note_constant(features, inputs))),
+        notes=(*rows.notes, *target.notes, *notes, *_note_constant(rows, features, inputs)),
         texts=tuple(rows.texts.items()),
         made_of=rows.made_of,
         inputs=inputs,
@@ -127,7 +133,7 @@ def _table_options(section: DataSection, rows: RawData, *, own_model: bool, plac
     """How the columns of a table become inputs."""
     features = rows.features
     keys = ("missing", "min_frequency", "target_encode")
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         given = [key for key in keys if getattr(section, key) is not None]
         problems = [Problem(place, f"expected no {key} for arrays of numbers, received it") for key in given]
         if problems:
@@ -173,7 +179,7 @@ def _check_sizes(rows: RawData, place: str) -> None:
 def _with_inputs(rows: RawData, section: DataSection, place: str) -> RawData:
     """Columns of a table as arrays of several inputs."""
     features, asked = rows.features, section.inputs or {}
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         message = "expected the columns of a table, since inputs names some, received arrays"
         raise DataError(Problem(place, message, "Save an array for each input: numpy.savez(path, x_NAME=..., y=y)."))
     if section.shape is not None:
@@ -216,7 +222,7 @@ def _of_numbers(features: pd.DataFrame, why: str, place: str) -> pd.DataFrame:
 
 def _reshape(features: Array | pd.DataFrame, shape: tuple[int, ...], place: str) -> Array:
     """Features as an array of rows of that shape; a table's columns are taken in their order."""
-    if not isinstance(features, np.ndarray):
+    if is_table(features):
         features = _of_numbers(features, f"shape = {list(shape)}", place).to_numpy()
     size, wanted = math.prod(features.shape[1:]), math.prod(shape)
     if size != wanted:
@@ -247,13 +253,15 @@ def _check_values(
 
 def _check_features(rows: RawData, options: TableOptions, place: str) -> tuple[Array | pd.DataFrame, tuple[str, ...]]:
     features = rows.features
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         return _check_array(features, rows.inputs, place)
     return features, _check_table(features, options, place)
 
 
 def _check_array(features: Array, inputs: InputShapes, place: str) -> tuple[Array, tuple[str, ...]]:
     """Features as finite float32, and a note when bytes were scaled."""
+    if is_stored(features):
+        return _check_stored(features, place)
     if features.dtype.kind not in "biuf":
         raise DataError(
             Problem(
@@ -283,6 +291,25 @@ def _check_array(features: Array, inputs: InputShapes, place: str) -> tuple[Arra
     return numbers, _note_rounded(features, numbers)
 
 
+def _check_stored(features: Array, place: str) -> tuple[Array, tuple[str, ...]]:
+    """The same of rows that stay in a file, which are read once for it."""
+    largest, first = -np.inf, 0
+    for block in blocks_of(features):
+        wrong = np.argwhere(~np.isfinite(block))
+        if len(wrong):
+            where = [first + int(wrong[0][0]), *map(int, wrong[0][1:])]
+            message = f"expected a finite number in every cell of the features, received another at index {where}"
+            raise DataError(Problem(place, f"{message}, counted from 0", "Drop or fill it."))
+        largest, first = max(largest, float(block.max())), first + len(block)
+    note = (
+        f"The features take {bytes_of(features) / 2**30:.2g} GiB and stay in a file: runs train with Keras' own loop."
+    )
+    if features.dtype != np.uint8 or largest <= 1:
+        return features, (note,)
+    scaled = "The features are bytes (uint8) and were scaled from 0 ... 255 to 0 ... 1."
+    return divided(features, 255.0), (note, scaled)
+
+
 def _note_rounded(features: Array, numbers: Array) -> tuple[str, ...]:
     """Whole numbers that float32 does not hold: as names of things, for an Embedding, some would be one."""
     large = np.abs(numbers) >= _LARGEST_WHOLE  # one above is rounded to it
@@ -296,7 +323,9 @@ def _note_rounded(features: Array, numbers: Array) -> tuple[str, ...]:
 
 def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
     """Whether features are bytes that become numbers from 0 to 1; bytes that are such numbers already stay."""
-    return isinstance(features, np.ndarray) and features.dtype == np.uint8 and bool(features.max() > 1)
+    if is_table(features) or features.dtype != np.uint8:
+        return False
+    return any(block.max() > 1 for block in blocks_of(features)) if is_stored(features) else bool(features.max() > 1)
 
 
 def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> tuple[str, ...]:
@@ -358,12 +387,14 @@ def _gap_notes(features: pd.DataFrame, options: TableOptions) -> list[str]:
     ]
 
 
-def _note_constant(features: Array | pd.DataFrame, inputs: InputShapes) -> tuple[str, ...]:
+def _note_constant(rows: RawData, features: Array | pd.DataFrame, inputs: InputShapes) -> tuple[str, ...]:
+    if rows.texts or is_stored(features):
+        return ()
     cells = code_columns(features)
     constant = np.flatnonzero((cells == cells[0]).all(axis=0))
     if not len(constant):
         return ()
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         names = [_cell_in_words(index, features.shape[1:], inputs) for index in constant.tolist()]
         named = ", ".join(names[:6])
         if len(names) > 6:

@@ -17,6 +17,7 @@ from search.data.date_formats import ISO
 from search.data.sources.csv_file import open_sheet
 from search.data.sources.raw import SourceRequest
 from search.data.sources.table import Reading
+from search.data.stored_rows import is_table
 from search.data.wording import keep_first, quote, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -53,7 +54,7 @@ class RowForm:
         features, kinds = dataset.features, dict[str, Kind]()
         for key, names in dataset.made_of:
             kinds |= dict.fromkeys(names, "text" if key in dataset.from_text else "number")
-        if not isinstance(features, np.ndarray):
+        if is_table(features):
             kinds = {
                 name: "text" if is_text(features[name]) else "date" if is_date(features[name]) else "number"
                 for name in features.columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -39,6 +40,10 @@ class SealedRows:
     def sha256(self) -> str:
         """Fingerprint, in hexadecimal, of which rows of which data these are."""
         return hashlib.sha256(self._dataset.sha256.encode() + self._rows.astype("<i8").tobytes()).hexdigest()
+
+    def at(self, path: Path) -> SealedRows:
+        """The same rows, whose features are in that file where they stay in one."""
+        return SealedRows(self._dataset.at(path), self._rows)
 
     def open(self, record: Callable[[str], None]) -> Dataset:
         """The rows, once the look at them is on record.

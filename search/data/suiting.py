@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from search.data.columns import is_text
 from search.data.dataset import Dataset
 from search.data.date_formats import find_formats, has_short_years
 from search.data.identifiers import find_identifiers
 from search.data.sources.csv_file import find_writing
 from search.data.sources.raw import SourceRequest
+from search.data.stored_rows import is_table
 from search.spec.sections import DataSection
 
 _MANY_CATEGORIES = 20
@@ -45,7 +44,7 @@ def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], d
         Key to value, and key to the reason in words.
     """
     features = dataset.features
-    if isinstance(features, np.ndarray):
+    if not is_table(features):
         return {}, {}
     told: dict[str, Any] = {}
     reasons: dict[str, str] = {}

@@ -13,6 +13,7 @@ import multiprocessing
 import tempfile
 import tomllib
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +28,19 @@ from search.coordination.taught import final_runs
 from search.data import (
     NamedArrays,
     PlainError,
+    RowsFile,
+    StoredRows,
+    Written,
     code_trusted,
     collect,
     encoded_shape,
     is_stream,
+    most_bytes_in_memory,
     read_data,
     read_trusted,
     to_archive,
     to_arrays,
+    write_member,
 )
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.own_code import callback_settings, copied_code, tell_layers
@@ -217,6 +223,9 @@ def tune(
             prepared, _ = find_same_study(prepared, storage, renaming="name=")
             for file in (_MODEL, _DATA, _STUDY, *([] if custom is None else [custom.name])):
                 (fresh / file).replace(folder / file)
+            data_file = (folder / _DATA).resolve()
+            plan = dataclasses.replace(prepared.plan, dataset=prepared.plan.dataset.at(data_file))
+            prepared = dataclasses.replace(prepared, plan=plan, sealed=prepared.sealed.at(data_file))
         telling = TellingObserver(prepared) if verbose else None
         if telling is not None:
             for note in (told for told in prepared.notes if told not in cautions):  # which were warnings
@@ -278,7 +287,9 @@ def _collected(x: Any, y: Any) -> tuple[Any, Any]:
     if y is not None:
         raise UsageError(Problem("y", "expected no targets beside a data set, which brings its own, received some"))
     try:
-        return collect(x)
+        room = RowsFile()
+        features, target = collect(x, most_bytes_in_memory(None), room.path)
+        return room.stored(features) if isinstance(features, Written) else features, target
     except PlainError as error:
         raise UsageError(Problem("x", str(error))) from error
 
@@ -446,7 +457,11 @@ def _save_rows(
     folder: Path, features: Any, target: npt.NDArray[Any] | NamedArrays, rows: Mapping[str, npt.NDArray[Any]]
 ) -> None:
     arrays: dict[str, Any] = {**to_archive(features, target), **rows}
+    stored = {name: arrays.pop(name) for name in list(arrays) if isinstance(arrays[name], StoredRows)}
     np.savez(folder / _DATA, **arrays)
+    with zipfile.ZipFile(folder / _DATA, "a") as archive:
+        for name, values in stored.items():
+            write_member(archive, name, values)
 
 
 def _told_classes(

@@ -36,6 +36,7 @@ from search.models import (
     UnfitLossError,
     describe_model,
     read_model,
+    read_saved,
     study_loss,
 )
 from search.preparation.offers import Offer, OfferFacts, Size, find_offers, size_of
@@ -59,6 +60,7 @@ from search.spec import (
 _RARE = 0.2  # share of one class of two, below which it is rare
 _HIDDEN = (128, 128)  # of an mlp, the one family without a size of its own
 _OF_IMAGES_OR_SEQUENCES = ("cnn", "lstm")
+_PICTURE = (64, 64, 3)
 _MIRRORED = """
 Where a mirrored image is still of its class, add: flip = { choices = ["horizontal"] }"""
 
@@ -258,6 +260,9 @@ def _relative(file: Path, folder: Path) -> str:
 
 def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
     """The [data] table, its rows, and why it has the keys that it has."""
+    if draft.data.is_dir():
+        section = DataSection(source="images", path=_relative(draft.data, draft.folder), shape=_picture_shape(draft))
+        return section, draft.read(section), {"shape": "height, width and channels that pictures are brought to"}
     suffix = draft.data.suffix.lower()
     if suffix not in (".csv", ".parquet", ".npz"):
         message = f'expected a file that ends in .csv, .parquet or .npz, received "{draft.data}"'
@@ -276,6 +281,15 @@ def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
         return section, dataset, why
     section = section.model_copy(update=told)
     return section, draft.read(section), {**why, **reasons}
+
+
+def _picture_shape(draft: Draft) -> tuple[int, ...]:
+    """What the model takes where its file says so; else pictures of 64 by 64 in color."""
+    if draft.model.endswith(".keras") and Path(draft.model).is_file() and draft.custom is None:
+        wanted = read_saved(Path(draft.model).read_bytes(), draft.place("model")).inputs[0][1]
+        if len(wanted) in (2, 3) and None not in wanted:
+            return tuple(size for size in wanted if size is not None)
+    return _PICTURE
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:

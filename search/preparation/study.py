@@ -19,6 +19,7 @@ from search.data import (
     Splits,
     TargetScale,
     encoded_shape,
+    is_stored,
     read_data,
     read_function,
     scores_other_rows,
@@ -56,7 +57,14 @@ from search.preparation.resolving import Place, resolve_study, tells_classes
 from search.preparation.texts import with_numbers_of_texts
 from search.records import Configuration, Direction, EngineChoice, Purpose, Run, StudyFacts
 from search.spec import WIDEST_WINDOW, Choices, DataSection, StudySpec
-from search.techniques import TECHNIQUES, BatchTechnique, staging_techniques, watches_stop_rows
+from search.techniques import (
+    TECHNIQUES,
+    BatchTechnique,
+    DataTechnique,
+    staging_techniques,
+    techniques_of,
+    watches_stop_rows,
+)
 from search.training import OwnMetric, TrainingPlan
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
@@ -309,13 +317,14 @@ def prepare_data(
     _check_loss(spec, place)
     _check_weights(spec, development, splits, place)
     _check_scaling(spec, saved, place)
+    spec = _of_rows_in_a_file(spec, development, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
     spec = _with_pruner(spec, plain, splits)
     plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
     metric = plan.scoring
-    front = find_front(plain[0], tuple(spec.space))
+    front = None if is_stored(development.features) else find_front(plain[0], tuple(spec.space))
     notes = study_notes(spec, development, splits, saved, n_trials, searched, front, plain[0].beside)
     return PreparedStudy(
         spec=spec,
@@ -365,6 +374,20 @@ def _check_patterns(spec: StudySpec, plain: list[Architecture], dataset: Dataset
     problems = check_patterns(plain, tuple(spec.space), dataset.task, () if phase is None else phase.layers)
     if problems:
         raise StudyFileError([Problem(place("space", name), text, remedy) for name, text, remedy in problems])
+
+
+def _of_rows_in_a_file(spec: StudySpec, development: Dataset, place: Place) -> StudySpec:
+    """The study, with the engine that reads rows from a file where they are in one."""
+    if not is_stored(development.features):
+        return spec
+    if spec.training.engine not in ("auto", "fit"):
+        message = f'expected engine = "fit" for features that do not fit into memory, received "{spec.training.engine}"'
+        raise StudyFileError(Problem(place("training", "engine"), message, "Raise data.memory_gib where they do."))
+    for technique in techniques_of(spec.space):
+        if isinstance(technique, DataTechnique):
+            message = f"expected features in memory for {technique.name}, which changes all of them, received a file"
+            raise StudyFileError(Problem(place("space", technique.name), message, "Leave it out."))
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"engine": "fit"})})
 
 
 def _check_pruner(spec: StudySpec, place: Place) -> None:

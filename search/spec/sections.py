@@ -175,6 +175,12 @@ class DataSection(Section):
         default=None,
         description="regression: train on targets of mean 0, deviation 1, and predict in their own unit; default: true",
     )
+    memory_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="npz, FILE.py:function: features that take more than so many GiB stay in a file, and runs train "
+        "with Keras' own loop; default: an eighth of the machine's memory, at most 4",
+    )
     timeout_seconds: float = Field(
         default=600.0, ge=1, description="FILE.py:function, keras.NAME, a model's builder: how long each may take"
     )

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Arrays, encoded_shape
+from search.data import Arrays, encoded_shape, is_stored
 from search.models import (
     Architecture,
     Front,
@@ -49,7 +49,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, second_phase: bool
     arrays = rows_of(plan, run, stores).arrays
     plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
     regularized, whole = regularize(plain, configuration, names), None
-    front = find_front(plain, names)
+    front = None if is_stored(plan.dataset.features) else find_front(plain, names)
     if front is not None:
         whole = Whole(plain, regularized)
         arrays = _passed(plan, arrays, front, stores)

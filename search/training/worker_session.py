@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data import Dataset
+from search.data import Dataset, is_stored, read_rows
 from search.errors import DivergedError
 from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
 from search.models.losses import Link
@@ -148,8 +148,10 @@ class WorkerSession:
         """Train a run again, and predict the rows that score it."""
         model, link = self.train_model(plan, run), self.link(plan, run)
         rows = self.prepared_rows(plan, run).arrays.validation
-        outputs = probabilities_of(model(rows.array, training=False), link)
-        return Predicted(rows.y, np.asarray(outputs), rows.weight if rows.is_weighted else None)
+        at_once = _ROWS_AT_ONCE if is_stored(rows.array) else len(rows)
+        pieces = [np.arange(first, min(first + at_once, len(rows))) for first in range(0, len(rows), at_once)]
+        outputs = [probabilities_of(model(read_rows(rows.array, piece), training=False), link) for piece in pieces]
+        return Predicted(rows.y, np.concatenate(outputs), rows.weight if rows.is_weighted else None)
 
     def predict(self, plan: TrainingPlan, runs: Sequence[Run], dataset: Dataset) -> npt.NDArray[Any]:
         """Train runs, and predict rows that had no part in them.

@@ -120,12 +120,12 @@ def test_rows_in_memory_may_have_several_targets():
         to_arrays(X, {"size": SIZE}, (X[:2], {"kind": KIND[:2]}))
 
 
-def test_batches_may_have_several_targets():
+def test_batches_may_have_several_targets(tmp_path):
     import tensorflow as tf
 
     stream = tf.data.Dataset.from_tensor_slices((X, {"size": SIZE, "kind": KIND == "a"}))
     for each in (stream, stream.batch(4)):
-        x, y = collect(each)
+        x, y = collect(each, 2**30, tmp_path / "rows")
         np.testing.assert_array_equal(x, X)
         np.testing.assert_array_equal(y["size"], SIZE)
         np.testing.assert_array_equal(y["kind"], KIND == "a")

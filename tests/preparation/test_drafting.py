@@ -458,3 +458,31 @@ def test_column_that_is_not_there_is_refused(tmp_path, table):
     assert str(caught.value) == (
         'data: expected target to name a column of "rows.csv", received "label". Did you mean "the label"?'
     )
+
+
+def test_folder_of_pictures_gets_the_shape_that_the_model_takes(tmp_path, keras):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(8):
+            picture = tf.io.encode_png(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
+            (tmp_path / "photos" / label / f"{number}.png").write_bytes(picture.numpy())
+    layers = keras.layers
+    net = [keras.Input((6, 5, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D(), layers.Dense(1, "sigmoid")]
+    keras.Sequential(net).save(tmp_path / "net.keras")
+    for model, shape in ((tmp_path / "net.keras", [6, 5, 3]), ("cnn", [64, 64, 3])):
+        _, told = draft(tmp_path, model, tmp_path / "photos")
+        assert (told["data"]["source"], told["data"]["path"], told["data"]["shape"]) == ("images", "photos", shape)
+
+
+def test_output_that_is_scored_stands_in_the_file_with_a_weight_for_the_others(tmp_path, keras):
+    rows = keras.Input((3,))
+    kind, size = keras.layers.Dense(3, "softmax", name="kind")(rows), keras.layers.Dense(1, name="size")(rows)
+    keras.Model(rows, [kind, size]).save(tmp_path / "net.keras")
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(tmp_path / "rows.npz", x=x, y_size=x.sum(axis=1), y_kind=np.arange(60) % 3)
+    _, told = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.npz", output="kind")
+    assert told["objective"] == {"metric": "log_loss", "output": "kind", "seeds": 1}
+    assert told["space"]["auxiliary_weight"] == {"low": 0.01, "high": 2.0, "log": True}

@@ -27,6 +27,9 @@ import numpy as np
 REQUEST = "request.pickle"
 ANSWER = "answer.npz"
 PROBLEM = "problem.json"
+WRITTEN = "x_written"
+"""In an answer: what was written of features that do not fit into memory."""
+
 SUBCLASSED = "regsearch_layers.json"
 """Member of a `.keras` file: the layers of a subclassed model, which Keras does not write down."""
 
@@ -72,14 +75,15 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Args:
         request: `kind` is `keras` (with `name`), `images` (with `files`, `shown`, `labels` and `shape`), `function` or
-            `builder` (both with `file`, `shown`, `function` and `folder`, the working directory); most with `options`,
-            of which a builder is given those that it takes. A builder also comes with `calls`, the further options of
-            each call, which it has to take, and `asked`, names of such; the answer is `model_0`, `model_1` ..., and
-            `defaults`, JSON of what it has for those names. Or it is `custom` (with `file`, `shown`, `function`,
-            `folder`, the file's `text` and `model`, the content of a `.keras` file), which answers nothing; or `loss`
-            (with the same but for the model), with arrays `targets` and `predicted`; the answer is `losses`. Or `texts`
-            (as `custom`, the `text` empty where there is no such file, with `layers`, names of layers, and `rows`, text
-            for each); the answer is `numbers_0`, `numbers_1` ...
+            `builder` (both with `file`, `shown`, `function` and `folder`, the working directory; a function also with
+            `most_bytes` and `rows_file`, to which features go that take more: the answer then has what was `Written`);
+            most with `options`, of which a builder is given those that it takes. A builder also comes with `calls`, the
+            further options of each call, which it has to take, and `asked`, names of such; the answer is `model_0`,
+            `model_1` ..., and `defaults`, JSON of what it has for those names. Or it is `custom` (with `file`, `shown`,
+            `function`, `folder`, the file's `text` and `model`, the content of a `.keras` file), which answers nothing;
+            or `loss` (with the same but for the model), with arrays `targets` and `predicted`; the answer is `losses`.
+            Or `texts` (as `custom`, the `text` empty where there is no such file, with `layers`, names of layers, and
+            `rows`, text for each); the answer is `numbers_0`, `numbers_1` ...
         folder: Where temporary files may stand: the parent removes it.
     """
     if request["kind"] == "builder":
@@ -94,8 +98,11 @@ def answer(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     load = {"keras": _load_keras, "images": _load_images}.get(request["kind"], _call_function)
     x, y = load(request)
     from search.data.sources.raw import PlainError, pack, to_plain
+    from search.data.stored_rows import Written
 
     try:
+        if isinstance(x, Written):
+            return {WRITTEN: np.array(x.to_json()), **pack("y", to_plain(y, "y"))}
         return {**pack("x", to_plain(x, "x")), **pack("y", to_plain(y, "y"))}
     except PlainError as error:
         raise _Refused(str(error)) from error
@@ -141,7 +148,7 @@ def _call_function(request: Mapping[str, Any]) -> tuple[Any, Any]:
     result, place = _call(request, "(x, y)", lambda function: function(**request["options"]))
     if is_stream(result):
         try:
-            return collect(result)
+            return collect(result, request["most_bytes"], Path(request["rows_file"]))
         except PlainError as error:
             raise _Refused(str(error), place=place) from error
     if not isinstance(result, (tuple, list)) or len(result) != 2:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from search.data.sources import _child
 from search.data.sources.raw import Plain, unpack
+from search.data.stored_rows import Written
 from search.errors import DataError, Problem, StudyFileError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Array = npt.NDArray[Any]
 _STDERR = "stderr.txt"
 
 
-def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[Plain, Plain]:
+def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[Plain | Written, Plain]:
     """Let a child process answer a request with features and targets.
 
     The request goes out as a pickle, and the answer comes back as an archive that is read without pickle:
@@ -41,11 +42,24 @@ def call_child(request: Mapping[str, Any], place: str, timeout_seconds: float) -
         place: Where the data was named, for errors.
         timeout_seconds: How long the child may take; see `_answered`.
 
+    Returns:
+        Features, or what was written of them to a file that the request names; and targets.
+
     Raises:
         DataError: The child reports a problem, ends without an answer, or takes too long.
     """
     with _answered(request, place, timeout_seconds, "data", DataError) as archive:
+        if _child.WRITTEN in archive:
+            return Written.from_json(str(archive[_child.WRITTEN])), unpack(archive, "y")
         return unpack(archive, "x"), unpack(archive, "y")
+
+
+def call_arrays(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[Plain, Plain]:
+    """As `call_child`, of a request that names no file for features."""
+    x, y = call_child(request, place, timeout_seconds)
+    if isinstance(x, Written):
+        raise DataError(Problem(place, "expected features in memory, received some in a file"))
+    return x, y
 
 
 def call_builder(request: Mapping[str, Any], place: str, timeout_seconds: float) -> tuple[list[bytes], dict[str, Any]]:

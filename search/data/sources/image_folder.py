@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from search.data.sources.child import call_child
+from search.data.sources.child import call_arrays
 from search.data.sources.raw import RawData, SourceRequest, to_rows
 from search.data.wording import quote_names
 from search.errors import DataError, Problem
@@ -54,8 +54,7 @@ def read_rows(request: SourceRequest) -> RawData:
         "labels": np.repeat(list(files), [len(paths) for paths in files.values()]),
         "shape": shape,
     }
-    x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, request)
+    return to_rows(*call_arrays(asked, place, section.timeout_seconds), request)
 
 
 def _checked_shape(shape: tuple[int, ...] | None, n_files: int, place: str) -> tuple[int, ...]:

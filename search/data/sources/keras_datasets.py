@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 
 from search.data.sources import npz_file
-from search.data.sources.child import call_child
+from search.data.sources.child import call_arrays
 from search.data.sources.raw import RawData, SourceRequest, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
@@ -43,5 +43,4 @@ def read_rows(request: SourceRequest) -> RawData:
     if section.path is not None:
         return npz_file.read_rows(request)
     asked = {"kind": "keras", "name": name, "options": section.options}
-    x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, request)
+    return to_rows(*call_arrays(asked, place, section.timeout_seconds), request)

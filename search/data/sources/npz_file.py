@@ -20,6 +20,7 @@ import numpy.typing as npt
 from search.data.named_inputs import NamedArrays
 from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
 from search.data.sources.table import KEY_OF_ROLE
+from search.data.stored_rows import as_features, most_bytes_in_memory, stored_member
 from search.data.wording import quote, quote_names, suggest_name
 from search.errors import DataError, Problem
 from search.spec import SourceForm
@@ -92,12 +93,14 @@ def _load(path: Path, request: SourceRequest) -> tuple[dict[str, Array], tuple[s
     try:
         # An open file, since numpy leaves one that it opened itself open when the archive is damaged.
         with path.open("rb") as stream:
-            return _load_layout(np.load(stream, allow_pickle=False), shown, request)
+            return _load_layout(np.load(stream, allow_pickle=False), path, shown, request)
     except _DAMAGED as error:
         raise DataError(_explain(error, shown, place)) from error
 
 
-def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict[str, Array], tuple[str, ...]]:
+def _load_layout(
+    archive: Any, path: Path, shown: str, request: SourceRequest
+) -> tuple[dict[str, Array], tuple[str, ...]]:
     place = request.place
     if not isinstance(archive, np.lib.npyio.NpzFile):
         message = f'expected an .npz archive, received "{shown}" with a single array'
@@ -130,7 +133,11 @@ def _load_layout(archive: Any, shown: str, request: SourceRequest) -> tuple[dict
         layout = (*layout, *request.beside.values())
         unused = [key for key in archive.files if key not in layout]
         notes = (f'Arrays of "{shown}" that are not used: {quote_names(unused)}.',) if unused else ()
-        return {key: _load_array(archive, key, shown, place) for key in layout}, notes
+        most, arrays = most_bytes_in_memory(request.section.memory_gib), dict[str, Array]()
+        for key in layout:
+            stored = stored_member(path, key, most) if key == "x" else None
+            arrays[key] = _load_array(archive, key, shown, place) if stored is None else as_features(stored)
+        return arrays, notes
 
 
 def _load_array(archive: Any, key: str, shown: str, place: str) -> Array:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from search.data.sources.child import call_child
 from search.data.sources.raw import RawData, SourceRequest, find_file, to_rows
+from search.data.stored_rows import RowsFile, Written, as_features, most_bytes_in_memory
 from search.spec import SourceForm
 from search.spec.sections import is_function
 from search.spec.wording import show
@@ -27,7 +30,7 @@ def read_rows(request: SourceRequest) -> RawData:
     section, folder, place = request.section, request.folder, request.place
     name, _, function = section.source.rpartition(":")
     path = find_file(name, folder, place, key="source")
-    asked = {
+    asked: dict[str, Any] = {
         "kind": "function",
         "file": str(path.resolve()),
         "shown": name,
@@ -35,5 +38,7 @@ def read_rows(request: SourceRequest) -> RawData:
         "options": section.options,
         "folder": str(folder),
     }
+    room = RowsFile()
+    asked |= {"most_bytes": most_bytes_in_memory(section.memory_gib), "rows_file": str(room.path)}
     x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(x, y, request)
+    return to_rows(as_features(room.stored(x)) if isinstance(x, Written) else x, y, request)

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from search.data.further_targets import main_output
 from search.data.named_inputs import ONLY_INPUT, InputShapes, NamedArrays, code_texts, join_inputs
+from search.data.stored_rows import StoredRows, as_features, is_stored
 from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
@@ -106,6 +107,8 @@ def to_plain(value: Any, name: str) -> Plain:
     Raises:
         PlainError: It holds something other than numbers and text.
     """
+    if is_stored(value):
+        return as_features(value)
     if isinstance(value, Mapping):
         if not value:
             raise PlainError(f"expected {name} to hold arrays, received an empty dictionary")
@@ -238,6 +241,8 @@ def pack(name: str, values: Plain) -> dict[str, Array]:
         name: What they are called there: `NAME`; for a table as `pack_columns` says; for several inputs `NAME_INPUT`.
         values: Plain arrays.
     """
+    if is_stored(values):
+        return {name: as_features(cast(StoredRows, values))}
     if isinstance(values, np.ndarray):
         return {name: values}
     if isinstance(values, NamedArrays):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from search.data import is_stored, read_rows
 from search.models import probabilities_of, targets_for
 from search.training.engines._base import Job
 from search.training.engines._step import as_input, predictions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 _ROWS_AT_ONCE = 4096  # bounds the memory that activations take
+_STORED_AT_ONCE = 512
 
 
 def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, bool]]:
@@ -31,16 +33,8 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
     """
     import tensorflow as tf
 
-    stop, validation, loss = job.arrays.stop, job.arrays.validation, job.plain.loss.make()
-    rows = (
-        {name: np.concatenate([stop.x[name], values]) for name, values in validation.x.items()},
-        loss_targets(job, np.concatenate([stop.y, validation.y])),
-        np.concatenate([stop.weight, validation.weight]),
-    )
-    chunks = [
-        tf.nest.map_structure(lambda values, start=start: tf.constant(values[start : start + _ROWS_AT_ONCE]), rows)
-        for start in range(0, len(rows[1]), _ROWS_AT_ONCE)
-    ]
+    validation, loss = job.arrays.validation, job.plain.loss.make()
+    chunks = _stored_chunks(job) if is_stored(next(iter(validation.x.values()))) else _held_chunks(job)
 
     def evaluate(x: dict[str, tf.Tensor], y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         outputs = predictions(model(as_input(x), training=False))
@@ -55,10 +49,44 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
     compiled = tf.function(evaluate, autograph=False, reduce_retracing=True)
 
     def evaluate_all() -> tuple[Array, Array, bool]:
-        predicted, losses, finite = zip(*(compiled(*chunk) for chunk in chunks), strict=True)
+        predicted, losses, finite = zip(*(compiled(*chunk) for chunk in chunks()), strict=True)
         return np.concatenate(predicted), np.concatenate(losses), all(map(bool, finite))
 
     return evaluate_all
+
+
+Chunk = tuple[dict[str, Any], Any, Any]
+"""Features by the name of their input, targets as the loss takes them, and weights, of some rows."""
+
+
+def _held_chunks(job: Job) -> Callable[[], Iterable[Chunk]]:
+    """The stop rows followed by the validation rows, as tensors."""
+    import tensorflow as tf
+
+    stop, validation = job.arrays.stop, job.arrays.validation
+    rows = (
+        {name: np.concatenate([stop.x[name], values]) for name, values in validation.x.items()},
+        loss_targets(job, np.concatenate([stop.y, validation.y])),
+        np.concatenate([stop.weight, validation.weight]),
+    )
+    chunks: list[Chunk] = [
+        tf.nest.map_structure(lambda values, start=start: tf.constant(values[start : start + _ROWS_AT_ONCE]), rows)
+        for start in range(0, len(rows[1]), _ROWS_AT_ONCE)
+    ]
+    return lambda: chunks
+
+
+def _stored_chunks(job: Job) -> Callable[[], Iterable[Chunk]]:
+    """The same of rows in a file, which are read each time."""
+
+    def chunks() -> Iterable[Chunk]:
+        for part in (job.arrays.stop, job.arrays.validation):
+            for first in range(0, len(part), _STORED_AT_ONCE):
+                places = np.arange(first, min(first + _STORED_AT_ONCE, len(part)))
+                x = {name: read_rows(rows, places) for name, rows in part.x.items()}
+                yield x, loss_targets(job, part.y[places]), part.weight[places]
+
+    return chunks
 
 
 def score_validation(job: Job, predicted: Array) -> float:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from search.data import is_stored, read_rows
 from search.models import make_optimizer, replaced_classes, weights_by_path
 from search.records import Curve
 from search.spec import technique_of
@@ -263,7 +264,7 @@ class _Follower:
             zero_shares(
                 self.model,
                 layers,
-                {name: values[piece] for name, values in rows.x.items()},
+                {name: read_rows(values, np.arange(len(rows))[piece]) for name, values in rows.x.items()},
                 np.ones(len(rows.y[piece]), np.float32),
             )
             for piece in pieces
@@ -283,7 +284,7 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
     import tensorflow as tf
 
     train = job.arrays.train
-    x = {name: tf.constant(rows) for name, rows in train.x.items()}
+    x = {name: _gatherer(rows) for name, rows in train.x.items()}
     y, weight = tf.constant(loss_targets(job, train.y)), tf.constant(train.weight)
     further = {name: tf.constant(values) for name, values in further_targets(job).items()}
     n_rows, n_epochs = len(job.arrays.train), epochs_in_block(len(job.arrays.train))
@@ -306,7 +307,7 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
         return tf.data.Dataset.from_tensor_slices(rows).batch(size, drop_remainder=True)
 
     def gathered(batch: tf.Tensor, *counts: tf.Tensor) -> tuple[Any, ...]:
-        rows = {name: tf.gather(values, batch) for name, values in x.items()}
+        rows = {name: gather(batch) for name, gather in x.items()}
         if not counts:
             return as_input(rows), tf.gather(y, batch)
         beside = {name: tf.gather(values, batch) for name, values in further.items()}
@@ -314,6 +315,22 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
 
     drawn = tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec((n_epochs, n_rows), tf.int32))
     return drawn.unbatch().flat_map(batches).map(gathered).with_options(_pipeline_options())
+
+
+def _gatherer(rows: npt.NDArray[np.float32]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function that takes rows by their positions; those in a file are read from there."""
+    import tensorflow as tf
+
+    if not is_stored(rows):
+        held = tf.constant(rows)
+        return lambda places: tf.gather(held, places)
+
+    def gather(places: tf.Tensor) -> tf.Tensor:
+        read = tf.numpy_function(lambda at: read_rows(rows, at), [places], tf.float32, stateful=False)
+        return tf.ensure_shape(read, (None, *rows.shape[1:]))
+
+    unconverted: Callable[[tf.Tensor], tf.Tensor] = tf.autograph.experimental.do_not_convert(gather)
+    return unconverted
 
 
 def _pipeline_options() -> tf.data.Options:

@@ -105,6 +105,7 @@ class Arrays:
         validation: The rows that score.
         encoder: What encoded them, fitted on the rows that train; None for rows that came encoded.
         target_scale: What scaled their targets, fitted alike; None when they are as they came.
+        further_scales: The same of targets of further outputs, by their names; others are as they came.
     """
 
     train: Samples
@@ -112,6 +113,7 @@ class Arrays:
     validation: Samples
     encoder: Encoder | None = None
     target_scale: TargetScale | None = None
+    further_scales: Mapping[str, TargetScale] = field(default_factory=dict)
 
     @property
     def are_weighted(self) -> bool:
@@ -199,7 +201,8 @@ def prepare(development: Dataset, fold: Fold, *, keep_stop: bool) -> Arrays:
         stopping = validation
     else:
         stopping = encode(stop)
-    return Arrays(training, stopping, validation, encoder, scale)
+    known = {name: found for name, found in scales.items() if found is not None}
+    return Arrays(training, stopping, validation, encoder, scale, known)
 
 
 def fit_encoder(dataset: Dataset, rows: npt.NDArray[np.int64]) -> Encoder:

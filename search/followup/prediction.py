@@ -25,11 +25,26 @@ from search.data import (
     read_trusted,
 )
 from search.errors import DataError, Problem, UsageError
-from search.models import TrainedModel
+from search.models import TrainedModel, probabilities_of
 from search.training import start_tensorflow
 
 _MEMBER = "regsearch.json"
 _VERSION = 1
+
+
+@dataclass(frozen=True)
+class CardOutput:
+    """An output beside the study's.
+
+    Args:
+        name: Its name.
+        classes: The label of each class index; empty for a regression.
+        link: What makes probabilities of it, where it gives something else.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    link: Any = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class ModelCard:
         link: What makes probabilities of its outputs, where it takes arrays and gives something else.
         threshold: Of two classes, the probability of the second above which it is the one predicted.
         ensemble: Of a mean of several trials, which these are, and what it is estimated to score, JSON-ready.
+        output: Name of the study's output, where there are others.
+        beside: The others.
     """
 
     classes: tuple[str, ...] = ()
@@ -56,6 +73,8 @@ class ModelCard:
     ensemble: Mapping[str, Any] | None = None
     inputs: InputShapes = ()
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    output: str = ""
+    beside: tuple[CardOutput, ...] = ()
 
     def write(self, path: Path) -> None:
         """Put the card into a `.keras` file, which Keras loads as before.
@@ -72,6 +91,8 @@ class ModelCard:
             document["inputs"] = self.inputs
         if self.columns:
             document["columns"] = dict(self.columns)
+        if self.beside:
+            document["outputs"] = [self.output, [[each.name, each.classes, each.link] for each in self.beside]]
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_MEMBER, json.dumps(document, indent=2))
 
@@ -96,8 +117,19 @@ class ModelCard:
         form = document["rows"] and RowForm.from_json(document["rows"])
         classes, targets = tuple(document["classes"]), tuple(document["targets"])
         inputs = tuple((name, tuple(shape)) for name, shape in document.get("inputs", ()))
-        threshold, ensemble = document["threshold"], document.get("ensemble")
-        return cls(classes, targets, form, document["link"], threshold, ensemble, inputs, document.get("columns", {}))
+        output, beside = document.get("outputs", ("", ()))
+        return cls(
+            classes,
+            targets,
+            form,
+            document["link"],
+            document["threshold"],
+            document.get("ensemble"),
+            inputs,
+            document.get("columns", {}),
+            output,
+            tuple(CardOutput(name, tuple(known), link) for name, known, link in beside),
+        )
 
 
 @dataclass(frozen=True)
@@ -220,10 +252,34 @@ def _matrix(read: NewRows, trained: TrainedModel, rows: Path) -> npt.NDArray[np.
 
 def _told(outputs: dict[str, Any], card: ModelCard) -> tuple[list[str], list[list[str]]]:
     """What is said of each row: names and columns of cells."""
+    names, columns = _told_by_study(outputs, card)
+    for each in card.beside:
+        # As a card of its own would have it, under the output's name.
+        further = _of_study(_linked(outputs[each.name], each.link), ModelCard(each.classes))
+        names += [
+            name.replace("prediction", each.name, 1) if "prediction" in name else f"{each.name}_{name}"
+            for name in further[0]
+        ]
+        columns += further[1]
+    return names, columns
+
+
+def _linked(outputs: npt.NDArray[Any], link: Any) -> npt.NDArray[Any]:
+    return np.asarray(probabilities_of(outputs, link))
+
+
+def _told_by_study(outputs: dict[str, Any], card: ModelCard) -> tuple[list[str], list[list[str]]]:
+    if card.output in outputs:
+        return _of_study(_linked(outputs[card.output], card.link), card)
     if "label" in outputs:
         labels = [label.decode() if isinstance(label, bytes) else str(label) for label in outputs["label"]]
         return _with_probabilities(labels, outputs["probabilities"], card.classes)
-    values = outputs["prediction"].reshape(len(outputs["prediction"]), -1)
+    return _of_study(outputs["prediction"], card)
+
+
+def _of_study(given: npt.NDArray[Any], card: ModelCard) -> tuple[list[str], list[list[str]]]:
+    """What the study's output says of each row."""
+    values = given.reshape(len(given), -1)
     if not card.classes:
         targets = card.targets if len(card.targets) == values.shape[1] else range(1, values.shape[1] + 1)
         names = ["prediction"] if values.shape[1] == 1 else [f"prediction_{name}" for name in targets]

@@ -12,7 +12,7 @@ from search.coordination.taught import final_runs
 from search.data import RowForm, encoded_shape
 from search.errors import StudyFailedError
 from search.followup.again import prepare_again
-from search.followup.prediction import ModelCard
+from search.followup.prediction import CardOutput, ModelCard
 from search.models import Member, TableEnds, average_models, with_ends, with_named_inputs, with_texts
 from search.preparation.study import PreparedStudy
 from search.preparation.texts import raw_shapes
@@ -112,7 +112,8 @@ def _trained_member(prepared: PreparedStudy, plan: TrainingPlan, run: Run, sessi
         shape = encoded_shape(plan.dataset)
         steps = (Scaling(np.zeros(shape), np.full(shape, 255.0)), *steps)
     of_table = encoder if encoder is not None and encoder.blocks is not None else None
-    return Member(model, steps, rows.arrays.target_scale, of_table, link)
+    beside, output = session.beside(plan, run), plan.dataset.output
+    return Member(model, steps, rows.arrays.target_scale, of_table, link, beside=beside, output=output)
 
 
 def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: float) -> Refitted:
@@ -124,12 +125,13 @@ def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: 
         threshold: Of two classes, the probability of the second above which it is the one predicted.
     """
     first, dataset = members[0], prepared.plan.dataset
+    table_of_columns = first.encoder is not None
     shape, classes = encoded_shape(dataset), dataset.classes
     if len(members) > 1:
         model, link = average_models(members, shape, classes, threshold), None
     else:
         table = None if first.encoder is None else TableEnds(first.encoder, classes, first.link, threshold)
-        model = with_ends(first.model, first.steps, shape, first.target_scale, table)
+        model = with_ends(first.model, first.steps, shape, first.target_scale, table, first.beside, first.output)
         link = None if table else first.link
     if dataset.inputs:
         model = with_named_inputs(model, dataset.inputs)
@@ -140,7 +142,18 @@ def join_members(prepared: PreparedStudy, members: Sequence[Member], threshold: 
         inputs = tuple((name, shapes[name]) for name, _ in inputs)
     form = RowForm.of(dataset, prepared.spec.data)
     columns = {name: list(names) for name, names in dataset.made_of}
-    card = ModelCard(classes, _targets(prepared), form, link, threshold, inputs=inputs, columns=columns)
+    is_linked = table_of_columns or len(members) > 1
+    card = ModelCard(
+        classes,
+        _targets(prepared),
+        form,
+        link,
+        threshold,
+        inputs=inputs,
+        columns=columns,
+        output=dataset.output if first.beside else "",
+        beside=tuple(CardOutput(each.name, each.classes, None if is_linked else each.link) for each in first.beside),
+    )
     return Refitted(model, card)
 
 

@@ -44,7 +44,7 @@ from search.models.ends import UnfitLossError, find_end, study_loss
 from search.models.families import FAMILIES, Family, describe_model
 from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
-from search.models.inputs import TableEnds, with_ends, with_named_inputs, with_texts
+from search.models.inputs import BesideEnd, TableEnds, with_ends, with_named_inputs, with_texts
 from search.models.layer_arguments import LayerArgumentError, check_value, given_value, thawed, unfrozen
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
@@ -76,6 +76,7 @@ __all__ = [
     "SCHEDULES",
     "Architecture",
     "Beside",
+    "BesideEnd",
     "Family",
     "Front",
     "Head",

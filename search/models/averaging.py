@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.data import Encoder, TargetScale
 from search.models.inputs import (
+    BesideEnd,
     FreeNames,
     TableEnds,
     classified,
@@ -29,12 +30,14 @@ class Member:
     """A trained model, and what surrounds it.
 
     Args:
-        model: With one input and one output, as it was trained.
+        model: With one input, and one output or a list of them, as it was trained.
         steps: What was done to rows before it, in order, once they were encoded.
         target_scale: What the targets that it was trained on had been scaled with.
         encoder: Of a table, what made inputs of its columns; None for arrays.
         link: What makes probabilities of its outputs.
         weight: How much it counts among others, above 0.
+        beside: The outputs that the model gives behind the study's, in a list.
+        output: Name of the study's output, where there are others.
     """
 
     model: keras.Model
@@ -43,6 +46,8 @@ class Member:
     encoder: Encoder | None = None
     link: Link | None = None
     weight: float = 1.0
+    beside: tuple[BesideEnd, ...] = ()
+    output: str = ""
 
 
 def average_models(
@@ -60,8 +65,9 @@ def average_models(
 
     Returns:
         A model of Keras' own classes. It takes rows, and of a table's it predicts, as `with_ends` says. Of arrays it
-        gives the mean, which needs no link any more. It is compiled as the first member is where its output is what
-        that one's loss takes: neither a dictionary nor, of members that give logits, probabilities.
+        gives the mean, which needs no link any more; with outputs beside a dictionary, in which each has its name. It
+        is compiled as the first member is where its output is what that one's loss takes: neither a dictionary nor, of
+        members that give logits, probabilities.
 
     Raises:
         ValueError: There are fewer than two members.
@@ -77,11 +83,15 @@ def average_models(
     rows = column_inputs(columns, free) if columns else keras.Input(wholes[0].inputs[0].shape[1:])
     outputs = []
     for number, (member, whole) in enumerate(zip(members, wholes, strict=True), start=1):
-        named = _named(whole, member.link, free(f"member_{number}"))
+        named = _named(whole, member, free(f"member_{number}"))
         outputs.append(named([rows[name] for name in whole.input] if columns else rows))
-    mean = _mean(outputs, [member.weight for member in members], free)
+    weights = [member.weight for member in members]
+    mean, *others = (_mean(each, weights, free) for each in zip(*outputs, strict=True))
     if encoder is not None and classes:
         mean = classified(mean, TableEnds(encoder, classes, threshold=threshold), free)
+    if others:
+        told = mean if isinstance(mean, dict) else {members[0].output: mean}
+        mean = {**told, **{end.name: each for end, each in zip(members[0].beside, others, strict=True)}}
     whole = quiet_model(rows, mean, f"{first.name}_mean")
     is_alike = not isinstance(mean, dict) and not any(member.link for member in members)
     return compiled_as(first, whole) if is_alike else whole
@@ -94,17 +104,22 @@ def _before_its_link(member: Member, shape: tuple[int, ...]) -> keras.Model:
     """
     import keras
 
-    plain = keras.Model(member.model.inputs[0], member.model.outputs[0], name=member.model.name)
+    outputs = member.model.outputs if member.beside else member.model.outputs[0]
+    plain = keras.Model(member.model.inputs[0], outputs, name=member.model.name)
     table = None if member.encoder is None else TableEnds(member.encoder)
-    return with_ends(plain, member.steps, shape, member.target_scale, table)
+    return with_ends(plain, member.steps, shape, member.target_scale, table, member.beside, member.output)
 
 
-def _named(whole: keras.Model, link: Link | None, name: str) -> keras.Model:
-    """The same layers under another name, with probabilities behind them; of a table it takes a list of columns."""
+def _named(whole: keras.Model, member: Member, name: str) -> keras.Model:
+    """The same layers under another name, with probabilities behind them, in a list; of a table it takes columns so."""
     import keras
 
     inputs: Any = list(whole.input.values()) if isinstance(whole.input, dict) else whole.inputs[0]
-    return keras.Model(inputs, linked(whole.outputs[0], link), name=name)
+    told = whole.output if member.beside else {member.output: whole.outputs[0]}
+    outputs = [linked(told[member.output], member.link)]
+    for end in member.beside:  # of a table they are probabilities already
+        outputs.append(linked(told[end.name], end.link if member.encoder is None else None))
+    return keras.Model(inputs, outputs, name=name)
 
 
 def _mean(outputs: Sequence[Any], weights: Sequence[float], free: FreeNames) -> Any:

@@ -38,30 +38,54 @@ class TableEnds:
     threshold: float = 0.5
 
 
+@dataclass(frozen=True)
+class BesideEnd:
+    """What surrounds an output that was trained beside the study's.
+
+    Args:
+        name: Its name.
+        link: What makes probabilities of it.
+        target_scale: What its targets had been scaled with.
+        classes: The label of each class index; empty for a regression.
+    """
+
+    name: str
+    link: Link | None = None
+    target_scale: TargetScale | None = None
+    classes: tuple[str, ...] = ()
+
+
 def with_ends(
     model: keras.Model,
     steps: Sequence[RowStep],
     shape: tuple[int, ...],
     target_scale: TargetScale | None = None,
     table: TableEnds | None = None,
+    beside: Sequence[BesideEnd] = (),
+    output: str = "",
 ) -> keras.Model:
     """A model that takes rows as they were before the steps, and predicts in the target's own unit.
 
     Args:
-        model: A model with one input; it becomes a layer of the new one, with its names and weights.
+        model: A model with one input, and one output or a list of them; it becomes a layer of the new one, with its
+            names and weights.
         steps: What was done to rows, in order, once they were encoded.
         shape: Shape of one encoded row.
         target_scale: What the targets that it was trained on had been scaled with.
         table: Of a table: what its columns became, and what is predicted. None for arrays.
+        beside: The outputs that the model has behind the study's, in their order.
+        output: Name of the study's output, where there are others.
 
     Returns:
         A model compiled alike, where that one is; the model itself when nothing was done. Of a table's rows it takes a
         dictionary of columns, as `search.models.table_inputs` says; where it predicts classes it is not compiled and
-        gives a dictionary: `probabilities`, shape (rows, classes), and `label`, text, shape (rows,).
+        gives a dictionary: `probabilities`, shape (rows, classes), and `label`, text, shape (rows,). With
+        outputs beside it gives a dictionary, too, in which each has its name: of a table probabilities, of arrays what
+        the model gives.
     """
     import keras
 
-    if not steps and target_scale is None and table is None:
+    if not steps and target_scale is None and table is None and not beside:
         return model
     columns, rows, passed = _begin(shape, table)
     for step in steps:
@@ -73,11 +97,18 @@ def with_ends(
         rows = column_inputs(columns, free)
         passed = keras.Model(list(columns.values()), passed, name=free("columns"))(list(rows.values()))
     predicted = model(passed)
-    if target_scale is not None:
-        shift, scale = (_by_target(values) for values in (target_scale.mean, target_scale.deviation))
-        predicted = keras.layers.Rescaling(scale, shift, name=free("own_unit"), dtype="float32")(predicted)
+    others = dict[str, Any]()
+    if beside:
+        predicted, *further = predicted
+        for end, given in zip(beside, further, strict=True):
+            told = _in_own_unit(given, end.target_scale, free(f"{end.name}_own_unit"))
+            others[end.name] = told if table is None else linked(told, end.link)
+    predicted = _in_own_unit(predicted, target_scale, free("own_unit"))
     if table is not None and table.classes:
-        return quiet_model(rows, classified(predicted, table, free), f"{model.name}_with_ends")
+        told = {**classified(predicted, table, free), **others}
+        return quiet_model(rows, told, f"{model.name}_with_ends")
+    if beside:
+        return quiet_model(rows, {output: predicted, **others}, f"{model.name}_with_ends")
     return compiled_as(model, quiet_model(rows, predicted, f"{model.name}_with_ends"))
 
 
@@ -230,6 +261,16 @@ def classified(predicted: Any, table: TableEnds, free: FreeNames) -> dict[str, A
     told = {"probabilities": probabilities, "label": named(index)}
     of_rows: dict[str, Any] = keras.Model(outputs, told, name=free("classes"))(predicted)
     return of_rows
+
+
+def _in_own_unit(predicted: Any, target_scale: TargetScale | None, name: str) -> Any:
+    """Numbers in the unit that their targets had before they were scaled."""
+    import keras
+
+    if target_scale is None:
+        return predicted
+    shift, scale = (_by_target(values) for values in (target_scale.mean, target_scale.deviation))
+    return keras.layers.Rescaling(scale, shift, name=name, dtype="float32")(predicted)
 
 
 def _by_target(values: npt.NDArray[np.float64]) -> float | list[float]:

@@ -69,8 +69,8 @@ def _output_notes(development: Dataset, beside: Sequence[Beside]) -> tuple[str, 
     trained = ", ".join(f'"{each.name}" (its loss times {each.loss.weight:g})' for each in beside)
     verb = "train" if len(beside) > 1 else "trains"
     return (
-        f'The output "{development.output}" is scored, and what is exported predicts it alone; {trained} {verb} beside '
-        "it. objective.output chooses, training.loss_weights weighs.",
+        f'The output "{development.output}" is scored; {trained} {verb} beside it. objective.output chooses, '
+        "training.loss_weights weighs.",
     )
 
 

@@ -17,7 +17,14 @@ import numpy.typing as npt
 
 from search.data import Dataset, is_stored, read_rows
 from search.errors import DivergedError
-from search.models import build_model, compiled_metrics, make_optimizer, probabilities_of, weights_by_path
+from search.models import (
+    BesideEnd,
+    build_model,
+    compiled_metrics,
+    make_optimizer,
+    probabilities_of,
+    weights_by_path,
+)
 from search.models.losses import Link
 from search.records import EngineChoice, FailureCause, Predictions, Run, RunReport, RunResult
 from search.training.engines import (
@@ -30,6 +37,7 @@ from search.training.engines import (
     choose_engine,
     keep_going,
     make_engines,
+    predictions,
     program_key,
 )
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
@@ -126,7 +134,8 @@ class WorkerSession:
 
         Returns:
             The model at the weights kept, compiled with the optimizer and the loss, made of Keras' own classes alone:
-            it is saved, loaded and used without regsearch. It takes rows, and predicts targets, as they are trained on,
+            it is saved, loaded and used without regsearch. With outputs beside the study's it gives a list, the study's
+            first, and is not compiled. It takes rows, and predicts targets, as they are trained on,
             see `prepared_rows`. It has no head of a second task, and no layers that change its input while training:
             Keras' augmentation layers act unless they are told that nothing trains.
 
@@ -150,7 +159,9 @@ class WorkerSession:
         rows = self.prepared_rows(plan, run).arrays.validation
         at_once = _ROWS_AT_ONCE if is_stored(rows.array) else len(rows)
         pieces = [np.arange(first, min(first + at_once, len(rows))) for first in range(0, len(rows), at_once)]
-        outputs = [probabilities_of(model(read_rows(rows.array, piece), training=False), link) for piece in pieces]
+        outputs = [
+            probabilities_of(predictions(model(read_rows(rows.array, piece), training=False)), link) for piece in pieces
+        ]
         return Predicted(rows.y, np.concatenate(outputs), rows.weight if rows.is_weighted else None)
 
     def predict(self, plan: TrainingPlan, runs: Sequence[Run], dataset: Dataset) -> npt.NDArray[Any]:
@@ -177,9 +188,18 @@ class WorkerSession:
                 )
                 for first in range(0, len(dataset), _ROWS_AT_ONCE)
             )
-            outputs = np.concatenate([np.asarray(probabilities_of(piece, link)) for piece in pieces])
+            outputs = np.concatenate([np.asarray(probabilities_of(predictions(piece), link)) for piece in pieces])
             told.append(rows.arrays.in_own_unit(outputs))
         return np.asarray(np.mean(told, axis=0))
+
+    def beside(self, plan: TrainingPlan, run: Run) -> tuple[BesideEnd, ...]:
+        """What surrounds the outputs that a run's model gives behind the study's."""
+        scales = self.prepared_rows(plan, run).arrays.further_scales
+        classes = {each.name: each.classes for each in plan.dataset.further}
+        return tuple(
+            BesideEnd(each.name, each.loss.link, scales.get(each.name), classes[each.name])
+            for each in stage_jobs(plan, run, self._stores)[-1].plain.beside
+        )
 
     def link(self, plan: TrainingPlan, run: Run) -> Link | None:
         """What makes probabilities of the outputs of a run's model."""
@@ -313,10 +333,13 @@ def _failure(outcome: Outcome) -> tuple[str | None, FailureCause | None]:
 
 
 def _trained_model(job: Job, outcome: Outcome) -> keras.Model:
-    model = build_model(replace((job.whole or job).regularized, entering=()))
+    trained = replace((job.whole or job).regularized, entering=())
+    model = build_model(trained, heads=bool(trained.beside))
     for path, variable in weights_by_path(model).items():
         if path in outcome.weights or job.whole is None:
             variable.assign(outcome.weights[path])
+    if trained.beside:
+        return model
     optimizer = make_optimizer(job.training, job.values, job.names, model)
     # Keras loads no model that is compiled with a function which its file does not hold.
     loss = {} if job.plain.loss.is_own else job.plain.loss.compile_arguments()

@@ -128,8 +128,17 @@ def test_loss_weights_of_the_study_take_the_place_of_the_models(plan_of, make_ru
     assert np.abs(as_compiled.weights["side/kernel"] - zero.weights["side/kernel"]).max() > 1e-3
 
 
-def test_trained_model_predicts_the_output_of_the_study(plan_of, make_run, session):
+def test_trained_model_gives_every_output_the_studys_first(plan_of, make_run, session):
     plan = plan_of(engine="compiled")
     model, result = session.train_model(plan, make_run()), session.train(plan, make_run())
-    outputs = np.asarray(model(plan.dataset.features[40:]))
-    assert result.score == pytest.approx(-np.log(outputs[np.arange(20), plan.dataset.target[40:]]).mean(), rel=1e-3)
+    kind, size, sign = (np.asarray(each) for each in model(plan.dataset.features[40:]))
+    assert (kind.shape, size.shape, sign.shape) == ((20, 3), (20, 1), (20, 1))
+    assert result.score == pytest.approx(-np.log(kind[np.arange(20), plan.dataset.target[40:]]).mean(), rel=1e-3)
+    assert ((sign[:, 0] > 0.5) == plan.dataset.further[1].values[40:]).mean() > 0.6
+    predicted = session.predict_validation(plan, make_run()).predicted
+    np.testing.assert_allclose(predicted, kind, rtol=1e-5)
+    np.testing.assert_allclose(session.predict(plan, [make_run()], plan.dataset.take([41])), kind[1:2], rtol=1e-5)
+    assert [(each.name, each.classes) for each in session.beside(plan, make_run())] == [
+        ("size", ()),
+        ("sign", ("no", "yes")),
+    ]

@@ -30,6 +30,7 @@ from collections.abc import Callable, Mapping
 
 from search.training.engines._base import Engine, Job, Outcome, Watch, Whole, keep_going
 from search.training.engines._lanes_program import N_LANES
+from search.training.engines._step import predictions
 from search.training.engines._stores import Stores
 from search.training.engines.choice import choose_engine
 from search.training.engines.fit import FitEngine
@@ -64,5 +65,6 @@ __all__ = [
     "choose_engine",
     "keep_going",
     "make_engines",
+    "predictions",
     "program_key",
 ]

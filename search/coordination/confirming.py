@@ -298,7 +298,7 @@ class Confirmation:
             return None
         return permutation_chance(
             told,
-            plan.dataset.target,
+            plan.scoring.target_of(plan.dataset),
             score=plan.scoring.score,
             sign=self._race.sign,
             seed=self._prepared.spec.study.seed,

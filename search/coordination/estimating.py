@@ -110,7 +110,7 @@ class Passes:
         size = len(folds) // n_repeats
         self._repeats = [folds[first : first + size] for first in range(0, len(folds), size)]
         self.rows: _Positions = _rows_of(self._repeats[0])
-        self.target = prepared.plan.dataset.target[self.rows]
+        self.target = prepared.plan.scoring.target_of(prepared.plan.dataset)[self.rows]
 
     def complete(self, trials: Iterable[Trial]) -> list[Trial]:
         """The complete ones among some trials of which every run has its predictions."""

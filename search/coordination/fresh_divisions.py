@@ -44,14 +44,15 @@ def drawn_repeats(prepared: PreparedStudy, n_repeats: int) -> Iterator[int]:
 def find_reference(prepared: PreparedStudy, searched: Mapping[Key, Predictions]) -> Reference | None:
     """What the trials of the search hold likely; None where that is not to be used.
 
-    That is so of a metric of the user's, which need not know weights, and where no predictions are kept.
+    That is so of a metric of the user's, which need not know weights, of several outputs, and where no predictions are
+    kept.
 
     Args:
         prepared: The study.
         searched: What runs of the search predicted of the rows that score them.
     """
     plan = prepared.plan
-    if plan.own_metric is not None:
+    if plan.own_metric is not None or not plan.scoring.is_of_one_output:
         return None
     rows = {fold.number: fold.validation for fold in plan.folds}
     predicted = ((rows[fold], values.values) for (_, fold, _), values in searched.items())

@@ -97,7 +97,8 @@ def _result(
 ) -> dict[str, Any]:
     """What was seen, JSON-ready."""
     metric, weight = prepared.plan.scoring, rows.weight
-    scores = {number: metric.score(rows.target, values, weight) for number, values in predicted.items()}
+    target = metric.target_of(rows)
+    scores = {number: metric.score(target, values, weight) for number, values in predicted.items()}
     result: dict[str, Any] = {"n_rows": len(rows), "metric": prepared.metric}
     for name, trial in (("baseline", choice.baseline), ("chosen", choice.chosen)):
         if trial is not None:
@@ -116,9 +117,10 @@ def _compare(
 ) -> Difference:
     metric = prepared.plan.scoring
     sign = 1.0 if prepared.direction == "maximize" else -1.0
-    of_chosen, of_baseline = metric.row_scores(rows.target, chosen), metric.row_scores(rows.target, baseline)
+    target = metric.target_of(rows)
+    of_chosen, of_baseline = metric.row_scores(target, chosen), metric.row_scores(target, baseline)
     if of_chosen is not None and of_baseline is not None:
         return compare_by_rows(sign * (np.asarray(of_chosen) - of_baseline), rows.weight, LEVEL)
     return compare_by_draws(
-        metric.score, rows.target, chosen, baseline, rows.weight, sign=sign, seed=prepared.spec.study.seed, level=LEVEL
+        metric.score, target, chosen, baseline, rows.weight, sign=sign, seed=prepared.spec.study.seed, level=LEVEL
     )

@@ -93,8 +93,9 @@ def score_constants(
 def _guess(development: Dataset, fold: Fold, metric: Metric) -> Guess:
     """The best prediction that is the same for every row, for the rows that score."""
     rows = training_rows(fold)
-    constant = metric.constant(development.target[rows], len(development.classes), row_weights(development, rows))
-    return Guess(constant, development.target[fold.validation], row_weights(development, fold.validation))
+    target = metric.target_of(development)
+    constant = metric.constant(target[rows], len(development.classes), row_weights(development, rows))
+    return Guess(constant, target[fold.validation], row_weights(development, fold.validation))
 
 
 def _constant_loss(development: Dataset, fold: Fold, class_weight: ClassWeight) -> float:

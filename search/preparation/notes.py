@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from search.techniques import (
     techniques_of,
     watches_stop_rows,
 )
+from search.training import default_metric
 
 _LEAST_SCORING_ROWS = 3
 """Rows of a class that score a run, below which its part of a score is one row or two."""
@@ -49,7 +50,7 @@ def study_notes(
         beside: The outputs that train beside the study's.
     """
     return (
-        *_output_notes(development, beside),
+        *_output_notes(development, beside, spec.objective.outputs),
         *_class_notes(development, splits),
         *_stop_notes(spec),
         *_penalty_notes(spec),
@@ -62,7 +63,9 @@ def study_notes(
     )
 
 
-def _output_notes(development: Dataset, beside: Sequence[Beside]) -> tuple[str, ...]:
+def _output_notes(
+    development: Dataset, beside: Sequence[Beside], weights: Mapping[str, float] | None
+) -> tuple[str, ...]:
     """Which of several outputs the study is about."""
     if not beside:
         return ()
@@ -70,8 +73,16 @@ def _output_notes(development: Dataset, beside: Sequence[Beside]) -> tuple[str, 
     verb = "train" if len(beside) > 1 else "trains"
     return (
         f'The output "{development.output}" is scored; {trained} {verb} beside it. objective.output chooses, '
-        "training.loss_weights weighs.",
+        "training.loss_weights weighs."
+        if weights is None
+        else f'The score is {_sum_in_words(development, weights)}; "{development.output}" stops runs, and {trained} '
+        f"{verb} beside it.",
     )
+
+
+def _sum_in_words(development: Dataset, weights: Mapping[str, float]) -> str:
+    tasks = {each.name: each.task for each in development.named_outputs}
+    return " + ".join(f"{w:g} times the {default_metric(tasks[name])} of {name}" for name, w in weights.items())
 
 
 def _class_notes(development: Dataset, splits: Splits) -> tuple[str, ...]:

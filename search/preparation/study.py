@@ -65,7 +65,7 @@ from search.techniques import (
     techniques_of,
     watches_stop_rows,
 )
-from search.training import OwnMetric, TrainingPlan
+from search.training import OwnMetric, TrainingPlan, default_metric
 from search.tuning.space import MOST_POINTS, SearchSpace, search_space
 
 
@@ -223,7 +223,7 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
             own_model=own_model,
             split=spec.split,
             split_place=place("split"),
-            output=spec.objective.output,
+            output=spec.objective.main_output,
             objective_place=place("objective", "output"),
         )
 
@@ -314,6 +314,7 @@ def prepare_data(
     check_unfreeze(spec, plain[0], place)
     _check_pruner(spec, place)
     _check_metric_of_epochs(spec, own_metric, place)
+    _check_outputs(spec, development, place)
     _check_loss(spec, place)
     _check_weights(spec, development, splits, place)
     _check_scaling(spec, saved, place)
@@ -404,7 +405,8 @@ def _with_pruner(spec: StudySpec, plain: Sequence[Architecture], splits: Splits)
     """The study with the pruner that fits it, where the file leaves that open."""
     if spec.study.pruner != "auto":
         return spec
-    if spec.training.unfreeze is not None:  # epochs of two phases tell nothing of one another
+    # Epochs of two phases tell nothing of one another, and of a sum over outputs there are none.
+    if spec.training.unfreeze is not None or spec.objective.outputs:
         return spec.model_copy(update={"study": spec.study.model_copy(update={"pruner": "none"})})
     n_train = min(len(fold.train) for fold in splits.folds)
     n_runs = len(splits.folds) * spec.objective.seeds
@@ -417,6 +419,28 @@ def _most_epochs(spec: StudySpec) -> int:
     if searched is None:
         return spec.training.all_epochs
     return of_second_phase + int(max(searched.choices) if isinstance(searched, Choices) else searched.high)
+
+
+def _check_outputs(spec: StudySpec, development: Dataset, place: Place) -> None:
+    """Refuse a sum over outputs that cannot be had."""
+    weights = spec.objective.outputs
+    if weights is None:
+        return
+    known, where = [each.name for each in development.named_outputs], place("objective", "outputs")
+    for name in weights:
+        if name not in known:
+            received = f'"{name}"' if known else "data with one target"
+            message = f"expected outputs to be among {', '.join(known) or 'those of the data'}, received {received}"
+            raise StudyFileError(Problem(where, message))
+    if development.output not in weights:
+        message = f"expected the output that the study is about among outputs, received none of {development.output}"
+        raise StudyFileError(Problem(where, message, "Give it a number, or leave objective.output out."))
+    if spec.objective.metric_name != default_metric(development.task):
+        message = f'expected no metric beside outputs, received "{spec.objective.metric_name}"'
+        raise StudyFileError(Problem(place("objective", "metric"), message, "Each scores by log_loss or mse."))
+    if spec.study.pruner not in ("auto", "none", "wilcoxon"):
+        message = f'expected pruner = "none" or "wilcoxon" beside outputs, received "{spec.study.pruner}"'
+        raise StudyFileError(Problem(place("study", "pruner"), message, "The sum is known at the end of a run alone."))
 
 
 def _check_metric_of_epochs(spec: StudySpec, own_metric: OwnMetric | None, place: Place) -> None:

@@ -399,7 +399,18 @@ class ObjectiveSection(Section):
         description="of a model of several outputs the one that is scored, and that the study is about; default: the "
         "first one of the data",
     )
+    outputs: dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        default=None,
+        description="of a model of several outputs: the score is the sum of what these score (log_loss, or mse), each "
+        "times its number",
+        json_schema_extra={"expected": "a table with a number above 0 for each output"},
+    )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs per fold; a trial's score is the mean of its runs")
+
+    @property
+    def main_output(self) -> str | None:
+        """The output that a study names as the one that it is about."""
+        return self.output or (next(iter(self.outputs)) if self.outputs else None)
 
     @property
     def metric_name(self) -> str | None:

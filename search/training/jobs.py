@@ -27,6 +27,7 @@ from search.spec import StudySpec, technique_of
 from search.techniques import TECHNIQUES, HeadTechnique, stopping_rule, techniques_of
 from search.training.engines import Job, Stores, Whole
 from search.training.features import Features
+from search.training.metrics import Metric, NotScored, SummedMetric
 from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows, data_changes, prepare_rows, stepped
 
@@ -65,12 +66,18 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, second_phase: bool
         training=spec.training,
         stopping=stopping_rule(values),
         seed=run.seed,
-        metric=plan.scoring,
+        metric=_metric_of_runs(plan),
         n_classes=len(plan.dataset.classes),
         whole=whole,
         pretrained=pretrained_layers(plain, thawing),
         callbacks=plan.callbacks,
     )
+
+
+def _metric_of_runs(plan: TrainingPlan) -> Metric:
+    """What scores a run while it trains: a sum over outputs is known at its end alone."""
+    metric = plan.scoring
+    return NotScored(metric.parts) if isinstance(metric, SummedMetric) else metric
 
 
 def _thawed(plan: TrainingPlan, spec: StudySpec) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from search.models.saved import SavedModel
 from search.records import Run
 from search.spec import Called, StudySpec
 from search.techniques import watches_stop_rows
-from search.training.metrics import Metric, OwnMetric, find_metric
+from search.training.metrics import Metric, OwnMetric, SummedMetric, find_metric, summed_metric
 from search.training.recent import Recent
 
 _STEPS_OF_ROOM = 16
@@ -69,8 +69,14 @@ class TrainingPlan:
         """What scores."""
         if self.own_metric is not None:
             return self.own_metric
+        if self.spec.objective.outputs:
+            return self._summed
         asked = self.spec.objective.metric
         return find_metric(self.metric, asked.arguments if isinstance(asked, Called) else None)
+
+    @cached_property
+    def _summed(self) -> SummedMetric:
+        return summed_metric(self.dataset, self.spec.objective.outputs or {})
 
     @property
     def has_recurrent_layers(self) -> bool:

@@ -42,6 +42,7 @@ from search.training.engines import (
 )
 from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
 from search.training.jobs import make_job, rows_of
+from search.training.metrics import SummedMetric
 from search.training.plan import TrainingPlan
 from search.training.rows import PreparedRows
 from search.training.session import other_programs_forgotten, start_tensorflow, traced_gradients_forgotten
@@ -173,13 +174,18 @@ class WorkerSession:
             dataset: Rows of the source of the study.
 
         Returns:
-            Probabilities of classes, or numbers in the target's own unit, shape (rows, outputs).
+            Probabilities of classes, or numbers in the target's own unit, shape (rows, outputs); of several outputs
+            that are scored those of all, beside one another.
 
         Raises:
             DivergedError: One of them diverged.
         """
-        told = []
+        told, metric = [], plan.scoring
         for run in runs:
+            if isinstance(metric, SummedMetric):
+                encoded = self.prepared_rows(plan, run).encoded(dataset)
+                told.append(self._joined(plan, run, metric, self.train_model(plan, run), encoded))
+                continue
             model, link, rows = self.train_model(plan, run), self.link(plan, run), self.prepared_rows(plan, run)
             pieces = (
                 model(
@@ -226,10 +232,39 @@ class WorkerSession:
         started = time.perf_counter()
         try:
             jobs = stage_jobs(plan, run, self._stores)
-            fields = _fields(*self._train(plan, run, jobs, _watch_of(run, report)))
+            outcome, chosen = self._train(plan, run, jobs, _watch_of(run, report))
+            fields = _fields(self._scored(plan, run, jobs[-1], outcome), chosen)
         except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
             fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error)}
         return _result(run, time.perf_counter() - started, fields)
+
+    def _scored(self, plan: TrainingPlan, run: Run, job: Job, outcome: Outcome) -> Outcome:
+        """The outcome of a run with its score, where that is of several outputs."""
+        metric = plan.scoring
+        if not isinstance(metric, SummedMetric) or outcome.diverged_epoch is not None or outcome.withdrawn:
+            return outcome
+        rows = self.prepared_rows(plan, run).arrays.validation
+        predicted = self._joined(plan, run, metric, _trained_model(job, outcome), rows.array)
+        target = metric.target_of(plan.dataset.take(plan.fold(run).validation))
+        score = metric.score(target, predicted, rows.weight if rows.is_weighted else None)
+        return replace(outcome, score=score, predicted=predicted)
+
+    def _joined(
+        self, plan: TrainingPlan, run: Run, metric: SummedMetric, model: keras.Model, rows: npt.NDArray[np.float32]
+    ) -> npt.NDArray[Any]:
+        """What the outputs of a model that are scored predict of rows, beside one another."""
+        arrays, beside = self.prepared_rows(plan, run).arrays, self.beside(plan, run)
+        ends = [(plan.dataset.output, self.link(plan, run), arrays.target_scale)]
+        ends += [(each.name, each.link, each.target_scale) for each in beside]
+        pieces = []
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            given = model(read_rows(rows, np.arange(first, min(first + _ROWS_AT_ONCE, len(rows)))), training=False)
+            told = {}
+            for (name, link, scale), outputs in zip(ends, given, strict=True):
+                values = np.asarray(probabilities_of(outputs, link))
+                told[name] = values if scale is None else scale.restored(values)
+            pieces.append(metric.joined([told[part.name] for part in metric.parts]))
+        return np.concatenate(pieces)
 
     def _alike(self, plan: TrainingPlan, runs: Sequence[Run]) -> list[list[int]]:
         """The places of runs that can be trained together, each group in its order and of as many as there are lanes.
@@ -259,7 +294,9 @@ class WorkerSession:
             with traced_gradients_forgotten():
                 outcomes = engine.train_together(jobs, [_watch_of(run, report) for run in runs])
             other_programs_forgotten()
-            fields = [_fields(*each) for each in zip(outcomes, chosen, strict=True)]
+            ended = zip(runs, jobs, outcomes, strict=True)
+            scored = [self._scored(plan, run, job, outcome) for run, job, outcome in ended]
+            fields = [_fields(*each) for each in zip(scored, chosen, strict=True)]
         except Exception:  # noqa: BLE001  # each run will tell its own
             return None
         seconds = (time.perf_counter() - started) / len(runs)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from search import Launch, open_storage, prepare_study, run_study, tune
 from search.cli import cli
+from search.errors import DataError, StudyFileError
 
 STUDY = """
 [study]
@@ -131,3 +132,44 @@ def test_tune_gives_a_model_of_all_outputs(keras, rows, folder):
         told = found.model.predict(rows["x"], verbose=0)
         assert set(told) == {"kind", "sign", "size"}
         assert (told["kind"].argmax(axis=1) == rows["kind"]).mean() > 0.7
+
+
+SUM = "objective.outputs={kind=1.0, size=0.1}"
+
+
+def test_sum_over_outputs_is_confirmed_and_looked_at(folder, tmp_path):
+    study = folder / "sum.toml"
+    study.write_text(STUDY.format(data=ARRAYS, seeds=1))
+    overrides = [SUM, "split.test=0.25", "confirm.finalists=2", "confirm.repeats=5", "study.sampler=grid"]
+    prepared = prepare_study(str(study), overrides)
+    assert (prepared.metric, prepared.direction) == ("weighted_sum", "minimize")
+    note = 'The score is 1 times the log_loss of kind + 0.1 times the mse of size; "kind" stops runs'
+    assert any(each.startswith(note) for each in prepared.notes)
+    url = f"sqlite:///{tmp_path}/s.db"
+    with open_storage(url, create=True) as storage:
+        record = run_study(prepared, storage, Launch(n_jobs=0))
+        trials = storage.trials(record.study_id)
+        (look,) = storage.looks(record.study_id)
+    assert all(trial.score < prepared.facts.constant_scores[0] for trial in trials)
+    assert look.result["metric"] == "weighted_sum"
+    assert 0 < look.result["baseline"]["score"] < prepared.facts.constant_scores[0]
+    again = CliRunner().invoke(cli, ["best", "outputs", "--storage", url])
+    assert "weighted_sum" in again.output
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["objective.outputs={kinds=1.0}"], 'expected output to be one of "kind", "size", "sign", received "kinds"'),
+        (["objective.outputs={size=1.0}", 'objective.output="kind"'], "expected the output that the study is about"),
+        ([SUM, "objective.metric=accuracy"], 'expected no metric beside outputs, received "accuracy"'),
+        ([SUM, "study.pruner=median"], 'expected pruner = "none" or "wilcoxon" beside outputs'),
+        (["training.loss_weights={kinds=1.0}"], 'expected loss_weights of "sign", "kind", "size", received "kinds"'),
+    ],
+)
+def test_sums_and_weights_of_what_is_not_there_are_refused(folder, overrides, expected):
+    study = folder / "refused.toml"
+    study.write_text(STUDY.format(data=ARRAYS, seeds=1))
+    with pytest.raises((StudyFileError, DataError)) as caught:
+        prepare_study(str(study), overrides)
+    assert expected in str(caught.value)

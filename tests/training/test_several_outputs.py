@@ -142,3 +142,62 @@ def test_trained_model_gives_every_output_the_studys_first(plan_of, make_run, se
         ("size", ()),
         ("sign", ("no", "yes")),
     ]
+
+
+@pytest.fixture
+def summed(plan_of):
+    """A plan whose score is of several outputs, and the weights of these."""
+    weights = {"kind": 1.0, "size": 0.2, "sign": 0.5}
+
+    def make(**training):
+        plan = plan_of(**training)
+        objective = plan.spec.objective.model_copy(update={"outputs": weights})
+        return replace(plan, spec=plan.spec.model_copy(update={"objective": objective}))
+
+    return make, weights
+
+
+def scored_by_hand(plan, outputs, weights):
+    """The sum of what scikit-learn says of the validation rows."""
+    from sklearn.metrics import log_loss, mean_squared_error
+
+    kind, size, sign = (np.asarray(each, np.float64) for each in outputs)
+    kind /= kind.sum(axis=1, keepdims=True)  # to float64
+    sizes, signs = (each.values[40:] for each in plan.dataset.further)
+    return (
+        weights["kind"] * log_loss(plan.dataset.target[40:], kind, labels=[0, 1, 2])
+        + weights["size"] * mean_squared_error(sizes, size[:, 0])
+        + weights["sign"] * log_loss(signs, sign[:, 0], labels=[0, 1])
+    )
+
+
+def test_score_is_the_weighted_sum_of_what_the_outputs_score(summed, make_run, session):
+    make, weights = summed
+    for engine in ("compiled", "graph", "fit", "lanes"):
+        plan = make(engine=engine)
+        outputs = session.train_model(plan, make_run())(plan.dataset.features[40:])
+        (result,) = (
+            session.train_together(plan, [make_run()]) if engine == "lanes" else [session.train(plan, make_run())]
+        )
+        assert result.error is None
+        assert result.score == pytest.approx(scored_by_hand(plan, outputs, weights), rel=1e-4)
+        assert result.predictions.values.shape == (20, 3 + 1 + 2)
+        predicted = session.predict(plan, [make_run()], plan.dataset.take(np.arange(40, 60)))
+        target = plan.scoring.target_of(plan.dataset.take(np.arange(40, 60)))
+        assert plan.scoring.score(target, predicted) == pytest.approx(result.score, rel=1e-5)
+        assert plan.scoring.row_scores(target, predicted).mean() == pytest.approx(result.score, rel=1e-5)
+
+
+def test_guess_of_several_outputs_is_the_best_of_each(summed):
+    make, weights = summed
+    plan = make()
+    target = plan.scoring.target_of(plan.dataset)
+    guess = plan.scoring.constant(target, 3)
+    shares = np.bincount(plan.dataset.target) / 60
+    positive = plan.dataset.further[1].values.mean()
+    size = plan.dataset.further[0].values
+    np.testing.assert_allclose(guess, [*shares, size.mean(), 1 - positive, positive], rtol=1e-6)
+    entropy = -(shares * np.log(shares)).sum()
+    of_sign = -(positive * np.log(positive) + (1 - positive) * np.log(1 - positive))
+    expected = entropy + weights["size"] * size.var() + weights["sign"] * of_sign
+    assert plan.scoring.score(target, guess) == pytest.approx(expected, rel=1e-6)

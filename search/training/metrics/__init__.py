@@ -7,6 +7,7 @@
 | `_ranking` | what metrics share that look at the order of predictions |
 | `_counting` | means over rows, each as often as it counts |
 | `own` | a metric that is a function of the user's |
+| `summed` | the weighted sum of what several outputs score |
 | `threshold` | where a probability is best parted into classes |
 | all others | one metric each |
 
@@ -17,7 +18,7 @@ about a millisecond of argument checks a call, and an import. The tests hold eac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.records import Task
 from search.training.metrics._base import Metric
@@ -34,8 +35,12 @@ from search.training.metrics.own import OwnMetric, OwnMetricError
 from search.training.metrics.r2 import R2
 from search.training.metrics.rmse import Rmse
 from search.training.metrics.roc_auc import RocAuc
+from search.training.metrics.summed import NotScored, Part, SummedMetric
 from search.training.metrics.threshold import best_threshold
 from search.training.metrics.top_k import TopK
+
+if TYPE_CHECKING:
+    from search.data import Dataset
 
 _ALL: tuple[Metric, ...] = (
     LogLoss(),
@@ -62,6 +67,28 @@ def find_metric(name: str, arguments: Mapping[str, Any] | None = None) -> Metric
     return type(metric)(**{**metric.arguments, **arguments}) if arguments else metric
 
 
+def summed_metric(dataset: Dataset, weights: Mapping[str, float]) -> SummedMetric:
+    """The weighted sum of what outputs score, each by the metric that fits its task.
+
+    Args:
+        dataset: Rows with the targets of all of them.
+        weights: Output to weight; those that are not in it have no part.
+    """
+    outputs = [each for each in dataset.named_outputs if each.name in weights]
+    return SummedMetric(
+        tuple(
+            Part(
+                each.name,
+                find_metric(default_metric(each.task)),
+                weights[each.name],
+                0 if each.task == "regression" else each.n_outputs,
+                each.n_outputs if each.task == "regression" else 1,
+            )
+            for each in outputs
+        )
+    )
+
+
 def default_metric(task: Task) -> str:
     """The metric of a study that names none."""
     return "mse" if task == "regression" else "log_loss"
@@ -71,9 +98,12 @@ __all__ = [
     "METRICS",
     "DecisionMetric",
     "Metric",
+    "NotScored",
     "OwnMetric",
     "OwnMetricError",
+    "SummedMetric",
     "best_threshold",
     "default_metric",
     "find_metric",
+    "summed_metric",
 ]

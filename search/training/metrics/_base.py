@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
 
@@ -12,6 +12,8 @@ from search.records import Direction, Task
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from search.data import Dataset
 
 Rows = npt.NDArray[Any]
 """A value, or several, for each row."""
@@ -27,11 +29,17 @@ class Metric(ABC):
         name: Its name in `[objective] metric`.
         direction: Whether a low or a high score is good.
         tasks: The tasks that it can score.
+        is_of_one_output: Whether it scores one output of a model.
     """
 
     name: str
     direction: Direction
     tasks: frozenset[Task]
+    is_of_one_output: ClassVar[bool] = True
+
+    def target_of(self, dataset: Dataset) -> Rows:
+        """The target of some rows as `score` takes it."""
+        return dataset.target
 
     @property
     def arguments(self) -> Mapping[str, Any]:

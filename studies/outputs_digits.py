@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 
 def digits_and_more():
-    """Pictures, shape (rows, 64), from 0 to 1; which digit each is, how much is drawn, and where the middle of it is."""
+    """Pictures, shape (rows, 64), from 0 to 1; which digit each is, how much is drawn, and where its middle is."""
     images, digits = load_digits(return_X_y=True)
     pixels = images.reshape(-1, 8, 8) / 16
     ink, places = pixels.sum(axis=(1, 2)), np.arange(8)

@@ -5,7 +5,7 @@
 | `reading` | `read_data`: the [data] table of a study becomes a checked `Dataset` |
 | `sources` | where rows come from, one file a source, and the map `SOURCES` |
 | `targets` | a target column becomes class indices or quantities; classification or regression |
-| `stored_rows` | features that stay in a file |
+| `stored_rows`, `cache_folder` | features that stay in a file; where the user's cache folder is |
 | `named_inputs` | arrays of several inputs, beside one another |
 | `further_targets` | targets of several outputs |
 | `keras_names` | names that Keras gives to layers without one |

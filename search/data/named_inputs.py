@@ -43,7 +43,8 @@ def code_texts(named: NamedArrays) -> tuple[NamedArrays, dict[str, Array]]:
     arrays, texts = dict(named.arrays), dict[str, Array]()
     for name, cells in named.arrays.items():
         if cells.dtype.kind == "O":
-            cells = np.where(cells == None, "", cells).astype(str)  # noqa: E711  # cell by cell
+            missing = np.array([cell is None for cell in cells.flat]).reshape(cells.shape)
+            cells = np.where(missing, "", cells).astype(str)
         if cells.dtype.kind == "U":
             texts[name], places = np.unique(cells, return_inverse=True)
             rows = places.reshape(cells.shape).astype(np.float32)

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import shutil
+import socket
 import tempfile
 import weakref
 import zipfile
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
+
+from search.data.cache_folder import cache_base
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -328,8 +330,11 @@ def write_member(archive: zipfile.ZipFile, name: str, rows: StoredRows) -> None:
 
 def _cache_folder() -> Path | None:
     """Where files of rows stand, after those are gone that killed processes left; None for the temporary folder."""
+    if not cache_base():
+        return None
     with contextlib.suppress(OSError):
-        folder = Path(os.environ.get("REGSEARCH_CACHE") or platformdirs.user_cache_dir("regsearch")) / "rows"
+        # A home may be shared: of other machines' processes nothing is known here.
+        folder = Path(cache_base()).absolute() / "rows" / socket.gethostname()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in folder.glob(f"{_FOLDER}*"):
             owner = left.name.removeprefix(_FOLDER).partition("-")[0]

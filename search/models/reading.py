@@ -81,7 +81,7 @@ def read_saved(
         archive=archive if peeled is None else with_config(archive, config),
         origin=b"" if peeled is None else archive,
         texts=() if peeled is None else peeled.texts,
-        sha256=_fingerprint(given, archive, keeps_weights=keeps_weights, custom=custom),
+        sha256=_fingerprint(given, archive, keeps_weights=keeps_weights, custom=custom, reads_text=peeled is not None),
         keeps_weights=keeps_weights,
         name=config["config"]["name"],
         inputs=tuple((name, tuple(shape[1:])) for name, shape in (_batch_shapes(config) or {}).items()),
@@ -390,7 +390,9 @@ def _keeps_shape(operation: Config) -> bool:
     return not any('"__numpy__"' in json.dumps(node) for node in operation["inbound_nodes"])
 
 
-def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool, custom: SourceModule | None) -> str:
+def _fingerprint(
+    config: Config, archive: bytes, *, keeps_weights: bool, custom: SourceModule | None, reads_text: bool
+) -> str:
     """Equal for a model that is saved twice: dates do not count, nor the numbers that Keras gives its objects.
 
     Nor do the names of inputs and of the model, which differ when a function that names all else is called twice.
@@ -402,8 +404,8 @@ def _fingerprint(config: Config, archive: bytes, *, keeps_weights: bool, custom:
     layers = {key: value for key, value in copy["config"].items() if key != "name"}
     kept = read_weights(archive) if keeps_weights or any(map(_keeps_own_weights, _leaves(config))) else b""
     told = [layers, hashlib.sha256(kept).hexdigest(), keeps_weights, *([] if custom is None else [custom.sha256])]
-    if assets := read_assets(archive):
-        told.append(hashlib.sha256(assets).hexdigest())
+    if reads_text:  # others were told without, by studies that go on
+        told.append(hashlib.sha256(read_assets(archive)).hexdigest())
     content = json.dumps(told)
     return hashlib.sha256(content.encode()).hexdigest()
 

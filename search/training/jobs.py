@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -43,9 +43,7 @@ def make_job(plan: TrainingPlan, run: Run, stores: Stores, *, second_phase: bool
     """
     configuration, names = run.configuration, tuple(plan.spec.space)
     spec = plan.spec.configured(configuration)
-    thawing = _thawed(plan, spec) if second_phase else ()
-    if second_phase:
-        spec = _second_phase(spec, thawing)
+    spec, thawing = _second_phase(plan, spec) if second_phase else (spec, ())
     values = _values(run)
     arrays = rows_of(plan, run, stores).arrays
     plain = _plain_model(plan, spec, arrays.train.array.shape[1:])
@@ -80,23 +78,16 @@ def _metric_of_runs(plan: TrainingPlan) -> Metric:
     return NotScored(metric.parts) if isinstance(metric, SummedMetric) else metric
 
 
-def _thawed(plan: TrainingPlan, spec: StudySpec) -> tuple[str, ...]:
-    """The layers that train in the second phase alone."""
+def _second_phase(plan: TrainingPlan, spec: StudySpec) -> tuple[StudySpec, tuple[str, ...]]:
+    """The study in its second phase, and the layers that train in that alone."""
     phase = spec.training.unfreeze
     if phase is None:
         raise ValueError("expected a study with a second phase, received one without")
-    return thawed(_plain_model(plan, spec, encoded_shape(plan.dataset)), phase.layers)
-
-
-def _second_phase(spec: StudySpec, thawing: Sequence[str]) -> StudySpec:
-    """The study in its second phase."""
-    phase = spec.training.unfreeze
-    if phase is None:
-        raise ValueError("expected a study with a second phase, received one without")
+    thawing = thawed(_plain_model(plan, spec, encoded_shape(plan.dataset)), phase.layers)
     layers = {**(spec.model.layers or {}), **unfrozen(thawing)}
     told = {"learning_rate": phase.learning_rate, "epochs": phase.epochs, "schedule": None, "unfreeze": None}
     training, model = spec.training.model_copy(update=told), spec.model.model_copy(update={"layers": layers})
-    return spec.model_copy(update={"training": training, "model": model})
+    return spec.model_copy(update={"training": training, "model": model}), thawing
 
 
 def _passed(plan: TrainingPlan, arrays: Arrays, front: Front, stores: Stores) -> Arrays:

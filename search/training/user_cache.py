@@ -12,15 +12,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
-VARIABLE = "REGSEARCH_CACHE"
-"""Environment variable: the folder to use in the place of the user's cache folder; empty for none."""
-
-
-def cache_base() -> str:
-    """The folder of all that is kept; empty for none."""
-    return os.environ.get(VARIABLE, platformdirs.user_cache_dir("regsearch"))
+from search.data.cache_folder import VARIABLE, cache_base
 
 
 def own_folder(kind: str, name: str, ending: str, most_bytes: int) -> Path | None:
@@ -83,3 +75,6 @@ def _bound(folder: Path, ending: str, most_bytes: int) -> None:
             break
         path.unlink(missing_ok=True)
         n_bytes -= size
+
+
+__all__ = ["VARIABLE", "cache_base", "keep_file", "own_folder"]

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import zipfile
@@ -21,7 +22,7 @@ BYTES = np.random.default_rng(0).integers(0, 256, (50, 4)).astype(np.uint8)
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("REGSEARCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "rows"
+    return tmp_path / "cache" / "rows" / socket.gethostname()
 
 
 def stored(rows):
@@ -157,3 +158,10 @@ def test_stored_rows_are_written_as_savez_writes_an_array(tmp_path):
 def test_memory_is_what_the_study_says_or_a_share_of_the_machines():
     assert most_bytes_in_memory(0.5) == 2**29
     assert 0 < most_bytes_in_memory(None) <= 4 * 2**30
+
+
+def test_without_a_cache_folder_rows_go_to_the_temporary_one(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("REGSEARCH_CACHE", "")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert RowsFile().path.parent.parent == tmp_path
+    assert not cache.exists()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from search.coordination.advising import keep_advice
 from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
+from search.coordination.diagnosing import keep_diagnosis
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
 from search.coordination.looking import is_look_due, look_at_sealed_rows
@@ -101,8 +102,12 @@ def run_study(
                         look_at_sealed_rows(
                             prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
                         )
+                    if _is_confirmed(prepared, storage, known, trials):
+                        keep_diagnosis(prepared, known, storage, trials, dispatcher, limits.look)
         _refuse_failure(known, trials)
         if _is_ended(prepared, trials):
+            if _is_confirmed(prepared, storage, known, trials):
+                keep_diagnosis(prepared, known, storage, trials)
             keep_advice(storage, known, trials)
         return known
 

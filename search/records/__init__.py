@@ -12,6 +12,7 @@
 | `verdict` | `Verdict`: what a confirmation found |
 | `ablation` | `Ablation`: what each part of a choice is worth |
 | `advice` | `Advice`: what to do about a choice |
+| `diagnosis` | `Diagnosis`: what baseline and choice say of rows |
 | `sweep` | `Sweep`: one name of a choice over its values |
 | `study` | `StudyRecord`, and who coordinates a study |
 | `stored_verdict` | `StoredVerdict`: what a study came to |
@@ -26,6 +27,7 @@ from search.records.ablation import ABLATION_KIND, ABLATION_VERSION, Ablation, R
 from search.records.advice import ADVICE_KIND, Advice
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
+from search.records.diagnosis import DIAGNOSIS_KIND, Boundary, Diagnosis
 from search.records.estimate import SelectionEstimate
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.look import Look
@@ -51,6 +53,7 @@ __all__ = [
     "ABLATION_VERSION",
     "ADVICE_KIND",
     "BASELINE_TRIAL",
+    "DIAGNOSIS_KIND",
     "FACTS_VERSION",
     "SETTING_TABLES",
     "SWEEP_KIND",
@@ -59,9 +62,11 @@ __all__ = [
     "Ablation",
     "Advice",
     "Answer",
+    "Boundary",
     "Configuration",
     "Coordinator",
     "Curve",
+    "Diagnosis",
     "Difference",
     "Direction",
     "EngineChoice",

@@ -8,8 +8,8 @@ import click
 
 from search.cli._options import name_argument, opened, storage_option
 from search.cli._render import say
+from search.reporting.plots import KINDS
 
-_KINDS = ("curves", "finalists", "path")
 _SUFFIXES = (".html", ".json")
 
 
@@ -17,11 +17,10 @@ _SUFFIXES = (".html", ".json")
 @name_argument
 @click.option(
     "--kind",
-    type=click.Choice(_KINDS),
+    type=click.Choice(list(KINDS)),
     default="curves",
     show_default=True,
-    help="curves: losses of baseline and choice, epoch by epoch; finalists: what the confirmation found; "
-    "path: what `regsearch path` found.",
+    help="; ".join(f"{kind}: {shown}" for kind, shown in KINDS.items()) + ".",
 )
 @click.option("--over", metavar="NAME", help="With --kind path: the name that was swept.")
 @click.option(

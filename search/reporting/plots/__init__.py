@@ -1,0 +1,53 @@
+"""Figures of a study, drawn from what the storage holds: each kind is one module and one line in `KINDS`.
+
+| module | what lives there |
+|---|---|
+| `_plotted` | `Plotted`: what any of them is drawn from |
+| all others | one kind each: `draw`, which gathers records for a figure of `search.figures` |
+
+How a figure looks lives in `search.figures`. Nothing is imported here before something is drawn: the command line
+lists the kinds in its help.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from search.figures import Figure
+    from search.reporting.plots._plotted import Plotted
+    from search.storage import Storage
+
+KINDS: Mapping[str, str] = {
+    "curves": "losses of baseline and choice, epoch by epoch",
+    "finalists": "what the confirmation found",
+    "path": "what `regsearch path` found",
+}
+"""What a figure shows, by the name of its kind, which is that of its module."""
+
+
+def draw(storage: Storage, name: str, kind: str, over: str | None = None) -> Figure:
+    """A figure of a study.
+
+    Args:
+        storage: An open database.
+        name: The study.
+        kind: One of `KINDS`.
+        over: Of a path, the name that is swept.
+
+    Raises:
+        UnknownStudyError: There is no such study.
+        UsageError: What is to be drawn is not known yet; it says which command finds it out.
+        StudyFailedError: No trial of the study has a score.
+    """
+    from search.reporting.plots._plotted import gather_plotted
+
+    return draw_kind(gather_plotted(storage, storage.study(name)), kind, over)
+
+
+def draw_kind(plotted: Plotted, kind: str, over: str | None = None) -> Figure:
+    """One of the figures that are drawn from the same records; arguments and errors as in `draw`."""
+    figure: Figure = importlib.import_module(f"{__name__}.{kind}").draw(plotted, over)
+    return figure

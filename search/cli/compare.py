@@ -69,6 +69,8 @@ def _print_techniques(found: Techniques) -> None:
 
 
 def _print_studies(studies: list[Best]) -> None:
+    from search.reporting.sentences import warnings_on
+
     headers = ["study", "metric", "trials", "baseline", "best", "gain", "best configuration"]
     rows = [
         [
@@ -88,7 +90,5 @@ def _print_studies(studies: list[Best]) -> None:
         pick_columns(headers, rows, ["study", "metric", "best", "gain", "best configuration"]),
         pick_columns(headers, rows, ["study", "metric", "best", "gain"]),
     )
-    if len({best.study.metric for best in studies}) > 1:
-        say("The studies have different metrics: compare rows of one metric only.")
-    if len({best.study.data_sha256 for best in studies}) > 1:
-        say("The studies have different data: their scores say nothing about each other.")
+    for warning in warnings_on(studies):
+        say(warning)

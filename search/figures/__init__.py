@@ -2,10 +2,16 @@
 
 | module | what lives there |
 |---|---|
+| `boundary` | what two models say of a plane |
+| `comparison` | by how much finalists of several studies beat their baselines |
+| `confusion` | which classes two models confuse |
 | `curves` | learning curves of trials, side by side |
 | `finalists` | what the confirmation found, finalist by finalist |
+| `importance` | how much of the scores each name explains |
 | `path` | one coefficient over its values, as glmnet draws it |
+| `residuals` | predictions of numbers against what rows are |
 | `rendering` | a figure as a page of its own, or as JSON; the script that draws it |
+| `svg` | a figure as SVG, for pages without scripts |
 | `tabulating` | its numbers as a table |
 | `_style` | colours, fonts and axes that all share |
 """
@@ -14,10 +20,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search.figures.boundary import boundary_figure
+from search.figures.comparison import Gain, comparison_figure
+from search.figures.confusion import confusion_figure
 from search.figures.curves import CurveSet, curves_figure
 from search.figures.finalists import finalists_figure
+from search.figures.importance import importance_figure
 from search.figures.path import path_figure
 from search.figures.rendering import figure_html, figure_json, plotly_script
+from search.figures.residuals import residuals_figure
+from search.figures.svg import figure_svg
 from search.figures.tabulating import figure_table
 
 if TYPE_CHECKING:
@@ -26,11 +38,18 @@ if TYPE_CHECKING:
 __all__ = [
     "CurveSet",
     "Figure",
+    "Gain",
+    "boundary_figure",
+    "comparison_figure",
+    "confusion_figure",
     "curves_figure",
     "figure_html",
     "figure_json",
+    "figure_svg",
     "figure_table",
     "finalists_figure",
+    "importance_figure",
     "path_figure",
     "plotly_script",
+    "residuals_figure",
 ]

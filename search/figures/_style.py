@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from search.records import Diagnosis
+
 # Okabe and Ito 2008: told apart by colour-blind people too.
 CHOICE = "#0072B2"
 BASELINE = "#D55E00"
-GUESS = "#666666"
+GUESS = "#767676"
 TRAIN = "#009E73"
 LAYERS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 
@@ -42,3 +44,9 @@ def see_through(colour: str, share: float) -> str:
     """A colour of which only so much covers."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{share})"
+
+
+def panel_label(trial: int, diagnosis: Diagnosis) -> str:
+    """What a trial is called over its panel: `trial 0, baseline`, `trial 12, chosen`."""
+    roles = [word for word, of in (("baseline", diagnosis.baseline), ("chosen", diagnosis.chosen)) if of == trial]
+    return f"trial {trial}, {' and '.join(roles)}"

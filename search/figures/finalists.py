@@ -69,7 +69,7 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
     figure.add_vline(x=0, line={"color": "#444444"}, annotation_text=study.facts.baseline_in_words)
     figure.update_xaxes(title_text=f"gain in {study.metric} over the baseline (right is better)")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    title = f"{study.name}: {verdict.answer}"
+    title = f"{study.name}: finalists"
     return styled(
         figure, title, verdict_lines(verdict, study, verdict.n_trials, configurations)[0], height=240 + 60 * len(others)
     )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from search.records import Mean, StudyRecord, Sweep, SweepPoint
 
+_LINE = 17
+"""Height of a line of words, in pixels."""
+
 _DECADES = 20.0
 """Ratio of the ends from which on the axis is logarithmic."""
 
@@ -77,6 +80,11 @@ class _Axis:
             return low / ratio if self._weak == "low" else high * ratio
         step = 1.5 * (high - low) / n_steps
         return low - step if self._weak == "low" else high + step
+
+    def is_in_right_half(self, value: float | None) -> bool:
+        """Whether a value stands right of the middle of all."""
+        places = [self.shown(self.place(each)) for each in (*self._values, None)]
+        return self.shown(self.place(value)) > (min(places) + max(places)) / 2
 
     @property
     def layout(self) -> dict[str, Any]:
@@ -200,13 +208,15 @@ def _add_verticals(figure: go.Figure, axis: _Axis, points: Sequence[SweepPoint])
         marked.setdefault(point.value, []).append(name)
     for number, (value, names) in enumerate(marked.items()):
         figure.add_vline(x=axis.place(value), line={"dash": "dot", "color": "#555555", "width": 1.5}, row="all", col=1)
-        _add_words(figure, axis, value, ", ".join(names), "left" if number % 2 else "right")
+        _add_words(figure, axis, value, ", ".join(names), line=number)
     if any(point.value is None for point in points):
-        _add_words(figure, axis, None, "off", "right", y=0.0)
+        _add_words(figure, axis, None, "off", y=0.0)
 
 
-def _add_words(figure: go.Figure, axis: _Axis, value: float | None, text: str, anchor: str, y: float = 1.0) -> None:
-    """Words beside a place; `add_vline` would put its own where the axis is not logarithmic."""
+def _add_words(
+    figure: go.Figure, axis: _Axis, value: float | None, text: str, *, y: float = 1.0, line: int = 0
+) -> None:
+    """Words beside a place, on its inner side; `add_vline` would put its own where the axis is not logarithmic."""
     figure.add_annotation(
         x=axis.shown(axis.place(value)),
         y=y,
@@ -214,7 +224,8 @@ def _add_words(figure: go.Figure, axis: _Axis, value: float | None, text: str, a
         yref="y domain",
         text=text,
         showarrow=False,
-        xanchor=anchor,
+        xanchor="right" if axis.is_in_right_half(value) else "left",
+        yshift=-_LINE * line,
         yanchor="top" if y else "bottom",
         bgcolor="rgba(255,255,255,0.7)",
     )

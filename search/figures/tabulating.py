@@ -17,6 +17,9 @@ Table = tuple[list[str], list[list[object]]]
 
 def figure_table(figure: go.Figure) -> Table:
     """Headers and rows: a point of a line each, with the ends of its error bar where it has one."""
+    planes = [trace for trace in figure.data if trace.type == "heatmap" and trace.name]
+    if planes:
+        return _cells(figure, planes)
     panels = _panels(figure)
     traces = [trace for trace in figure.data if trace.name and trace.x is not None]
     x_title, y_title = (_title(figure, axis) for axis in ("xaxis", "yaxis"))
@@ -33,6 +36,17 @@ def figure_table(figure: go.Figure) -> Table:
         for index, point in _points(trace)
     ]
     return [*headers, *(["from", "to"] if has_errors else [])], rows
+
+
+def _cells(figure: go.Figure, planes: Sequence[Any]) -> Table:
+    """A line a row of cells, with what each cell tells: its own number, or the one that gives it its colour."""
+    headers = ["panel", f"{_title(figure, 'yaxis')} \\ {_title(figure, 'xaxis')}", *map(str, planes[0].x)]
+    rows = [
+        [str(plane.name), str(name), *map(_plain, values)]
+        for plane in planes
+        for name, values in zip(plane.y, plane.z if plane.customdata is None else plane.customdata, strict=True)
+    ]
+    return headers, rows
 
 
 def _points(trace: Any) -> list[tuple[int, tuple[object, object]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search.records.facts import StudyFacts
@@ -38,6 +38,7 @@ class StudyRecord:
         stop_requested: Whether `regsearch stop` asked the coordinator to drain.
         notes: What the user should know about data, split and settings, one sentence or two each, as the latest
             session found; empty also for a study that an earlier version began.
+        versions: Of the packages that began it, by their names.
     """
 
     name: str
@@ -51,3 +52,4 @@ class StudyRecord:
     n_trials: int
     stop_requested: bool = False
     notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from search.records.wording import better, show_value, verdict_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.reporting.summaries import Best
     from search.selection import ConstantGuess
 
@@ -50,6 +52,16 @@ def look_lines(found: Best) -> list[str]:
     if not found.is_clean:
         lines.append("No longer clean: trials were added after a look.")
     return lines
+
+
+def warnings_on(studies: Sequence[Best]) -> list[str]:
+    """Why what several studies scored may not be compared, a sentence each."""
+    told = []
+    if len({found.study.metric for found in studies}) > 1:
+        told.append("The studies have different metrics: compare rows of one metric only.")
+    if len({found.study.data_sha256 for found in studies}) > 1:
+        told.append("The studies have different data: their scores say nothing about each other.")
+    return told
 
 
 def _without_sealed_rows(found: Best) -> str:

@@ -57,6 +57,7 @@ def read_studies(connection: sa.Connection) -> list[StudyRecord]:
             n_trials=row.n_trials,
             stop_requested=row.stop_requested,
             notes=tuple(json.loads(row.notes)),
+            versions=json.loads(row.versions),
         )
         for row in connection.execute(query)
     ]

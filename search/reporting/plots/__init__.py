@@ -3,6 +3,7 @@
 | module | what lives there |
 |---|---|
 | `_plotted` | `Plotted`: what any of them is drawn from |
+| `_diagnosed` | what a study found out of rows |
 | all others | one kind each: `draw`, which gathers records for a figure of `search.figures` |
 
 How a figure looks lives in `search.figures`. Nothing is imported here before something is drawn: the command line
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from search.figures import Figure
+    from search.records import StudyRecord
     from search.reporting.plots._plotted import Plotted
     from search.storage import Storage
 
@@ -24,6 +26,10 @@ KINDS: Mapping[str, str] = {
     "curves": "losses of baseline and choice, epoch by epoch",
     "finalists": "what the confirmation found",
     "path": "what `regsearch path` found",
+    "importance": "how much of the scores each name of [space] explains",
+    "confusion": "which classes baseline and choice confuse",
+    "residuals": "what they predict of numbers against what these are",
+    "boundary": "what they say of a plane, where rows are two numbers",
 }
 """What a figure shows, by the name of its kind, which is that of its module."""
 
@@ -42,9 +48,18 @@ def draw(storage: Storage, name: str, kind: str, over: str | None = None) -> Fig
         UsageError: What is to be drawn is not known yet; it says which command finds it out.
         StudyFailedError: No trial of the study has a score.
     """
+    return draw_kind(gather_plotted(storage, storage.study(name)), kind, over)
+
+
+def gather_plotted(storage: Storage, study: StudyRecord) -> Plotted:
+    """What the figures of a study are drawn from, gathered once for all of them.
+
+    Raises:
+        StudyFailedError: No trial of the study has a score.
+    """
     from search.reporting.plots._plotted import gather_plotted
 
-    return draw_kind(gather_plotted(storage, storage.study(name)), kind, over)
+    return gather_plotted(storage, study)
 
 
 def draw_kind(plotted: Plotted, kind: str, over: str | None = None) -> Figure:

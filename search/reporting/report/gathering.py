@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -17,13 +18,17 @@ from search.records.wording import (
     show_value,
 )
 from search.reporting.exports import EXPORTS, TextExport, gather_chosen
-from search.reporting.plots import draw
+from search.reporting.plots import KINDS, draw_kind, gather_plotted
 from search.reporting.sentences import sentences_on
 from search.reporting.summaries import Best, summarize_best
 
 if TYPE_CHECKING:
     from search.figures import Figure
     from search.storage import Storage
+
+
+_NO_WORD = re.compile(r"[^0-9A-Za-z_]+")
+"""What an anchor has none of."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def _against_baseline(storage: Storage, found: Best) -> Table:
         ("configuration", [describe_configuration(trial.configuration, study.facts) for trial in trials.values()]),
         (f"{study.metric} in the search", [trial.score for trial in trials.values()]),
         (f"{study.metric} confirmed", [confirmed.get(trial.number) for trial in trials.values()]),
-        (f"{study.metric} on sealed rows", [_sealed(found, label) for label in trials]),
+        (f"{study.metric} on sealed rows", [sealed_score(found, label) for label in trials]),
         ("loss of rows that train", [losses[label][0] for label in trials]),
         ("loss of rows that score", [losses[label][1] for label in trials]),
         ("gap of the two", [_difference(*losses[label]) for label in trials]),
@@ -181,7 +186,8 @@ def _difference(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else second - first
 
 
-def _sealed(found: Best, label: str) -> float | None:
+def sealed_score(found: Best, label: str) -> float | None:
+    """What `baseline` or `chosen` scored on sealed rows at the latest look; None where that is not known."""
     seen: Mapping[str, Any] = (found.seen.result or {}) if found.seen is not None else {}
     told = seen.get(label)
     return None if told is None else told["score"]
@@ -215,13 +221,14 @@ def _parts(ablation: Ablation, metric: str) -> Table:
 
 def _figures(storage: Storage, found: Best) -> Iterator[tuple[str, Figure]]:
     """The figures for which there is something to draw."""
-    asked = [("curves", None), ("finalists", None), *(("path", name) for name in found.study.spec["space"])]
-    for kind, over in asked:
-        try:
-            figure = draw(storage, found.study.name, kind, over)
-        except UsageError:  # not known yet
-            continue
-        yield kind if over is None else f"path-{over.replace('.', '-')}", figure
+    plotted = gather_plotted(storage, found.study)
+    for kind in KINDS:
+        for over in found.study.spec["space"] if kind == "path" else [None]:
+            try:
+                figure = draw_kind(plotted, kind, over)
+            except UsageError:  # not known yet, or not of such data
+                continue
+            yield kind if over is None else f"path-{_NO_WORD.sub('-', over)}", figure
 
 
 def _facts(storage: Storage, found: Best) -> dict[str, str]:
@@ -235,6 +242,7 @@ def _facts(storage: Storage, found: Best) -> dict[str, str]:
         "data": f"{study.spec['data']['source']}, SHA-256 {study.data_sha256[:16]}",
         "begun": f"{study.created:%Y-%m-%d %H:%M} UTC, seed {study.spec['study']['seed']}",
         "looks at sealed rows": str(len(found.looks)) if rows.test else "there are none",
+        **({"versions": ", ".join(f"{name} {of}" for name, of in study.versions.items())} if study.versions else {}),
     }
 
 

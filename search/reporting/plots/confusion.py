@@ -1,0 +1,25 @@
+"""Which classes baseline and choice confuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.figures import confusion_figure
+from search.reporting.plots._diagnosed import nothing_to_draw, read_diagnosis
+
+if TYPE_CHECKING:
+    from search.figures import Figure
+    from search.reporting.plots._plotted import Plotted
+
+
+def draw(plotted: Plotted, over: str | None = None) -> Figure:
+    """Confusion matrices.
+
+    Raises:
+        UsageError: They are not known, or there are no classes, or too many.
+    """
+    diagnosis = read_diagnosis(plotted)
+    if not diagnosis.confusions:
+        received = "none that are kept" if plotted.study.facts.classes else "a regression"
+        raise nothing_to_draw(plotted, "predictions of at most 50 classes", received)
+    return confusion_figure(plotted.study, diagnosis)

@@ -5,11 +5,13 @@ import json
 import re
 from dataclasses import replace
 from statistics import fmean
+from unittest import mock
 
 import pytest
 
 from search.records.wording import show_value
-from search.reporting.report import gather_report, report_html
+from search.reporting.report import gather_comparison, gather_report, report_html
+from search.reporting.summaries import compare_studies
 from search.storage import open_storage
 
 
@@ -83,8 +85,8 @@ def test_configuration_is_the_export(commands, report):
 
 
 def test_every_figure_has_its_numbers_as_a_table(report, page):
-    assert set(report.figures) == {"curves", "finalists"}
-    assert page.count("<summary>Numbers:") == 2
+    assert {"curves", "finalists", "importance", "confusion"} <= set(report.figures)
+    assert page.count("<summary>Numbers:") == len(report.figures)
     numbers = page.split("<summary>Numbers: Learning curves")[1].split("</table>")[0]
     last = report.figures["curves"].data[2]
     assert f"<td>{show_value(float(last.y[-1]))}</td>" in numbers
@@ -93,7 +95,7 @@ def test_every_figure_has_its_numbers_as_a_table(report, page):
 def test_page_is_drawn_by_a_browser_that_heeds_its_policy_without_a_network(page, browse, tmp_path):
     (tmp_path / "page.html").write_text(page)
     done = browse(tmp_path / "page.html")
-    assert done.stdout.count('class="main-svg"') >= 4
+    assert done.stdout.count('class="main-svg"') >= 2 * done.stdout.count('class="figure js-plotly-plot"') > 0
     assert "CONSOLE" not in done.stderr
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page).group(1)
     assert policy.startswith("default-src 'none'; ")
@@ -117,6 +119,55 @@ def test_nothing_that_a_study_holds_becomes_markup(report):
     assert page.count("<script") == 3
     assert page.count("</script>") == 3
     assert evil in text_of(page)
+
+
+def test_small_page_has_the_same_figures_without_any_script(report):
+    page = report_html(report, plots="svg")
+    assert len(page) < 300_000
+    assert "<script" not in page
+    assert "script-src 'none'" in html.unescape(page)
+    assert page.count("<svg ") == len(report.figures)
+    assert page.count("<summary>Numbers:") == len(report.figures)
+
+
+def test_page_with_plotly_takes_less_than_five_megabytes(page):
+    assert len(page) < 5_000_000
+
+
+def test_several_studies_are_compared_and_each_is_told_of(confirmed, commands, report, tmp_path):
+    with open_storage(f"sqlite:///{confirmed / 'regsearch.db'}") as storage:
+        comparison = gather_comparison(storage, ["quick", "quick"])
+    verdict = json.loads(commands("best", "quick", "--format", "json").out)["verdict"]
+    row = dict(zip(comparison.table.headers, comparison.table.rows[0], strict=True))
+    assert (row["study"], row["verdict"]) == ("quick", "helps")
+    assert row["gain of the best finalist"] == show_value(verdict["difference"])
+    assert comparison.warnings == []
+    (points,) = comparison.figure.data
+    assert list(points.x) == [verdict["difference"]] * 2
+    ends = [verdict["difference"] + more for more in points.error_x.array]
+    assert ends == pytest.approx([verdict["interval"][1]] * 2)
+    page = report_html(report, report, comparison=comparison, plots="svg")
+    assert [anchor for anchor in re.findall(r'id="([^"]+)"', page) if page.count(f'id="{anchor}"') > 1] == []
+    assert text_of(page).count("quick: helps") == 4  # of each a link, and a heading
+    assert "2 studies compared" in text_of(page)
+
+
+def test_studies_of_other_data_are_compared_by_shares_with_a_warning(confirmed):
+    with open_storage(f"sqlite:///{confirmed / 'regsearch.db'}") as storage:
+        (found,) = compare_studies(storage, ["quick"])
+    other = replace(found, study=replace(found.study, name="other", data_sha256="1"))
+    with mock.patch("search.reporting.report.comparing.compare_studies", return_value=[found, other]):
+        comparison = gather_comparison(None, ["quick", "other"])
+    assert comparison.warnings == ["The studies have different data: their scores say nothing about each other."]
+    verdict = found.choice.verdict
+    unit = next(each.score for each in verdict.finalists if each.trial == 0)
+    assert list(comparison.figure.data[0].x) == [verdict.difference.mean / unit] * 2
+    assert "as a share of the baseline's" in comparison.figure.layout.xaxis.title.text
+
+
+def test_one_name_twice_is_one_study(commands, confirmed):
+    assert commands("report", "quick", "quick", "--plots", "svg", "-o", "once.html").code == 0
+    assert "studies compared" not in (confirmed / "once.html").read_text()
 
 
 @pytest.mark.parametrize(

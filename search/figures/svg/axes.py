@@ -74,9 +74,9 @@ class Axis:
 
     def _told(self, number: float, numbers: Sequence[float]) -> str:
         if self.tick_format.endswith("%"):
-            return f"{number:.0%}"
+            return f"{number:.0%}".replace("-", "−")
         if number and not 1e-3 <= abs(number) < 1e6:
-            return f"{number:.3g}"
+            return f"{number:.3g}".replace("-", "−")
         step = numbers[1] - numbers[0] if len(numbers) > 1 else 1.0
         digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
         return f"{number:,.{digits}f}".replace("-", "−")

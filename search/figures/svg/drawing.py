@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.figures.svg.axes import Axis, find_range, to_number
 from search.figures.svg.colours import painted
-from search.figures.svg.marks import colour_of, draw_trace, marker
+from search.figures.svg.marks import check_kind, colour_of, draw_trace, marker
 from search.figures.svg.words import width_of, words
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def words_escaped(text: str) -> str:
 def _panels(figure: go.Figure) -> list[_Panel]:
     found: dict[tuple[str, str], list[Any]] = {}
     for trace in figure.data:
+        check_kind(trace)
         found.setdefault((trace.xaxis or "x", trace.yaxis or "y"), []).append(trace)
     return [_Panel(x, y, tuple(traces)) for (x, y), traces in found.items()]
 

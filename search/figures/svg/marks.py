@@ -38,13 +38,20 @@ def draw_trace(trace: Any, x: Axis, y: Axis, previous: Any = None) -> str:
     Raises:
         ValueError: It is of another kind.
     """
+    check_kind(trace)
     if trace.type == "scatter":
         return "".join(_scatter(trace, x, y, previous))
-    if trace.type == "bar":
-        return "".join(_bars(trace, x, y))
-    if trace.type == "heatmap":
-        return "".join(_cells(trace, x, y))
-    raise ValueError(f"expected a scatter, bar or heatmap trace, received {trace.type}")
+    return "".join((_bars if trace.type == "bar" else _cells)(trace, x, y))
+
+
+def check_kind(trace: Any) -> None:
+    """Refuse a trace that is not drawn here.
+
+    Raises:
+        ValueError: It is no `Scatter`, `Bar` or `Heatmap`.
+    """
+    if trace.type not in ("scatter", "bar", "heatmap"):
+        raise ValueError(f"expected a scatter, bar or heatmap trace, received {trace.type}")
 
 
 def colour_of(trace: Any) -> str:

@@ -63,4 +63,6 @@ def comparison_figure(gains: Sequence[Gain], unit: str, *, is_share: bool) -> go
     figure.add_vline(x=0, line={"color": GUESS}, annotation_text="the baseline")
     figure.update_xaxes(title_text=f"gain in {unit} (right is better)", tickformat=".0%" if is_share else None)
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return styled(figure, "Gains", "of the finalist that came out best, over the baseline", height=240 + 56 * len(gains))
+    return styled(
+        figure, "Gains", "of the finalist that came out best, over the baseline", height=240 + 56 * len(gains)
+    )

@@ -81,6 +81,17 @@ def test_points_that_cover_one_another_are_drawn_once():
     assert len(circles(drawn(figure))) == 2
 
 
+def test_lines_keep_every_point_that_is_seen_and_no_other():
+    x = list(range(101))
+    peak = [5.0 if place == 50 else 0.0 for place in x]
+    svg = drawn(go.Figure(go.Scatter(x=x, y=peak, mode="lines")))
+    (line,) = [each.get("d") for each in svg.iter(f"{SVG}path") if each.get("stroke-width") == "2"]
+    assert line.count("L") == 4  # from end to end by the peak and its feet
+    svg = drawn(go.Figure(go.Scatter(x=[0, 1, None, 2, 3], y=[0, 1, None, 1, 0], mode="lines")))
+    (line,) = [each.get("d") for each in svg.iter(f"{SVG}path") if each.get("stroke-width") == "2"]
+    assert line.count("M") == 2
+
+
 def test_panels_stand_side_by_side_with_their_titles():
     figure = make_subplots(1, 2, subplot_titles=["left", "right"])
     for column in (1, 2):

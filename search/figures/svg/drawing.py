@@ -36,7 +36,7 @@ class _Panel:
     traces: tuple[Any, ...]
 
 
-def figure_svg(figure: go.Figure, *, width: float = 900, label: str = "") -> str:
+def figure_svg(figure: go.Figure, *, width: float = 900, label: str = "", is_file: bool = False) -> str:
     """A figure as one `<svg>` element, without its title.
 
     It takes the page's own ink, and the page's variables `--line` and `--paper` where it has them.
@@ -45,6 +45,7 @@ def figure_svg(figure: go.Figure, *, width: float = 900, label: str = "") -> str
         figure: One of ours.
         width: In pixels; the page may stretch it.
         label: What it shows, for who cannot see it.
+        is_file: Whether it is a file of its own, dark on white, and no part of a page.
 
     Raises:
         ValueError: It has a trace of a kind that none of our figures has.
@@ -62,7 +63,7 @@ def figure_svg(figure: go.Figure, *, width: float = 900, label: str = "") -> str
     ]
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="100%" role="img" '
-        f'font-family="system-ui, sans-serif" style="max-width:{width:g}px"'
+        f'font-family="system-ui, sans-serif" style="max-width:{width:g}px{";color:#1b1f24;background:#fff" * is_file}"'
     )
     named = words_escaped(label)
     return f'{opening} aria-label="{named}">{"".join(parts)}</svg>'

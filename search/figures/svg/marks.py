@@ -23,6 +23,9 @@ _SHAPES = {
 _LEVELS = 24
 """Of colours that cells are rounded to, so that neighbours become one."""
 
+_TOLERANCE = 0.25
+"""By how many pixels a line may be off."""
+
 Points = list[tuple[float, float] | None]
 
 
@@ -102,14 +105,29 @@ def _points(trace: Any, x: Axis, y: Axis) -> Points:
 
 def _line(points: Sequence[tuple[float, float] | None]) -> str:
     """A path along points; it ends and begins anew where one is missing."""
-    told, is_open = [], False
-    for point in points:
-        if point is None:
-            is_open = False
-            continue
-        told.append(f"{'L' if is_open else 'M'}{point[0]:.1f} {point[1]:.1f}")
-        is_open = True
-    return "".join(told)
+    parts = [[each for each in part if each] for known, part in itertools.groupby(points, bool) if known]
+    return "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in _simplified(part)) for part in parts)
+
+
+def _simplified(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points of a line without those that nobody would miss (Douglas and Peucker 1973)."""
+    kept, open_parts = {0, len(points) - 1}, [(0, len(points) - 1)]
+    while open_parts:
+        first, last = open_parts.pop()
+        (x0, y0), (x1, y1) = points[first], points[last]
+        length = math.hypot(x1 - x0, y1 - y0) or 1.0
+        farthest, distance = first, _TOLERANCE
+        for place in range(first + 1, last):
+            x, y = points[place]
+            off = abs((x1 - x0) * (y0 - y) - (x0 - x) * (y1 - y0)) / length
+            if (x0, y0) == (x1, y1):
+                off = math.hypot(x - x0, y - y0)
+            if off > distance:
+                farthest, distance = place, off
+        if farthest != first:
+            kept.add(farthest)
+            open_parts += [(first, farthest), (farthest, last)]
+    return [points[place] for place in sorted(kept)]
 
 
 def _markers(trace: Any, points: Points) -> Iterator[str]:

@@ -80,6 +80,9 @@ def _section(name: str, text: str, result: dict[str, Any] | None) -> str:
         f"{result['trials']} trials of {result['runs']} runs each, {result['metric']} ({direction} is better), "
         f"{result['seconds']:.0f} s with {result['workers']} workers."
     )
+    if lesson := comment(text, "Lesson"):
+        lines.append(f"**Lesson.** {lesson}")
+    lines.append(f"![what {name} found](figures/{name}.svg)")
     lines.append(_table(result["columns"], [[_cell(cell) for cell in row] for row in result["rows"]]))
     if result.get("verdict"):
         lines.append("**Verdict.** " + " ".join(result["verdict"]))

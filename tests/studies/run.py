@@ -5,6 +5,7 @@ holds already is not run again.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -14,16 +15,34 @@ from statistics import fmean, stdev
 from typing import Any
 
 from search import Launch, open_storage, prepare_study, run_study
+from search.errors import UsageError
+from search.figures import figure_svg
 from search.preparation.files import shipped_studies
 from search.records import Direction, RunSummary, StudyFacts, Trial, TrialState, Verdict
 from search.records.wording import verdict_lines
+from search.reporting.plots import draw_kind, gather_plotted
 from search.selection import choose, choose_stored
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
+FIGURES = HERE.parents[1] / "studies" / "figures"
 
 _MOST_ROWS = 16
 _MOST_NORMS = 3
+
+
+def draw_figure(name: str, url: str) -> str:
+    """The figure that tells most of what a study found, as SVG."""
+    with open_storage(url) as storage:
+        plotted = gather_plotted(storage, storage.study(name))
+        for kind in _kinds(plotted.study.spec["study"].get("sampler", "tpe")):
+            with contextlib.suppress(UsageError):  # it is not of such data
+                return figure_svg(draw_kind(plotted, kind), width=720, is_file=True) + "\n"
+    raise LookupError(f"{name}: expected a figure to draw, received none")
+
+
+def _kinds(sampler: str) -> Sequence[str]:
+    return ("finalists", "curves") if sampler in ("grid", "ablation") else ("boundary", "curves")
 
 
 def run_one(name: str, overrides: Sequence[str], workers: int, url: str) -> dict[str, Any]:
@@ -112,6 +131,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--remark", action="append", default=[], dest="remarks", help="said below the results")
     parser.add_argument("--storage", metavar="URL", help="default: a database that is thrown away")
+    parser.add_argument("--figures", action="store_true", help="draw figures alone, and leave results.json as it is")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -121,8 +141,13 @@ def main() -> None:
 def run_each(names: Iterable[str], asked: argparse.Namespace, url: str) -> None:
     """Run studies one after the other; what each found is written at once."""
     for name in names:
+        found = run_one(name, asked.overrides, asked.workers, url)
+        FIGURES.mkdir(exist_ok=True)
+        (FIGURES / f"{name}.svg").write_text(draw_figure(name, url), encoding="utf-8")
+        if asked.figures:
+            continue
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-        results[name] = run_one(name, asked.overrides, asked.workers, url)
+        results[name] = found
         results[name]["remarks"] += asked.remarks
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         print(name, f"{results[name]['seconds']:.0f} s", *results[name]["rows"], sep="\n  ")

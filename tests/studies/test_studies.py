@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import tomllib
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from search.techniques import TECHNIQUES
 
 HERE = Path(__file__).parent
 STUDIES = shipped_studies()
+FIGURES = HERE.parents[1] / "studies" / "figures"
 DOWNLOADED = {"mnist_ablation"}
 
 
@@ -28,10 +30,12 @@ def test_page_is_that_of_the_code_the_studies_and_their_results(page):
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_study_opens_with_its_question_its_source_and_its_cost(page, name):
+def test_study_opens_with_its_question_its_source_its_cost_and_its_lesson(page, name):
     lines = STUDIES[name].read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     assert all(line.startswith("# ") for line in lines)
-    assert [line.split(":")[0] for line in lines if not line.startswith("#  ")] == ["# Question", "# Source", "# Cost"]
+    labels = [line.split(":")[0] for line in lines if not line.startswith("#  ")]
+    assert labels == ["# Question", "# Source", "# Cost", "# Lesson"]
+    assert page.comment("\n".join(lines), "Lesson")
 
 
 @pytest.mark.parametrize("name", sorted(STUDIES.keys() - DOWNLOADED))
@@ -51,6 +55,13 @@ def test_every_study_was_run_for_real():
     results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
     assert list(results) == sorted(STUDIES)
     assert all(result["rows"] for result in results.values())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_has_its_figure(name):
+    figure = ET.fromstring((FIGURES / f"{name}.svg").read_text(encoding="utf-8"))
+    assert figure.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len(list(figure.iter("{http://www.w3.org/2000/svg}text"))) > 5
 
 
 def test_every_technique_has_a_study_that_searches_it():

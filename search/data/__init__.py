@@ -9,6 +9,7 @@
 | `named_inputs` | arrays of several inputs, beside one another |
 | `further_targets` | targets of several outputs |
 | `keras_names` | names that Keras gives to layers without one |
+| `machine` | how much memory there is |
 | `functions`, `trust` | code of the user's as text, and whether what comes with a model may be run |
 | `streams` | data sets that come in batches, as arrays |
 | `memory` | `to_arrays`: rows that a Python program has in memory |
@@ -51,6 +52,7 @@ from search.data.encoding import (
 from search.data.functions import SourceFunction, SourceModule, called_loss, read_function
 from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.look import DataLook, look_at
+from search.data.machine import in_gib, machine_bytes
 from search.data.memory import to_archive, to_arrays
 from search.data.named_inputs import (
     ONLY_INPUT,
@@ -127,6 +129,7 @@ __all__ = [
     "first_cause",
     "fit_encoder",
     "import_encoders",
+    "in_gib",
     "in_words",
     "is_coded",
     "is_one_hot",
@@ -135,6 +138,7 @@ __all__ = [
     "is_text",
     "join_inputs",
     "look_at",
+    "machine_bytes",
     "most_bytes_in_memory",
     "prepare",
     "read_data",

@@ -7,7 +7,6 @@ that it holds beside the place of the file, and all that goes to a worker.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import math
 import os
@@ -25,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.cache_folder import cache_base
+from search.data.machine import machine_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,16 +59,7 @@ def most_bytes_in_memory(asked_gib: float | None) -> int:
     """
     if asked_gib is not None:
         return int(asked_gib * 2**30)
-    return min(_MOST_BYTES, _machine_bytes() // _SHARE)
-
-
-@functools.cache
-def _machine_bytes() -> int:
-    """The memory that this process may have: the machine's, or what its container is given."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 * 2**30
-    with contextlib.suppress(OSError, ValueError):
-        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return physical
+    return min(_MOST_BYTES, machine_bytes() // _SHARE)
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ from search.models.own_loss import check_own_loss
 from search.models.own_space import OwnSearch, names_over_own, search_own
 from search.models.predicting import TrainedModel
 from search.models.pretrained import pretrained_kernels, pretrained_layers
-from search.models.products import count_products
+from search.models.products import count_products, count_weights
 from search.models.reach import candidates
 from search.models.reading import read_saved
 from search.models.rebuilding import build_front, compiled_metrics, replaced_classes
@@ -102,6 +102,7 @@ __all__ = [
     "check_value",
     "compiled_metrics",
     "count_products",
+    "count_weights",
     "custom_objects",
     "describe_model",
     "describe_optimizer",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from search.data import SUBCLASSED
@@ -25,16 +26,44 @@ def read_config(archive: bytes) -> Config:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as members:
-            names = members.namelist()
-            config = json.loads(members.read("config.json")) if "config.json" in names else None
-            version = json.loads(members.read("metadata.json"))["keras_version"] if "metadata.json" in names else "?"
-    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+            unpacked = {member.filename: member.file_size for member in members.infolist()}
+            _check_sizes(unpacked, len(archive))
+            config = json.loads(members.read("config.json")) if "config.json" in unpacked else None
+            told = json.loads(members.read("metadata.json")) if "metadata.json" in unpacked else {}
+    except _TooLargeError as error:
+        raise ValueError(str(error)) from error
+    except _NOT_READ as error:
         raise ValueError("expected a file in the .keras format, received another one") from error
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ValueError("expected a file in the .keras format, received an archive without a model")
-    if version.partition(".")[0] != "3":
-        raise ValueError(f"expected a model saved by Keras 3, received one of version {version}")
+    version = told.get("keras_version", "?") if isinstance(told, dict) else "?"
+    if str(version).partition(".")[0] != "3":
+        raise ValueError(f"expected a model saved by Keras 3, received one of version {str(version)[:20]}")
     return config
+
+
+_NOT_READ = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError, RuntimeError)
+"""What a broken or encrypted archive raises, and JSON in it that is none, or too deep."""
+
+_MOST_CONFIG_BYTES = 64 * 2**20
+_MOST_UNPACKED, _LARGEST_RATIO = 256 * 2**20, 50
+"""Keras packs nothing: an archive may be larger inside than outside, up to a point."""
+
+
+class _TooLargeError(Exception):
+    """An archive is larger inside than any model: `expected ..., received ...`."""
+
+
+def _check_sizes(unpacked: Mapping[str, int], n_bytes: int) -> None:
+    """Refuse an archive whose content would fill the memory, before any of it is read."""
+    for name in ("config.json", "metadata.json"):
+        if unpacked.get(name, 0) > _MOST_CONFIG_BYTES:
+            limit, size = _MOST_CONFIG_BYTES // 2**20, unpacked[name] // 2**20
+            raise _TooLargeError(f"expected a {name} of at most {limit} MiB, received one of {size:,} MiB")
+    whole = sum(unpacked.values())
+    if whole > max(_MOST_UNPACKED, _LARGEST_RATIO * n_bytes):
+        message = f"expected an archive that is about as large inside as outside, received {n_bytes / 2**20:,.1f} MiB"
+        raise _TooLargeError(f"{message} with {whole // 2**20:,} MiB inside")
 
 
 def read_weights(archive: bytes) -> bytes:

@@ -1,9 +1,9 @@
-"""How many products of two numbers a model takes for one row, roughly and without Keras."""
+"""How many products of two numbers a model takes for one row, and how many weights it has: roughly, without Keras."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from search.models.architecture import Architecture
 from search.techniques.parts import Part
@@ -18,12 +18,36 @@ def count_products(architecture: Architecture) -> int:
     Layers are taken one after the other; those that are not known are taken to hand on what they get. Attention and
     branches are thus counted roughly or not at all.
     """
+    return sum(count for count, _ in _passed(architecture))
+
+
+def count_weights(architecture: Architecture) -> int:
+    """Weights of a model's kernels, to the order of magnitude, counted as products are."""
+    return sum(weights for _, weights in _passed(architecture))
+
+
+def _passed(architecture: Architecture) -> Iterator[tuple[int, int]]:
+    """Products and weights of each layer."""
     shape = next(iter(architecture.inputs.values()))
-    total = 0
     for layer in architecture.layers:
-        count, shape = _pass(layer, shape)
-        total += count
-    return total
+        count, behind = _pass(layer, shape)
+        yield count, _weights(layer, shape)
+        shape = behind
+
+
+def _weights(layer: Part, shape: tuple[int, ...]) -> int:
+    kind, of = layer.path, layer.arguments
+    channels = shape[-1] if shape else 1
+    if kind == "layers.Dense":
+        return channels * int(of["units"])
+    if kind in _GATES:
+        units = int(of["units"])
+        return _GATES[kind] * units * (channels + units)
+    if kind == "layers.Embedding":
+        return int(of.get("input_dim", 1)) * int(of["output_dim"])
+    if kind.startswith("layers.Conv") and isinstance(of.get("filters"), int):
+        return math.prod(_sizes(of.get("kernel_size", 1), len(shape) - 1)) * channels * int(of["filters"])
+    return 0
 
 
 def _pass(layer: Part, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

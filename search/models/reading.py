@@ -62,7 +62,31 @@ def read_saved(
     try:
         config = read_config(archive)
     except ValueError as error:
-        raise StudyFileError(Problem(place, str(error), 'Save it with Keras 3: model.save("net.keras").')) from error
+        raise StudyFileError(Problem(place, str(error), _SAVE)) from error
+    try:
+        return _read(config, archive, place, keeps_weights=keeps_weights, custom=custom)
+    except _MALFORMED as error:
+        told = f"expected a model as Keras 3 writes it, received {_told_of(error)}"
+        raise StudyFileError(Problem(place, told, _SAVE)) from error
+
+
+_SAVE = 'Save it with Keras 3: model.save("net.keras").'
+
+
+_MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, StopIteration, RuntimeError)
+"""What it raises to follow a configuration that is none: anything may be in a file."""
+
+
+def _told_of(error: Exception) -> str:
+    """What is wrong with a configuration that cannot be followed."""
+    if isinstance(error, RecursionError):
+        return "one that is nested too deeply"
+    return f"one that cannot be followed ({type(error).__name__}: {str(error)[:80]})"
+
+
+def _read(
+    config: Config, archive: bytes, place: str, *, keeps_weights: bool, custom: SourceModule | None
+) -> SavedModel:
     subclassed = read_subclassed(archive) if custom is not None and not is_model(config) else None
     if subclassed is not None:
         return _subclassed(config, subclassed, archive, custom, keeps_weights=keeps_weights)
@@ -72,7 +96,7 @@ def read_saved(
     given, peeled = config, peel_texts(config, place)
     if peeled is not None:
         config = peeled.config
-    problem = _wrong_ends(config, place) or _shared_between_models(config, place)
+    problem = _wrong_sizes(config, place) or _wrong_ends(config, place) or _shared_between_models(config, place)
     if problem is not None:
         raise StudyFileError(problem)
     outcomes = _outcomes(config)
@@ -119,6 +143,22 @@ def _subclassed(
         custom=custom,
         is_subclassed=True,
     )
+
+
+def _wrong_sizes(config: Config, place: str) -> Problem | None:
+    """A size of a layer that no layer has."""
+    for entry, scope in _leaves(config):
+        for name in _SIZES:
+            size = entry["config"].get(name, 1)
+            if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+                layer = f"{scope}{entry['config']['name']}"
+                message = f"expected {name} of layer {layer} to be a whole number of at least 1, received {size!r}"
+                return Problem(place, message)
+    return None
+
+
+_SIZES = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "depth_multiplier")
+"""Arguments of Keras' own layers that are whole numbers of at least 1."""
 
 
 def _unknown_code(config: Config, place: str, *, has_code: bool) -> Problem | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.data import Dataset, encoded_shape
+from search.data import Dataset, encoded_shape, in_gib, machine_bytes
 from search.errors import Problem, StudyFileError
 from search.models import (
     Architecture,
@@ -14,6 +14,7 @@ from search.models import (
     SavedModel,
     UnfitLossError,
     check_value,
+    count_weights,
     describe_model,
     given_value,
     study_loss,
@@ -24,6 +25,9 @@ from search.spec import Choices, ModelSection, Range, StudySpec, baseline_proble
 
 MOST_MODELS = 256
 """Models that a builder is asked for, at most: all are made before the search."""
+
+_BYTES_OF_A_WEIGHT = 20
+"""Of float32: the weight, its gradient, two numbers of the optimizer's, and the best one so far."""
 
 _OPTIONS = "model.options."
 
@@ -159,6 +163,23 @@ def architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, p
     ]
     settings += [{name: choice} for name, choices in alone.items() for choice in choices]
     return [describe(spec, spec.configured(each).model, dataset, saved, place) for each in settings]
+
+
+def check_sizes(plain: Sequence[Architecture], place: Place) -> None:
+    """Refuse models that no machine like this one could train.
+
+    Raises:
+        StudyFileError: One has too many weights.
+    """
+    n_weights = max(map(count_weights, plain))
+    needed, room = _BYTES_OF_A_WEIGHT * n_weights, machine_bytes()
+    if needed > room:
+        message = (
+            f"expected a model whose training fits into {in_gib(room)}, received one of about {n_weights:,} weights"
+        )
+        raise StudyFileError(
+            Problem(place("model"), f"{message}, which takes {in_gib(needed)}", "Make its layers smaller.")
+        )
 
 
 def describe(

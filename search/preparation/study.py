@@ -44,6 +44,7 @@ from search.models import (
 )
 from search.preparation.architectures import (
     architectures,
+    check_sizes,
     check_unfreeze,
     searched_options,
     with_given_arguments,
@@ -309,6 +310,7 @@ def prepare_data(
     development = dataset.take(splits.development)
     spec = with_given_arguments(spec, development, saved, place)
     plain = architectures(spec, development, saved, place)
+    check_sizes(plain, place)
     spec, searched = _searching_own(spec, plain[0], place)
     _check_patterns(spec, plain, development, place)
     check_unfreeze(spec, plain[0], place)

@@ -18,16 +18,23 @@ def keras():
 @pytest.fixture
 def archive_of(tmp_path):
     """A function that saves a model and returns the file's content."""
+    return lambda model: _saved(model, tmp_path / "own.keras")
 
-    def save(model):
-        path = tmp_path / "own.keras"
-        with warnings.catch_warnings():
-            # Keras 3.15 saves variables in a way that NumPy 2 warns of.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            model.save(path)
-        return path.read_bytes()
 
-    return save
+def _saved(model, path):
+    with warnings.catch_warnings():
+        # Keras 3.15 saves variables in a way that NumPy 2 warns of.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model.save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def archives(keras, tmp_path_factory):
+    """Contents of the files of some models of `OWN`."""
+    path = tmp_path_factory.mktemp("archives") / "own.keras"
+    nets = ("sequential", "branches", "shared", "nested", "recurrent")
+    return [_saved(OWN[net](keras, keras.layers), path) for net in nets]
 
 
 @pytest.fixture

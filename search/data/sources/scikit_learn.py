@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import http.client
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from search.data.machine import in_gib, machine_bytes
 from search.data.sources.raw import PlainError, RawData, SourceRequest, to_plain, to_rows
 from search.data.wording import suggest_name
 from search.errors import DataError, Problem
@@ -30,6 +32,9 @@ FORM = SourceForm(
     hint=_hint,
 )
 
+_BYTES_OF_A_CELL, _SHARE_OF_MEMORY = 24, 8
+"""A float64, and twice as much while it is made and checked; generators take so much of the memory at most."""
+
 # What scikit-learn raises on values that do not fit, and on downloads that fail.
 _FAILURES = (
     *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError),
@@ -49,6 +54,7 @@ def read_rows(request: SourceRequest) -> RawData:
     name = section.source.removeprefix("sklearn.")
     function = _find_function(name, section.source, place)
     options = _check_options(function, name, section.options, place)
+    _check_size(function, name, options, place)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -106,6 +112,31 @@ def _check_options(function: Callable[..., Any], name: str, given: Mapping[str, 
     if "random_state" in parameters:
         options.setdefault("random_state", 0)
     return {**options, **fixed}
+
+
+def _check_size(function: Callable[..., Any], name: str, options: Mapping[str, Any], place: str) -> None:
+    """Refuse a generator that would fill the memory, before it makes anything."""
+    if not name.startswith("make_"):
+        return
+    parameters = inspect.signature(function).parameters
+    asked = {each: options.get(each, parameter.default) for each, parameter in parameters.items()}
+    sizes = [_total(asked[each]) for each in ("n_samples", "n_features", "shape", "n_dim") if each in asked]
+    n_cells = math.prod(sizes) * (asked["n_dim"] if isinstance(asked.get("n_dim"), int) else 1)
+    needed, room = _BYTES_OF_A_CELL * n_cells, machine_bytes() // _SHARE_OF_MEMORY
+    if needed > room:
+        message = (
+            f"expected at most {in_gib(room)} of rows, an eighth of the memory, received {name} of {in_gib(needed)}"
+        )
+        raise DataError(Problem(place, message, "Lower n_samples or n_features."))
+
+
+def _total(size: Any) -> int:
+    """How many a size asks for: a number, or one for each class or axis; 1 where it is neither."""
+    if isinstance(size, int):
+        return max(size, 1)
+    if isinstance(size, list | tuple) and all(isinstance(each, int) for each in size):
+        return max(math.prod(size), sum(size), 1)
+    return 1
 
 
 def _explain(error: BaseException, name: str, place: str) -> Problem:

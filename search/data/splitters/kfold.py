@@ -9,9 +9,13 @@ import numpy as np
 from pydantic import Field
 
 from search.data.draws import Positions, derive_seed
+from search.data.machine import in_gib, machine_bytes
 from search.data.splitters._base import Development, Splitter
 from search.errors import DataError, Problem
 from search.spec import Validation
+
+_BYTES_OF_A_POSITION, _SHARE_OF_MEMORY = 8, 8
+"""Each row has its position in each fold; all of them take so much of the memory at most."""
 
 _LOWER = "Lower split.validation.folds."
 
@@ -21,7 +25,7 @@ class KFoldValidation(Validation, extra="forbid"):
 
     method: Literal["kfold"]
     folds: int = Field(default=5, ge=2, description="number of folds")
-    repeats: int = Field(default=1, ge=1, description="how often the folds are drawn anew")
+    repeats: int = Field(default=1, ge=1, le=1000, description="how often the folds are drawn anew")
 
 
 def _divide(section: KFoldValidation, development: Development) -> Iterator[tuple[Positions, Positions]]:
@@ -83,6 +87,12 @@ def _check(section: KFoldValidation, development: Development) -> None:
     if len(columns) < folds:
         message = f"expected at least {folds} rows for {folds} folds, received {len(columns)}"
         raise DataError(Problem(place, message, _LOWER))
+    needed = _BYTES_OF_A_POSITION * folds * section.repeats * len(columns)
+    if needed > (room := machine_bytes() // _SHARE_OF_MEMORY):
+        message = (
+            f"expected folds that take at most {in_gib(room)}, received {folds * section.repeats:,} of {len(columns):,}"
+        )
+        raise DataError(Problem(place, f"{message} rows, which take {in_gib(needed)}", "Lower folds or repeats."))
     if columns.order is not None:
         if section.repeats > 1:
             message = f"expected repeats = 1 for rows in order, received {section.repeats}"

@@ -57,27 +57,89 @@ def _formats() -> Mapping[str, Export]:
 @name_argument
 @storage_option
 @click.option("--format", "format_", cls=_FormatOption, type=_Format(), default="toml", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: stdout. A folder with --all.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="Another trial than the chosen one.")
 @click.option("--ensemble", is_flag=True, help="With --format keras: the weighted mean of the confirmed finalists.")
+@click.option("--card", is_flag=True, help="Write a model card beside the file: best.card.md beside best.keras.")
+@click.option("--all", "all_", is_flag=True, help="A folder with every format, card, report, tables and checksums.")
 @trust_option
-def export(name: str, url: str | None, format_: str, output: Path | None, trial: int | None, *, ensemble: bool) -> None:
-    """Write the chosen configuration to a file, or to stdout."""
-    chosen = _formats()[format_]
+@click.pass_context
+def export(
+    context: click.Context,
+    name: str,
+    url: str | None,
+    format_: str,
+    output: Path | None,
+    trial: int | None,
+    *,
+    ensemble: bool,
+    card: bool,
+    all_: bool,
+) -> None:
+    """Write the chosen configuration to a file, or to stdout.
+
+    A file, or the folder of --all, is replaced whole or not at all: killed at any moment, the export leaves the old one
+    or the new one.
+    """
     if ensemble and trial is not None:
         raise click.UsageError("expected --trial or --ensemble, received both.")
+    if all_:
+        if context.get_parameter_source("format_") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("expected --format or --all, received both.")
+        _export_all(name, url, output, trial, ensemble=ensemble)
+        return
+    chosen = _formats()[format_]
     if output is None and chosen.suffix is not None:
         raise click.UsageError(f"expected -o FILE{chosen.suffix} with --format {format_}, received none.")
+    if output is None and card:
+        raise click.UsageError("expected -o FILE with --card, received none.")
     chosen.check(output)
+    if output is not None and card:
+        _check_card(output)
     with opened(url) as storage:
+        averaged = None
         if ensemble:
-            for line in _ensemble_lines(chosen.write_ensemble(storage, name, output), storage.study(name)):
-                say(line)
+            averaged = chosen.write_ensemble(storage, name, output)
+            _say_ensemble(averaged, storage.study(name))
         else:
             # A format of a program that was written before there was `trial` takes none.
             chosen.write(storage, name, output, **({} if trial is None else {"trial": trial}))
-    if output is not None:
-        say(f"Wrote {output}")
+        if output is not None:
+            say(f"Wrote {output}")
+        if output is not None and card:
+            from search.reporting.exports.card import write_card
+
+            say(f"Wrote {write_card(storage, name, output, trial, averaged)}")
+
+
+def _check_card(output: Path) -> None:
+    from search.errors import Problem, UsageError
+    from search.reporting.exports import check_place
+    from search.reporting.exports.card import card_path
+
+    if output.exists() and not output.is_file():
+        raise UsageError(Problem("--card", f"expected a file that a card can stand beside, received {output}"))
+    check_place(card_path(output))
+
+
+def _export_all(name: str, url: str | None, output: Path | None, trial: int | None, *, ensemble: bool) -> None:
+    from search.reporting.exports.folder import check_folder, export_folder
+
+    if output is None:
+        raise click.UsageError("expected -o FOLDER with --all, received none.")
+    check_folder(output)
+    with opened(url) as storage:
+        written = export_folder(_formats(), storage, name, output, trial, ensemble=ensemble)
+        if written.ensemble is not None:
+            _say_ensemble(written.ensemble, storage.study(name))
+    for format_, reason in written.left_out.items():
+        say(f"note: without {format_}: {reason}")
+    say(f"Wrote {output}: {', '.join(sorted(written.files))}")
+
+
+def _say_ensemble(ensemble: Ensemble, study: StudyRecord) -> None:
+    for line in _ensemble_lines(ensemble, study):
+        say(line)
 
 
 def _ensemble_lines(ensemble: Ensemble, study: StudyRecord) -> list[str]:

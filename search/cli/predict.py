@@ -26,10 +26,14 @@ def predict(model: Path, rows: Path, output: Path | None, custom: Path | None) -
     ROWS has the columns that the study learned from, written as they were there; missing cells, dates and text are
     taken as in training. The rows are written with the predicted class and the probability of each class, or with the
     predicted number, behind their own columns. A model of arrays takes an NPZ file: `x`, or `x_NAME` of each input.
+
+    A text that begins with =, +, - or @ has an apostrophe in front, so that no spreadsheet runs it as a formula.
     """
     from search.followup.prediction import predict_rows
-    from search.reporting.exports import write_export
+    from search.reporting.exports import check_place, write_export
 
+    if output is not None:
+        check_place(output)
     text = predict_rows(model, rows, custom).to_csv()
     if output is None:
         click.echo(text, nl=False)

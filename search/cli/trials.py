@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
@@ -18,7 +14,11 @@ from search.records.wording import describe_configuration
 @storage_option
 @format_option("csv")
 def trials(name: str, url: str | None, format_: str) -> None:
-    """Print one row a trial, with the effective configuration; what is off is absent."""
+    """Print one row a trial, with the effective configuration; what is off is absent.
+
+    In CSV a text that begins with =, +, - or @ has an apostrophe in front, so that no spreadsheet runs it as a formula.
+    """
+    from search.reporting.csv_tables import trials_csv
     from search.reporting.summaries import list_trials, trial_row_json
 
     with opened(url) as storage:
@@ -26,8 +26,11 @@ def trials(name: str, url: str | None, format_: str) -> None:
     if format_ == "json":
         print_json([trial_row_json(trial) for trial in listed])
         return
+    if format_ == "csv":
+        click.echo(trials_csv(study, listed), nl=False)
+        return
     searched = list(study.spec["space"])
-    absent = {key: None if format_ == "csv" else study.facts.absent_in_words(key) for key in searched}
+    absent = {key: study.facts.absent_in_words(key) for key in searched}
     rows = [
         [
             t.number,
@@ -39,11 +42,6 @@ def trials(name: str, url: str | None, format_: str) -> None:
         for t in listed
     ]
     headers = ["trial", "state", study.metric, *searched, "error"]
-    if format_ == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(headers)
-        writer.writerows([[json.dumps(value) if isinstance(value, tuple) else value for value in row] for row in rows])
-        return
     failed = any(trial.error for trial in listed)
     if not failed:
         headers, rows = headers[:-1], [row[:-1] for row in rows]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +24,7 @@ from search.data import (
 )
 from search.errors import DataError, Problem, UsageError
 from search.models import TrainedModel, probabilities_of
+from search.records.csv_text import csv_text
 from search.training import start_tensorflow
 
 _MEMBER = "regsearch.json"
@@ -145,12 +144,8 @@ class Predictions:
     rows: list[list[str]] = field(repr=False)
 
     def to_csv(self) -> str:
-        """The table as CSV text with a header line."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.header)
-        writer.writerows(self.rows)
-        return text.getvalue()
+        """The table as CSV text with a header line; cells of text cannot become formulas, as `csv_text` tells."""
+        return csv_text(self.header, self.rows)
 
 
 def predict_rows(model: Path, rows: Path, custom: Path | None = None) -> Predictions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from search.errors import Problem, StudyFileError
 from search.preparation.catalogue import default_catalogue
 from search.preparation.study import PreparedStudy, prepare_spec
-from search.spec import place_in_study, read_study
+from search.spec import RESULT, place_in_study, read_result, read_study
 
 
 def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
@@ -26,7 +27,21 @@ def prepare_study(study: str, overrides: Sequence[str] = ()) -> PreparedStudy:
     """
     path = find_study_file(study)
     spec = read_study(path, default_catalogue(), overrides)
-    return prepare_spec(spec, path.parent, functools.partial(place_in_study, path, overrides))
+    prepared = prepare_spec(spec, path.parent, functools.partial(place_in_study, path, overrides))
+    return dataclasses.replace(prepared, notes=(*prepared.notes, *_notes_on_origin(path, prepared)))
+
+
+def _notes_on_origin(path: Path, prepared: PreparedStudy) -> tuple[str, ...]:
+    """What sets a study apart from the one that its file was exported from; nothing for other files."""
+    origin = read_result(path)
+    data = origin.get("data")
+    theirs = data.get("sha256") if isinstance(data, dict) else None
+    if not isinstance(theirs, str) or theirs == prepared.data_sha256:
+        return ()
+    return (
+        f"The data is other than that of the study which this file was exported from (SHA-256 {theirs[:8]} there, "
+        f"{prepared.data_sha256[:8]} here): scores are not to be compared with those in [{RESULT}].",
+    )
 
 
 def find_study_file(study: str) -> Path:

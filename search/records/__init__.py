@@ -18,6 +18,7 @@
 | `stored_verdict` | `StoredVerdict`: what a study came to |
 | `stored_analysis` | `StoredAnalysis`: what was found out about a choice |
 | `look` | `Look`: one look at sealed rows |
+| `csv_text` | a table as CSV text, whose cells cannot become formulas |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
 passed on unchanged; it pickles, so that it can travel to a worker.

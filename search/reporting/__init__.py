@@ -6,6 +6,7 @@
 | `sentences` | what a summary says in words |
 | `plots` | figures of a study, by kind |
 | `report` | a study as one page |
+| `csv_tables` | tables of a study as CSV |
 | `exports` | the choice of a study as a file: one format a module |
 
 Choosing lives in `search.selection`; how a table looks on a terminal lives in `search.cli`.

@@ -21,7 +21,7 @@ from search.records import technique_of
 from search.spec.catalogue import Arguments, Catalogue, Domain, SourceForm
 from search.spec.entries import OFF, canonical_name
 from search.spec.ranges import OFF_SHARE
-from search.spec.reader import parse_study, place_in_study, read_study
+from search.spec.reader import RESULT, parse_study, place_in_study, read_result, read_study
 from search.spec.sections import (
     MOST_STARTUP_TRIALS,
     TASK_LOSS,
@@ -50,6 +50,7 @@ __all__ = [
     "MOST_STARTUP_TRIALS",
     "OFF",
     "OFF_SHARE",
+    "RESULT",
     "TASK_LOSS",
     "WALKS",
     "WIDEST_WINDOW",
@@ -77,6 +78,7 @@ __all__ = [
     "is_function",
     "parse_study",
     "place_in_study",
+    "read_result",
     "read_study",
     "spec_from_json",
     "spec_to_json",

@@ -16,9 +16,12 @@ from search.spec.findings import Findings
 from search.spec.locations import locate_keys
 from search.spec.overrides import apply_overrides, parse_overrides
 from search.spec.sections import StudySpec
-from search.spec.space import normalized_space
+from search.spec.space import normalized_space, normalized_study
 from search.spec.tables import deepest_path, read_tables
 from search.spec.wording import show
+
+RESULT = "result"
+"""The table in which an exported study file tells what its study found: for people and other programs, not read."""
 
 _DEEPEST = 12
 _SYNTAX_ERROR = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
@@ -65,12 +68,24 @@ def parse_study(text: str, place: str, catalogue: Catalogue, overrides: Sequence
     if not document:
         empty = Problem(place, "expected a study, received an empty file", "The README shows one.")
         raise StudyFileError([empty, *malformed])
+    if isinstance(document.get(RESULT), dict):
+        del document[RESULT]
     malformed += apply_overrides(document, changes)
     findings = Findings(place, lines, changes)
     tables = _read(document, catalogue, findings)
     if problems := findings.problems() + malformed:
         raise StudyFileError(problems)
     return StudySpec(**tables)
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What an exported study file tells in [result]; nothing for other files.
+
+    Args:
+        path: A file that `read_study` has read.
+    """
+    found = tomllib.loads(path.read_bytes().decode().removeprefix("\ufeff")).get(RESULT)
+    return found if isinstance(found, dict) else {}
 
 
 def place_in_study(path: Path, overrides: Sequence[str], *key: str) -> str:
@@ -96,6 +111,7 @@ def _read(document: dict[str, Any], catalogue: Catalogue, findings: Findings) ->
     check_study(tables, catalogue, findings)
     if not findings.problems():
         tables["space"] = normalized_space(tables["space"], catalogue)
+        tables["study"] = normalized_study(tables["study"], catalogue)
     return tables
 
 

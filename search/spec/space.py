@@ -60,7 +60,7 @@ def check_space(tables: Mapping[str, Any], catalogue: Catalogue, findings: Findi
 
 
 def check_together(tables: Mapping[str, Any], findings: Findings) -> None:
-    """Note what is wrong with `[study] together`: techniques of [space], each in one group, for an ablation."""
+    """Note what is wrong with `[study] together`: names of [space], each in one group, for an ablation."""
     study, space = tables.get("study"), tables["space"]
     path = ("study", "together")
     if not isinstance(study, StudySection) or study.together is None or findings.touches(("study", "sampler")):
@@ -69,11 +69,11 @@ def check_together(tables: Mapping[str, Any], findings: Findings) -> None:
         message = f"expected no together, since sampler = {show(study.sampler)}, received {show(study.together)}"
         findings.add(path, message, 'Only sampler = "ablation" switches names on together.')
         return
-    known = [name for name in space if technique_of(name) is not None]
+    known = list(space)
     named = [name for group in study.together for name in group]
     for name in named:
         if name not in known and not findings.touches(("space", name)):
-            wanted = f"techniques of [space], {quoted(known)}" if known else "no names, since [space] has no technique"
+            wanted = f"names of [space], {quoted(known)}" if known else "no names, since [space] has none"
             findings.add(path, f"expected {wanted}, received {show(name)}", did_you_mean(name, known))
         elif named.count(name) > 1:
             findings.add(path, f"expected each name once, received {show(name)} {named.count(name)} times")
@@ -127,6 +127,14 @@ def normalized_space(space: Mapping[str, Range | Choices], catalogue: Catalogue)
         else:
             normalized[name] = _convert(values, int if domain.kind == "int" else float)
     return normalized
+
+
+def normalized_study(study: StudySection, catalogue: Catalogue) -> StudySection:
+    """The [study] of a valid study, with names of [space] as `normalized_space` has them."""
+    if study.together is None:
+        return study
+    together = tuple(tuple(canonical_name(name, catalogue) for name in group) for group in study.together)
+    return study.model_copy(update={"together": together})
 
 
 def with_choices(

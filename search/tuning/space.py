@@ -117,7 +117,8 @@ class SearchSpace:
         """Nothing; each name alone, at each of its values; then every technique at once, at its first value.
 
         Names of one group of `together` are alone together, in every combination of their values. A technique comes
-        with the first one that it requires, at its first value. A setting differs from the file's when alone only.
+        with the first one that it requires, at its first value. A setting differs from the file's when alone only, or
+        in its group.
         """
         first = {d.name: d.on[0] for d in self.dimensions if d.on and technique_of(d.name) is not None}
         alone = (values for part in self._parts() for values in self._switched_on(part, first))

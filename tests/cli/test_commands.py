@@ -198,7 +198,12 @@ def test_ensemble_tells_who_is_averaged_and_what_that_is_worth(tiny, command, mo
     )
 
 
-@pytest.mark.parametrize(("format_", "read"), [("toml", tomllib.loads), ("json", json.loads), ("yaml", yaml.safe_load)])
+def result_of(text):
+    """What an exported study file tells of its study."""
+    return tomllib.loads(text)["result"]
+
+
+@pytest.mark.parametrize(("format_", "read"), [("toml", result_of), ("json", json.loads), ("yaml", yaml.safe_load)])
 def test_export_holds_the_chosen_configuration(format_, read, tiny, command):
     best = json.loads(command("best", "tiny", "--format", "json", cwd=tiny.folder).out)["chosen"]
     done = command("export", "tiny", "--format", format_, "-o", f"best.{format_}", cwd=tiny.folder)

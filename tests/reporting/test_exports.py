@@ -7,7 +7,6 @@ import threading
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,7 +15,7 @@ from search.errors import UsageError
 from search.records import Configuration, RowCounts, StudyFacts, StudyRecord, Trial, TrialState
 from search.reporting.exports import EXPORTS, write_export
 from search.reporting.exports.chosen import Chosen
-from search.spec import ModelSection, TrainingSection
+from search.spec import spec_from_json
 
 
 def test_file_is_replaced_whole_and_keeps_its_mode(tmp_path):
@@ -82,14 +81,24 @@ def make_chosen():
     """`make_chosen(facts)`: the choice of a study of such data."""
 
     def make_chosen(facts):
-        record = StudyRecord("s", 1, "minimize", "log_loss", {}, "ab" * 32, facts, dt.datetime(2026, 1, 2), 1)
-        spec = SimpleNamespace(model=ModelSection(family="mlp", hidden=(4,)), training=TrainingSection())
-        return Chosen(record, spec, Trial(0, TrialState.COMPLETE, Configuration(), 0.5), None, 1)
+        spec = {
+            "study": {"name": "s", "n_trials": 1},
+            "data": {"source": "npz", "path": "d.npz"},
+            "model": {"family": "mlp", "hidden": [4]},
+            "space": {"l2": {"low": 1e-6, "high": 0.1, "log": True}},
+        }
+        record = StudyRecord("s", 1, "minimize", "log_loss", spec, "ab" * 32, facts, dt.datetime(2026, 1, 2), 1)
+        return Chosen(record, spec_from_json(spec), Trial(0, TrialState.COMPLETE, Configuration(), 0.5), None, 1)
 
     return make_chosen
 
 
-@pytest.mark.parametrize(("format_", "read"), [("json", json.loads), ("toml", tomllib.loads), ("yaml", yaml.safe_load)])
+def result_of(text):
+    """What an exported study file tells of its study."""
+    return tomllib.loads(text)["result"]
+
+
+@pytest.mark.parametrize(("format_", "read"), [("json", json.loads), ("toml", result_of), ("yaml", yaml.safe_load)])
 def test_export_tells_of_the_data_what_it_always_told(make_chosen, format_, read):
     facts = StudyFacts(
         "multiclass",

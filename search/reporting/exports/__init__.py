@@ -4,7 +4,10 @@
 |---|---|
 | `chosen` | what is exported, gathered from the storage |
 | `_base` | `Export`: what a format tells and does |
-| `writing` | text goes to a file: whole or not at all |
+| `study_file` | the choice as a study file |
+| `card` | a model card beside an export |
+| `folder` | everything in one folder, with checksums |
+| `writing` | files and folders are written whole or not at all |
 | all others | one format each |
 """
 
@@ -19,7 +22,7 @@ from search.reporting.exports._python import PythonExport
 from search.reporting.exports._toml import TomlExport
 from search.reporting.exports._yaml import YamlExport
 from search.reporting.exports.chosen import Chosen, gather_chosen
-from search.reporting.exports.writing import write_export
+from search.reporting.exports.writing import check_place, write_export
 
 _ALL: tuple[Export, ...] = (
     TomlExport(),
@@ -32,4 +35,4 @@ _ALL: tuple[Export, ...] = (
 EXPORTS: Mapping[str, Export] = {export.name: export for export in _ALL}
 """Every format by its name in `--format`, in the order in which they are listed."""
 
-__all__ = ["EXPORTS", "Chosen", "Export", "FileExport", "TextExport", "gather_chosen", "write_export"]
+__all__ = ["EXPORTS", "Chosen", "Export", "FileExport", "TextExport", "check_place", "gather_chosen", "write_export"]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from search.errors import Problem, UsageError
 from search.reporting.exports.chosen import Chosen, gather_chosen
-from search.reporting.exports.writing import write_export
+from search.reporting.exports.writing import check_place, write_export
 from search.selection import Ensemble
 from search.storage import Storage
 
@@ -21,20 +21,29 @@ class Export(ABC):
         name: Its name in `--format`.
         help: What it writes, for `--help`; empty where the name says it.
         suffix: How the name of its file ends; None for text, which standard output takes as well.
+        ending: How the name of its file ends in a folder of all formats; by default `suffix`, or its name.
     """
 
     name: ClassVar[str]
     help: ClassVar[str] = ""
     suffix: ClassVar[str | None] = None
 
+    @property
+    def ending(self) -> str:
+        return self.suffix or f".{self.name}"
+
     def check(self, output: Path | None) -> None:
         """Refuse a place that the format is not written to, before any work is done for it.
 
         Raises:
-            UsageError: It is no file whose name ends as it has to.
+            UsageError: It is no file whose name ends as it has to, or it cannot be written.
         """
         if self.suffix is not None:
-            checked_file(output, self.suffix)
+            file = checked_file(output, self.suffix)
+            if file.exists() and not file.is_file():
+                raise UsageError(Problem("--output", f"expected an ordinary file, received {file}"))
+        if output is not None:
+            check_place(output)
 
     @abstractmethod
     def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
@@ -76,12 +85,17 @@ class TextExport(Export):
 
     def write(self, storage: Storage, study: str, output: Path | None, trial: int | None = None) -> None:
         """Write the text to the file, or to standard output; arguments and errors as in `Export.write`."""
-        text = self.render(gather_chosen(storage, study, trial))
+        folder = Path() if output is None else output.parent
+        text = self.render_in(gather_chosen(storage, study, trial), folder)
         if output is None:
             sys.stdout.write(text)
             sys.stdout.flush()
         else:
             write_export(text, output)
+
+    def render_in(self, chosen: Chosen, folder: Path) -> str:
+        """The text of a file in a folder; a format that names other files tells them from there."""
+        return self.render(chosen)
 
     @abstractmethod
     def render(self, chosen: Chosen) -> str:

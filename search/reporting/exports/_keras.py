@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.errors import Problem, UsageError
 from search.reporting.exports._base import FileExport, checked_file
+from search.reporting.exports.writing import staged
 from search.selection import Ensemble
 from search.storage import Storage
 
@@ -54,13 +53,6 @@ def write_model(refitted: Refitted, path: Path) -> None:
     Raises:
         UsageError: The file cannot be written there.
     """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            written = Path(folder) / path.name
-            refitted.model.save(written)
-            refitted.card.write(written)
-            written.replace(path)
-    except OSError as error:
-        raise UsageError(
-            Problem("--output", f"expected a path that can be written, received {path}: {error.strerror}")
-        ) from error
+    with staged(path) as written:
+        refitted.model.save(written)
+        refitted.card.write(written)

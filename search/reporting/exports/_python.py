@@ -29,6 +29,7 @@ class PythonExport(TextExport):
 
     name = "python"
     help = "a file that builds, compiles and trains the model with Keras alone"
+    ending = ".py"
 
     def render(self, chosen: Chosen) -> str:
         """The source of a module with the chosen model.

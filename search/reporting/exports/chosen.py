@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.errors import StudyFailedError
-from search.records import StudyFacts, StudyRecord, Trial
+from search.records import StudyFacts, StudyRecord, Trial, Verdict
 from search.reporting.summaries import summarize_best
 from search.selection import find_trial
 from search.spec import StudySpec, spec_from_json
@@ -24,6 +24,7 @@ class Chosen:
         best: The chosen trial.
         baseline: Trial 0, when it has a score.
         n_trials: Trials that ended.
+        verdict: Of the study; None before it is confirmed.
     """
 
     study: StudyRecord
@@ -31,6 +32,7 @@ class Chosen:
     best: Trial
     baseline: Trial | None
     n_trials: int
+    verdict: Verdict | None = None
 
     def to_document(self) -> dict[str, Any]:
         """The choice as plain values, without anything that is None."""
@@ -66,7 +68,7 @@ def gather_chosen(storage: Storage, name: str, trial: int | None = None) -> Chos
     if chosen is None:
         raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
     spec = spec_from_json(found.study.spec).configured(chosen.configuration)
-    return Chosen(found.study, spec, chosen, found.choice.baseline, found.n_trials)
+    return Chosen(found.study, spec, chosen, found.choice.baseline, found.n_trials, found.choice.verdict)
 
 
 def _exported(facts: StudyFacts) -> dict[str, Any]:

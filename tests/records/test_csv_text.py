@@ -28,8 +28,8 @@ from search.records.csv_text import csv_text, plain_cell
         "-no",
         "+infinity",
         "-1,2,3",
-        "＝1",  # noqa: RUF001
-        "-１",  # noqa: RUF001
+        "＝1",
+        "-１",
     ],
 )
 def test_text_that_begins_a_formula_gets_an_apostrophe(text):

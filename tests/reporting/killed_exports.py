@@ -54,9 +54,9 @@ def die_at(moment, folder):
 
 def export(database, name, target):
     patches = [
-        mock.patch("search.followup.refit.refit_study", lambda *given: Refitted(Model(), ModelCard(("a", "b")))),
-        mock.patch("search.reporting.report.gather_report", lambda *given: None),
-        mock.patch("search.reporting.report.report_html", lambda report: "<p>report</p>"),
+        mock.patch("search.followup.refit.refit_study", return_value=Refitted(Model(), ModelCard(("a", "b")))),
+        mock.patch("search.reporting.report.gather_report", return_value=None),
+        mock.patch("search.reporting.report.report_html", return_value="<p>report</p>"),
     ]
     for patch in patches:
         patch.start()

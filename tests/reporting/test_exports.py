@@ -1,6 +1,7 @@
 """The map of formats; writing an export: whole or not at all, never in the place of what is no ordinary file."""
 
 import datetime as dt
+import errno
 import json
 import os
 import threading
@@ -13,8 +14,9 @@ import yaml
 
 from search.errors import UsageError
 from search.records import Configuration, RowCounts, StudyFacts, StudyRecord, Trial, TrialState
-from search.reporting.exports import EXPORTS, write_export
+from search.reporting.exports import EXPORTS, check_place, write_export, writing
 from search.reporting.exports.chosen import Chosen
+from search.reporting.exports.writing import staged
 from search.spec import spec_from_json
 
 
@@ -130,3 +132,117 @@ def test_export_tells_of_the_data_what_it_always_told(make_chosen, format_, read
     own = {"model_sha256": "cd" * 32, "loss_sha256": "ef" * 32, "own_regularization": ["dropout 0.5"]}
     found = read(EXPORTS[format_].render(make_chosen(replace(facts, **own | {"own_regularization": ("dropout 0.5",)}))))
     assert found["data"] == {**told, **own}
+
+
+def test_folder_that_a_killed_export_left_is_removed_and_that_of_a_living_one_is_not(tmp_path):
+    target = tmp_path / "best.toml"
+    (tmp_path / ".best.toml.abc_1.part").mkdir()
+    (tmp_path / ".best.toml.abc_1.part" / "best.toml").write_text("half")
+    (tmp_path / ".best.toml.notes").mkdir()  # no name of ours
+    (tmp_path / ".other.toml.abc.part").mkdir()  # of another file
+    with staged(target) as first:
+        first.write_text("first")
+        write_export("second", target)
+        assert first.read_text() == "first"
+    assert target.read_text() == "first"
+    assert {path.name for path in tmp_path.iterdir()} == {"best.toml", ".best.toml.notes", ".other.toml.abc.part"}
+
+
+def test_full_disk_leaves_the_old_file_and_is_bad_usage(tmp_path, monkeypatch):
+    target = tmp_path / "best.toml"
+    target.write_text("old")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError) as caught:
+        write_export("new", target)
+    assert str(caught.value) == (
+        f"--output: expected a path that can be written, received {target}: No space left on device."
+    )
+    assert (target.read_text(), list(tmp_path.iterdir())) == ("old", [target])
+
+
+def test_place_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    def refusal(path):
+        with pytest.raises(UsageError) as caught:
+            check_place(path)
+        return str(caught.value).removeprefix(f"--output: expected a path that can be written, received {path}: ")
+
+    kept = tmp_path / "kept.toml"
+    kept.write_text("mine")
+    kept.chmod(0o444)
+    assert refusal(kept) == "read-only file."
+    with pytest.raises(UsageError, match="read-only file"):
+        write_export("new", kept)
+    assert kept.read_text() == "mine"
+    assert refusal(tmp_path) == "Is a directory."
+    assert refusal(tmp_path / "no" / "best.toml") == "No such file or directory."
+    assert refusal(kept / "best.toml") == "Not a directory."
+    circle = tmp_path / "circle.toml"
+    circle.symlink_to(circle)
+    assert refusal(circle) == "Too many levels of symbolic links."
+    check_place(tmp_path / "new.toml")
+    check_place(Path(os.devnull))
+
+
+def test_model_is_not_written_to_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.keras")
+    with pytest.raises(UsageError) as caught:
+        EXPORTS["keras"].check(tmp_path / "pipe.keras")
+    assert str(caught.value) == f"--output: expected an ordinary file, received {tmp_path}/pipe.keras."
+
+
+@pytest.fixture
+def old_folder(tmp_path):
+    """A folder that stands where another is to stand."""
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "old").write_text("old")
+    return tmp_path / "all"
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_folder_is_replaced_as_a_whole(old_folder, swaps, monkeypatch):
+    if not swaps:
+        monkeypatch.setattr(writing, "_swap", lambda one, other: False)
+    with staged(old_folder) as written:
+        written.mkdir()
+        (written / "new").write_text("new")
+    assert [path.name for path in old_folder.iterdir()] == ["new"]
+    assert list(old_folder.parent.iterdir()) == [old_folder]
+
+
+def test_old_folder_stays_where_the_new_one_cannot_take_its_place(old_folder, monkeypatch):
+    monkeypatch.setattr(writing, "_swap", lambda one, other: False)
+    rename = Path.rename
+
+    def refuse_new(self, target):
+        if self.name == "all" and self.parent != old_folder.parent:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+
+    def write():
+        with staged(old_folder) as written:
+            written.mkdir()
+
+    with pytest.raises(UsageError, match="Device or resource busy"):
+        write()
+    assert [path.name for path in old_folder.iterdir()] == ["old"]
+
+
+def test_folder_of_an_export_killed_between_two_renames_is_put_back(tmp_path):
+    waiting = tmp_path / ".all.abc.part" / "replaced"
+    waiting.mkdir(parents=True)
+    (waiting / "old").write_text("old")
+
+    def fail():
+        with staged(tmp_path / "all"):
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    assert (tmp_path / "all" / "old").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]

@@ -4,12 +4,12 @@ import datetime as dt
 
 import pytest
 
-from search.records import Configuration, RowCounts, StudyFacts, StudyRecord, Trial, TrialState
+from search.records import Configuration, RowCounts, SelectionEstimate, StudyFacts, StudyRecord, Trial, TrialState
 from search.reporting.exports.card import CardFacts, card_path, model_card, write_card
 from search.reporting.exports.chosen import Chosen, gather_chosen
 from search.reporting.sentences import sentences_on
 from search.reporting.summaries import Best, summarize_best
-from search.selection import Choice
+from search.selection import Choice, Ensemble
 from search.spec import spec_from_json
 
 HEADINGS = [
@@ -61,6 +61,16 @@ def test_card_of_another_trial_says_which_is_the_choice(storage, tmp_path):
     text = write_card(storage, "quick", tmp_path / "one.toml", trial=3).read_text()
     assert f"**Not the choice of the study**: that is trial {chosen}." in text
     assert "```sh\nregsearch run one.toml\n```" in text
+
+
+def test_card_of_an_ensemble_tells_each_of_its_trials(storage, tmp_path):
+    ensemble = Ensemble(
+        {0: 0.25, 3: 0.75}, 0.4, SelectionEstimate(0.5, (0.3, 0.7), 0.0, (0.0, 0.0), 0.4, 0.1, 0.95, 200, 5)
+    )
+    text = write_card(storage, "quick", tmp_path / "mean.keras", ensemble=ensemble).read_text()
+    assert "quick it is the weighted mean of several: 25% trial 0, 75% trial 3." in text
+    assert "\n- Trial 0: training.learning_rate 0.001\n- Trial 3: " in text
+    assert "- The ensemble is estimated to score 0.5 on other rows\n  (95% interval 0.3 to 0.7).\n" in text
 
 
 def test_names_of_users_are_text_and_no_markup():

@@ -10,8 +10,8 @@ import importlib.metadata
 import platform
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.records import Configuration, Trial, technique_of
@@ -43,12 +43,23 @@ class CardFacts:
     Args:
         chosen: What was exported.
         found: What its study came to.
-        ensemble: Where the export is a mean of several trials.
+        ensemble: Where the model is a mean of several trials.
+        members: Their configurations, by trial.
     """
 
     chosen: Chosen
     found: Best
     ensemble: Ensemble | None = None
+    members: Mapping[int, Configuration] = field(default_factory=dict)
+
+
+def gather_card(storage: Storage, study: str, trial: int | None = None, ensemble: Ensemble | None = None) -> CardFacts:
+    """What the card of an export tells; arguments and errors as in `write_card`."""
+    chosen, members = gather_chosen(storage, study, trial), dict[int, Configuration]()
+    if ensemble is not None:
+        trials = storage.trials(chosen.study.study_id, parameters=False)
+        members = {each.number: each.configuration for each in trials if each.number in ensemble.weights}
+    return CardFacts(chosen, summarize_best(storage, study), ensemble, members)
 
 
 def card_path(output: Path) -> Path:
@@ -73,7 +84,7 @@ def write_card(
         StudyFailedError: No trial of the study has a score.
         UsageError: There is no such trial, or the card cannot be written there.
     """
-    facts = CardFacts(gather_chosen(storage, study, trial), summarize_best(storage, study), ensemble)
+    facts = gather_card(storage, study, trial, ensemble)
     path = card_path(output)
     with staged(path) as written:
         written.write_text(model_card(facts, [output.name]), encoding="utf-8", newline="\n")
@@ -142,6 +153,8 @@ def _data(facts: CardFacts) -> Iterator[str]:
     )
     if told.classes:
         table.append(("classes, by index", _names(told.classes)))
+    if told.named_outputs:
+        table.append(("outputs", _names([f"{name} ({task})" for name, _, task in told.named_outputs])))
     if told.inputs:
         table.append((f"inputs ({len(told.inputs):,})", _names(told.inputs)))
     elif told.named_inputs:
@@ -185,6 +198,10 @@ def _training(facts: CardFacts) -> Iterator[str]:
     yield f"- Optimizer: {_text(optimizer)}{rate}"
     yield f"- At most {training.epochs:,} epochs of batches of {training.batch_size:,}"
     yield f"- Engine: {_text(training.engine)}, {_text(training.precision)}"
+    if facts.ensemble is not None:
+        for number, configuration in facts.members.items():
+            yield f"- Trial {number}: {_configuration(facts, configuration)}"
+        return
     for name, value in chosen.best.configuration.items():
         yield f"- {_text(name)}: {_text(show_value(value))}{_meaning(name)}"
     if not chosen.best.configuration:
@@ -279,6 +296,8 @@ def _using_model(facts: CardFacts, name: str) -> Iterator[str]:
     if told.inputs:
         given = "an array for each column, by its name"
         told_by = 'told["label"] and told["probabilities"]' if told.classes else 'told["prediction"]'
+        if told.named_outputs:
+            told_by = "told has an array for each output"
         use = [f"told = model(columns)  # {given}; {told_by}"]
     else:
         use = ["told = model.predict(rows)  # raw arrays; what the last layer gives, classes in the order above"]

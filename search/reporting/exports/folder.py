@@ -12,10 +12,10 @@ from pathlib import Path
 from search.errors import Problem, UsageError
 from search.reporting.csv_tables import runs_csv, trials_csv
 from search.reporting.exports._base import Export, TextExport
-from search.reporting.exports.card import CardFacts, model_card
+from search.reporting.exports.card import gather_card, model_card
 from search.reporting.exports.chosen import Chosen, gather_chosen
 from search.reporting.exports.writing import check_place, staged
-from search.reporting.summaries import list_trials, summarize_best
+from search.reporting.summaries import list_trials
 from search.selection import Ensemble
 from search.storage import Storage
 
@@ -110,7 +110,7 @@ def export_folder(
             else:
                 export.write(storage, study, path, **({} if trial is None else {"trial": trial}))
             files[path.name] = "the mean of the finalists, trained once more" if ensemble else export.help
-        card = model_card(CardFacts(chosen, summarize_best(storage, study), averaged), sorted(files))
+        card = model_card(gather_card(storage, study, trial, averaged), sorted(files))
         files[f"{stem}.card.md"] = "the model card"
         _write(written / f"{stem}.card.md", card)
         for name, (text, told) in others.items():

@@ -43,13 +43,15 @@ def fixed_study(chosen: Chosen) -> StudySpec:
     original = spec_from_json(chosen.study.spec)
     space = _differences(chosen, original)
     suffix = f"-trial-{chosen.best.number}"
-    study: dict[str, Any] = {"name": chosen.study.name[: _LONGEST_NAME - len(suffix)] + suffix, "n_trials": 2}
-    if space:
-        together = (tuple(space),) if len(space) > 1 else None
-        study |= {"sampler": "ablation", "together": together, "pruner": "none"}
-        study |= {"window": None, "n_startup_trials": None}
-    else:
-        study["n_trials"] = 1
+    study: dict[str, Any] = {
+        "name": chosen.study.name[: _LONGEST_NAME - len(suffix)] + suffix,
+        "n_trials": 2 if space else 1,
+        "sampler": "ablation" if space else "random",
+        "together": (tuple(space),) if len(space) > 1 else None,
+        "pruner": "none",
+        "window": None,
+        "n_startup_trials": None,
+    }
     confirm = original.confirm
     if chosen.verdict is not None and confirm.finalists and chosen.verdict.repeats > 1:
         # What it may spend depends on what the search spent, which was more.

@@ -1,13 +1,18 @@
 """`export --all`: everything in one folder, which is nobody else's."""
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from search.errors import Problem, UsageError
 from search.reporting.exports import EXPORTS, FileExport, TextExport
 from search.reporting.exports.folder import check_folder, export_folder
+from search.reporting.exports.writing import staged
 
 TEXTS = {name: export for name, export in EXPORTS.items() if isinstance(export, TextExport)}
 
@@ -104,3 +109,19 @@ def test_folder_of_somebody_else_is_refused(storage, tmp_path):
         f"--output: expected a folder, or a path where there is nothing, received {folder}/notes.txt."
     )
     assert "No such file or directory" in refusal(tmp_path / "no" / "all")
+    with contextlib.chdir(tmp_path):
+        assert refusal(Path()) == "--output: expected another folder than the current one, received .."
+
+
+def test_full_disk_is_told_of_the_folder(storage, tmp_path):
+    class Full(Model):
+        def write_file(self, storage, study, path, trial=None):
+            with staged(path):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(UsageError) as caught:
+        export_folder({"keras": Full()}, storage, "quick", tmp_path / "all")
+    assert str(caught.value) == (
+        f"--output: expected a path that can be written, received {tmp_path}/all: No space left on device."
+    )
+    assert list(tmp_path.iterdir()) == []

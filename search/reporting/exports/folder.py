@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def check_folder(folder: Path) -> None:
     Raises:
         UsageError: It cannot be written, is a file, or holds what another than `export_folder` put there.
     """
+    if Path.cwd().is_relative_to(folder.resolve()):
+        # It is swapped with another: whoever stands in it would be left in one that is gone.
+        raise _refused(f"expected another folder than the current one, received {folder}")
     if not folder.is_dir():
         check_place(folder)
         if folder.exists():
@@ -95,8 +99,7 @@ def export_folder(
         "trials.csv": (trials_csv(record, trials), "one row a trial"),
         "runs.csv": (runs_csv(storage.runs(record.study_id)), "one row a run of the search"),
     }
-    # A folder without a name, such as `.`, is written under the name that it has.
-    with staged(folder.resolve()) as written:
+    with staged(folder if folder.name not in ("", "..") else folder.resolve()) as written:
         written.mkdir()
         for name, text in texts.items():
             _write(written / f"{stem}{exports[name].ending}", text)
@@ -105,10 +108,11 @@ def export_folder(
             if isinstance(export, TextExport):
                 continue
             path = written / f"{'ensemble' if ensemble else stem}{export.ending}"
-            if ensemble:
-                averaged = export.write_ensemble(storage, study, path)
-            else:
-                export.write(storage, study, path, **({} if trial is None else {"trial": trial}))
+            with _of_folder():
+                if ensemble:
+                    averaged = export.write_ensemble(storage, study, path)
+                else:
+                    export.write(storage, study, path, **({} if trial is None else {"trial": trial}))
             files[path.name] = "the mean of the finalists, trained once more" if ensemble else export.help
         card = model_card(gather_card(storage, study, trial, averaged), sorted(files))
         files[f"{stem}.card.md"] = "the model card"
@@ -120,6 +124,15 @@ def export_folder(
         _write(written / INDEX, _index(chosen, files, left_out))
         _write(written / CHECKSUMS, _checksums(written))
     return ExportedFolder(files, left_out, averaged)
+
+
+@contextlib.contextmanager
+def _of_folder() -> Iterator[None]:
+    """A file that cannot be written is a folder that cannot: users know that one's name alone."""
+    try:
+        yield
+    except UsageError as error:
+        raise error.__cause__ if isinstance(error.__cause__, OSError) else error  # noqa: B904
 
 
 def _texts(exports: Mapping[str, Export], chosen: Chosen, folder: Path) -> tuple[dict[str, str], dict[str, str]]:

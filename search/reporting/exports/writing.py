@@ -33,9 +33,8 @@ def write_export(text: str, path: Path) -> None:
         UsageError: The file cannot be written there.
     """
     with _refusals(path):
-        target = _followed(path)
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8", newline="\n")
+        if _is_stream(path):
+            path.write_text(text, encoding="utf-8", newline="\n")
             return
     with staged(path) as written:
         written.write_text(text, encoding="utf-8", newline="\n")
@@ -48,12 +47,10 @@ def check_place(path: Path) -> None:
         UsageError: There is no such folder, or neither the file nor its folder may be written.
     """
     with _refusals(path):
-        target = _followed(path)
-        if target.is_dir():
+        if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if target.exists() and not target.is_file():
-            return
-        _check_folder(target)
+        if not _is_stream(path):
+            _check_folder(_followed(path))
 
 
 @contextlib.contextmanager
@@ -92,6 +89,14 @@ def _refusals(path: Path) -> Iterator[None]:
         raise UsageError(
             Problem("--output", f"expected a path that can be written, received {path}: {error.strerror or error}")
         ) from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is a device or a pipe: /dev/stdout leads to one, by a name that no folder has."""
+    try:
+        return not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode)
+    except OSError:
+        return False
 
 
 def _followed(path: Path) -> Path:

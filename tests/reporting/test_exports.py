@@ -134,6 +134,15 @@ def test_export_tells_of_the_data_what_it_always_told(make_chosen, format_, read
     assert found["data"] == {**told, **own}
 
 
+@pytest.mark.parametrize(("format_", "read"), [("json", json.loads), ("toml", result_of), ("yaml", yaml.safe_load)])
+def test_export_tells_what_becomes_of_raw_rows(make_chosen, format_, read):
+    chosen = make_chosen(StudyFacts("binary", classes=("no", "yes"), input_shape=(2,), inputs=("a", "b")))
+    told = {"standardize": True, "missing": "impute", "drop": ["id"], "dates": {"start": "%d/%m/%Y"}}
+    data = chosen.spec.data.model_copy(update={**told, "drop": ("id",)})
+    chosen = replace(chosen, spec=chosen.spec.model_copy(update={"data": data}))
+    assert read(EXPORTS[format_].render(chosen))["preparation"] == told
+
+
 def test_folder_that_a_killed_export_left_is_removed_and_that_of_a_living_one_is_not(tmp_path):
     target = tmp_path / "best.toml"
     (tmp_path / ".best.toml.abc_1.part").mkdir()

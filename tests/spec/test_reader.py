@@ -560,3 +560,12 @@ def test_arguments_of_an_optimizer_are_not_searched(problems_of, valid):
     text = valid + '"training.optimizer" = { choices = ["adam", { name = "sgd" }] }\n'
     (sentence,) = problems_of(text.replace("[confirm]\nfinalists = 0\n", ""))
     assert 'expected each choice to be "adam" or "sgd", received' in sentence
+
+
+def test_what_an_exported_study_tells_of_its_result_is_not_read(problems_of, valid):
+    result = '\n[result]\nstudy = "moons"\nanything = { a = [1, nan], b = 1979-05-27 }\n'
+    assert problems_of(valid + result) == []
+    tables = "one of the tables study, data, split, model, training, objective, space or confirm"
+    received = f'expected {tables}, received "result". Did you mean "test" of [split]?'
+    assert problems_of(valid + result, "result.study=1") == [f"--set result.study=1: {received}"]
+    assert problems_of("result = 3\n" + valid) == [f"s.toml:1 [result]: {received}"]

@@ -13,6 +13,12 @@ from search.selection import find_trial
 from search.spec import StudySpec, spec_from_json
 from search.storage import Storage
 
+_PREPARING = {
+    *("standardize", "scale_target", "missing", "min_frequency", "target_encode", "dates"),
+    *("columns", "drop", "separator", "decimal", "na_values", "encoding"),
+}
+"""Keys of [data] that tell what becomes of raw rows before they reach the model."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -49,6 +55,7 @@ class Chosen:
         document["configuration"] = _plain(dict(self.best.configuration))
         document["model"] = _plain(self.spec.model.model_dump(exclude_none=True))
         document["training"] = _plain(self.spec.training.model_dump(exclude_none=True))
+        document["preparation"] = _plain(self.spec.data.model_dump(include=_PREPARING, exclude_none=True))
         document["data"] = {"sha256": self.study.data_sha256, **_exported(self.study.facts)}
         return document
 

@@ -204,10 +204,11 @@ def _sync(written: Path) -> None:
 
 
 def _sync_entry(path: Path) -> None:
-    if path.is_dir() and sys.platform == "win32":
-        return  # folders cannot be opened there
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    is_folder = path.is_dir()
+    # Not every system opens folders, and not every file system flushes them: their names may come to the disk later.
+    with contextlib.suppress(OSError) if is_folder else contextlib.nullcontext():
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -132,7 +132,8 @@ def render_source(
     model, missing = _model(architecture, weights_file), _left_out(configuration, stopping)
     balanced = training.class_weight == "balanced"
     rows = ["x", "y", *(["weight"] if weighted else [])]
-    constants = [*model.constants]
+    constants = [_labels(classes)] if classes else []
+    constants += model.constants
     if isinstance(training.class_weight, dict):
         weights = {index: training.class_weight.get(label, 1.0) for index, label in enumerate(classes)}
         constants.append(f"CLASS_WEIGHT = {weights!r}")
@@ -143,7 +144,7 @@ def render_source(
         imports="\n".join(("import keras", *model.imports)),
         epochs=training.epochs,
         batch_size=training.batch_size,
-        constants="\n".join(constants),
+        constants="".join(f"{each.rstrip()}\n" for each in constants),
         functions=(_BALANCED.format(n_classes=len(classes)) if balanced else "") + "".join(model.functions),
         body=model.body.replace("\n", "\n    "),
         optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
@@ -243,6 +244,13 @@ def _targets(name: str, loss: Loss) -> str:
 
 def _commented(lines: list[str]) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + ("\n" if lines else "")
+
+
+def _labels(classes: Sequence[str]) -> str:
+    """The label of each class index, on one line where it is short."""
+    labels = [json.dumps(label, ensure_ascii=False) for label in classes]
+    line = f"CLASSES = [{', '.join(labels)}]"
+    return line if len(line) <= 100 else "CLASSES = [\n" + "".join(f"    {label},\n" for label in labels) + "]"
 
 
 def _stopping_arguments(configuration: Mapping[str, Setting]) -> str:

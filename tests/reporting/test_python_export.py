@@ -99,3 +99,19 @@ def test_loss_of_ones_own_is_refused(make_chosen):
         '--format: expected a loss of Keras for "python", received losses.py:mine. '
         "Use --format keras: the trained model as a file."
     )
+
+
+def test_file_has_the_label_of_each_class(make_chosen):
+    def told(classes):
+        facts = dataclasses.replace(FACTS, classes=classes)
+        namespace = {}
+        text = EXPORTS["python"].render(make_chosen(facts, {"family": "mlp", "hidden": [4]}))
+        exec(text.partition("\nCLASSES")[1] + text.partition("\nCLASSES")[2].partition("]\n")[0] + "]\n", namespace)
+        return tuple(namespace["CLASSES"])
+
+    for classes in (
+        ("a", "b", "c"),
+        ("it's", 'a "quote"', "back\\slash\n"),
+        tuple(f"kind number {n}" for n in range(50)),
+    ):
+        assert told(classes) == classes

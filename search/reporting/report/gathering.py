@@ -21,6 +21,7 @@ from search.reporting.exports import EXPORTS, TextExport, gather_chosen
 from search.reporting.plots import KINDS, draw_kind, gather_plotted
 from search.reporting.sentences import sentences_on
 from search.reporting.summaries import Best, summarize_best
+from search.spec import RESULT
 
 if TYPE_CHECKING:
     from search.figures import Figure
@@ -99,7 +100,7 @@ def gather_report(storage: Storage, name: str) -> Report:
         sentences=sentences_on(found),
         tables=list(_tables(storage, found)),
         figures=dict(_figures(storage, found)),
-        configuration=toml.render(chosen),
+        configuration=toml.render(chosen).partition(f"\n[{RESULT}]")[0] + "\n",  # which the page tells besides
         notes=study.notes,
         facts=_facts(storage, found),
     )

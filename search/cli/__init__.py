@@ -15,11 +15,13 @@ from typing import NoReturn
 import click
 
 from search.cli._options import quiet_option
+from search.cli._render import print_lines
 from search.cli._signals import Terminated, raise_on_sigterm
 from search.cli.ablate import ablate
 from search.cli.best import best
 from search.cli.check import check
 from search.cli.compare import compare
+from search.cli.completion import completion
 from search.cli.dashboard import dashboard
 from search.cli.export import export
 from search.cli.init import init
@@ -32,6 +34,7 @@ from search.cli.status import status
 from search.cli.stop import stop
 from search.cli.studies import studies
 from search.cli.trials import trials
+from search.cli.watch import watch
 from search.errors import RegsearchError
 
 
@@ -58,7 +61,7 @@ def cli() -> None:
 
 
 _READING = (check, studies, status, trials, best, compare)
-for _command in (run, init, *_READING, ablate, path, plot, report, stop, export, predict, dashboard):
+for _command in (run, init, watch, *_READING, ablate, path, plot, report, stop, export, predict, dashboard, completion):
     cli.add_command(_command)
 
 
@@ -66,14 +69,14 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     raise_on_sigterm()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="regsearch", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except RegsearchError as error:
-        click.echo(str(error), err=True)
+        print_lines(str(error), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)

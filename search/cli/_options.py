@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from search.cli._completing import complete_studies, complete_study_files
 from search.cli._render import hush
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def trust_option(command: Command) -> Command:
         "--trust",
         is_flag=True,
         expose_value=False,
-        callback=lambda context, parameter, value: _trust(context) if value else None,
+        callback=lambda context, parameter, value: _trust(context) if value and not context.resilient_parsing else None,
         help="Run the code that a model comes with: model.custom of the study.",
     )(command)
 
@@ -80,7 +81,8 @@ def quiet_option(command: Command) -> Command:
     )(command)
 
 
-name_argument = click.argument("name")
+name_argument = click.argument("name", shell_complete=complete_studies)
+study_argument = click.argument("study", shell_complete=complete_study_files)
 
 
 @contextlib.contextmanager

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from search.cli._render import count_of
+from search.cli._view import Sight, View, can_redraw, draw_line, live
 from search.records.wording import describe_configuration, show_value
 
 if TYPE_CHECKING:
-    from rich.console import Group
-
     from search.coordination.progress import Comparing, Confirming, Progress
     from search.preparation.study import PreparedStudy
     from search.records import RunReport, RunResult, Trial
 
 _SECONDS_BETWEEN_LINES = 1.0
 _SECONDS_OF_SILENCE = 10.0  # after which a run that is still going is worth a line
+_RUNNING = "running"
+_POINTS_OF_A_RUN = 16
 
 
 class Display(Protocol):
@@ -64,7 +66,7 @@ def watch(prepared: PreparedStudy, *, quiet: bool, notes: bool = True) -> Iterat
     display: Display
     if quiet:
         display = _Quiet()
-    elif sys.stderr.isatty():
+    elif can_redraw(err=True):
         display = _Live(prepared)
     else:
         display = _Lines(prepared)
@@ -160,77 +162,89 @@ class _Lines(_Quiet):
 
 
 class _Live(_Quiet):
-    """A bar that counts trials with the time left, and a line below it with the scores."""
+    """A bar that counts trials with the time left; below it the best configuration and the way to it."""
 
     def __init__(self, prepared: PreparedStudy) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Bars
-
         self._prepared = prepared
-        self._console = Console(stderr=True, highlight=False)
-        self._bars = Bars(
-            SpinnerColumn(), MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[time]}")
-        )
-        self._task = self._bars.add_task("", total=prepared.n_trials, time="")
-        self._words = "starting workers"
-        self._running = ""
         self._runs = 0
-        self._live = Live(get_renderable=self._render, console=self._console, transient=True)
+        self._running: dict[tuple[int, int, int], list[float]] = {}
+        """What the runs that are going told, report by report."""
+        self._view = View(
+            prepared.metric,
+            prepared.direction,
+            prepared.facts,
+            Sight(0, prepared.n_trials, phase="starting workers"),
+        )
+        self._live = live(self._view, err=True)
         self._live.start()
 
-    def _render(self) -> Group:
-        from rich.console import Group
-        from rich.text import Text
-
-        lines = [f"  {words}" for words in (self._words, self._running) if words]
-        return Group(self._bars, Text("\n".join(lines), overflow="fold"))
-
     def note(self, message: str) -> None:
-        self._console.print(message, markup=False)
+        self._live.console.print(message, markup=False)
 
     def started(self, progress: Progress, workers: int) -> None:
         self.note(_opening(self._prepared, progress, workers))
-        self._words = "first runs (Keras is being loaded)"
-        self._bars.update(self._task, completed=progress.done)
+        self._view.way.add(None if progress.best is None else progress.best.score)
+        self._show(progress, phase="first runs (Keras is being loaded)")
 
     def run_reported(self, report: RunReport) -> None:
-        self._running = report_words(report, self._prepared)
+        run = report.run
+        values = self._running.setdefault((run.trial, run.fold, run.repeat), [])
+        values += [value for value in report.validation_metric[-1:] if math.isfinite(value)]
+        line = draw_line(values, _POINTS_OF_A_RUN, ascii_only=self._live.console.options.ascii_only)
+        self._show_running(report_words(report, self._prepared) + (f" {line}" if len(values) > 1 else ""))
 
     def run_ended(self, result: RunResult) -> None:
-        self._running = ""
+        self._running.pop((result.run.trial, result.run.fold, result.run.repeat), None)
+        self._show_running("")
         self._runs += 1
         if self._runs < self._prepared.runs_per_trial:
-            self._words = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
+            phase = f"{self._runs} of the first {self._prepared.runs_per_trial} runs"
+            self._view.sight = replace(self._view.sight, phase=phase)
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
-        self._words = progress.scores_in_words()
-        self._bars.update(self._task, completed=progress.done, time=progress.time_in_words())
+        self._view.way.add(trial.score)
+        self._show(progress)
 
     def confirming(self, progress: Confirming) -> None:
-        self._words = progress.in_words()
-        self._bars.update(self._task, total=progress.total, completed=progress.done, time="")
+        self._show_step(progress)
 
     def comparing(self, progress: Comparing) -> None:
-        self._words = progress.in_words()
-        self._bars.update(self._task, total=progress.total, completed=progress.done, time="")
+        self._show_step(progress)
 
     def close(self) -> None:
         self._live.stop()
+
+    def _show(self, progress: Progress, phase: str = "") -> None:
+        self._view.sight = Sight(
+            progress.done,
+            progress.total,
+            progress.time_in_words(),
+            phase,
+            progress.best,
+            progress.baseline,
+            [(None, lost)] if (lost := progress.losses_in_words()) else [],
+        )
+
+    def _show_running(self, words: str) -> None:
+        lines = [line for line in self._view.sight.more if line[0] != _RUNNING]
+        self._view.sight = replace(self._view.sight, more=[*lines, (_RUNNING, words)] if words else lines)
+
+    def _show_step(self, progress: Confirming | Comparing) -> None:
+        self._view.sight = replace(
+            self._view.sight, done=progress.done, total=progress.total, time="", phase=progress.in_words(), more=()
+        )
+
+    def _render(self) -> View:
+        return self._view
 
 
 def _opening(prepared: PreparedStudy, progress: Progress, workers: int) -> str:
     spec = prepared.spec
     rows = ", ".join(f"{count} {use}" for use, count in prepared.n_rows.items() if count)
     earlier = f", {progress.done} of them ended earlier" if progress.done else ""
-    runs = _count(prepared.runs_per_trial, "run")
-    workers_words = _count(workers, "worker")
+    runs = count_of(prepared.runs_per_trial, "run")
+    workers_words = count_of(workers, "worker")
     return (
-        f"{spec.study.name}: {_count(progress.total, 'trial')}{earlier}, {runs} each, on {workers_words}; "
+        f"{spec.study.name}: {count_of(progress.total, 'trial')}{earlier}, {runs} each, on {workers_words}; "
         f"{prepared.metric} ({prepared.direction}); rows: {rows}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -43,8 +43,34 @@ def print_lines(text: str, *, err: bool = False, hanging: int = 0) -> None:
     """
     width = terminal_width(err=err)
     for line in text.split("\n"):
-        for each in [line] if width is None else _wrapped(line, width, hanging) or [""]:
+        for each in [line] if width is None else wrap_line(line, width, hanging) or [""]:
             click.echo(each, err=err)
+
+
+def wrap_line(text: str, width: int, hanging: int = 0) -> list[str]:
+    """The lines of a text, indented as it is, and behind the first by `hanging` more.
+
+    Words are kept in one piece always, names with their values (`l2 0.1, dropout 0.3`) where there is room.
+    """
+    indent = text[: len(text) - len(text.lstrip())]
+    parts = text.strip().split(", ")
+    is_configuration = len(parts) > 1 and all(len(part.split()) <= 2 for part in parts)
+    if is_configuration and max(map(len, parts)) < width - len(indent) - hanging:
+        text = ", ".join(part.replace(" ", _UNBREAKABLE) for part in parts)
+    lines = textwrap.wrap(
+        text.strip(" "),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + " " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_UNBREAKABLE, " ") for line in lines]
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def say(message: str) -> None:
@@ -163,33 +189,12 @@ def _wrappings(texts: _Texts) -> Iterator[_Texts]:
 
 
 def _in_lines(text: str, width: int) -> str:
-    return "\n".join(_wrapped(text, width))
+    return "\n".join(wrap_line(text, width))
 
 
 def _is_prose(text: str) -> bool:
     """Whether it may be wrapped: a sentence or a list. A date with its time, or a label of two words, is not."""
     return ", " in text or len(text.split()) > 2
-
-
-def _wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
-    """The lines of a text, indented as it is, and behind the first by `hanging` more.
-
-    Words are kept in one piece always, names with their values (`l2 0.1, dropout 0.3`) where there is room.
-    """
-    indent = text[: len(text) - len(text.lstrip())]
-    parts = text.strip().split(", ")
-    is_configuration = len(parts) > 1 and all(len(part.split()) <= 2 for part in parts)
-    if is_configuration and max(map(len, parts)) < width - len(indent) - hanging:
-        text = ", ".join(part.replace(" ", _UNBREAKABLE) for part in parts)
-    lines = textwrap.wrap(
-        text.strip(" "),
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent + " " * hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace(_UNBREAKABLE, " ") for line in lines]
 
 
 def _laid_out(texts: _Texts, *, err: bool) -> list[str]:
@@ -238,11 +243,11 @@ def _print_records(texts: _Texts, width: int, *, err: bool = False) -> None:
         for header, text in zip(texts.headers, row, strict=True):
             if text == _ABSENT:
                 continue
-            beside = _wrapped(text, width - margin) if width > margin else []
+            beside = wrap_line(text, width - margin) if width > margin else []
             if beside and max(map(len, beside)) <= width - margin:
                 lines = [f"{title:<{margin}}{line}" for title, line in zip_longest([header], beside, fillvalue="")]
             else:
-                lines = [header, *_wrapped(f"  {text}", width)]
+                lines = [header, *wrap_line(f"  {text}", width)]
             click.echo("\n".join(lines) if header else text, err=err)
 
 

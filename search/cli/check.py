@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import set_option, trust_option
+from search.cli._options import set_option, study_argument, trust_option
 from search.cli._render import is_quiet, pick_columns, print_table, say
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: regsearch check studies/moons.toml --set training.epochs=50")
-@click.argument("study")
+@study_argument
 @set_option
 @click.option("--train", is_flag=True, help="Train the baseline once, for some seconds, and say what it tells.")
 @trust_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from search.cli._completing import complete_studies
 from search.cli._options import format_option, opened, storage_option
 from search.cli._render import pick_columns, print_json, print_table, say
 from search.records.wording import describe_configuration
@@ -18,7 +19,7 @@ _MOST_NAMES = 8
 
 
 @click.command(epilog="Example: regsearch compare moons moons_grid")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_studies)
 @storage_option
 @format_option()
 def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from search.cli._options import opened, quiet_option, set_option, storage_option, trust_option
+from search.cli._options import opened, quiet_option, set_option, storage_option, study_argument, trust_option
 from search.cli._render import is_quiet, print_lines
 from search.cli._signals import explained
 from search.cli._training import count_workers, n_jobs_option, scheduler_option
@@ -31,7 +31,7 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
 
 
 @click.command(epilog="Example: regsearch run studies/moons.toml --n-trials 100 --set training.epochs=200 --n-jobs 2")
-@click.argument("study")
+@study_argument
 @storage_option
 @click.option("--study-name", metavar="NAME", help="Name in the storage; default: the study file's.")
 @click.option("--n-trials", type=click.IntRange(1), metavar="N", help="Trials in all, earlier ones included.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from search.records import EngineChoice, RunReport, RunResult, Trial
-from search.records.wording import describe_seconds, show_value
+from search.records.wording import show_value, speed_in_words
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,20 @@ class Progress:
             parts.append(f"baseline {show_value(self.baseline.score)}")
         if self.best is not None:
             parts.append(f"best {show_value(self.best.score)} (trial {self.best.number})")
-        if self.pruned:
-            parts.append(f"{self.pruned} pruned")
-        if self.failed:
-            parts.append(f"{self.failed} failed")
+        if lost := self.losses_in_words():
+            parts.append(lost)
         return ", ".join(parts) or "no score yet"
+
+    def losses_in_words(self) -> str:
+        """Trials that ended without a score; empty where there are none."""
+        counts = ((self.pruned, "pruned"), (self.failed, "failed"))
+        return ", ".join(f"{count} {what}" for count, what in counts if count)
 
     def time_in_words(self) -> str:
         """Trials a second and the time left; empty before the first trial ended."""
         if self.seconds_left is None:
             return ""
-        rate = self.trials_per_second
-        speed = f"{rate:.1f} trials/s" if rate >= 1 else f"{1 / rate:.1f} s/trial"
-        return f"{speed}, {describe_seconds(self.seconds_left)} left"
+        return speed_in_words(1 / self.trials_per_second, self.total - self.done)
 
 
 @dataclass(frozen=True)

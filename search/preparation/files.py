@@ -10,6 +10,7 @@ from pathlib import Path
 
 from search.errors import Problem, StudyFileError
 from search.preparation.catalogue import default_catalogue
+from search.preparation.shipped import shipped_studies
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.spec import RESULT, place_in_study, read_result, read_study
 
@@ -64,20 +65,6 @@ def find_study_file(study: str) -> Path:
     near = difflib.get_close_matches(study, shipped, n=1)
     hint = f'Did you mean "{near[0]}"?' if near else _list()
     raise StudyFileError(Problem(study, "expected a TOML file or the name of a shipped study, received neither", hint))
-
-
-def shipped_studies() -> dict[str, Path]:
-    """Name to file of every study that comes with regsearch.
-
-    An editable install does not see hatchling's `force-include`, so a checkout's `studies/` beside the
-    package comes first, the copy inside the installed package second.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package.parent / "studies", package / "_studies"):
-        files = sorted(folder.glob("*.toml"))
-        if files:
-            return {file.stem: file for file in files}
-    return {}
 
 
 def _list() -> str:

@@ -28,15 +28,18 @@ from search.storage.address import default_url
 from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
 from search.storage.locks import StudyLock
 from search.storage.opening import open_storage
-from search.storage.reading import Progress
+from search.storage.reading import Progress, RunTally
 from search.storage.store import Storage
+from search.storage.studies import Budget
 
 __all__ = [
     "MAX_INTERMEDIATE_VALUES",
+    "Budget",
     "Ended",
     "Entry",
     "Progress",
     "Progressed",
+    "RunTally",
     "Started",
     "Storage",
     "StudyLock",

@@ -73,15 +73,20 @@ _TRANSIENT_WORDS = (
 """For errors without a code: libpq has none for a connection that could not be opened, it passes on what was said."""
 
 
-def make_engine(address: Address) -> sa.Engine:
+def make_engine(address: Address, patience_seconds: float | None = None) -> sa.Engine:
     """An engine that opens an existing database; it creates no file.
 
     SQLite waits up to 60 s for another writer and flushes every commit to the disk (synchronous FULL).
     PostgreSQL is given up after 10 s; connections are tested before they are used, and a peer that vanished
     is noticed within about a minute.
+
+    Args:
+        address: The database.
+        patience_seconds: How long either is waited for at most, in the place of those times; a server gets two seconds
+            at least to take a connection.
     """
     if address.path is not None:
-        return _make_sqlite_engine(address, address.path.as_uri())
+        return _make_sqlite_engine(address, address.path.as_uri(), patience_seconds)
     options: dict[str, Any] = {
         "connect_timeout": 10,
         "application_name": "regsearch",
@@ -90,6 +95,10 @@ def make_engine(address: Address) -> sa.Engine:
         "keepalives_count": 3,
         "tcp_user_timeout": 60_000,
     }
+    if patience_seconds is not None:
+        milliseconds = max(1, round(1000 * patience_seconds))
+        options |= {"connect_timeout": max(2, round(patience_seconds)), "tcp_user_timeout": 2000 + milliseconds}
+        options["options"] = f"-c statement_timeout={milliseconds}"
     new = {key: value for key, value in options.items() if key not in address.url.query}
     return sa.create_engine(address.url, pool_pre_ping=True, connect_args=new, hide_parameters=True)
 
@@ -103,11 +112,12 @@ def writing(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def _make_sqlite_engine(address: Address, uri: str) -> sa.Engine:
+def _make_sqlite_engine(address: Address, uri: str, patience_seconds: float | None) -> sa.Engine:
     given = {key: value for key, value in address.url.query.items() if key not in ("uri", "timeout")}
     # mode=rw: SQLite's own way to say that a missing file is an error and not a new, empty database.
     url = sa.URL.create("sqlite", database=uri, query={"mode": "rw", **given, "uri": "true"})
-    timeout = float(str(address.url.query.get("timeout", _BUSY_SECONDS)))
+    asked = float(str(address.url.query.get("timeout", _BUSY_SECONDS)))
+    timeout = asked if patience_seconds is None else min(asked, patience_seconds)
     # isolation_level None: Python's sqlite3 would begin transactions late and of its own kind; see `begin`.
     engine = sa.create_engine(url, connect_args={"timeout": timeout, "isolation_level": None}, hide_parameters=True)
 

@@ -8,13 +8,14 @@ from search.storage.schema import prepare_schema
 from search.storage.store import Storage
 
 
-def open_storage(url: str, *, create: bool = False) -> Storage:
+def open_storage(url: str, *, create: bool = False, patience_seconds: float | None = None) -> Storage:
     """Open a database; use it as a context manager, or close it.
 
     Args:
         url: A SQLAlchemy URL of SQLite or PostgreSQL, as Optuna takes it.
         create: Create the file and the tables that are missing, and upgrade ours. Without it nothing is
             written, and a missing file is an error and stays missing.
+        patience_seconds: How long a locked file or a silent server is waited for; None: as whoever writes waits.
     Raises:
         UsageError: The URL cannot be used.
         TransientStorageError: The database cannot be reached now.
@@ -22,7 +23,7 @@ def open_storage(url: str, *, create: bool = False) -> Storage:
     """
     address = parse_address(url)
     _check_path(address, create)
-    engine = make_engine(address)
+    engine = make_engine(address, patience_seconds)
     try:
         has_our_tables = prepare_schema(address, engine, create=create)
     except BaseException:

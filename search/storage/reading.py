@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -53,8 +53,23 @@ class Progress:
         return sum(self.counts.values())
 
 
-def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = True) -> list[Trial]:
-    """All trials of a study by number, in two queries; in one without what was sampled."""
+@dataclass(frozen=True)
+class RunTally:
+    """Runs, counted.
+
+    Args:
+        workers: Worker (`host:pid`) to the number of its runs.
+        purposes: What they were trained for, to their number.
+        last: A mark behind the last of them, for the next look; it means nothing else.
+    """
+
+    workers: Mapping[str, int]
+    purposes: Mapping[Purpose, int]
+    last: int
+
+
+def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = True, first: int = 0) -> list[Trial]:
+    """The trials of a study by number, from `first` on, in two queries; in one without what was sampled."""
     sampled = _read_parameters(connection, study_id) if parameters else {}
     trials, values = optuna_tables.trials, optuna_tables.trial_values
     configuration = optuna_tables.trial_user_attributes.alias("configuration")
@@ -76,7 +91,7 @@ def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = 
         .outerjoin(configuration, _attribute(configuration, CONFIGURATION))
         .outerjoin(error, _attribute(error, ERROR))
         .outerjoin(cause, _attribute(cause, CAUSE))
-        .where(trials.c.study_id == study_id)
+        .where(trials.c.study_id == study_id, *([trials.c.number >= first] if first else []))
         .order_by(trials.c.number)
     )
     return [
@@ -161,6 +176,23 @@ def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
         .order_by(worker)
     )
     return {row.worker: row.n_runs for row in connection.execute(query)}
+
+
+def count_new_runs(connection: sa.Connection, study_id: int, after: int) -> RunTally:
+    """The runs whose key is above `after`; keys rise in the order in which the coordinator writes."""
+    runs = tables.runs
+    query = (
+        sa.select(runs.c.worker, runs.c.purpose, sa.func.count(), sa.func.max(runs.c.run_id))
+        .where(runs.c.study_id == study_id, runs.c.run_id > after)
+        .group_by(runs.c.worker, runs.c.purpose)
+        .order_by(runs.c.worker)
+    )
+    workers, purposes, last = Counter[str](), Counter[Purpose](), after
+    for worker, purpose, count, newest in connection.execute(query):
+        workers[worker] += count
+        purposes[Purpose(purpose)] += count
+        last = max(last, newest)
+    return RunTally(dict(workers), dict(purposes), last)
 
 
 def count_runs(connection: sa.Connection, study_id: int, purpose: Purpose) -> int:

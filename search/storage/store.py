@@ -32,6 +32,8 @@ from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
 from search.storage.entries import Entry
 from search.storage.locks import StudyLock, make_lock
+from search.storage.reading import RunTally
+from search.storage.studies import Budget
 from search.storage.writing import TrialRefusedError, delete_predictions, write_entries, write_runs
 
 
@@ -79,6 +81,13 @@ class Storage:
             except studies.UnreadableStudyError as error:
                 remedy = "It was made by a newer regsearch; install that one, or name another database."
                 raise storage_error(self._address, str(error), remedy) from error
+
+    def study_names(self) -> list[str]:
+        """The names of our studies, in order of creation, without reading the studies."""
+        if not self._has_our_tables:
+            return []
+        with self._reading() as connection:
+            return studies.read_our_names(connection)
 
     def study(self, name: str) -> StudyRecord:
         """The study of that name.
@@ -169,6 +178,18 @@ class Storage:
             raise self._deleted(study_id)
         return requested
 
+    def budget(self, study_id: int) -> Budget:
+        """How many trials the study was asked for last, and whether to drain; one cheap query.
+
+        Raises:
+            PermanentStorageError: The study was deleted.
+        """
+        with self._reading() as connection:
+            budget = studies.read_budget(connection, study_id)
+        if budget is None:
+            raise self._deleted(study_id)
+        return budget
+
     def remember(self, study_id: int, key: str, value: Any) -> None:
         """Keep a JSON-ready value with a study, in place of the one before; Optuna shows it as `regsearch:KEY`."""
         with self._writing() as connection:
@@ -181,15 +202,16 @@ class Storage:
 
     # Trials
 
-    def trials(self, study_id: int, *, parameters: bool = True) -> list[Trial]:
-        """All trials of a study, by number.
+    def trials(self, study_id: int, *, parameters: bool = True, first: int = 0) -> list[Trial]:
+        """The trials of a study, by number.
 
         Args:
             study_id: The study.
             parameters: Whether to read what was sampled, too; whoever goes on with a study needs that.
+            first: The number of the first one; those before it are left out.
         """
         with self._reading() as connection:
-            return reading.read_trials(connection, study_id, parameters=parameters)
+            return reading.read_trials(connection, study_id, parameters=parameters, first=first)
 
     def progress(self, study_id: int) -> reading.Progress:
         """Counts per state, best trial and times, without reading the trials."""
@@ -240,6 +262,16 @@ class Storage:
         """Worker (`host:pid`) to the number of runs that it finished, of whatever purpose."""
         with self._reading() as connection:
             return reading.read_workers(connection, study_id)
+
+    def new_runs(self, study_id: int, after: int = 0) -> RunTally:
+        """What was trained since an earlier look, counted: its cost is that of what is new.
+
+        Args:
+            study_id: Whose runs.
+            after: `last` of the tally before; 0 counts all.
+        """
+        with self._reading() as connection:
+            return reading.count_new_runs(connection, study_id, after)
 
     def curve(self, study_id: int, trial: int, fold: int, repeat: int, purpose: Purpose = Purpose.SEARCH) -> Curve:
         """The curve of one run, in the precision of float32.

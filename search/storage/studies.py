@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -68,6 +69,13 @@ def _read_facts(name: str, stored: str) -> StudyFacts:
         return StudyFacts.from_json(json.loads(stored))
     except ValueError as error:
         raise UnreadableStudyError(f"study {name}: {error}") from error
+
+
+def read_our_names(connection: sa.Connection) -> list[str]:
+    """The names of our studies, in order of creation."""
+    theirs, ours = optuna_tables.studies, tables.studies
+    query = sa.select(theirs.c.study_name).join(ours, ours.c.study_id == theirs.c.study_id)
+    return list(connection.scalars(query.order_by(theirs.c.study_id)))
 
 
 def read_names(connection: sa.Connection) -> list[str]:
@@ -136,6 +144,27 @@ def read_attribute(connection: sa.Connection, study_id: int, key: str) -> Any:
     this = (attributes.c.study_id == study_id) & (attributes.c.key == f"{_PREFIX}{key}")
     found = connection.scalar(sa.select(attributes.c.value_json).where(this))
     return None if found is None else json.loads(found)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a study was asked for last.
+
+    Args:
+        n_trials: The total that the latest `run` asked for.
+        stop_requested: Whether `regsearch stop` asked the coordinator to drain.
+    """
+
+    n_trials: int
+    stop_requested: bool
+
+
+def read_budget(connection: sa.Connection, study_id: int) -> Budget | None:
+    """What the study was asked for last; None when it is gone."""
+    ours = tables.studies
+    query = sa.select(ours.c.n_trials, ours.c.stop_requested).where(ours.c.study_id == study_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Budget(row.n_trials, row.stop_requested)
 
 
 def read_stop_requested(connection: sa.Connection, study_id: int) -> bool | None:

@@ -1,6 +1,7 @@
 """What the display of a run says."""
 
 import math
+import sys
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_quiet_run_says_nothing_of_the_confirmation(capsys):
 def test_bar_of_a_terminal_counts_the_runs_of_a_repeat(monkeypatch):
     from rich.console import Console
 
-    monkeypatch.setattr(_progress.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     with watch(prepare_study("moons"), quiet=False) as display:
         display.confirming(confirming(4))
         console = Console(width=100, file=None)

@@ -23,6 +23,7 @@ from search.cli.check import check
 from search.cli.compare import compare
 from search.cli.completion import completion
 from search.cli.dashboard import dashboard
+from search.cli.doctor import doctor
 from search.cli.export import export
 from search.cli.init import init
 from search.cli.path import path
@@ -61,7 +62,22 @@ def cli() -> None:
 
 
 _READING = (check, studies, status, trials, best, compare)
-for _command in (run, init, watch, *_READING, ablate, path, plot, report, stop, export, predict, dashboard, completion):
+for _command in (
+    run,
+    init,
+    watch,
+    *_READING,
+    ablate,
+    path,
+    plot,
+    report,
+    stop,
+    export,
+    predict,
+    dashboard,
+    doctor,
+    completion,
+):
     cli.add_command(_command)
 
 

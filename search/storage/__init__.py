@@ -9,6 +9,7 @@
 | `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
 | `tables` | our tables, prefix `regsearch_` |
 | `schema`, `migrations/` | creating, upgrading and checking both sets of tables |
+| `inspection` | what a database is like, of whatever version: for `regsearch doctor` |
 | `cascades` | SQLite's triggers in the place of ON DELETE CASCADE |
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
@@ -26,6 +27,13 @@ What a trial means and when it is written is decided in `search.coordination`; w
 
 from search.storage.address import default_url
 from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
+from search.storage.inspection import (
+    KNOWN_OPTUNA_REVISION,
+    KNOWN_REVISION,
+    Inspection,
+    inspect_storage,
+    locate_storage,
+)
 from search.storage.locks import StudyLock
 from search.storage.opening import open_storage
 from search.storage.reading import Progress, RunTally
@@ -33,10 +41,13 @@ from search.storage.store import Storage
 from search.storage.studies import Budget
 
 __all__ = [
+    "KNOWN_OPTUNA_REVISION",
+    "KNOWN_REVISION",
     "MAX_INTERMEDIATE_VALUES",
     "Budget",
     "Ended",
     "Entry",
+    "Inspection",
     "Progress",
     "Progressed",
     "RunTally",
@@ -44,5 +55,7 @@ __all__ = [
     "Storage",
     "StudyLock",
     "default_url",
+    "inspect_storage",
+    "locate_storage",
     "open_storage",
 ]

@@ -35,10 +35,10 @@ def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool
     Raises:
         StorageError: The tables are of a version that we do not know, or are missing and `create` is false.
     """
-    if create and _stored(address, engine) != (optuna_tables.REVISION, REVISION):
+    if create and stored_revisions(address, engine) != (optuna_tables.REVISION, REVISION):
         with _creation_lock(address, engine):
             _create(address, engine)
-    optuna, ours = _stored(address, engine)
+    optuna, ours = stored_revisions(address, engine)
     _check_optuna(address, optuna)
     _check_ours(address, ours)
     return ours is not None
@@ -46,8 +46,8 @@ def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool
 
 def _create(address: Address, engine: sa.Engine) -> None:
     """Create what is missing; under the creation lock, so that another process may just have done it."""
-    optuna, ours = _stored(address, engine)
-    if ours is None or not _is_known(ours):
+    optuna, ours = stored_revisions(address, engine)
+    if ours is None or not is_known(ours):
         _check_ours(address, ours)
     if optuna is None:
         _create_optuna_tables(address)
@@ -114,7 +114,7 @@ def _creation_lock(address: Address, engine: sa.Engine) -> Iterator[None]:
         lock.release()
 
 
-def _stored(address: Address, engine: sa.Engine) -> tuple[str | None, str | None]:
+def stored_revisions(address: Address, engine: sa.Engine) -> tuple[str | None, str | None]:
     """The stored versions of Optuna's tables and ours; None for tables that are not there."""
     if address.path is not None and not address.path.exists():
         return None, None
@@ -147,13 +147,13 @@ def _check_ours(address: Address, revision: str | None) -> None:
         return
     remedy = (
         "`regsearch run` upgrades them."
-        if _is_known(str(revision))
+        if is_known(str(revision))
         else "They were made by a newer regsearch; install that one, or name another database."
     )
     message = f"expected regsearch's tables of version {REVISION}, received version {revision}"
     raise storage_error(address, message, remedy)
 
 
-def _is_known(revision: str) -> bool:
+def is_known(revision: str) -> bool:
     """Whether this version of our tables is one that we can upgrade: they are numbered r0001, r0002, ..."""
     return len(revision) == len(REVISION) and revision <= REVISION

@@ -17,6 +17,9 @@ from search.records.wording import show_value
 
 _QUIET = "search.cli.quiet"
 
+NOTHING_YET = "{name}: no {what} yet. `regsearch status {name}` tells how far it is."
+"""Where a table would be empty."""
+
 _UNKNOWN_WIDTH = 80
 _CAPS = (60, 48, 40, 32, 28, 24, 20, 16, 12)
 """Widths that text of several words is wrapped to, until a table fits."""

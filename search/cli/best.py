@@ -39,10 +39,11 @@ def best(name: str, url: str | None, format_: str) -> None:
 def print_best(found: Best) -> None:
     """Baseline and best side by side, and what to make of the difference."""
     from search.reporting.sentences import sentences_on
+    from search.selection import no_score_remedy
 
     study, choice = found.study, found.choice
     if choice.best is None:
-        print_lines(f"{study.name}: no trial has a score yet.")
+        print_lines(f"{study.name}: no trial has a score yet. {no_score_remedy(study.name, found.n_trials)}")
         return
     _print_table(found)
     if study.facts.own_regularization:

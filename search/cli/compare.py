@@ -8,7 +8,7 @@ import click
 
 from search.cli._completing import complete_studies
 from search.cli._options import format_option, opened, storage_option
-from search.cli._render import pick_columns, print_json, print_table, say
+from search.cli._render import NOTHING_YET, pick_columns, print_json, print_table, say
 from search.records.wording import describe_configuration
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
 
 def _print_techniques(found: Techniques) -> None:
     metric, facts = found.study.metric, found.study.facts
+    if not found.rows:
+        say(NOTHING_YET.format(name=found.study.name, what="trial that ended"))
+        return
     most = max((len(row.techniques) for row in found.rows), default=0)
     headers = ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"]
     rows = [

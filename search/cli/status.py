@@ -56,3 +56,7 @@ def status(name: str, url: str | None, format_: str) -> None:
             f"interrupted  trials {numbers}; `regsearch run` with the same study file trains them again",
             hanging=_MARGIN,
         )
+    if found.state == "stopped":
+        print_lines("next         `regsearch run` with the same study file goes on", hanging=_MARGIN)
+    elif found.holder is not None and not found.n_ended:
+        print_lines(f"next         `regsearch watch {study.name}` shows the trials come", hanging=_MARGIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from search.cli._options import format_option, opened, storage_option
@@ -23,6 +25,9 @@ def studies(url: str | None, format_: str) -> None:
     if format_ == "json":
         print_json([status.to_json() for status in listed])
         return
+    if not listed:
+        say(f"No studies yet: try `regsearch run moons`.{_foreign_words(foreign)}")
+        return
     headers = ["study", "state", "trials", "metric", "baseline", "best", "begun (UTC)"]
     rows = [
         [
@@ -39,4 +44,8 @@ def studies(url: str | None, format_: str) -> None:
     narrower = [pick_columns(headers, rows, shown) for shown in _NARROWER]
     print_table(headers, rows, *narrower)
     if foreign:
-        say(f"Made by other programs, not shown here: {', '.join(foreign)}")
+        say(_foreign_words(foreign).strip())
+
+
+def _foreign_words(names: Sequence[str]) -> str:
+    return f" Made by other programs, not shown here: {', '.join(names)}" if names else ""

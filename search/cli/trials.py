@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from search.cli._options import format_option, name_argument, opened, storage_option
-from search.cli._render import print_json, print_table
+from search.cli._render import NOTHING_YET, print_json, print_table, say
 from search.records.wording import describe_configuration
 
 
@@ -42,6 +42,9 @@ def trials(name: str, url: str | None, format_: str) -> None:
         for t in listed
     ]
     headers = ["trial", "state", study.metric, *searched, "error"]
+    if not listed:
+        say(NOTHING_YET.format(name=study.name, what="trials"))
+        return
     failed = any(trial.error for trial in listed)
     if not failed:
         headers, rows = headers[:-1], [row[:-1] for row in rows]

@@ -48,7 +48,7 @@ def watch(name: str, url: str | None, interval: float) -> None:
         looks = _looks(watched, interval)
         last = (_show if can_redraw() else _tell)(watched.study, looks)
     for line in _ending(watched.study, last):
-        print_lines(line)
+        print_lines(line, hanging=5)
 
 
 def _looks(watched: Watch, interval: float) -> Iterator[Observed | None]:

@@ -18,7 +18,7 @@ from search.errors import StudyFailedError, UsageError
 from search.fork_server import workers_begun
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.records import Configuration, StudyRecord, Trial
-from search.selection import choose_stored
+from search.selection import choose_stored, no_score_remedy
 from search.spec import StudySpec, spec_from_json
 from search.storage import Storage
 
@@ -74,9 +74,11 @@ def ask(storage: Storage, name: str, repeats: int | None) -> Question:
         StudyFailedError: No trial of the study has a score.
     """
     record = storage.study(name)
-    choice = choose_stored(storage, record, storage.trials(record.study_id))
+    trials = storage.trials(record.study_id)
+    choice = choose_stored(storage, record, trials)
     if choice.chosen is None:
-        raise StudyFailedError(f"{name}: expected a trial with a score, received none so far.")
+        remedy = no_score_remedy(name, sum(trial.state.is_final for trial in trials))
+        raise StudyFailedError(f"{name}: expected a trial with a score, received none so far. {remedy}")
     confirmed = 0 if choice.verdict is None else choice.verdict.repeats
     return Question(record, choice.chosen, repeats or max(LEAST_REPEATS, confirmed))
 

@@ -17,7 +17,7 @@ from search.models import Member, TableEnds, average_models, with_ends, with_nam
 from search.preparation.study import PreparedStudy
 from search.preparation.texts import raw_shapes
 from search.records import Configuration, Purpose, Run
-from search.selection import choose_stored, find_trial
+from search.selection import choose_stored, find_trial, no_score_remedy
 from search.storage import Storage
 from search.techniques import Scaling
 from search.training import DecisionMetric, TrainingPlan, WorkerSession, best_threshold, final_plan
@@ -61,7 +61,8 @@ def refit_study(storage: Storage, name: str, trial: int | None = None) -> Refitt
     trials = storage.trials(record.study_id)
     wanted = choose_stored(storage, record, trials).chosen if trial is None else find_trial(record, trials, trial)
     if wanted is None:
-        raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
+        remedy = no_score_remedy(name, sum(each.state.is_final for each in trials))
+        raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far. {remedy}")
     prepared = prepare_again(record)
     return refit(prepared, wanted.configuration, final_runs(prepared, storage, record.study_id, wanted))
 

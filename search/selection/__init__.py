@@ -29,6 +29,7 @@ from search.selection.choice import (
     find_trial,
     find_undecided,
     keep_undecided,
+    no_score_remedy,
 )
 from search.selection.constant import ConstantGuess, TrainingFit, compare_with_constant
 from search.selection.deciding import decide
@@ -65,6 +66,7 @@ __all__ = [
     "find_trial",
     "find_undecided",
     "keep_undecided",
+    "no_score_remedy",
     "permutation_chance",
     "pick_finalists",
 ]

@@ -96,6 +96,18 @@ def best_trial(trials: Iterable[Trial], direction: Direction) -> Trial | None:
     return min(scored, default=(0.0, 0, None), key=lambda entry: entry[:2])[2]
 
 
+def no_score_remedy(name: str, n_ended: int) -> str:
+    """What to do about a study no trial of which has a score.
+
+    Args:
+        name: The study.
+        n_ended: Trials that have their outcome.
+    """
+    if n_ended:
+        return f"{n_ended} ended without one: `regsearch trials {name}` tells why."
+    return f"None has ended: `regsearch status {name}` tells how far it is."
+
+
 def find_trial(study: StudyRecord, trials: Iterable[Trial], number: int) -> Trial:
     """A trial of a study that has a score.
 

@@ -43,5 +43,5 @@ def _check_path(address: Address, create: bool) -> None:
         remedy = "Create the folder, or name another."
         raise storage_error(address, f"expected the folder {path.parent} to exist, received none", remedy)
     if not create and not path.exists():
-        remedy = "Check the path; `regsearch run` creates the file."
+        remedy = "No studies yet? `regsearch run moons` creates it; otherwise check the path."
         raise storage_error(address, f"expected the file {path} to exist, received none", remedy)

@@ -105,7 +105,7 @@ class Storage:
         if nearest:
             remedy = f"Did you mean {' or '.join(nearest)}?"
         else:
-            remedy = "`regsearch studies` lists them." if known else "It holds none yet; `regsearch run` makes one."
+            remedy = "`regsearch studies` lists them." if known else "It holds none yet: try `regsearch run moons`."
         raise UnknownStudyError(
             Problem(f"storage {self.url_shown}", f"expected the name of a study, {received}", remedy)
         )

@@ -54,7 +54,7 @@ def test_a_missing_file_is_an_error_and_stays_missing(tmp_path: Path) -> None:
         open_storage(f"sqlite:///{tmp_path}/no.db")
     assert str(caught.value) == (
         f"storage sqlite:///{tmp_path}/no.db: expected the file {tmp_path}/no.db to exist, received none. "
-        "Check the path; `regsearch run` creates the file."
+        "No studies yet? `regsearch run moons` creates it; otherwise check the path."
     )
     assert list(tmp_path.iterdir()) == []
 

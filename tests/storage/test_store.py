@@ -66,7 +66,7 @@ def test_an_unknown_study_is_an_error_with_the_nearest_names(storage: Storage, c
         storage.study("moons")
     assert str(empty.value) == (
         f"storage {storage.url_shown}: expected the name of a study, received 'moons'. "
-        "It holds none yet; `regsearch run` makes one."
+        "It holds none yet: try `regsearch run moons`."
     )
     create_study(storage, "moons")
     with pytest.raises(UnknownStudyError) as near:

@@ -9,7 +9,7 @@ from typing import Any
 from search.errors import StudyFailedError
 from search.records import StudyFacts, StudyRecord, Trial, Verdict
 from search.reporting.summaries import summarize_best
-from search.selection import find_trial
+from search.selection import find_trial, no_score_remedy
 from search.spec import StudySpec, spec_from_json
 from search.storage import Storage
 
@@ -73,7 +73,8 @@ def gather_chosen(storage: Storage, name: str, trial: int | None = None) -> Chos
     if trial is not None:
         chosen = find_trial(found.study, storage.trials(found.study.study_id), trial)
     if chosen is None:
-        raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far.")
+        remedy = no_score_remedy(name, found.n_trials)
+        raise StudyFailedError(f"{name}: expected a trial with a score to export, received none so far. {remedy}")
     spec = spec_from_json(found.study.spec).configured(chosen.configuration)
     return Chosen(found.study, spec, chosen, found.choice.baseline, found.n_trials, found.choice.verdict)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from search.errors import StudyFailedError
-from search.selection import Choice, choose_stored
+from search.selection import Choice, choose_stored, no_score_remedy
 
 if TYPE_CHECKING:
     from search.records import StudyRecord, Trial
@@ -40,5 +40,6 @@ def gather_plotted(storage: Storage, study: StudyRecord) -> Plotted:
     trials = storage.trials(study.study_id, parameters=False)
     choice = choose_stored(storage, study, trials)
     if choice.chosen is None:
-        raise StudyFailedError(f"{study.name}: expected a trial with a score to draw, received none")
+        remedy = no_score_remedy(study.name, sum(trial.state.is_final for trial in trials))
+        raise StudyFailedError(f"{study.name}: expected a trial with a score to draw, received none so far. {remedy}")
     return Plotted(storage, study, trials, choice)

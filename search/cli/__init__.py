@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from search.cli._help import NARROW, FittingContext, help_settings
 from search.cli._options import quiet_option
 from search.cli._render import print_lines
 from search.cli._signals import Terminated, raise_on_sigterm
@@ -38,6 +39,8 @@ from search.cli.trials import trials
 from search.cli.watch import watch
 from search.errors import RegsearchError
 
+_WHOLE = 1000  # characters: where what a command does stands below its name, nothing need be cut
+
 
 class _InOrder(click.Group):
     """Lists commands in the order in which people meet them."""
@@ -45,8 +48,16 @@ class _InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if formatter.width >= NARROW:
+            super().format_commands(ctx, formatter)
+            return
+        rows = [(name, command.get_short_help_str(limit=_WHOLE)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @quiet_option
 @click.version_option(package_name="regsearch", message="regsearch %(version)s")
 def cli() -> None:
@@ -79,13 +90,15 @@ for _command in (
     completion,
 ):
     cli.add_command(_command)
+for _command in (cli, *cli.commands.values()):
+    _command.context_class = FittingContext
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     raise_on_sigterm()
     try:
-        cli.main(prog_name="regsearch", standalone_mode=False)
+        cli.main(prog_name="regsearch", standalone_mode=False, **help_settings())
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

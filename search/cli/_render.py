@@ -244,7 +244,7 @@ def _print_records(texts: _Texts, width: int, *, err: bool = False) -> None:
         if number:
             click.echo(err=err)
         for header, text in zip(texts.headers, row, strict=True):
-            if text == _ABSENT:
+            if text in (_ABSENT, ""):
                 continue
             beside = wrap_line(text, width - margin) if width > margin else []
             if beside and max(map(len, beside)) <= width - margin:

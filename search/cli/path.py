@@ -84,8 +84,22 @@ def print_sweep(found: Sweep, study: StudyRecord) -> None:
     kept = [place for place in range(len(headers)) if not _is_left_out(place, found, rows)]
     headers, rows = [headers[place] for place in kept], [[row[place] for place in kept] for row in rows]
     narrow = [place for place in range(len(headers)) if not headers[place].startswith(("norm ", "non-zero "))]
-    narrower = [headers[place] for place in narrow], [[row[place] for place in narrow] for row in rows]
-    print_table(headers, rows, narrower)
+    few = [0, *(place for name in (study.metric, "expected") for place in _places(headers, name)), len(headers) - 1]
+    print_table(headers, rows, *(_picked(headers, rows, places) for places in (narrow, few)))
+
+
+def _places(headers: Sequence[str], name: str) -> list[int]:
+    """Where a column is, and where that of its error."""
+    if name not in headers:
+        return []
+    place = headers.index(name)
+    return [place, place + 1] if headers[place + 1] == "error" else [place]
+
+
+def _picked(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], places: Sequence[int]
+) -> tuple[Sequence[str], list[Sequence[object]]]:
+    return [headers[place] for place in places], [[row[place] for place in places] for row in rows]
 
 
 def _value(point: SweepPoint, found: Sweep, study: StudyRecord) -> str:

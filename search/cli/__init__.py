@@ -8,6 +8,7 @@ that needs them, so that `regsearch --help` answers at once.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from typing import NoReturn
@@ -97,6 +98,8 @@ for _command in (cli, *cli.commands.values()):
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     raise_on_sigterm()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a locale without a letter ends no command
     try:
         cli.main(prog_name="regsearch", standalone_mode=False, **help_settings())
     except click.exceptions.Exit as stop:

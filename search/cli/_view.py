@@ -77,8 +77,10 @@ class BestSoFar:
 
 
 def draw_line(values: Sequence[float], n_points: int, *, ascii_only: bool) -> str:
-    """Values as blocks of different height, as many as there is room for; the first and the last are among them."""
+    """Values as blocks of different height, as many as there is room for; of several the first and the last are among them."""
     n_points = min(n_points, len(values))
+    if n_points < 1:
+        return ""
     places = [round(i * (len(values) - 1) / max(1, n_points - 1)) for i in range(n_points)]
     shown = [values[place] for place in places]
     blocks = _BLOCKS_OF_ASCII if ascii_only else _BLOCKS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -24,8 +25,7 @@ _NARROW = 70
 @click.command(epilog="Example: regsearch doctor --storage sqlite:///regsearch.db")
 @storage_option
 @format_option()
-@click.pass_context
-def doctor(context: click.Context, url: str | None, format_: str) -> None:
+def doctor(url: str | None, format_: str) -> None:
     """Look at versions, processor, memory, folders, storage, GPU and TensorFlow, and say what to do.
 
     Exit code 0 when nothing is a problem, 1 otherwise. Warnings are no problem, and neither is a storage that is not
@@ -50,7 +50,7 @@ def doctor(context: click.Context, url: str | None, format_: str) -> None:
         told = [count_of(counts[mark], mark) for mark in ("problem", "warning") if counts[mark]]
         click.echo(f"\n{', '.join(told) or 'All is well'}.")
     if counts["problem"]:
-        context.exit(1)
+        sys.exit(1)
 
 
 def _print_finding(finding: Finding) -> None:

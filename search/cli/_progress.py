@@ -173,7 +173,7 @@ class _Live(_Quiet):
             prepared.metric,
             prepared.direction,
             prepared.facts,
-            Sight(0, prepared.n_trials, phase="starting workers"),
+            Sight(0, 0, phase="starting workers"),
         )
         self._live = live(self._view, err=True)
         self._live.start()

@@ -36,7 +36,7 @@ class Sight:
 
     Args:
         done: What ended of `total`.
-        total: Trials, or runs of what follows the search.
+        total: Trials, or runs of what follows the search; 0 before it is known what there will be.
         time: How fast it is and how long it will take, in words.
         phase: What is being done, in words, where that is not the search.
         best: The best complete trial.
@@ -77,7 +77,7 @@ class BestSoFar:
 
 
 def draw_line(values: Sequence[float], n_points: int, *, ascii_only: bool) -> str:
-    """Values as blocks of different height, as many as there is room for; of several the first and the last are among them."""
+    """Values as blocks of different height, as many as there is room for, the first and the last among them."""
     n_points = min(n_points, len(values))
     if n_points < 1:
         return ""
@@ -114,7 +114,9 @@ class View:
         bar = ProgressBar(max(1, sight.total), sight.done, width=min(30, max(4, width // 4)))
         is_narrow = width < NARROW
         beside = [] if is_narrow or not sight.time else [sight.time]
-        head.add_row(self._spinner(options.ascii_only), f"{sight.done}/{sight.total}", bar, *beside)
+        head.add_row(
+            self._spinner(options.ascii_only), f"{sight.done}/{sight.total}" if sight.total else "", bar, *beside
+        )
         yield head
         if is_narrow and sight.time:
             yield Text(f"  {sight.time}", overflow="fold")

@@ -24,6 +24,9 @@ _UNKNOWN_WIDTH = 80
 _CAPS = (60, 48, 40, 32, 28, 24, 20, 16, 12)
 """Widths that text of several words is wrapped to, until a table fits."""
 
+_COMMAND_WIDTH = 58
+"""Columns of commands that stand beside their purpose, where none is longer."""
+
 _MOST_SIDE_BY_SIDE = 3
 """Rows that stand side by side, as columns, where a terminal is too narrow for the columns that they have."""
 
@@ -91,6 +94,18 @@ def is_quiet() -> bool:
     """Whether nothing but results and errors is to be printed."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_QUIET))
+
+
+def print_commands(commands: Sequence[tuple[str, str]]) -> None:
+    """Commands to type next, each with its purpose beside it; without room for that, below it."""
+    width, longest = terminal_width(), max(_COMMAND_WIDTH, *(len(command) for command, _ in commands))
+    beside = [f"  {command:<{longest}}   {purpose}" for command, purpose in commands]
+    if width is None or max(map(len, beside)) <= width:
+        click.echo("\n".join(beside))
+        return
+    for command, purpose in commands:
+        click.echo(f"  {command}")
+        print_lines(f"      {purpose}")
 
 
 def terminal_width(*, err: bool = False) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from search.cli._options import trust_option
-from search.cli._render import is_quiet
+from search.cli._render import is_quiet, print_commands
 
 
 @click.command(epilog="Example: regsearch init --model net.keras --data train.csv --target label -o study.toml")
@@ -59,11 +59,12 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, custom: 
         return
     click.echo(f"Wrote {output}. Next:")
     shown, name, trust = shlex.quote(str(output)), _name_in(text), " --trust" if custom else ""
-    for command, purpose in (
-        (f"regsearch run {shown}{trust}", "search"),
-        (f"regsearch export {name} --format keras -o regularized.keras{trust}", "the best model, trained"),
-    ):
-        click.echo(f"  {command:<64} {purpose}")
+    print_commands(
+        [
+            (f"regsearch run {shown}{trust}", "search"),
+            (f"regsearch export {name} --format keras -o regularized.keras{trust}", "the best model, trained"),
+        ]
+    )
 
 
 def _name_in(study: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import opened, quiet_option, set_option, storage_option, study_argument, trust_option
-from search.cli._render import is_quiet, print_lines
+from search.cli._render import is_quiet, print_commands, print_lines
 from search.cli._signals import explained
 from search.cli._training import count_workers, n_jobs_option, scheduler_option
 from search.cli.best import print_best
@@ -117,10 +117,11 @@ def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float)
     # A masked password cannot be pasted; whoever gave one knows where to put it.
     option = f" --storage {shlex.quote(url_shown)}" if url_given and "***" not in url_shown else ""
     print_lines(f"\nResults are in {url_shown}. Next:")
-    for command, purpose in (
-        (f"regsearch trials {name}", "every trial"),
-        (f"regsearch report {name} -o {name}.html", "what was found, as a page with figures"),
-        (f"regsearch export {name} --format keras -o best.keras", "the best model, trained"),
-        ("regsearch dashboard", "browse curves and parameters"),
-    ):
-        click.echo(f"  {command + option:<60} {purpose}")
+    print_commands(
+        [
+            (f"regsearch trials {name}{option}", "every trial"),
+            (f"regsearch report {name} -o {name}.html{option}", "what was found, as a page with figures"),
+            (f"regsearch export {name} --format keras -o best.keras{option}", "the best model, trained"),
+            (f"regsearch dashboard{option}", "browse curves and parameters"),
+        ]
+    )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from search.reporting.watching import Observed, Watch
 
 _MOST_NEWEST = 3
+_SECONDS_OF_SILENCE = 10.0  # after which a confirmation that goes on is worth a line
 _MOST_MISSED_SECONDS = 60.0
 """For which a database that cannot be reached is tried again."""
 
@@ -78,11 +79,16 @@ def _looks(watched: Watch, interval: float) -> Iterator[Observed | None]:
 def _tell(study: StudyRecord, looks: Iterator[Observed | None]) -> Observed:
     """A line for each trial that ended and for each change of state; what ended before the first look is one line."""
     last: Observed | None = None
+    told_at = time.monotonic()
     for observed in looks:
         if observed is None:
             continue
-        for line in _opening(study, observed) if last is None else _changes(study, last, observed):
+        lines = list(_opening(study, observed) if last is None else _changes(study, last, observed))
+        if observed.n_confirming and not observed.is_over and time.monotonic() - told_at >= _SECONDS_OF_SILENCE:
+            lines.append(f"confirming: {count_of(observed.n_confirming, 'run')} ended")
+        for line in lines:
             click.echo(line)
+        told_at = time.monotonic() if lines else told_at
         last = observed
     assert last is not None
     return last
@@ -105,8 +111,6 @@ def _changes(study: StudyRecord, last: Observed, observed: Observed) -> Iterator
         )
     if observed.state != last.state and observed.holder is not None:
         yield f"{study.name}: {observed.state}"
-    if observed.n_confirming != last.n_confirming:
-        yield f"confirming: {observed.n_confirming} runs ended"
 
 
 def _show(study: StudyRecord, looks: Iterator[Observed | None]) -> Observed:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.cli import _render
-from search.cli._render import pick_columns, print_lines, print_table
+from search.cli._render import pick_columns, print_commands, print_lines, print_table
 from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
 from search.records.wording import show_value
 from search.storage import Ended, Started, open_storage
@@ -181,3 +181,15 @@ def test_commands_cut_nothing_on_a_narrow_terminal(folder, command, width, argum
     numbers = re.compile(r"[-\d.e]*\d[-\d.e]*|[a-z]\w+_\w+")
     known = set(numbers.findall(" ".join(whole)))
     assert set(numbers.findall(" ".join(lines))) <= known
+
+
+def test_commands_stand_beside_their_purpose_or_above_it(monkeypatch, capsys):
+    commands = [("regsearch trials s", "every trial"), ("regsearch dashboard", "browse")]
+    for width, lines in (
+        (None, [f"  {command:<58}   {purpose}" for command, purpose in commands]),
+        (100, [f"  {command:<58}   {purpose}" for command, purpose in commands]),
+        (60, ["  regsearch trials s", "      every trial", "  regsearch dashboard", "      browse"]),
+    ):
+        monkeypatch.setattr(_render, "terminal_width", lambda *, err=False, width=width: width)
+        print_commands(commands)
+        assert capsys.readouterr().out.splitlines() == lines

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from search.errors import TransientStorageError
-from search.records import Configuration, Run, RunResult, StudyFacts, TrialState
+from search.records import Configuration, Purpose, Run, RunResult, StudyFacts, TrialState
 from search.reporting.watching import Watch
 from search.storage import Ended, Started, open_storage
 
@@ -90,6 +90,29 @@ def test_each_change_is_a_line_where_there_is_no_terminal(study, command, tmp_pa
         "best mse 0.4, trial 1: 0.1 lower than the baseline (0.5)",
         "     l2 0.1",
         "Next: regsearch best s",
+    ]
+
+
+def test_confirmation_has_a_line_now_and_then(study, command, tmp_path, monkeypatch):
+    storage, record = study
+    now, repeats = [0.0], iter(range(8))
+    holding = storage.hold("s")
+    holding.__enter__()
+
+    def go_on(seconds):
+        now[0] += 4
+        repeat = next(repeats, None)
+        if repeat is None:
+            holding.__exit__(None, None, None)
+        else:
+            run = Run(0, 0, repeat, 7, Configuration({}), purpose=Purpose.CONFIRMATION)
+            storage.write_runs(record.study_id, [RunResult(run, 0.4)])
+
+    clock(monkeypatch, go_on, lambda: now[0])
+    done = command.in_this_process("watch", "s", cwd=tmp_path)
+    assert [line for line in done.out.splitlines() if line.startswith("confirming")] == [
+        "confirming: 3 runs ended",
+        "confirming: 6 runs ended",
     ]
 
 

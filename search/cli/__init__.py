@@ -105,7 +105,9 @@ def main() -> NoReturn:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        print_lines(shown.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except RegsearchError as error:
         print_lines(str(error), err=True)

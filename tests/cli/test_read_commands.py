@@ -22,6 +22,7 @@ COMMANDS = [
     ["trials", "s"],
     ["trials", "s", "--format", "csv"],
     ["studies"],
+    ["watch", "s"],
     ["compare", "s"],
     ["compare", "s", "s", "--format", "json"],
 ]

@@ -139,7 +139,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def on_terminal(folder, width, *arguments):
+def on_terminal(folder, width, *arguments, code=0):
     """What a command prints on a terminal of that width."""
     child, terminal = pty.fork()
     if child == 0:
@@ -157,7 +157,7 @@ def on_terminal(folder, width, *arguments):
             received += os.read(terminal, 65536)
         except OSError:  # the command ended
             break
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", received.decode()).replace("\r\n", "\n")
 
 
@@ -169,6 +169,7 @@ def on_terminal(folder, width, *arguments):
         ("best", "churn_retention_2026"),
         ("best", "moons"),
         ("studies",),
+        ("status", "churn_retention_2026"),
         ("compare", "moons", "churn_retention_2026"),
         ("compare", "churn_retention_2026"),
     ],
@@ -181,6 +182,13 @@ def test_commands_cut_nothing_on_a_narrow_terminal(folder, command, width, argum
     numbers = re.compile(r"[-\d.e]*\d[-\d.e]*|[a-z]\w+_\w+")
     known = set(numbers.findall(" ".join(whole)))
     assert set(numbers.findall(" ".join(lines))) <= known
+
+
+@pytest.mark.parametrize("arguments", [("best", "moon"), ("bst",), ("run", "moons", "--n-trials", "0")], ids=" ".join)
+def test_errors_cut_no_word_on_a_narrow_terminal(folder, process, arguments):
+    lines = on_terminal(folder, 40, *arguments, code=2).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines).split() == process(*arguments, cwd=folder).err.split()
 
 
 def test_commands_stand_beside_their_purpose_or_above_it(monkeypatch, capsys):

@@ -17,7 +17,7 @@ from search.records.wording import show_value
 
 _QUIET = "search.cli.quiet"
 
-NOTHING_YET = "{name}: no {what} yet. `regsearch status {name}` tells how far it is."
+NOTHING_YET = "{name}: {what} yet. `regsearch status {name}` tells how far it is."
 """Where a table would be empty."""
 
 _UNKNOWN_WIDTH = 80

@@ -45,7 +45,7 @@ def compare(names: tuple[str, ...], url: str | None, format_: str) -> None:
 def _print_techniques(found: Techniques) -> None:
     metric, facts = found.study.metric, found.study.facts
     if not found.rows:
-        say(NOTHING_YET.format(name=found.study.name, what="trial that ended"))
+        say(NOTHING_YET.format(name=found.study.name, what="no trial has ended"))
         return
     most = max((len(row.techniques) for row in found.rows), default=0)
     headers = ["techniques", "trials", f"best {metric}", f"mean {metric}", "gain", "best configuration"]

@@ -43,7 +43,7 @@ def trials(name: str, url: str | None, format_: str) -> None:
     ]
     headers = ["trial", "state", study.metric, *searched, "error"]
     if not listed:
-        say(NOTHING_YET.format(name=study.name, what="trials"))
+        say(NOTHING_YET.format(name=study.name, what="no trials"))
         return
     failed = any(trial.error for trial in listed)
     if not failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -47,7 +48,11 @@ def watch(name: str, url: str | None, interval: float) -> None:
     with opened(url) as storage:
         watched = Watch(storage, name)
         looks = _looks(watched, interval)
-        last = (_show if can_redraw() else _tell)(watched.study, looks)
+        first = next(looks)
+        if first is not None and first.is_over:
+            last = first
+        else:
+            last = (_show if can_redraw() else _tell)(watched.study, itertools.chain([first], looks))
     for line in _ending(watched.study, last):
         print_lines(line, hanging=5)
 

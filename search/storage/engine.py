@@ -96,9 +96,8 @@ def make_engine(address: Address, patience_seconds: float | None = None) -> sa.E
         "tcp_user_timeout": 60_000,
     }
     if patience_seconds is not None:
-        milliseconds = max(1, round(1000 * patience_seconds))
-        options |= {"connect_timeout": max(2, round(patience_seconds)), "tcp_user_timeout": 2000 + milliseconds}
-        options["options"] = f"-c statement_timeout={milliseconds}"
+        seconds = max(2, round(patience_seconds))
+        options |= {"connect_timeout": seconds, "tcp_user_timeout": 1000 * seconds}
     new = {key: value for key, value in options.items() if key not in address.url.query}
     return sa.create_engine(address.url, pool_pre_ping=True, connect_args=new, hide_parameters=True)
 

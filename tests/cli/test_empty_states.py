@@ -64,8 +64,8 @@ def test_storage_of_another_program_is_named_as_one(command, tmp_path):
     ("arguments", "told"),
     [
         (("trials", "fresh"), "fresh: no trials yet. `regsearch status fresh` tells how far it is."),
-        (("compare", "fresh"), "fresh: no trial that ended yet. `regsearch status fresh` tells how far it is."),
-        (("compare", "open"), "open: no trial that ended yet. `regsearch status open` tells how far it is."),
+        (("compare", "fresh"), "fresh: no trial has ended yet. `regsearch status fresh` tells how far it is."),
+        (("compare", "open"), "open: no trial has ended yet. `regsearch status open` tells how far it is."),
     ],
 )
 def test_study_without_trials_has_no_empty_table(command, folder, arguments, told):

@@ -277,10 +277,14 @@ def tensorflow(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("script", "found"),
     [
-        ("echo 'ImportError: no libcuda' >&2; exit 1", "cannot be imported: ImportError: no libcuda"),
+        ("echo 'ImportError: no libcuda' >&2; exit 1", "does not work: ImportError: no libcuda"),
+        (
+            "echo 'F0000 00:00:1.5   15379 parse.cc:234] Unknown flag in XLA_FLAGS: --x' >&2; kill -ABRT $$",
+            "does not work: Unknown flag in XLA_FLAGS: --x",
+        ),
         ("kill -ILL $$", "its process was ended by signal 4"),
-        ("exit 3", "cannot be imported: exit code 3"),
-        ("echo nonsense", "cannot be imported: exit code 0"),
+        ("exit 3", "does not work: exit code 3"),
+        ("echo nonsense", "does not work: exit code 0"),
     ],
 )
 def test_broken_tensorflow_is_a_line_and_not_the_end(tensorflow, script, found):

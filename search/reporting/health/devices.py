@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from search.execution.gpus import list_gpus
@@ -14,6 +16,9 @@ from search.reporting.health._base import Finding
 
 _PART = "devices"
 _SECONDS = 90.0
+_MODULE = "search.training.devices"
+_LOGGED = r"^[IWEF]\d{4} [^\]]*\] "
+"""What TensorFlow's own log puts before a message: level, time, process and place."""
 
 
 def check_devices(seconds: float = _SECONDS) -> Iterator[Finding]:
@@ -24,7 +29,9 @@ def check_devices(seconds: float = _SECONDS) -> Iterator[Finding]:
     """
     told = _ask_tensorflow(seconds)
     if isinstance(told, str):
-        remedy = f"`{os.path.basename(sys.executable)} -c 'import tensorflow'` says more; install it anew."  # noqa: PTH119
+        remedy = f"`{Path(sys.executable).name} -m {_MODULE}` shows all that it says. Install TensorFlow anew."
+        if "XLA_FLAGS" in told:
+            remedy = "Mend XLA_FLAGS and TF_XLA_FLAGS, or unset them."
         yield Finding(_PART, "TensorFlow", told, "problem", remedy)
         return
     build = f"built for CUDA {told['cuda']}" if told["cuda"] else "built for processors"
@@ -56,7 +63,7 @@ def _gpus(usable: list[str], devices: list[str]) -> Finding:
 
 def _ask_tensorflow(seconds: float) -> dict[str, Any] | str:
     """What it tells of itself; in words what went wrong."""
-    command = [sys.executable, "-m", "search.training.devices"]
+    command = [sys.executable, "-m", _MODULE]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     try:
         done = subprocess.run(
@@ -66,13 +73,13 @@ def _ask_tensorflow(seconds: float) -> dict[str, Any] | str:
         return f"no answer within {seconds:g} s"
     except OSError as error:
         return f"cannot be asked: {error.strerror}"
-    if done.returncode < 0:
-        return f"its process was ended by signal {-done.returncode}"
     lines = done.stdout.decode(errors="replace").strip().splitlines()
     if done.returncode == 0 and lines:
         try:
             return dict(json.loads(lines[-1]))
         except ValueError:
             pass
+    if done.returncode < 0 and not done.stderr.strip():
+        return f"its process was ended by signal {-done.returncode}"
     said = done.stderr.decode(errors="replace").strip().splitlines()
-    return f"cannot be imported: {said[-1] if said else f'exit code {done.returncode}'}"
+    return f"does not work: {re.sub(_LOGGED, '', said[-1]) if said else f'exit code {done.returncode}'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from search.cli._completing import complete_studies
 from search.cli._options import opened, storage_option
 from search.cli._render import say
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: regsearch report moons -o moons.html")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_studies)
 @click.option(
     "-o",
     "--output",

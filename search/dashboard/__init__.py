@@ -2,10 +2,17 @@
 
 - `server`: `serve_dashboard`, which opens the storage, binds the port and serves until it is told to stop
 - `guard`: who may ask for what: the Host header, the methods, the origin of a request, security headers
+- `studies`: `StudyPages`, which answers for the studies that regsearch began, in the place of optuna-dashboard
+- `page`, `parameters`, `notes`, `drawing`, `importances`, `table`: what it answers
+- `sharing`: an answer is made once for all who ask, and only so many at a time
+- `source`: the database, which may go away and come back
 
-optuna-dashboard itself has no login, no check of the Host header, and lets anybody delete a study; the guard
-is what makes it safe to leave open beside a browser. The storage's rules (a missing file, a wrong address)
-live in `search.storage`; the reports that need no server live in `search.reporting`.
+optuna-dashboard itself has no login, no check of the Host header, and lets anybody delete a study; the guard is what
+makes it safe to leave open beside a browser. What a page tells is made when it is looked at, by the dashboard's
+process: a study that runs pays nothing for it, and one that an earlier version began has it, too.
+
+The storage's rules (a missing file, a wrong address) live in `search.storage`; the reports that need no server live in
+`search.reporting`.
 """
 
 from search.dashboard.guard import Guard

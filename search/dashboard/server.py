@@ -15,13 +15,16 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from search.dashboard.guard import HOSTS_VARIABLE, Guard
+from search.dashboard.source import Source
+from search.dashboard.studies import StudyPages
 from search.errors import Problem, UsageError
 from search.storage import open_storage
 from search.storage.address import parse_address
@@ -53,9 +56,11 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
     open_storage(url, create=False).close()
     with _bind_server(host, port) as server, _connect(url, writable) as storage, _end_on_sigterm():
         port = server.server_port
-        server.set_app(Guard(_create_app(storage), _name_hosts(host, port), writable))
-        on_ready(_describe(host, port, writable))
-        server.serve_forever()
+        app, forget = _create_app(storage)
+        with closing(Source(url, forget)) as source:
+            server.set_app(Guard(StudyPages(app, source), _name_hosts(host, port), writable))
+            on_ready(_describe(host, port, writable))
+            server.serve_forever()
 
 
 @contextmanager
@@ -65,8 +70,8 @@ def _connect(url: str, writable: bool) -> Iterator[RDBStorage]:
 
     address = parse_address(url)
     options: dict[str, Any] = {} if address.path else {"pool_pre_ping": True}
-    if not writable and address.path:
-        options["connect_args"] = {"factory": _ReadOnlyConnection}
+    if address.path:
+        options["connect_args"] = {"factory": _Connection if writable else _ReadOnlyConnection}
     elif not writable:
         options["execution_options"] = {"postgresql_readonly": True}
     storage = RDBStorage(
@@ -82,15 +87,36 @@ def _connect(url: str, writable: bool) -> Iterator[RDBStorage]:
         storage.engine.dispose()
 
 
-def _create_app(storage: RDBStorage) -> WSGIApplication:
-    """optuna-dashboard's application."""
+def _create_app(storage: RDBStorage) -> tuple[WSGIApplication, Callable[[], None]]:
+    """optuna-dashboard's application, and what makes it forget a database that another one has replaced."""
     import optuna_dashboard
 
-    app: WSGIApplication = optuna_dashboard.wsgi(storage)
-    return app
+    app: Any = optuna_dashboard.wsgi(storage)
+    # It logs the traceback of what fails; its answer says that something did, and `search.dashboard.studies` why.
+    logging.getLogger("optuna_dashboard._bottle_util").addFilter(_without_traceback)
+
+    def forget() -> None:
+        storage.remove_session()
+        storage.engine.dispose()
+        app._inmemory_cache.clear()
+
+    return app, forget
 
 
-class _ReadOnlyConnection(sqlite3.Connection):
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.msg, record.args = record.getMessage().partition("\n")[0], ()
+    record.exc_info = None
+    return True
+
+
+class _Connection(sqlite3.Connection):
+    """A connection to a file that is there: none is made where it is missing."""
+
+    def __init__(self, database: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(f"{Path(database).absolute().as_uri()}?mode=rw", *args, **{**kwargs, "uri": True})
+
+
+class _ReadOnlyConnection(_Connection):
     """A connection that refuses every write, whatever reaches it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -15,6 +15,10 @@ EQUAL_ROWS = "Equal in features and target"
 """What a note begins with that tells of rows on both sides of a division."""
 
 
+_SAID_OF = {"patience": "early stopping"}
+"""What a technique does, where its name is that of its number: without any patience nothing stops early."""
+
+
 def show_value(value: object) -> str:
     """A value as people read it: four significant digits, a dash for nothing."""
     if value is None:
@@ -48,6 +52,23 @@ def best_in_words(best: Trial, baseline: Trial | None, metric: str, direction: D
         return told
     gain = abs(best.score - baseline.score)
     return f"{told}: {show_value(gain)} {better(direction)} than the baseline ({show_value(baseline.score)})"
+
+
+def describe_whole(configuration: Mapping[str, object], study: StudyRecord) -> str:
+    """A configuration in one line that names what is off, too: `dropout 0.31, l2 0.00012, early stopping off`."""
+    on = [f"{name} {show_value(value)}" for name, value in configuration.items()]
+    absent = [name for name in study.spec["space"] if name not in configuration]
+    return ", ".join([*on, *(absent_in_words(name, study.facts) for name in absent)])
+
+
+def absent_in_words(name: str, facts: StudyFacts) -> str:
+    """What a configuration without a name of [space] is: `l2 off`, `early stopping off`, `dense.units as given`."""
+    return f"{_SAID_OF.get(name, name)} {facts.absent_in_words(name)}"
+
+
+def question_in_words(study: StudyRecord) -> str:
+    """What a study asks."""
+    return f"Does regularization help on {study.spec['data']['source']}, against {study.facts.baseline_in_words}?"
 
 
 def divisions_in_words(n_repeats: int, *, scores_other_rows: bool) -> str:

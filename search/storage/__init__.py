@@ -14,6 +14,8 @@
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
 | `studies`, `writing`, `reading`, `verdicts` | statements, each on a connection that the caller opened |
+| `observing` | statements for pages that follow a study: what has changed, and what is new |
+| `display` | the metric's name and the note that Optuna's own programs show |
 
 Rules of the room: statements take a connection and never commit, so that a caller can put several into one
 transaction. Trials are written by the batch, in one transaction of few statements, and into Optuna's tables
@@ -35,6 +37,7 @@ from search.storage.inspection import (
     locate_storage,
 )
 from search.storage.locks import StudyLock
+from search.storage.observing import ObservedTrial, RunOutline
 from search.storage.opening import open_storage
 from search.storage.reading import Progress, RunTally
 from search.storage.store import Storage
@@ -48,8 +51,10 @@ __all__ = [
     "Ended",
     "Entry",
     "Inspection",
+    "ObservedTrial",
     "Progress",
     "Progressed",
+    "RunOutline",
     "RunTally",
     "Started",
     "Storage",

@@ -62,6 +62,16 @@ study_user_attributes = sa.Table(
     sa.UniqueConstraint("study_id", "key"),
 )
 
+study_system_attributes = sa.Table(
+    "study_system_attributes",
+    METADATA,
+    sa.Column("study_system_attribute_id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.Integer, sa.ForeignKey("studies.study_id")),
+    sa.Column("key", _KEY),
+    sa.Column("value_json", sa.Text),
+    sa.UniqueConstraint("study_id", "key"),
+)
+
 trials = sa.Table(
     "trials",
     METADATA,

@@ -26,7 +26,8 @@ from search.storage import optuna_tables, tables
 from search.storage.entries import CAUSE, CONFIGURATION, ERROR
 
 _WORKER_DIED = "its worker died each time"
-_NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
+"""What Optuna's word for a number that is not finite stands for."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class RunTally:
 
 def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = True, first: int = 0) -> list[Trial]:
     """The trials of a study by number, from `first` on, in two queries; in one without what was sampled."""
-    sampled = _read_parameters(connection, study_id) if parameters else {}
+    sampled = _read_parameters(connection, study_id, first) if parameters else {}
     trials, values = optuna_tables.trials, optuna_tables.trial_values
     configuration = optuna_tables.trial_user_attributes.alias("configuration")
     error = optuna_tables.trial_user_attributes.alias("error")
@@ -123,7 +124,7 @@ def read_intermediate_values(connection: sa.Connection, study_id: int) -> dict[i
     )
     found: dict[int, dict[int, float]] = defaultdict(dict)
     for number, step, value, kind in connection.execute(query):
-        found[number][step] = _NOT_FINITE.get(kind, value)
+        found[number][step] = NOT_FINITE.get(kind, value)
     return dict(found)
 
 
@@ -298,12 +299,12 @@ def _tell_cause_of_trial(stored: str | None, reason: str | None) -> FailureCause
     return None
 
 
-def _read_parameters(connection: sa.Connection, study_id: int) -> dict[int, list[Parameter]]:
+def _read_parameters(connection: sa.Connection, study_id: int, first: int) -> dict[int, list[Parameter]]:
     trials, params = optuna_tables.trials, optuna_tables.trial_params
     query = (
         sa.select(params.c.trial_id, params.c.param_name, params.c.param_value, params.c.distribution_json)
         .join(trials, trials.c.trial_id == params.c.trial_id)
-        .where(trials.c.study_id == study_id)
+        .where(trials.c.study_id == study_id, *([trials.c.number >= first] if first else []))
         .order_by(params.c.param_id)
     )
     found = defaultdict(list)

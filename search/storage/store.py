@@ -27,7 +27,7 @@ from search.records import (
     StudyRecord,
     Trial,
 )
-from search.storage import reading, studies, verdicts
+from search.storage import display, observing, reading, studies, verdicts
 from search.storage.address import Address
 from search.storage.engine import storage_error, translated, writing
 from search.storage.entries import Entry
@@ -69,7 +69,19 @@ class Storage:
         """The URL with its password masked."""
         return self._address.shown
 
+    @property
+    def has_our_tables(self) -> bool:
+        """Whether studies of ours can be there; when it was opened, other programs may have made all its tables."""
+        return self._has_our_tables
+
     # Studies
+
+    def name_of(self, study_id: int) -> str | None:
+        """The name of one of our studies by its key; None where there is none, or another program made it."""
+        if not self._has_our_tables:
+            return None
+        with self._reading() as connection:
+            return studies.read_name(connection, study_id)
 
     def studies(self) -> list[StudyRecord]:
         """Our studies, in order of creation."""
@@ -199,6 +211,38 @@ class Storage:
         """The value that `remember` kept; None when there is none."""
         with self._reading() as connection:
             return studies.read_attribute(connection, study_id, key)
+
+    # What other programs show
+
+    def show_metric(self, study_id: int, metric: str) -> None:
+        """Have Optuna call the objective by its name; studies of earlier versions have none."""
+        with self._writing() as connection:
+            display.name_metric(connection, study_id, metric)
+
+    def show_note(self, study_id: int, text: str) -> None:
+        """Keep a note on a study for optuna-dashboard, in the place of our last one; one of somebody else stays.
+
+        Args:
+            study_id: The study.
+            text: Markdown.
+        """
+        with self._writing() as connection:
+            display.write_note(connection, study_id, text)
+
+    def system_attributes(self, study_id: int) -> dict[str, Any]:
+        """What programs keep with a study: names of metrics, notes, figures of users."""
+        with self._reading() as connection:
+            return display.read_system_attributes(connection, study_id)
+
+    def state(self, study_id: int) -> str:
+        """A text that is another one when anything has changed that is stored of a study."""
+        with self._reading() as connection:
+            return observing.read_state(connection, study_id)
+
+    def observe(self, study_id: int, since: int = 0, most_values: int = 50) -> list[observing.ObservedTrial]:
+        """The trials from a number on with all that a page shows of them; arguments as in `observing.observe`."""
+        with self._reading() as connection:
+            return observing.observe(connection, study_id, since, most_values)
 
     # Trials
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from search.records import Coordinator, Direction, StudyFacts, StudyRecord
 from search.storage import optuna_tables, tables
+from search.storage.display import name_metric
 
 _VERSIONS_OF = ("regsearch", "optuna", "keras", "tensorflow", "numpy", "scikit-learn")
 
@@ -84,6 +85,13 @@ def read_names(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(names))
 
 
+def read_name(connection: sa.Connection, study_id: int) -> str | None:
+    """The name of one of our studies; None where there is none of that key."""
+    theirs, ours = optuna_tables.studies, tables.studies
+    query = sa.select(theirs.c.study_name).join(ours, ours.c.study_id == theirs.c.study_id)
+    return connection.scalar(query.where(ours.c.study_id == study_id))
+
+
 def insert_study(
     connection: sa.Connection,
     *,
@@ -107,6 +115,7 @@ def insert_study(
         sa.insert(optuna_tables.study_user_attributes),
         [{"study_id": study_id, "key": key, "value_json": json.dumps(value)} for key, value in shown.items()],
     )
+    name_metric(connection, study_id, metric)
     connection.execute(
         sa.insert(tables.studies).values(
             study_id=study_id,

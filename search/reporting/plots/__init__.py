@@ -2,7 +2,7 @@
 
 | module | what lives there |
 |---|---|
-| `_plotted` | `Plotted`: what any of them is drawn from |
+| `gathering` | `Plotted`: what any of them is drawn from |
 | `_diagnosed` | what a study found out of rows |
 | all others | one kind each: `draw`, which gathers records for a figure of `search.figures` |
 
@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from search.figures import Figure
-    from search.records import StudyRecord
-    from search.reporting.plots._plotted import Plotted
+    from search.reporting.plots.gathering import Plotted
     from search.storage import Storage
 
 KINDS: Mapping[str, str] = {
@@ -48,18 +47,9 @@ def draw(storage: Storage, name: str, kind: str, over: str | None = None) -> Fig
         UsageError: What is to be drawn is not known yet; it says which command finds it out.
         StudyFailedError: No trial of the study has a score.
     """
+    from search.reporting.plots.gathering import gather_plotted
+
     return draw_kind(gather_plotted(storage, storage.study(name)), kind, over)
-
-
-def gather_plotted(storage: Storage, study: StudyRecord) -> Plotted:
-    """What the figures of a study are drawn from, gathered once for all of them.
-
-    Raises:
-        StudyFailedError: No trial of the study has a score.
-    """
-    from search.reporting.plots._plotted import gather_plotted
-
-    return gather_plotted(storage, study)
 
 
 def draw_kind(plotted: Plotted, kind: str, over: str | None = None) -> Figure:

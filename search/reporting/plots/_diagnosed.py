@@ -8,7 +8,7 @@ from search.errors import Problem, UsageError
 from search.records import DIAGNOSIS_KIND, Diagnosis
 
 if TYPE_CHECKING:
-    from search.reporting.plots._plotted import Plotted
+    from search.reporting.plots.gathering import Plotted
 
 
 def read_diagnosis(plotted: Plotted) -> Diagnosis:

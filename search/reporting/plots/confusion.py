@@ -9,7 +9,7 @@ from search.reporting.plots._diagnosed import nothing_to_draw, read_diagnosis
 
 if TYPE_CHECKING:
     from search.figures import Figure
-    from search.reporting.plots._plotted import Plotted
+    from search.reporting.plots.gathering import Plotted
 
 
 def draw(plotted: Plotted, over: str | None = None) -> Figure:

@@ -9,7 +9,7 @@ from search.figures import CurveSet, curves_figure
 if TYPE_CHECKING:
     from search.figures import Figure
     from search.records import Trial
-    from search.reporting.plots._plotted import Plotted
+    from search.reporting.plots.gathering import Plotted
 
 
 def draw(plotted: Plotted, over: str | None = None) -> Figure:

@@ -11,7 +11,7 @@ from search.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from search.figures import Figure
-    from search.reporting.plots._plotted import Plotted
+    from search.reporting.plots.gathering import Plotted
 
 
 def draw(plotted: Plotted, over: str | None = None) -> Figure:

@@ -9,16 +9,18 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from search.errors import UsageError
-from search.records import ABLATION_KIND, ABLATION_VERSION, Ablation, RunSummary, StudyRecord, Trial
+from search.records import ABLATION_KIND, ABLATION_VERSION, Ablation, RunSummary, Trial
 from search.records.wording import (
     describe_configuration,
     interval_in_words,
     part_in_words,
     parts_in_words,
+    question_in_words,
     show_value,
 )
 from search.reporting.exports import EXPORTS, TextExport, gather_chosen
-from search.reporting.plots import KINDS, draw_kind, gather_plotted
+from search.reporting.plots import KINDS, draw_kind
+from search.reporting.plots.gathering import gather_plotted
 from search.reporting.sentences import sentences_on
 from search.reporting.summaries import Best, summarize_best
 from search.spec import RESULT
@@ -95,7 +97,7 @@ def gather_report(storage: Storage, name: str) -> Report:
     assert isinstance(toml, TextExport)
     return Report(
         name=name,
-        question=_question(study),
+        question=question_in_words(study),
         answer="not confirmed" if verdict is None else verdict.answer,
         sentences=sentences_on(found),
         tables=list(_tables(storage, found)),
@@ -104,10 +106,6 @@ def gather_report(storage: Storage, name: str) -> Report:
         notes=study.notes,
         facts=_facts(storage, found),
     )
-
-
-def _question(study: StudyRecord) -> str:
-    return f"Does regularization help on {study.spec['data']['source']}, against {study.facts.baseline_in_words}?"
 
 
 def _tables(storage: Storage, found: Best) -> Iterator[Table]:

@@ -31,13 +31,19 @@ class Plotted:
     choice: Choice
 
 
-def gather_plotted(storage: Storage, study: StudyRecord) -> Plotted:
+def gather_plotted(storage: Storage, study: StudyRecord, trials: Sequence[Trial] | None = None) -> Plotted:
     """What the figures of a study are drawn from.
+
+    Args:
+        storage: An open database.
+        study: The study.
+        trials: All its trials, where they are known.
 
     Raises:
         StudyFailedError: No trial of the study has a score.
     """
-    trials = storage.trials(study.study_id, parameters=False)
+    if trials is None:
+        trials = storage.trials(study.study_id, parameters=False)
     choice = choose_stored(storage, study, trials)
     if choice.chosen is None:
         remedy = no_score_remedy(study.name, sum(trial.state.is_final for trial in trials))

@@ -1,0 +1,74 @@
+"""Figures of a study as its page shows them: those of `regsearch plot` for which there is something to draw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from search.errors import StudyFailedError, UsageError
+from search.figures import figure_json
+from search.reporting.plots import KINDS, draw_kind
+from search.reporting.plots.gathering import gather_plotted
+
+if TYPE_CHECKING:
+    from search.records import StudyRecord, Trial
+    from search.storage import Storage
+
+_HEIGHT = 450
+"""Of the place that a page keeps for a figure, in pixels."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page.
+
+    Args:
+        name: Unique on the page; of letters, digits and hyphens.
+        words: What it shows.
+        drawn: Plotly's JSON.
+    """
+
+    name: str
+    words: str
+    drawn: str
+
+
+def draw_pictures(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> list[Picture]:
+    """All figures of a study for which there is something to draw, in the order of their kinds."""
+    try:
+        plotted = gather_plotted(storage, study, trials)
+    except StudyFailedError:
+        return []
+    pictures = []
+    for kind, over in _asked(study):
+        try:
+            figure = draw_kind(plotted, kind, over)
+        except UsageError:  # not known yet
+            continue
+        name = f"regsearch-{kind}" if over is None else f"regsearch-{kind}-{_letters(over)}"
+        words = KINDS[kind] if over is None else f"{over} over its values"
+        pictures.append(Picture(name, words, _fitted(figure_json(figure))))
+    return pictures
+
+
+def _asked(study: StudyRecord) -> Iterator[tuple[str, str | None]]:
+    for kind in KINDS:
+        if kind == "path":
+            yield from ((kind, name) for name in study.spec["space"])
+        else:
+            yield kind, None
+
+
+def _fitted(drawn: str) -> str:
+    """The figure as high as its place, and as wide as the page lets it be."""
+    figure = json.loads(drawn)
+    layout = figure["layout"]
+    layout.pop("width", None)
+    layout |= {"height": _HEIGHT, "autosize": True}
+    return json.dumps({"data": figure["data"], "layout": layout}, separators=(",", ":"))
+
+
+def _letters(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)

@@ -1,0 +1,284 @@
+"""A study as optuna-dashboard's pages read it, made from what we store; only what is new is made anew.
+
+The document has the form of optuna-dashboard 0.21 (`optuna_dashboard/_serializer.py`). It differs in what it says: the
+objective has the metric's name, parameters are the configuration that was trained (`search.dashboard.parameters`),
+attributes are short, study and trials have notes, and the study has our figures.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from search.dashboard.drawing import Picture, draw_pictures
+from search.dashboard.notes import note_on_study, note_on_trial, outcome_in_words
+from search.dashboard.parameters import Axis, make_axes
+from search.records import BASELINE_TRIAL, TrialState
+from search.records.wording import describe_whole
+from search.reporting.summaries import summarize_best
+from search.storage.display import NOTE_VERSION, is_note_ours, read_note
+
+if TYPE_CHECKING:
+    from search.records import StudyRecord
+    from search.selection import Choice
+    from search.storage import ObservedTrial, Storage
+
+MOST_VALUES = 100_000
+"""Intermediate values of all trials together: beyond that each trial has fewer."""
+
+MOST_CURVES = 500
+"""Trials whose intermediate values a page draws, a line each: with more of them a browser stands still."""
+
+_MOST_WORDY_TRIALS = 1_000
+"""Of a study whose trials tell each of their runs."""
+
+_TRIAL_NOTE = re.compile(r"dashboard:(\d+):note_(?:ver|str:(\d+))")
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """One state of a study.
+
+    Args:
+        state: As the storage tells it.
+        head: The document's members but `trials`, without its closing brace.
+        trials: A JSON text each.
+    """
+
+    state: str
+    head: bytes
+    trials: Sequence[bytes]
+
+    def after(self, number: int) -> bytes:
+        """The document with the trials from a number on."""
+        return b"".join((self.head, b',"trials":[', b",".join(self.trials[number:]), b"]}"))
+
+
+@dataclass(frozen=True)
+class _TrialText:
+    """A trial's JSON, but for what may change after it has ended: its role, and a user's note."""
+
+    key: int
+    start: bytes
+    note: str
+    is_final: bool
+
+    def finished(self, role: str | None, note: Mapping[str, Any] | None) -> bytes:
+        told = b"" if role is None else b"," + _json({"key": "role", "value": role})
+        shown = {"version": 0, "body": self.note} if note is None else note
+        if not shown["body"]:
+            shown = {**shown, "body": self.note}
+        return b"".join((self.start, told, b'],"note":', _json(shown), b"}"))
+
+
+class FollowedStudy:
+    """A study whose page is made whenever it has changed, from what is new.
+
+    Args:
+        storage: An open database.
+        name: The study.
+    """
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage = storage
+        self._name = name
+        self._texts: list[_TrialText] = []
+        self._axes: list[Axis] = []
+        self._attributes: dict[str, bool] = {}
+        self._has_values = False
+        self._pictures: list[Picture] = []
+        self._pictures_due = -math.inf
+
+    def make_page(self, state: str) -> StudyPage:
+        """The page of the study as it is now.
+
+        Args:
+            state: What the storage told of its state before.
+
+        Raises:
+            UnknownStudyError: It was deleted.
+            StorageError: The database failed.
+        """
+        storage = self._storage
+        study = storage.study(self._name)
+        holder = storage.holder(study.name)
+        self._read_trials(study)
+        found = summarize_best(storage, study.name)
+        self._draw(study, is_running=holder is not None)
+        known = storage.system_attributes(study.study_id)
+        progress = storage.progress(study.study_id)
+        words = [picture.words for picture in self._pictures]
+        body = note_on_study(found, progress, holder, words, self._hints(study))
+        head = self._head(study, known, body if is_note_ours(known) else read_note(known))
+        roles, notes = _roles(found.choice), _notes(known)
+        trials = [text.finished(roles.get(number), notes.get(text.key)) for number, text in enumerate(self._texts)]
+        best = [] if found.choice.best is None else [json.loads(trials[found.choice.best.number])]
+        return StudyPage(state, _json({**head, "best_trials": best})[:-1], trials)
+
+    def _read_trials(self, study: StudyRecord) -> None:
+        """Take up what is new: from the first trial on that had not ended."""
+        since = next((number for number, text in enumerate(self._texts) if not text.is_final), len(self._texts))
+        most = max(5, MOST_VALUES // max(1, study.n_trials))
+        observed = self._storage.observe(study.study_id, since, most)
+        if not self._axes:
+            self._axes = make_axes(
+                study, next((each.trial.parameters for each in observed if each.trial.parameters), ())
+            )
+        brief = study.n_trials > _MOST_WORDY_TRIALS
+        self._texts[since:] = [self._text(each, study, brief=brief) for each in observed]
+
+    def _text(self, observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> _TrialText:
+        trial = observed.trial
+        sampled = {parameter.name: parameter for parameter in trial.parameters}
+        attributes = _attributes(observed, study)
+        for name, value in attributes.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            self._attributes[name] = is_number and self._attributes.get(name, True)
+        self._has_values |= bool(observed.intermediate) and trial.state is not TrialState.FAIL
+        document: dict[str, Any] = {
+            "trial_id": observed.key,
+            "study_id": study.study_id,
+            "number": trial.number,
+            "state": trial.state.value.capitalize(),
+            "params": [axis.show(trial.configuration, sampled.get(axis.name)) for axis in self._axes],
+            "fixed_params": [],
+            "artifacts": [],
+            "constraints": [],
+            "intermediate_values": [{"step": step, "value": _number(value)} for step, value in observed.intermediate],
+        }
+        if observed.value is not None:
+            document["values"] = [_number(observed.value)]
+        if trial.started is not None:
+            document["datetime_start"] = trial.started.isoformat()
+        if trial.completed is not None:
+            document["datetime_complete"] = trial.completed.isoformat()
+        document["user_attrs"] = [{"key": name, "value": _attribute(value)} for name, value in attributes.items()]
+        note = note_on_trial(observed, study, brief=brief)
+        return _TrialText(observed.key, _json(document)[:-2], note, trial.state.is_final)
+
+    def _draw(self, study: StudyRecord, *, is_running: bool) -> None:
+        """Draw the figures anew, unless that would take more than a hundredth of the time of a study that runs."""
+        if is_running and time.monotonic() < self._pictures_due:
+            return
+        begun = time.monotonic()
+        trials = self._storage.trials(study.study_id, parameters=False)
+        self._pictures = draw_pictures(self._storage, study, trials)
+        ended = time.monotonic()
+        self._pictures_due = ended + 100 * (ended - begun)
+
+    def _head(self, study: StudyRecord, known: Mapping[str, Any], note: str) -> dict[str, Any]:
+        from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+        from optuna_dashboard._form_widget import get_form_widgets_json
+
+        space = [{"name": axis.name, "distribution": axis.distribution} for axis in self._axes]
+        own = [{"id": each.name, "graph_object": each.drawn} for each in self._pictures]
+        theirs = [{"id": name, "graph_object": drawn} for name, drawn in get_plotly_graph_objects(known).items()]
+        head: dict[str, Any] = {
+            "name": study.name,
+            "directions": [study.direction],
+            "user_attrs": attributes_of_study(study),
+            "artifacts": [],
+            # Every trial of ours has sampled each name, and says of each that is off that it is.
+            "intersection_search_space": space,
+            "union_search_space": space,
+            "union_user_attrs": [
+                {"key": name, "sortable": sortable} for name, sortable in {**self._attributes, "role": False}.items()
+            ],
+            "has_intermediate_values": self._has_values and len(self._texts) <= MOST_CURVES,
+            "note": {"version": known.get(NOTE_VERSION, 0), "body": note},
+            "is_preferential": False,
+            "objective_names": [study.metric],
+            "feedback_component_type": {"output_type": "note"},
+            "plotly_graph_objects": [*own, *theirs],
+        }
+        widgets = get_form_widgets_json(known)
+        return {**head, "form_widgets": widgets} if widgets else head
+
+    def _hints(self, study: StudyRecord) -> list[str]:
+        hints = []
+        if any(axis.choices is None and axis.absent not in ("", None) for axis in self._axes):
+            hints.append("Graphs over a parameter leave out the trials in which it is off.")
+        if self._has_values and len(self._texts) > MOST_CURVES:
+            hints.append(
+                f"Intermediate values of more than {MOST_CURVES} trials are not drawn; each trial's page lists its own."
+            )
+        return hints
+
+
+def attributes_of_study(study: StudyRecord) -> list[dict[str, str]]:
+    """What a page lists of a study beside its note, in the form of optuna-dashboard."""
+    spec, rows = study.spec, study.facts.rows
+    used = {"train": rows.train, "stop": rows.stop, "score": rows.validation, "sealed": rows.test}
+    asked = spec["study"]
+    told = {
+        "metric": f"{study.metric}, {'low' if study.direction == 'minimize' else 'high'} is good",
+        "trials": f"{study.n_trials:,}",
+        "data": f"{spec['data']['source']}, SHA-256 {study.data_sha256[:16]}",
+        "rows": ", ".join(f"{count:,} {use}" for use, count in used.items() if count),
+        "search": f"sampler {asked.get('sampler')}, pruner {asked.get('pruner', 'none')}, seed {asked.get('seed')}",
+        "begun": f"{study.created:%Y-%m-%d %H:%M} UTC",
+    }
+    return [{"key": key, "value": value} for key, value in told.items()]
+
+
+def _attributes(observed: ObservedTrial, study: StudyRecord) -> dict[str, Any]:
+    """What a table lists of a trial, in short; what other programs noted stays."""
+    trial, runs = observed.trial, [run for run in observed.runs if run.error is None]
+    told: dict[str, Any] = {"configuration": describe_whole(trial.configuration, study)}
+    if observed.runs:
+        told["runs"] = len(observed.runs)
+    if runs:
+        told["epochs trained"] = round(fmean(run.epochs_trained for run in runs), 1)
+    if trial.state in (TrialState.PRUNED, TrialState.FAIL):
+        told["why it ended"] = outcome_in_words(observed, study)
+    return {**told, **(observed.attributes or {})}
+
+
+def _roles(choice: Choice) -> dict[int, str]:
+    """Trial number to what it is in the study."""
+    roles = {} if choice.best is None else {choice.best.number: ["best"]}
+    if choice.chosen is not None and choice.verdict is not None:
+        roles.setdefault(choice.chosen.number, []).append("chosen")
+    if choice.baseline is not None:
+        roles.setdefault(BASELINE_TRIAL, []).insert(0, "baseline")
+    return {number: " and ".join(words) for number, words in roles.items()}
+
+
+def _notes(known: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Key of a trial to the note that somebody wrote on it, in one walk over what is kept with the study."""
+    versions: dict[int, int] = {}
+    pieces: dict[int, dict[int, str]] = {}
+    for name, value in known.items():
+        found = _TRIAL_NOTE.fullmatch(name)
+        if found is None:
+            continue
+        key = int(found[1])
+        if found[2] is None:
+            versions[key] = int(value)
+        else:
+            pieces.setdefault(key, {})[int(found[2])] = str(value)
+    return {
+        key: {"version": version, "body": "".join(piece for _, piece in sorted(pieces.get(key, {}).items()))}
+        for key, version in versions.items()
+    }
+
+
+def _number(value: float) -> float | str:
+    """A number as optuna-dashboard writes it: JSON has none that are not finite."""
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+
+
+def _attribute(value: Any) -> str:
+    return value if isinstance(value, str) else str(value) if isinstance(value, int | float) else json.dumps(value)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

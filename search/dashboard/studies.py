@@ -1,0 +1,276 @@
+"""The layer that answers for the studies that regsearch began; all else is optuna-dashboard's.
+
+An answer is made once for each state of a study and shared by all who ask for it; so much is made at a time, and what
+is asked for beyond that is refused for a moment (503, Retry-After). Whoever asks again for what has not changed is
+told so (304) without its being sent. While a study runs its page is made anew at most so often that this takes a
+hundredth of the time, and its figures another one.
+
+When the database does not answer, pages and answers say so (503) and come back with it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from search.dashboard.importances import weigh_parameters
+from search.dashboard.page import FollowedStudy, StudyPage, attributes_of_study
+from search.dashboard.sharing import SharedWork, TooBusyError
+from search.dashboard.table import trials_csv
+from search.errors import StorageError, UnknownStudyError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from search.dashboard.source import Source
+    from search.storage import Storage
+
+_ROUTE = re.compile(r"/api/studies/(?P<key>\d+)(?P<rest>/param_importances|/plot/\w+)?|/csv/(?P<table>\d+)")
+_MOST_FOLLOWED = 4
+"""Studies whose pages are kept."""
+_MOST_BODIES = 6
+"""Answers that are kept of a page, by the trial that they begin with."""
+_GZIP_LEVEL = 1
+_SHORTEST_COMPRESSED = 2_000
+
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent.
+
+    Args:
+        status: Status line.
+        body: Its bytes.
+        kind: Their content type.
+        headers: Further headers.
+    """
+
+    status: str
+    body: bytes
+    kind: str = _JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class _Followed:
+    """A study that pages ask for, and its latest page."""
+
+    storage: Storage
+    name: str
+    study: FollowedStudy
+    page: StudyPage | None = None
+    due: float = 0.0
+    bodies: dict[tuple[int, bool], bytes] = field(default_factory=dict)
+    importances: tuple[str, bytes] | None = None
+
+
+class StudyPages:
+    """A WSGI application in front of optuna-dashboard's.
+
+    Args:
+        app: optuna-dashboard's.
+        source: The database.
+        work: What bounds the answers that are made at a time.
+    """
+
+    def __init__(self, app: WSGIApplication, source: Source, work: SharedWork | None = None) -> None:
+        self._app = app
+        self._source = source
+        self._work = SharedWork() if work is None else work
+        self._followed: dict[int, _Followed] = {}
+        self._mark = secrets.token_hex(4)  # a page of another process may be of another version
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "").rstrip("/")
+        try:
+            answer = self._answer(path, environ)
+        except TooBusyError:
+            answer = _refusal("too much is asked for at once; ask again in a moment", ("Retry-After", "2"))
+        except UnknownStudyError as error:
+            answer = Answer("404 Not Found", _dumped({"reason": str(error)}))
+        except StorageError as error:
+            if path == "" or path.startswith("/dashboard"):
+                answer = _sorry(error)
+            else:
+                answer = _refusal(str(error), ("Retry-After", "5"))
+        if answer is None:
+            return self._app(environ, start_response)
+        length = ("Content-Length", str(len(answer.body)))
+        start_response(answer.status, [("Content-Type", answer.kind), length, *answer.headers])
+        return [] if environ["REQUEST_METHOD"].upper() == "HEAD" else [answer.body]
+
+    def _answer(self, path: str, environ: WSGIEnvironment) -> Answer | None:
+        """Our answer, or optuna-dashboard's where it is costly; None where it is to answer by itself.
+
+        Raises:
+            StorageError: The database does not answer.
+            TooBusyError: Too much is asked for at once.
+        """
+        if not _needs_database(path):
+            return None
+        storage = self._source.storage()
+        route = _ROUTE.fullmatch(path)
+        if environ["REQUEST_METHOD"].upper() not in ("GET", "HEAD"):
+            return None
+        if path == "/api/studies":
+            return self._work.share("studies", lambda: self._list(storage, environ))
+        if route is None:
+            return None
+        key = int(route["key"] or route["table"])
+        name = storage.name_of(key)
+        if name is None or (route["rest"] or "").startswith("/plot"):
+            asked = (path, environ.get("QUERY_STRING", ""))
+            return self._work.share(asked, lambda: _collect(self._app, environ))
+        if route["table"]:
+            return self._table(storage, key, name, environ)
+        if route["rest"]:
+            return self._importances(storage, key, name)
+        return self._study(storage, key, name, environ)
+
+    def _list(self, storage: Storage, environ: WSGIEnvironment) -> Answer:
+        """optuna-dashboard's list, in which our studies have the attributes that their pages show."""
+        answer = _collect(self._app, environ)
+        if not answer.status.startswith("200"):
+            return answer
+        document = json.loads(answer.body)
+        ours = {study.study_id: study for study in storage.studies()}
+        for summary in document["study_summaries"]:
+            if summary["study_id"] in ours:
+                summary["user_attrs"] = attributes_of_study(ours[summary["study_id"]])
+        return Answer(answer.status, _dumped(document))
+
+    def _study(self, storage: Storage, key: int, name: str, environ: WSGIEnvironment) -> Answer:
+        asked = parse_qs(environ.get("QUERY_STRING", "")).get("after", ["0"])[0]
+        if not asked.isdecimal():
+            return Answer("400 Bad Request", _dumped({"reason": "`after` should be larger or equal 0."}))
+        after = int(asked)
+        followed = self._follow(storage, key, name)
+        page = self._page(followed, key)
+        packed = _takes_gzip(environ)
+        tag = ("ETag", f'"{self._mark}-{page.state}-{after}{"-gzip" * packed}"')
+        headers = [tag, ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding")]
+        if environ.get("HTTP_IF_NONE_MATCH") == tag[1]:
+            return Answer("304 Not Modified", b"", headers=tuple(headers))
+        body = followed.bodies.get((after, packed)) if page is followed.page else None
+        if body is None:
+            body = self._work.share((key, tag[1]), lambda: _keep_body(followed, page, after, packed))
+        if packed:
+            headers.append(("Content-Encoding", "gzip"))
+        return Answer("200 OK", body, headers=tuple(headers))
+
+    def _follow(self, storage: Storage, key: int, name: str) -> _Followed:
+        followed = self._followed.get(key)
+        if followed is None or followed.storage is not storage or followed.name != name:
+            followed = self._followed[key] = _Followed(storage, name, FollowedStudy(storage, name))
+            for other in list(self._followed)[:-_MOST_FOLLOWED]:
+                self._followed.pop(other, None)
+        return followed
+
+    def _page(self, followed: _Followed, key: int) -> StudyPage:
+        """The page of the study's present state, or the latest one while that is of the last few seconds."""
+        storage, page = followed.storage, followed.page
+        holder = storage.holder(followed.name)
+        state = f"{storage.state(key)}-{'' if holder is None else holder.pid}"
+        if page is not None and (page.state == state or (holder is not None and time.monotonic() < followed.due)):
+            return page
+        return self._work.share((key, "page"), lambda: _make_page(followed, state))
+
+    def _importances(self, storage: Storage, key: int, name: str) -> Answer:
+        followed = self._follow(storage, key, name)
+        complete = str(storage.progress(key).counts)
+        if followed.importances is None or followed.importances[0] != complete:
+
+            def weigh() -> tuple[str, bytes]:
+                weighed = weigh_parameters(storage, storage.study(name))
+                return complete, _dumped({"param_importances": [weighed]})
+
+            followed.importances = self._work.share((key, "importances", complete), weigh)
+        return Answer("200 OK", followed.importances[1])
+
+    def _table(self, storage: Storage, key: int, name: str, environ: WSGIEnvironment) -> Answer:
+        asked = parse_qs(environ.get("QUERY_STRING", "")).get("trial_ids", [""])[0]
+        numbers = [int(each) for each in asked.split(",") if each.strip().isdecimal()]
+        page = self._page(self._follow(storage, key, name), key)
+        table = self._work.share((key, page.state, "csv", asked), lambda: trials_csv(page.after(0), numbers))
+        file = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII)
+        attached = ("Content-Disposition", f'attachment; filename="{file}.csv"')
+        return Answer("200 OK", table.encode(), "text/csv; charset=utf-8", (attached,))
+
+
+def _make_page(followed: _Followed, state: str) -> StudyPage:
+    begun = time.monotonic()
+    page = followed.study.make_page(state)
+    ended = time.monotonic()
+    followed.page, followed.due, followed.bodies = page, ended + 100 * (ended - begun), {}
+    return page
+
+
+def _keep_body(followed: _Followed, page: StudyPage, after: int, packed: bool) -> bytes:
+    body = page.after(after)
+    if packed:
+        body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    if page is followed.page:
+        bodies = followed.bodies
+        bodies[after, packed] = body
+        for other in list(bodies)[:-_MOST_BODIES]:
+            bodies.pop(other, None)
+    return body
+
+
+def _needs_database(path: str) -> bool:
+    return path == "" or (path.startswith(("/dashboard", "/api/", "/csv/", "/artifacts/")) and path != "/api/meta")
+
+
+def _takes_gzip(environ: WSGIEnvironment) -> bool:
+    return bool(re.search(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", environ.get("HTTP_ACCEPT_ENCODING", "")))
+
+
+def _collect(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+    """The answer of another application, whole, so that it can be shared."""
+    started: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
+        started[:] = [status, headers]
+        return lambda _: None
+
+    chunks = app({**environ, "REQUEST_METHOD": "GET"}, start)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if callable(close := getattr(chunks, "close", None)):
+            close()
+    status, headers = started
+    kinds = [value for name, value in headers if name.lower() == "content-type"]
+    others = [(name, value) for name, value in headers if name.lower() not in ("content-type", "content-length")]
+    return Answer(status, body, kinds[0] if kinds else _JSON, tuple(others))
+
+
+def _refusal(reason: str, *headers: tuple[str, str]) -> Answer:
+    return Answer("503 Service Unavailable", _dumped({"reason": reason}), headers=headers)
+
+
+def _sorry(error: StorageError) -> Answer:
+    """A page that tells what is wrong, and asks again by itself."""
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>regsearch: no database</title>'
+        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}</style>"
+        "</head><body><main><h1>The database does not answer</h1>"
+        f"<p>{html.escape(str(error))}</p><p>This page asks again every 5 seconds.</p></main></body></html>"
+    )
+    return Answer("503 Service Unavailable", page.encode(), "text/html; charset=utf-8", (("Retry-After", "5"),))
+
+
+def _dumped(document: Any) -> bytes:
+    return json.dumps(document).encode()

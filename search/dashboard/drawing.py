@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from search.records import StudyRecord, Trial
     from search.storage import Storage
 
+_LETTERS_A_LINE = 95
 _HEIGHT = 450
 """Of the place that a page keeps for a figure, in pixels."""
 
@@ -66,7 +68,11 @@ def _fitted(drawn: str) -> str:
     figure = json.loads(drawn)
     layout = figure["layout"]
     layout.pop("width", None)
-    layout |= {"height": _HEIGHT, "autosize": True}
+    subtitle = layout["title"].get("subtitle", {})
+    subtitle["text"] = "<br>".join(textwrap.wrap(subtitle.get("text", ""), _LETTERS_A_LINE)[:3])
+    layout |= {"height": _HEIGHT, "autosize": True, "font": {**layout["font"], "size": 11}}
+    layout["margin"] = {"l": 60, "r": 20, "t": 95, "b": 85}
+    layout["legend"] |= {"y": -0.2}
     return json.dumps({"data": figure["data"], "layout": layout}, separators=(",", ":"))
 
 

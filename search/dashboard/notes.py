@@ -42,7 +42,7 @@ def note_on_study(
     lines.append("### What to type next")
     lines.append("\n".join(["```", *_commands(found, progress), "```"]))
     if pictures:
-        lines.append(f"The figures on this page: {_plain('; '.join(pictures))}.")
+        lines.append(f"Figures on the study's first page: {_plain('; '.join(pictures))}.")
     lines += [_plain(hint) for hint in hints]
     if study.notes:
         lines.append("### On data, split and settings")

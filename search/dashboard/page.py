@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from search.dashboard.drawing import Picture, draw_pictures
 from search.dashboard.notes import note_on_study, note_on_trial, outcome_in_words
 from search.dashboard.parameters import Axis, make_axes
-from search.records import BASELINE_TRIAL, TrialState
+from search.records import BASELINE_TRIAL, TrialState, technique_of
 from search.records.wording import describe_whole
-from search.reporting.summaries import summarize_best
+from search.reporting.summaries import Best, summarize_best
 from search.storage.display import NOTE_VERSION, is_note_ours, read_note
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class FollowedStudy:
         progress = storage.progress(study.study_id)
         words = [picture.words for picture in self._pictures]
         body = note_on_study(found, progress, holder, words, self._hints(study))
-        head = self._head(study, known, body if is_note_ours(known) else read_note(known))
+        head = self._head(found, known, body if is_note_ours(known) else read_note(known))
         roles, notes = _roles(found.choice), _notes(known)
         trials = [text.finished(roles.get(number), notes.get(text.key)) for number, text in enumerate(self._texts)]
         best = [] if found.choice.best is None else [json.loads(trials[found.choice.best.number])]
@@ -172,11 +172,17 @@ class FollowedStudy:
         ended = time.monotonic()
         self._pictures_due = ended + 100 * (ended - begun)
 
-    def _head(self, study: StudyRecord, known: Mapping[str, Any], note: str) -> dict[str, Any]:
+    def _head(self, found: Best, known: Mapping[str, Any], note: str) -> dict[str, Any]:
         from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
         from optuna_dashboard._form_widget import get_form_widgets_json
 
-        space = [{"name": axis.name, "distribution": axis.distribution} for axis in self._axes]
+        study, best = found.study, found.choice.best
+        space = {axis.name: {"name": axis.name, "distribution": axis.distribution} for axis in self._axes}
+        # Pages begin their parallel coordinates with these names and leave out trials that have no number for one: by
+        # those that every trial has on, which are few, or by all of them, the best trial would not be seen.
+        begun = [
+            axis.name for axis in self._axes if best is not None and (axis.choices or axis.name in best.configuration)
+        ]
         own = [{"id": each.name, "graph_object": each.drawn} for each in self._pictures]
         theirs = [{"id": name, "graph_object": drawn} for name, drawn in get_plotly_graph_objects(known).items()]
         head: dict[str, Any] = {
@@ -184,9 +190,8 @@ class FollowedStudy:
             "directions": [study.direction],
             "user_attrs": attributes_of_study(study),
             "artifacts": [],
-            # Every trial of ours has sampled each name, and says of each that is off that it is.
-            "intersection_search_space": space,
-            "union_search_space": space,
+            "intersection_search_space": [space[name] for name in begun],
+            "union_search_space": list(space.values()),
             "union_user_attrs": [
                 {"key": name, "sortable": sortable} for name, sortable in {**self._attributes, "role": False}.items()
             ],
@@ -202,8 +207,11 @@ class FollowedStudy:
 
     def _hints(self, study: StudyRecord) -> list[str]:
         hints = []
-        if any(axis.choices is None and axis.absent not in ("", None) for axis in self._axes):
-            hints.append("Graphs over a parameter leave out the trials in which it is off.")
+        if any(axis.choices is None and technique_of(axis.name) for axis in self._axes):
+            hints.append(
+                "Graphs over a parameter leave out the trials in which it is off; parallel coordinates begin with the "
+                "parameters that are on in the best trial."
+            )
         if self._has_values and len(self._texts) > MOST_CURVES:
             hints.append(
                 f"Intermediate values of more than {MOST_CURVES} trials are not drawn; each trial's page lists its own."

@@ -5,8 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+<<<<<<< HEAD
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+=======
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+>>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -25,6 +30,8 @@ from search.records import (
 from search.storage import optuna_tables, tables
 from search.storage.entries import CAUSE, CONFIGURATION, ERROR
 
+_MOST_NAMED = 500
+"""Numbers that one statement names."""
 _WORKER_DIED = "its worker died each time"
 NOT_FINITE = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 """What Optuna's word for a number that is not finite stands for."""
@@ -251,6 +258,30 @@ def read_curve(
         )
     )
     return None if packed is None else Curve.from_bytes(bytes(packed))
+
+
+def read_kept_losses(
+    connection: sa.Connection, study_id: int, trials: Sequence[int]
+) -> Iterator[tuple[int, float, float]]:
+    """Of each run of the search of some trials: its trial, and its losses on rows that train and on rows that score,
+    without penalties, where its weights were kept; runs without such losses are left out.
+    """
+    runs, curves = tables.runs, tables.curves
+    query = (
+        sa.select(runs.c.trial_number, runs.c.best_epoch, curves.c.curve)
+        .join(curves, curves.c.run_id == runs.c.run_id)
+        .where(runs.c.study_id == study_id, runs.c.purpose == Purpose.SEARCH.value, runs.c.error.is_(None))
+        .order_by(runs.c.trial_number, runs.c.fold, runs.c.repeat)
+    )
+    for start in range(0, len(trials), _MOST_NAMED):
+        for number, epoch, packed in connection.execute(
+            query.where(runs.c.trial_number.in_(trials[start : start + _MOST_NAMED]))
+        ):
+            curve = Curve.from_bytes(bytes(packed))
+            if 0 < epoch <= curve.n_epochs:
+                losses = float(curve.train_loss[epoch - 1]), float(curve.validation_loss[epoch - 1])
+                if all(map(math.isfinite, losses)):
+                    yield number, *losses
 
 
 def read_predictions(

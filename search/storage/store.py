@@ -331,6 +331,13 @@ class Storage:
             raise storage_error(self._address, f"expected {what} of {run}, received none")
         return curve
 
+    def kept_losses(self, study_id: int, trials: Sequence[int]) -> list[tuple[int, float, float]]:
+        """Of each run of the search of some trials: its trial, and its losses, without penalties, of the rows that
+        train and of those that score, where its weights were kept.
+        """
+        with self._reading() as connection:
+            return list(reading.read_kept_losses(connection, study_id, trials))
+
     def predictions(
         self, study_id: int, purpose: Purpose = Purpose.SEARCH, *, trial: int | None = None
     ) -> dict[tuple[int, int, int], Predictions]:

@@ -12,6 +12,7 @@
 | `fresh_divisions` | the confirmation's divisions, and what is expected of a run on them |
 | `gathering` | runs that are no part of the search are trained, and their results gathered |
 | `advising` | advice on the choice, given when it is made |
+| `noting` | the note on the study that Optuna's own dashboard shows |
 | `comparing` | configurations that are no trials, scored on the confirmation's divisions |
 | `kept_predictions` | which trials' predictions are kept when there is no room for those of all |
 | `confirming` | after the search, the finalists on fresh divisions of the rows |

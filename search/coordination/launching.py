@@ -14,6 +14,7 @@ from search.coordination.diagnosing import keep_diagnosis
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
 from search.coordination.looking import is_look_due, look_at_sealed_rows
+from search.coordination.noting import keep_note, noted_session
 from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
@@ -87,23 +88,26 @@ def run_study(
             with launched_workers(prepared, launch, observer, train) as workers:
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
-                limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
-                most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
-                buffer = TrialBuffer(trials, known, storage, most_prediction_bytes)
-                proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
-                dispatcher = make_dispatcher(prepared, known, storage, workers, observer)
-                Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
-                trials = list(buffer.trials.values())
-                if _is_ended(prepared, trials) and limits.reached is None:
-                    if not _is_confirmed(prepared, storage, known, trials):
-                        Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
-                    choice = choose_stored(storage, known, trials)
-                    if is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again):
-                        look_at_sealed_rows(
-                            prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
-                        )
-                    if _is_confirmed(prepared, storage, known, trials):
-                        keep_diagnosis(prepared, known, storage, trials, dispatcher, limits.look)
+                with noted_session(storage, known, trials):
+                    limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
+                    most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
+                    buffer = TrialBuffer(trials, known, storage, most_prediction_bytes)
+                    proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
+                    dispatcher = make_dispatcher(prepared, known, storage, workers, observer)
+                    Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
+                    trials = list(buffer.trials.values())
+                    if _is_ended(prepared, trials) and limits.reached is None:
+                        if not _is_confirmed(prepared, storage, known, trials):
+                            Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
+                        choice = choose_stored(storage, known, trials)
+                        if is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again):
+                            look_at_sealed_rows(
+                                prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
+                            )
+                        if _is_confirmed(prepared, storage, known, trials):
+                            keep_diagnosis(prepared, known, storage, trials, dispatcher, limits.look)
+        else:
+            keep_note(storage, known, trials)  # an earlier version wrote none
         _refuse_failure(known, trials)
         if _is_ended(prepared, trials):
             if _is_confirmed(prepared, storage, known, trials):

@@ -7,13 +7,10 @@
 | `confusion` | which classes two models confuse |
 | `curves` | learning curves of trials, side by side |
 | `finalists` | what the confirmation found, finalist by finalist |
-<<<<<<< HEAD
-| `importance` | how much of the scores each name explains |
-=======
 | `gap` | how far trials learned by heart, against their scores |
+| `importance` | how much of the scores each name explains |
 | `norms` | weight norms by layer |
 | `optimism` | scores in the search against confirmed ones |
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
 | `path` | one coefficient over its values, as glmnet draws it |
 | `residuals` | predictions of numbers against what rows are |
 | `rendering` | a figure as a page of its own, or as JSON; the script that draws it |
@@ -31,13 +28,10 @@ from search.figures.comparison import Gain, comparison_figure
 from search.figures.confusion import confusion_figure
 from search.figures.curves import CurveSet, curves_figure
 from search.figures.finalists import finalists_figure
-<<<<<<< HEAD
-from search.figures.importance import importance_figure
-=======
 from search.figures.gap import TrialGap, gap_figure
+from search.figures.importance import importance_figure
 from search.figures.norms import TrialNorms, norms_figure
 from search.figures.optimism import optimism_figure
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
 from search.figures.path import path_figure
 from search.figures.rendering import figure_html, figure_json, plotly_script
 from search.figures.residuals import residuals_figure
@@ -50,28 +44,22 @@ if TYPE_CHECKING:
 __all__ = [
     "CurveSet",
     "Figure",
-<<<<<<< HEAD
     "Gain",
+    "TrialGap",
+    "TrialNorms",
     "boundary_figure",
     "comparison_figure",
     "confusion_figure",
-=======
-    "TrialGap",
-    "TrialNorms",
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
     "curves_figure",
     "figure_html",
     "figure_json",
     "figure_svg",
     "figure_table",
     "finalists_figure",
-<<<<<<< HEAD
-    "importance_figure",
-=======
     "gap_figure",
+    "importance_figure",
     "norms_figure",
     "optimism_figure",
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
     "path_figure",
     "plotly_script",
     "residuals_figure",

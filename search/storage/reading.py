@@ -5,13 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-<<<<<<< HEAD
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-=======
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa

@@ -25,16 +25,13 @@ KINDS: Mapping[str, str] = {
     "curves": "losses of baseline and choice, epoch by epoch",
     "finalists": "what the confirmation found",
     "path": "what `regsearch path` found",
-<<<<<<< HEAD
     "importance": "how much of the scores each name of [space] explains",
     "confusion": "which classes baseline and choice confuse",
     "residuals": "what they predict of numbers against what these are",
     "boundary": "what they say of a plane, where rows are two numbers",
-=======
     "gap": "how far each trial learned by heart, against its score",
     "norms": "weight norms by layer, of baseline and choice",
     "optimism": "what the search promised, against what was confirmed",
->>>>>>> 6089fb8 (Figures of the gap, the norms and the search's optimism, on the study's page and as kinds of regsearch plot)
 }
 """What a figure shows, by the name of its kind, which is that of its module."""
 

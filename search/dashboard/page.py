@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.dashboard.drawing import Picture, draw_pictures
 from search.dashboard.notes import note_on_study, note_on_trial, outcome_in_words
-from search.dashboard.parameters import Axis, make_axes
+from search.dashboard.parameters import Axis, make_axes, rounded
 from search.records import BASELINE_TRIAL, TrialState, technique_of
 from search.records.wording import describe_whole
 from search.reporting.summaries import Best, summarize_best
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from search.selection import Choice
     from search.storage import ObservedTrial, Storage
 
-MOST_VALUES = 100_000
-"""Intermediate values of all trials together: beyond that each trial has fewer."""
+MOST_VALUES = 50_000
+"""Intermediate values of all trials together: beyond that each trial has fewer, but the six that tell most."""
 
 MOST_CURVES = 500
 """Trials whose intermediate values a page draws, a line each: with more of them a browser stands still."""
 
 _MOST_WORDY_TRIALS = 1_000
-"""Of a study whose trials tell each of their runs."""
+"""Of a study whose trials tell each of their runs, and numbers with all their digits."""
 
 _TRIAL_NOTE = re.compile(r"dashboard:(\d+):note_(?:ver|str:(\d+))")
 
@@ -124,7 +124,7 @@ class FollowedStudy:
     def _read_trials(self, study: StudyRecord) -> None:
         """Take up what is new: from the first trial on that had not ended."""
         since = next((number for number, text in enumerate(self._texts) if not text.is_final), len(self._texts))
-        most = max(5, MOST_VALUES // max(1, study.n_trials))
+        most = max(6, MOST_VALUES // max(1, study.n_trials))
         observed = self._storage.observe(study.study_id, since, most)
         if not self._axes:
             self._axes = make_axes(
@@ -136,7 +136,7 @@ class FollowedStudy:
     def _text(self, observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> _TrialText:
         trial = observed.trial
         sampled = {parameter.name: parameter for parameter in trial.parameters}
-        attributes = _attributes(observed, study)
+        attributes = _attributes(observed, study, brief=brief)
         for name, value in attributes.items():
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             self._attributes[name] = is_number and self._attributes.get(name, True)
@@ -146,11 +146,14 @@ class FollowedStudy:
             "study_id": study.study_id,
             "number": trial.number,
             "state": trial.state.value.capitalize(),
-            "params": [axis.show(trial.configuration, sampled.get(axis.name)) for axis in self._axes],
+            "params": [axis.show(trial.configuration, sampled.get(axis.name), brief=brief) for axis in self._axes],
             "fixed_params": [],
             "artifacts": [],
             "constraints": [],
-            "intermediate_values": [{"step": step, "value": _number(value)} for step, value in observed.intermediate],
+            "intermediate_values": [
+                {"step": step, "value": _number(rounded(value) if brief else value)}
+                for step, value in observed.intermediate
+            ],
         }
         if observed.value is not None:
             document["values"] = [_number(observed.value)]
@@ -235,12 +238,11 @@ def attributes_of_study(study: StudyRecord) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in told.items()]
 
 
-def _attributes(observed: ObservedTrial, study: StudyRecord) -> dict[str, Any]:
+def _attributes(observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> dict[str, Any]:
     """What a table lists of a trial, in short; what other programs noted stays."""
     trial, runs = observed.trial, [run for run in observed.runs if run.error is None]
-    told: dict[str, Any] = {"configuration": describe_whole(trial.configuration, study)}
-    if observed.runs:
-        told["runs"] = len(observed.runs)
+    told: dict[str, Any] = {} if brief else {"configuration": describe_whole(trial.configuration, study)}
+    told["runs"] = len(observed.runs)
     if runs:
         told["epochs trained"] = round(fmean(run.epochs_trained for run in runs), 1)
     if trial.state in (TrialState.PRUNED, TrialState.FAIL):

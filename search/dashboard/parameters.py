@@ -34,9 +34,18 @@ class Axis:
     absent: str
     choices: Sequence[str] | None
 
-    def show(self, configuration: Configuration, sampled: Parameter | None) -> dict[str, Any]:
-        """The parameter of a trial, in the JSON of optuna-dashboard."""
+    def show(self, configuration: Configuration, sampled: Parameter | None, *, brief: bool = False) -> dict[str, Any]:
+        """The parameter of a trial, in the JSON of optuna-dashboard.
+
+        Args:
+            configuration: Of the trial.
+            sampled: The parameter.
+            brief: Whether numbers have six digits, and the distribution's kind alone is told: pages of many trials are
+                read sooner, and look up distributions in the study's search space.
+        """
         value = configuration.get(self.name)
+        if brief and isinstance(value, float):
+            value = rounded(value)
         number: float | int | None
         if value is None:
             text, kind = self.absent, "<class 'str'>"
@@ -51,8 +60,13 @@ class Axis:
             "param_internal_value": number,
             "param_external_value": text,
             "param_external_pytyp": kind,
-            "distribution": self.distribution,
+            "distribution": {"type": self.distribution["type"]} if brief else self.distribution,
         }
+
+
+def rounded(value: float) -> float:
+    """A number with six significant digits."""
+    return float(f"{value:.6g}")
 
 
 def make_axes(study: StudyRecord, sampled: Iterable[Parameter]) -> list[Axis]:

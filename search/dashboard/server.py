@@ -60,7 +60,15 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
         with closing(Source(url, forget)) as source:
             server.set_app(Guard(StudyPages(app, source), _name_hosts(host, port), writable))
             on_ready(_describe(host, port, writable))
+            threading.Thread(target=_import_early, daemon=True).start()
             server.serve_forever()
+
+
+def _import_early() -> None:
+    """Import what the first page of a study needs, while its reader is still on the way."""
+    from search.figures import warm_up
+
+    warm_up()
 
 
 @contextmanager

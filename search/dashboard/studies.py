@@ -188,6 +188,7 @@ class StudyPages:
 
     def _importances(self, storage: Storage, key: int, name: str) -> Answer:
         followed = self._follow(storage, key, name)
+        self._page(followed, key)  # the study itself comes first: a browser asks for both at once
         complete = str(storage.progress(key).counts)
         if followed.importances is None or followed.importances[0] != complete:
 

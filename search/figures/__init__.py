@@ -33,7 +33,7 @@ from search.figures.importance import importance_figure
 from search.figures.norms import TrialNorms, norms_figure
 from search.figures.optimism import optimism_figure
 from search.figures.path import path_figure
-from search.figures.rendering import figure_html, figure_json, plotly_script
+from search.figures.rendering import figure_html, figure_json, plotly_script, warm_up
 from search.figures.residuals import residuals_figure
 from search.figures.svg import figure_svg
 from search.figures.tabulating import figure_table
@@ -63,4 +63,5 @@ __all__ = [
     "path_figure",
     "plotly_script",
     "residuals_figure",
+    "warm_up",
 ]

@@ -33,5 +33,11 @@ def plotly_script() -> str:
     return script
 
 
+def warm_up() -> None:
+    """Import what draws figures, which takes a second: a server does so before it is asked."""
+    import plotly.graph_objects
+    import plotly.subplots  # noqa: F401
+
+
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 
 from search.records import Purpose, Trial, TrialState
 from search.storage import optuna_tables, tables
-from search.storage.entries import BASELINE, CAUSE, CONFIGURATION, ERROR
+from search.storage.entries import BASELINE, CAUSE, CONFIGURATION, ERROR, MAX_INTERMEDIATE_VALUES
 from search.storage.reading import NOT_FINITE, read_trials
 
 
@@ -139,22 +138,39 @@ def _read_intermediate(
         .where(of_these)
         .order_by(trials.c.number, values.c.step)
     )
+    if most < MAX_INTERMEDIATE_VALUES:
+        query = _only_telling(query, of_these, most)
     found: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for number, step, value, kind in connection.execute(query):
         found[number].append((step, value if kind == "FINITE" else NOT_FINITE[kind]))
-    return {number: _thinned(pairs, most) for number, pairs in found.items()}
+    return dict(found)
 
 
-def _thinned(pairs: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """About so many of them, the first, the last, the lowest and the highest among them."""
-    if len(pairs) <= most:
-        return pairs
-    n_even, last = max(2, most - 2), len(pairs) - 1
-    places = {round(place * last / (n_even - 1)) for place in range(n_even)}
-    finite = [place for place, (_, value) in enumerate(pairs) if math.isfinite(value)]
-    if finite:
-        places |= {min(finite, key=lambda place: pairs[place][1]), max(finite, key=lambda place: pairs[place][1])}
-    return [pairs[place] for place in sorted(places)]
+def _only_telling(query: sa.Select[Any], of_these: sa.ColumnElement[bool], most: int) -> sa.Select[Any]:
+    """The query of values that are the first, the last, the lowest or the highest of their trials, or one of so many.
+
+    The values of a trial are inserted one after the other, so that their keys count them.
+    """
+    trials, values = optuna_tables.trials, optuna_tables.trial_intermediate_values
+    ends = (
+        sa.select(
+            values.c.trial_id,
+            sa.func.min(values.c.step).label("first"),
+            sa.func.max(values.c.step).label("last"),
+            sa.func.min(values.c.intermediate_value).label("lowest"),
+            sa.func.max(values.c.intermediate_value).label("highest"),
+        )
+        .join(trials, trials.c.trial_id == values.c.trial_id)
+        .where(of_these)
+        .group_by(values.c.trial_id)
+        .subquery()
+    )
+    is_end = values.c.step.in_((ends.c.first, ends.c.last)) | values.c.intermediate_value.in_(
+        (ends.c.lowest, ends.c.highest)
+    )
+    every = MAX_INTERMEDIATE_VALUES // max(1, most - 4)
+    joined = query.join(ends, ends.c.trial_id == values.c.trial_id)
+    return joined.where(is_end | (values.c.trial_intermediate_value_id % every == 0))
 
 
 def _read_attributes(connection: sa.Connection, of_these: sa.ColumnElement[bool]) -> dict[int, dict[str, Any]]:

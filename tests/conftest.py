@@ -64,6 +64,10 @@ class PostgresServer:
     def stop(self) -> None:
         self._server.stop()
 
+    def start(self) -> None:
+        """Start it again, with the same databases."""
+        self._server.start()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have all processes of the tests share compiled programs, and none with what this user runs beside them."""

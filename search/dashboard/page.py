@@ -244,7 +244,8 @@ def _attributes(observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> 
     told: dict[str, Any] = {} if brief else {"configuration": describe_whole(trial.configuration, study)}
     told["runs"] = len(observed.runs)
     if runs:
-        told["epochs trained"] = round(fmean(run.epochs_trained for run in runs), 1)
+        epochs = round(fmean(run.epochs_trained for run in runs), 1)
+        told["epochs trained"] = int(epochs) if epochs.is_integer() else epochs
     if trial.state in (TrialState.PRUNED, TrialState.FAIL):
         told["why it ended"] = outcome_in_words(observed, study)
     return {**told, **(observed.attributes or {})}

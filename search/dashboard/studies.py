@@ -265,10 +265,12 @@ def _sorry(error: StorageError) -> Answer:
     """A page that tells what is wrong, and asks again by itself."""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>regsearch: no database</title>'
-        '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5">'
+        '<meta name="viewport" content="width=device-width">'
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}</style>"
         "</head><body><main><h1>The database does not answer</h1>"
-        f"<p>{html.escape(str(error))}</p><p>This page asks again every 5 seconds.</p></main></body></html>"
+        f"<p>{html.escape(str(error))}</p><p>It is asked again every 5 seconds.</p></main>"
+        '<script>setInterval(() => fetch("/api/studies").then(told => told.ok && location.reload()), 5000)</script>'
+        "</body></html>"
     )
     return Answer("503 Service Unavailable", page.encode(), "text/html; charset=utf-8", (("Retry-After", "5"),))
 

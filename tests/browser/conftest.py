@@ -31,9 +31,14 @@ class Seen:
     def _note(self, complaint: str) -> None:
         self.complaints.append(complaint)
 
-    def violations(self, **options: object) -> list[str]:
-        """What axe finds that is serious or critical, each with the first element that it is true of."""
-        found = Axe().run(self.page, options=options or None).response["violations"]
+    def violations(self, context: object = None, **options: object) -> list[str]:
+        """What axe finds that is serious or critical, each with the first element that it is true of.
+
+        Args:
+            context: The part of the page that is looked at, as axe takes it; None for all of it.
+            options: Of axe.
+        """
+        found = Axe().run(self.page, context=context, options=options or None).response["violations"]
         return [
             f"{each['id']}: {each['help']} ({len(each['nodes'])}: {each['nodes'][0]['html'][:160]})"
             for each in found

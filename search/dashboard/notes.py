@@ -40,7 +40,7 @@ def note_on_study(
         lines += [_sentence(text) for text in sentences_on(found)]
         lines.append(_table(*_against_baseline(found)))
     lines.append("### What to type next")
-    lines.append("\n".join(["```", *_commands(found, progress), "```"]))
+    lines.append("\n".join(["```", *_commands(found), "```"]))
     if pictures:
         lines.append(f"Figures on the study's first page: {_plain('; '.join(pictures))}.")
     lines += [_plain(hint) for hint in hints]
@@ -105,7 +105,7 @@ def _lines_on_progress(found: Best, progress: Progress, holder: Coordinator | No
     odd = [(TrialState.PRUNED, "pruned"), (TrialState.FAIL, "failed"), (TrialState.RUNNING, "running")]
     also = ", ".join(f"{counts[state]:,} {word}" for state, word in odd if counts.get(state))
     told = f"{n_ended:,} of {study.n_trials:,} trials ended{f' ({also})' if also else ''}"
-    if holder is not None and found.choice.verdict is None:
+    if holder is not None and (n_ended < study.n_trials or found.choice.verdict is None):
         what = "It drains" if study.stop_requested else "It runs"
         if n_ended >= study.n_trials:
             what = "Its finalists are confirmed"
@@ -135,16 +135,14 @@ def _against_baseline(found: Best) -> tuple[list[str], list[list[str]]]:
     return ["", *trials], kept
 
 
-def _commands(found: Best, progress: Progress) -> Iterator[str]:
+def _commands(found: Best) -> Iterator[str]:
     name = found.study.name
-    quoted = name if re.fullmatch(r"[\w.,:/+-]+", name) else "'" + name.replace("'", "'\\''") + "'"
     if found.choice.chosen is None:
-        yield f"regsearch status {quoted}"
+        yield f"regsearch status {name}"
         return
-    file = re.sub(r"[^\w.-]+", "-", name)
-    yield f"regsearch best {quoted}"
-    yield f"regsearch report {quoted} -o {file}.html"
-    yield f"regsearch export {quoted} --format toml -o {file}-chosen.toml"
+    yield f"regsearch best {name}"
+    yield f"regsearch report {name} -o {name}.html"
+    yield f"regsearch export {name} --format toml -o {name}-chosen.toml"
 
 
 def _rows(runs: Sequence[RunOutline]) -> list[list[str]]:

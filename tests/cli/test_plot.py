@@ -28,6 +28,39 @@ def test_finalists_have_the_numbers_of_the_verdict(commands, confirmed):
     assert ends == pytest.approx([each["interval"][1] for each in others])
 
 
+def test_gap_is_that_of_the_losses_in_the_report(commands, confirmed):
+    assert commands("plot", "quick", "--kind", "gap", "-o", "gap.json").code == 0
+    told = json.loads(commands("best", "quick", "--format", "json").out)
+    traces = {trace["name"]: trace for trace in drawn(confirmed, "gap.json")["data"]}
+    for name, role in (("baseline", "baseline"), ("chosen", "chosen")):
+        trace = traces[f"{name}, trial {told[role]['trial']}"]
+        assert trace["y"] == [told[role]["score"]]
+        # What trains here has half the score as training loss, and the score and a half as validation loss.
+        assert trace["x"] == pytest.approx([told[role]["score"] / 2 + 0.5], abs=1e-6)
+    assert len(traces["trials"]["x"]) == 30 - 2 - copies(commands)
+
+
+def copies(commands):
+    """Trials that were not trained, as others are equal: they have no runs, and no losses."""
+    rows = json.loads(commands("trials", "quick", "--format", "json").out)
+    rows = rows["trials"] if isinstance(rows, dict) else rows
+    settings = [json.dumps(row["configuration"]) for row in rows]
+    return len(settings) - len(set(settings))
+
+
+def test_norms_and_optimism_are_of_the_finalists(commands, confirmed):
+    for kind in ("norms", "optimism"):
+        assert commands("plot", "quick", "--kind", kind, "-o", f"{kind}.json").code == 0
+    verdict = json.loads(commands("best", "quick", "--format", "json").out)["verdict"]
+    norms = drawn(confirmed, "norms.json")["data"]
+    assert len(norms) == len(verdict["finalists"])
+    assert all(trace["x"] == ["dense_1", "output"] and trace["y"] == [3.0, 1.0] for trace in norms)
+    line, *points = drawn(confirmed, "optimism.json")["data"]
+    told = [(each["search_score"], each["score"]) for each in verdict["finalists"]]
+    assert sorted((x, y) for trace in points for x, y in zip(trace["x"], trace["y"], strict=True)) == sorted(told)
+    assert line["x"] == line["y"]
+
+
 def test_path_is_drawn_once_it_was_trained(commands, confirmed):
     missing = commands("plot", "quick", "--kind", "path", "--over", "l2", "-o", "path.json")
     assert missing.code == 2

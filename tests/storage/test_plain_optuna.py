@@ -126,8 +126,9 @@ def _optuna_command(url: str, *arguments: str) -> object:
 def test_optunas_commands_read_the_study(storage_url: str, filled: StudyRecord) -> None:
     best = _optuna_command(storage_url, "best-trial")
     assert isinstance(best, dict)
-    assert (best["number"], best["value"], best["state"]) == (2, 0.25, "COMPLETE")
+    assert (best["number"], best["value"], best["state"]) == (2, {"log_loss": 0.25}, "COMPLETE")
     trials = _optuna_command(storage_url, "trials")
     assert isinstance(trials, list)
-    assert [trial["value"] for trial in trials] == [0.5, None, 0.25, 0.75, None]
+    values = [None if trial["value"] is None else trial["value"]["log_loss"] for trial in trials]
+    assert values == [0.5, None, 0.25, 0.75, None]
     assert trials[2]["params"] == {"rate": 0.125, "kind": "tanh"}

@@ -35,6 +35,9 @@ MOST_VALUES = 50_000
 MOST_CURVES = 500
 """Trials whose intermediate values a page draws, a line each: with more of them a browser stands still."""
 
+PATIENCE = 100
+"""How long a page of a study that runs stays as it is, in lengths of the time that it took; and so its figures."""
+
 _MOST_WORDY_TRIALS = 1_000
 """Of a study whose trials tell each of their runs, and numbers with all their digits."""
 
@@ -94,6 +97,8 @@ class FollowedStudy:
         self._has_values = False
         self._pictures: list[Picture] = []
         self._pictures_due = -math.inf
+        self.seconds = 0.0
+        """Processor time that the latest page took, but for its figures."""
 
     def make_page(self, state: str) -> StudyPage:
         """The page of the study as it is now.
@@ -105,12 +110,12 @@ class FollowedStudy:
             UnknownStudyError: It was deleted.
             StorageError: The database failed.
         """
-        storage = self._storage
+        begun, storage = time.thread_time(), self._storage
         study = storage.study(self._name)
         holder = storage.holder(study.name)
         self._read_trials(study)
         found = summarize_best(storage, study.name)
-        self._draw(study, is_running=holder is not None)
+        drawing_seconds = self._draw(study, is_running=holder is not None)
         known = storage.system_attributes(study.study_id)
         progress = storage.progress(study.study_id)
         words = [picture.words for picture in self._pictures]
@@ -119,7 +124,9 @@ class FollowedStudy:
         roles, notes = _roles(found.choice), _notes(known)
         trials = [text.finished(roles.get(number), notes.get(text.key)) for number, text in enumerate(self._texts)]
         best = [] if found.choice.best is None else [json.loads(trials[found.choice.best.number])]
-        return StudyPage(state, _json({**head, "best_trials": best})[:-1], trials)
+        page = StudyPage(state, _json({**head, "best_trials": best})[:-1], trials)
+        self.seconds = time.thread_time() - begun - drawing_seconds
+        return page
 
     def _read_trials(self, study: StudyRecord) -> None:
         """Take up what is new: from the first trial on that had not ended."""
@@ -165,15 +172,21 @@ class FollowedStudy:
         note = note_on_trial(observed, study, brief=brief)
         return _TrialText(observed.key, _json(document)[:-2], note, trial.state.is_final)
 
-    def _draw(self, study: StudyRecord, *, is_running: bool) -> None:
-        """Draw the figures anew, unless that would take more than a hundredth of the time of a study that runs."""
+    def _draw(self, study: StudyRecord, *, is_running: bool) -> float:
+        """Draw the figures anew, unless that would take more than a hundredth of the time of a study that runs.
+
+        Returns:
+            The processor time that it took.
+        """
         if is_running and time.monotonic() < self._pictures_due:
-            return
-        begun = time.monotonic()
+            return 0.0
+        is_first, begun = self._pictures_due == -math.inf, time.thread_time()
         trials = self._storage.trials(study.study_id, parameters=False)
         self._pictures = draw_pictures(self._storage, study, trials)
-        ended = time.monotonic()
-        self._pictures_due = ended + 100 * (ended - begun)
+        seconds = time.thread_time() - begun
+        # The first time is not like the others: what draws is imported.
+        self._pictures_due = time.monotonic() + (0.0 if is_first else PATIENCE * seconds)
+        return seconds
 
     def _head(self, found: Best, known: Mapping[str, Any], note: str) -> dict[str, Any]:
         from optuna_dashboard._custom_plot_data import get_plotly_graph_objects

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from search.dashboard.importances import weigh_parameters
-from search.dashboard.page import FollowedStudy, StudyPage, attributes_of_study
+from search.dashboard.page import PATIENCE, FollowedStudy, StudyPage, attributes_of_study
 from search.dashboard.sharing import SharedWork, TooBusyError
 from search.dashboard.table import trials_csv
 from search.errors import StorageError, UnknownStudyError
@@ -210,10 +210,11 @@ class StudyPages:
 
 
 def _make_page(followed: _Followed, state: str) -> StudyPage:
-    begun = time.monotonic()
+    is_first = followed.page is None
     page = followed.study.make_page(state)
-    ended = time.monotonic()
-    followed.page, followed.due, followed.bodies = page, ended + 100 * (ended - begun), {}
+    # The first page reads all trials, the next ones what is new.
+    due = time.monotonic() + (0.0 if is_first else PATIENCE * followed.study.seconds)
+    followed.page, followed.due, followed.bodies = page, due, {}
     return page
 
 

@@ -186,17 +186,18 @@ def test_figures_are_plotlys_and_fit_their_place(storage, document):
 
 
 def test_figures_of_a_study_that_runs_are_drawn_a_hundredth_of_the_time(storage, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(pages, "draw_pictures", lambda *_: drawn.append(1) or [])
+    now, spent, drawn = 1000.0, iter(range(100)), []
+    monkeypatch.setattr(pages.time, "monotonic", lambda: now)
+    monkeypatch.setattr(pages.time, "thread_time", lambda: next(spent))
+    monkeypatch.setattr(pages, "draw_pictures", lambda *_: drawn.append(now) or [])
+    followed = FollowedStudy(storage, "quick")
     with storage.hold("quick"):
-        followed = FollowedStudy(storage, "quick")
-        for now in (0.0, 1.0, 1.0, 50.0, 101.5, 102.5):  # begin and end of what takes 1 s, then looks at the clock
-            monkeypatch.setattr(pages.time, "monotonic", iter([now, now, now + 1.0]).__next__)
+        for now in (1000.0, 1001.0, 1002.0, 1100.0, 1102.0):  # noqa: B007  # a draw takes 1 s, the first does not count
             followed.make_page("state")
-        assert len(drawn) == 2
-    monkeypatch.setattr(pages.time, "monotonic", lambda: 103.0)
+        assert drawn == [1000.0, 1001.0, 1102.0]
+    now = 1103.0
     followed.make_page("state")
-    assert len(drawn) == 3
+    assert drawn[3:] == [1103.0]
 
 
 @pytest.mark.parametrize("most", [2, 40])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 50_000
 """Intermediate values of all trials together: beyond that each trial has fewer, but the six that tell most."""
 
-MOST_CURVES = 500
+MOST_CURVES = 250
 """Trials whose intermediate values a page draws, a line each: with more of them a browser stands still."""
 
 PATIENCE = 100

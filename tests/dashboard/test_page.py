@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import optuna
 import optuna_dashboard
@@ -11,7 +14,7 @@ import pytest
 from search.dashboard import page as pages
 from search.dashboard.page import FollowedStudy
 from search.records import Configuration, Parameter, TrialState
-from search.storage import Ended, Started
+from search.storage import Ended, Started, open_storage
 
 
 def theirs(database, path="/api/studies/1"):
@@ -224,3 +227,14 @@ def test_of_many_intermediate_values_the_telling_ones_stay(storage):
     assert all(values[step] == value for step, value in few)
     (all_of_them,) = (each.intermediate for each in storage.observe(1, 30, 50))
     assert dict(all_of_them) == values
+
+
+def test_study_of_an_earlier_version_has_a_page(tmp_path, document):
+    path = tmp_path / "begun.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((Path(__file__).parents[1] / "storage" / "data" / "begun_r0002.sql").read_text())
+    with open_storage(f"sqlite:///{path}", create=True) as begun:
+        told = document(begun, "begun")
+    assert told["note"]["body"].startswith("**Does regularization help on sklearn.make_moons")
+    assert (told["objective_names"], told["note"]["version"]) == (["log_loss"], 0)
+    assert [each["id"] for each in told["plotly_graph_objects"]][:2] == ["regsearch-curves", "regsearch-gap"]

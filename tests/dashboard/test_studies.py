@@ -41,7 +41,10 @@ def asking(app):
         environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         told = {}
         chunks = app(environ, lambda status, headers, *_: told.update(status=int(status[:3]), headers=dict(headers)))
-        return SimpleNamespace(body=b"".join(chunks), **told)
+        body = b"".join(chunks)
+        if hasattr(chunks, "close"):
+            chunks.close()
+        return SimpleNamespace(body=body, **told)
 
     return ask
 

@@ -71,7 +71,9 @@ def _fitted(drawn: str) -> str:
     subtitle = layout["title"].get("subtitle", {})
     subtitle["text"] = "<br>".join(textwrap.wrap(subtitle.get("text", ""), _LETTERS_A_LINE)[:3])
     layout |= {"height": _HEIGHT, "autosize": True, "font": {**layout["font"], "size": 11}}
-    layout["margin"] = {"l": 60, "r": 20, "t": 95, "b": 85}
+    layout["margin"] = {"l": 60, "r": 20, "t": 110, "b": 85}
+    for annotation in layout.get("annotations", ()):
+        annotation["font"] = {**annotation.get("font", {}), "size": 11}
     layout["legend"] |= {"y": -0.2}
     return json.dumps({"data": figure["data"], "layout": layout}, separators=(",", ":"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from search.figures._style import BASELINE, CHOICE, TRAIN, styled
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from search.records import Configuration, StudyRecord, Verdict
+
+_LETTERS_A_LINE, _MOST_LINES = 32, 3
+"""Of a label: what is longer would take the figure's place."""
 
 
 def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mapping[int, Configuration]) -> go.Figure:
@@ -77,5 +81,7 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
 
 def _label(trial: int, verdict: Verdict, configuration: Configuration, study: StudyRecord) -> str:
     chosen = ", chosen" if trial == verdict.chosen else ""
-    told = describe_configuration(configuration, study.facts).replace(", ", "<br>", 3)
-    return f"<b>trial {trial}{chosen}</b><br>{told}"
+    lines = textwrap.wrap(describe_configuration(configuration, study.facts), _LETTERS_A_LINE)
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES - 1 :] = [f"{lines[_MOST_LINES - 1].rstrip(',')} ..."]
+    return "<br>".join([f"<b>trial {trial}{chosen}</b>", *lines])

@@ -56,10 +56,10 @@ def optimism_figure(study: StudyRecord, verdict: Verdict, configurations: Mappin
     figure.update_xaxes(title_text=f"{study.metric} in the search, where they were picked")
     figure.update_yaxes(title_text=f"{study.metric} on fresh divisions ({better(study.direction)} is better)")
     side = "above" if study.direction == "minimize" else "below"
-    subtitle = (
-        f"{side} the line the search promised too much; for trial {verdict.candidate}, which it picks, by "
-        f"{show_value(verdict.optimism)}"
-    )
+    kept = f"trial {verdict.candidate}, which it picks, kept its promise"
+    if verdict.optimism > 0:
+        kept = f"trial {verdict.candidate}, which it picks, fell short by {show_value(verdict.optimism)}"
+    subtitle = f"{side} the line the search promised too much; {kept}"
     return styled(figure, f"{study.name}: optimism of the search", subtitle)
 
 

@@ -98,7 +98,7 @@ def test_optimism_sets_the_search_against_the_confirmation():
         "finalists": ([0.375], [0.5]),
     }
     subtitle = figure.layout.title.subtitle.text
-    assert subtitle == "above the line the search promised too much; for trial 1, which it picks, by 0.125"
+    assert subtitle == "above the line the search promised too much; trial 1, which it picks, fell short by 0.125"
     figure = optimism_figure(study("maximize"), found, {number: Configuration() for number in range(4)})
     assert figure.layout.title.subtitle.text.startswith("below the line")
 

@@ -15,6 +15,7 @@ import html
 import json
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class StudyPages:
         self._source = source
         self._work = SharedWork() if work is None else work
         self._followed: dict[int, _Followed] = {}
+        self._lock = threading.Lock()
         self._mark = secrets.token_hex(4)  # a page of another process may be of another version
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -170,11 +172,13 @@ class StudyPages:
         return Answer("200 OK", body, headers=tuple(headers))
 
     def _follow(self, storage: Storage, key: int, name: str) -> _Followed:
-        followed = self._followed.get(key)
-        if followed is None or followed.storage is not storage or followed.name != name:
-            followed = self._followed[key] = _Followed(storage, name, FollowedStudy(storage, name))
+        with self._lock:
+            followed = self._followed.pop(key, None)
+            if followed is None or followed.storage is not storage or followed.name != name:
+                followed = _Followed(storage, name, FollowedStudy(storage, name))
+            self._followed[key] = followed  # the last one is the latest that was asked for
             for other in list(self._followed)[:-_MOST_FOLLOWED]:
-                self._followed.pop(other, None)
+                del self._followed[other]
         return followed
 
     def _page(self, followed: _Followed, key: int) -> StudyPage:

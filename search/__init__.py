@@ -5,6 +5,7 @@ The map of the house; each floor sees only the floors below it:
 | room | what lives there |
 |---|---|
 | `search.cli` | one file a command: parse, call one function, render |
+| `search.api` | the same for Python: studies as data frames and figures, estimators of scikit-learn |
 | `search.reporting` | what a study found, for people and for programs: summaries and exports |
 | `search.dashboard` | optuna-dashboard behind a guard |
 | `search.followup` | what follows a search: the final training, `tune` |
@@ -24,7 +25,9 @@ The map of the house; each floor sees only the floors below it:
 | `search.errors` | the exception tree |
 | `search.fork_server` | the process from which local workers are forked |
 
-From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, and a study runs in three:
+From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, one runs a study and opens what it found,
+`search.run("moons")`, and `RegularizedClassifier` stands in scikit-learn's pipelines. Piece by piece a study runs in
+three:
 
     from search import open_storage, prepare_study, run_study
     prepared = prepare_study("moons", ["study.n_trials=20"])
@@ -41,6 +44,9 @@ from search.errors import DataError, RegsearchError, StorageError, StudyFileErro
 from search.records import Configuration, Run, RunResult, StudyRecord, Trial
 
 if TYPE_CHECKING:
+    from search.api.estimators import RegularizedClassifier, RegularizedRegressor
+    from search.api.running import load, run
+    from search.api.study import Study
     from search.coordination.launching import Launch, run_study
     from search.followup.tune import Tuned, tune
     from search.preparation.files import prepare_study
@@ -51,10 +57,15 @@ if TYPE_CHECKING:
 _LATE = {
     "Launch": "search.coordination.launching",
     "PreparedStudy": "search.preparation.study",
+    "RegularizedClassifier": "search.api.estimators",
+    "RegularizedRegressor": "search.api.estimators",
     "Storage": "search.storage",
+    "Study": "search.api.study",
     "Tuned": "search.followup.tune",
+    "load": "search.api.running",
     "open_storage": "search.storage",
     "prepare_study": "search.preparation.files",
+    "run": "search.api.running",
     "run_study": "search.coordination.launching",
     "tune": "search.followup.tune",
 }
@@ -65,17 +76,22 @@ __all__ = [
     "Launch",
     "PreparedStudy",
     "RegsearchError",
+    "RegularizedClassifier",
+    "RegularizedRegressor",
     "Run",
     "RunResult",
     "Storage",
     "StorageError",
+    "Study",
     "StudyFileError",
     "StudyRecord",
     "Trial",
     "Tuned",
     "UsageError",
+    "load",
     "open_storage",
     "prepare_study",
+    "run",
     "run_study",
     "tune",
 ]

@@ -11,9 +11,11 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, spawn
+from typing import Any
 
 ONE_THREAD = {
     # One thread a worker: workers x threads is the number of cores at most, and a sum's order of additions,
@@ -33,6 +35,11 @@ ONE_THREAD = {
 
 TRAINING = ("search.dispatch.imported",)
 """What workers that train with Keras find imported."""
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers_begun(n_jobs: int, scheduler: str | None = None) -> AbstractContextManager[object]:
@@ -74,6 +81,41 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
         yield "forkserver"
     finally:
         _stop()
+
+
+@contextlib.contextmanager
+def main_left_out(name: str) -> Iterator[None]:
+    """Start processes of a name without running the caller's script in them, as multiprocessing does by itself.
+
+    What workers train is told in files, so that they need nothing of that script: one that starts a study in its first
+    line would start it in each worker, too.
+
+    Args:
+        name: How the names of these processes begin; others are started as ever.
+    """
+    with _LEAVING_OUT:
+        _LEFT_OUT.append(name)
+        spawn.get_preparation_data = _without_main
+    try:
+        yield
+    finally:
+        with _LEAVING_OUT:
+            _LEFT_OUT.remove(name)
+            if not _LEFT_OUT:
+                spawn.get_preparation_data = _PREPARED
+
+
+_LEAVING_OUT = threading.Lock()
+_LEFT_OUT: list[str] = []
+_PREPARED = spawn.get_preparation_data
+
+
+def _without_main(name: str) -> dict[str, Any]:
+    told: dict[str, Any] = _PREPARED(name)
+    if name.startswith(tuple(_LEFT_OUT)):
+        # No public way says that a process is to do without.
+        told = {key: value for key, value in told.items() if not key.startswith("init_main_from_")}
+    return told
 
 
 @contextlib.contextmanager

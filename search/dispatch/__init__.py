@@ -15,7 +15,7 @@ Processes are `search.execution`, training is `search.training`; which runs are 
 
 from search.dispatch.dispatcher import Dispatcher
 from search.dispatch.engines import EngineChoices
-from search.dispatch.tasks import PredictionFailure, Train
+from search.dispatch.tasks import PredictionFailure, Train, process_session
 from search.dispatch.workers import open_workers
 
-__all__ = ["Dispatcher", "EngineChoices", "PredictionFailure", "Train", "open_workers"]
+__all__ = ["Dispatcher", "EngineChoices", "PredictionFailure", "Train", "open_workers", "process_session"]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from search.fork_server import ONE_THREAD, fork_server, sigint_blocked
+from search.fork_server import ONE_THREAD, fork_server, main_left_out, sigint_blocked
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -64,6 +64,7 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
     # Its parts ask for their settings while they run.
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
+        stack.enter_context(main_left_out("Dask Worker process"))
         stack.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": method}))
         with sigint_blocked() if n_workers else contextlib.nullcontext():
             cluster = LocalCluster(

@@ -336,10 +336,7 @@ def _connect(n_workers: int, scheduler: str | None, modules: Sequence[str]) -> I
 
 def _not_started(error: Exception) -> RegsearchError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return RegsearchError(
-        f"The workers could not be started ({reason}). Run the same command again; in a script, "
-        'search.tune with n_jobs stands under `if __name__ == "__main__":`.'
-    )
+    return RegsearchError(f"The workers could not be started ({reason}). Run the same command again.")
 
 
 class _Quietly:

@@ -9,6 +9,7 @@
 | `ensemble` | the same for those finalists that make a good mean |
 | `own_code` | code of the caller's own, for workers that know files alone |
 | `process_state` | the caller's process is left as it was |
+| `telling`, `notebook` | what a study says while it runs from Python |
 | `tune` | a study of a Keras model that is in memory, from its file to the trained model |
 
 The search itself is `search.tuning` under `search.coordination`; choosing is `search.selection`.

@@ -72,7 +72,12 @@ def train_final(prepared: PreparedStudy, configuration: Configuration) -> KerasM
     return refit(prepared, configuration, [prepared.run(0, 0, 0, configuration, Purpose.REFIT)]).model
 
 
-def refit(prepared: PreparedStudy, configuration: Configuration, runs: Sequence[Run]) -> Refitted:
+def refit(
+    prepared: PreparedStudy,
+    configuration: Configuration,
+    runs: Sequence[Run],
+    session: WorkerSession | None = None,
+) -> Refitted:
     """Train one configuration on all rows that are not sealed.
 
     Nothing scores, for there is nothing left to choose.
@@ -81,12 +86,13 @@ def refit(prepared: PreparedStudy, configuration: Configuration, runs: Sequence[
         prepared: The study.
         configuration: The one that was chosen.
         runs: Its `final_runs`; of several the model predicts the mean.
+        session: Trains, and keeps what it compiles for the next one; None for a new one.
 
     Returns:
         A model of Keras' own classes. It takes rows as the study's source gives them, an array, several by name or a
         table's columns by name, as `search.models.with_ends` tells: filling, scaling and whitening are layers of it.
     """
-    session = WorkerSession()
+    session = session or WorkerSession()
     members = train_members(prepared, runs, session)
     return join_members(prepared, members, _threshold(prepared, configuration, session))
 

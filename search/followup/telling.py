@@ -1,15 +1,38 @@
-"""What `tune` says while it runs: lines on standard error, one that is written over on a terminal."""
+"""What a study says while it runs from Python: a bar in a notebook, else lines on standard error, one that is written
+over on a terminal.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Collection, Iterator
 
 from search.coordination.progress import Confirming, Progress, SilentObserver
+from search.followup.notebook import NotebookObserver, is_notebook
 from search.preparation.study import PreparedStudy
 from search.records import Trial
 
 _SECONDS_BETWEEN_LINES = 2.0
+
+
+@contextlib.contextmanager
+def told(prepared: PreparedStudy, cautions: Collection[str] = ()) -> Iterator[TellingObserver | NotebookObserver]:
+    """Tell how a study goes, for the length of a `with` block, beginning with its notes.
+
+    Args:
+        prepared: The study.
+        cautions: Notes that are told in another way.
+    """
+    observer = NotebookObserver(prepared) if is_notebook() else TellingObserver(prepared)
+    try:
+        for note in prepared.notes:
+            if note not in cautions:
+                observer.note(f"note: {note}")
+        yield observer
+    finally:
+        observer.close()
 
 
 class TellingObserver(SilentObserver):
@@ -50,6 +73,10 @@ class TellingObserver(SilentObserver):
             return
         self._last = now
         self._say(progress.in_words())
+
+    def tell_result(self, summary: str) -> None:
+        """Say what came of it."""
+        self.note(summary)
 
     def _say(self, words: str) -> None:
         if self._is_terminal:

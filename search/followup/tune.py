@@ -15,7 +15,7 @@ import tomllib
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,13 @@ from search.data import (
     to_arrays,
     write_member,
 )
+from search.dispatch import process_session
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
 from search.followup.own_code import callback_settings, copied_code, tell_layers
+from search.followup.prediction import ModelCard
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, refit
-from search.followup.telling import TellingObserver
+from search.followup.telling import told
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafting import Draft, draft_study
@@ -55,7 +57,7 @@ from search.records import Configuration, StudyRecord, Trial, Verdict
 from search.records.wording import describe_configuration, show_value
 from search.selection import choose_stored
 from search.spec import TASK_LOSS, DataSection, SplitSection, is_function
-from search.storage import open_storage
+from search.storage import blank_database, open_storage
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
 
@@ -75,6 +77,8 @@ class Tuned:
             it predicts targets in their own unit.
         verdict: What the confirmation found: whether regularization helps, by how much, and how sure that is; None
             where nothing was confirmed, as with `"confirm.finalists=0"`: then `chosen` is the best of many.
+        card: What the model does not say itself: the labels of its classes, and what makes probabilities of outputs
+            that are none.
     """
 
     study: StudyRecord
@@ -85,6 +89,7 @@ class Tuned:
     configuration: Configuration
     model: KerasModel
     verdict: Verdict | None = None
+    card: ModelCard = field(default=ModelCard(), repr=False)
 
     def __repr__(self) -> str:
         """A summary in a few lines."""
@@ -139,8 +144,8 @@ def tune(
             unless one says so: `"split.test=0.2"`. A loss of one's own is a function in a file:
             `"training.loss='FILE.py:function'"`.
         name: Name of the study.
-        n_jobs: Worker processes; 0 trains in this process. Processes import the calling script anew: there the call has
-            to stand under `if __name__ == "__main__":`.
+        n_jobs: Worker processes; 0 trains in this process. They do not run the calling script: no
+            `if __name__ == "__main__":` is needed.
         directory: Where study file, model, data and database are kept; calling again goes on with the study, and
             `regsearch dashboard --storage sqlite:///DIRECTORY/regsearch.db` shows it. Where the script builds the model
             anew, its layers need names of their own: Keras numbers the others on. Default: nothing is kept.
@@ -158,7 +163,7 @@ def tune(
             that comes out.
         callbacks: Functions that return a Keras callback, or several, for each run: `"FILE.py:function"`, or those of a
             module that can be imported. Runs then train with Keras' own loop.
-        verbose: Whether progress is told on standard error.
+        verbose: Whether progress is told: by a bar in a notebook, else on standard error.
 
     The process is left as it was: Keras' names and dtype policy, random generators, environment variables, log levels.
     TensorFlow's threads cannot be changed once it was used. Where it was used on several before, as making a model
@@ -199,8 +204,7 @@ def tune(
             custom = copied_code(fresh / _MODEL)
             if custom is not None:
                 tell_layers(model, data, fresh / _MODEL)
-            told = _told_classes(target, fresh / _MODEL, custom)
-            _save_rows(fresh, features, told, rows)
+            _save_rows(fresh, features, _told_classes(target, fresh / _MODEL, custom), rows)
             draft = Draft(
                 fresh,
                 str(fresh / _MODEL),
@@ -218,6 +222,8 @@ def tune(
             prepared = prepare_study(str(fresh / _STUDY), [*settings, f"study.n_trials={n_trials}"])
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
             prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
+            if directory is None:
+                (folder / _DATABASE).write_bytes(blank_database())
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
             # Before files take the place of those that another study needs.
             prepared, _ = find_same_study(prepared, storage, renaming="name=")
@@ -226,23 +232,30 @@ def tune(
             data_file = (folder / _DATA).resolve()
             plan = dataclasses.replace(prepared.plan, dataset=prepared.plan.dataset.at(data_file))
             prepared = dataclasses.replace(prepared, plan=plan, sealed=prepared.sealed.at(data_file))
-        telling = TellingObserver(prepared) if verbose else None
-        if telling is not None:
-            for note in (told for told in prepared.notes if told not in cautions):  # which were warnings
-                telling.note(f"note: {note}")
+        # Cautions were warnings.
+        telling = stack.enter_context(told(prepared, cautions)) if verbose else None
         study = run_study(prepared, storage, Launch(n_jobs, command="search.tune"), telling)
         trials = tuple(storage.trials(study.study_id))
         choice = choose_stored(storage, study, trials)
         if choice.best is None or choice.chosen is None:
             raise StudyFailedError(f"{name}: expected a trial with a score, received none.")
         chosen = choice.chosen
-        trained = refit(prepared, chosen.configuration, final_runs(prepared, storage, study.study_id, chosen)).model
+        final = final_runs(prepared, storage, study.study_id, chosen)
+        # Where this process trained, what it compiled is there for the next study that is like this one.
+        trained = refit(prepared, chosen.configuration, final, None if n_jobs else process_session())
         tuned = Tuned(
-            study, trials, choice.baseline, choice.best, chosen, chosen.configuration, trained, choice.verdict
+            study,
+            trials,
+            choice.baseline,
+            choice.best,
+            chosen,
+            chosen.configuration,
+            trained.model,
+            choice.verdict,
+            trained.card,
         )
         if telling is not None:
-            telling.close()
-            telling.note(repr(tuned))
+            telling.tell_result(repr(tuned))
         return tuned
 
 
@@ -267,15 +280,14 @@ def _check(model: Any, settings: Any, space: Any, n_jobs: int, validation_data: 
         raise UsageError(Problem("space", f"expected a dict, received {type(space).__name__}", remedy))
     if n_jobs < 0:
         raise UsageError(Problem("n_jobs", f"expected 0 or more, received {n_jobs}"))
-    if n_jobs and _is_a_worker():
-        message = "expected a call that importing the script does not make, received one from a worker that imports it"
+    if n_jobs and _is_importing_script():
+        message = "expected a call that importing the script does not make, received one from a process that imports it"
         raise UsageError(Problem("n_jobs", message, 'Put the call under `if __name__ == "__main__":`.'))
 
 
-def _is_a_worker() -> bool:
-    """Whether this process was started by another one; until it has imported the script, only a flag says so."""
-    importing = getattr(multiprocessing.current_process(), "_inheriting", False)
-    return importing or multiprocessing.parent_process() is not None
+def _is_importing_script() -> bool:
+    """Whether this is a process of the caller's own that imports its script, and can start no others before it has."""
+    return getattr(multiprocessing.current_process(), "_inheriting", False)  # nothing public tells it
 
 
 def _collected(x: Any, y: Any) -> tuple[Any, Any]:

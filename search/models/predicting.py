@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from search.data import SourceModule
 from search.errors import DataError, Problem, UsageError
 from search.models.custom_code import custom_objects, own_module_names
 from search.models.losses import Link, probabilities_of
+
+if TYPE_CHECKING:
+    import keras
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +51,18 @@ class TrainedModel:
             raise UsageError(
                 Problem(str(path), f"expected a model that Keras can load, received {type(error).__name__}: {reason}")
             ) from error
+
+    @classmethod
+    def of(cls, model: keras.Model) -> TrainedModel:
+        """One that is in memory."""
+        trained = cls.__new__(cls)
+        trained._model = model
+        return trained
+
+    @property
+    def model(self) -> keras.Model:
+        """The model itself."""
+        return self._model
 
     @property
     def columns(self) -> list[str] | None:

@@ -58,7 +58,9 @@ from search.spec import (
 )
 
 _RARE = 0.2  # share of one class of two, below which it is rare
-_HIDDEN = (128, 128)  # of an mlp, the one family without a size of its own
+HIDDEN = (128, 128)
+"""Units of an mlp, the one family without a size of its own."""
+
 _OF_IMAGES_OR_SEQUENCES = ("cnn", "lstm")
 _PICTURE = (64, 64, 3)
 _MIRRORED = """
@@ -239,7 +241,7 @@ def _model_section(draft: Draft) -> ModelSection:
     file, colon, function = draft.model.rpartition(":")
     custom = None if draft.custom is None else _relative(Path(draft.custom), draft.folder)
     if draft.model in FAMILIES:
-        return ModelSection(family=draft.model, hidden=_HIDDEN if "hidden" in FAMILIES[draft.model].required else None)
+        return ModelSection(family=draft.model, hidden=HIDDEN if "hidden" in FAMILIES[draft.model].required else None)
     if draft.model.endswith(".keras"):
         return ModelSection(keras=_relative(Path(draft.model), draft.folder), custom=custom)
     if colon and file.endswith(".py"):

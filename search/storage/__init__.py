@@ -2,7 +2,7 @@
 
 | module | what lives there |
 |---|---|
-| `opening` | `open_storage`: from a URL to a `Storage` |
+| `opening` | `open_storage`: from a URL to a `Storage`; `blank_database`: a file for one, at once |
 | `store` | `Storage`: the rest of the public surface, one short method a question |
 | `address` | a URL becomes an `Address`, or a `UsageError`; passwords are masked here |
 | `engine` | an address becomes a SQLAlchemy engine; one context manager translates SQLAlchemy's errors |
@@ -38,7 +38,7 @@ from search.storage.inspection import (
 )
 from search.storage.locks import StudyLock
 from search.storage.observing import ObservedTrial, RunOutline
-from search.storage.opening import open_storage
+from search.storage.opening import blank_database, open_storage
 from search.storage.reading import Progress, RunTally
 from search.storage.store import Storage
 from search.storage.studies import Budget
@@ -59,6 +59,7 @@ __all__ = [
     "Started",
     "Storage",
     "StudyLock",
+    "blank_database",
     "default_url",
     "inspect_storage",
     "locate_storage",

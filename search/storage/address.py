@@ -35,6 +35,12 @@ class Address:
     path: Path | None
 
     @property
+    def lasting_url(self) -> str:
+        """The URL that means the same in any working directory, password included."""
+        lasts = self.path is None or (self.url.database or "").startswith("file:")
+        return (self.url if lasts else self.url.set(database=str(self.path))).render_as_string(hide_password=False)
+
+    @property
     def optuna_url(self) -> str:
         """The URL as Optuna takes it, password included; braces doubled: Optuna fills a template."""
         url = self.url if self.path is None else sa.URL.create("sqlite", database=str(self.path))

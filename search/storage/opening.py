@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
+from pathlib import Path
+
 from search.storage.address import Address, parse_address
 from search.storage.engine import make_engine, storage_error
 from search.storage.schema import prepare_schema
@@ -30,6 +34,15 @@ def open_storage(url: str, *, create: bool = False, patience_seconds: float | No
         engine.dispose()
         raise
     return Storage(address, engine, has_our_tables=has_our_tables)
+
+
+@functools.cache
+def blank_database() -> bytes:
+    """A SQLite file with all tables and no study, made once a process: a file of these bytes need not be set up."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "blank.db"
+        open_storage(f"sqlite:///{path}", create=True).close()
+        return path.read_bytes()
 
 
 def _check_path(address: Address, create: bool) -> None:

@@ -279,6 +279,25 @@ def read_kept_losses(
                     yield number, *losses
 
 
+def read_curves(
+    connection: sa.Connection, study_id: int, trial: int | None, purpose: Purpose
+) -> dict[tuple[int, int, int], Curve]:
+    """Trial, fold and repeat to the curve of that run, of one trial or of all."""
+    runs, curves = tables.runs, tables.curves
+    query = (
+        sa.select(runs.c.trial_number, runs.c.fold, runs.c.repeat, curves.c.curve)
+        .join(runs, runs.c.run_id == curves.c.run_id)
+        .where(runs.c.study_id == study_id, runs.c.purpose == purpose.value)
+        .order_by(runs.c.trial_number, runs.c.fold, runs.c.repeat)
+    )
+    if trial is not None:
+        query = query.where(runs.c.trial_number == trial)
+    return {
+        (number, fold, repeat): Curve.from_bytes(bytes(packed))
+        for number, fold, repeat, packed in connection.execute(query)
+    }
+
+
 def read_predictions(
     connection: sa.Connection, study_id: int, trial: int | None, purpose: Purpose
 ) -> dict[tuple[int, int, int], Predictions]:

@@ -74,6 +74,11 @@ class Storage:
         """Whether studies of ours can be there; when it was opened, other programs may have made all its tables."""
         return self._has_our_tables
 
+    @property
+    def url(self) -> str:
+        """The URL that opens it again from any working directory; it may hold a password, and is never shown."""
+        return self._address.lasting_url
+
     # Studies
 
     def name_of(self, study_id: int) -> str | None:
@@ -337,6 +342,13 @@ class Storage:
         """
         with self._reading() as connection:
             return list(reading.read_kept_losses(connection, study_id, trials))
+
+    def curves(
+        self, study_id: int, purpose: Purpose = Purpose.SEARCH, *, trial: int | None = None
+    ) -> dict[tuple[int, int, int], Curve]:
+        """Trial, fold and repeat to the curve of that run, of one purpose, of one trial or of all, in this order."""
+        with self._reading() as connection:
+            return reading.read_curves(connection, study_id, trial, purpose)
 
     def predictions(
         self, study_id: int, purpose: Purpose = Purpose.SEARCH, *, trial: int | None = None

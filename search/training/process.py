@@ -22,7 +22,7 @@ def lent_process() -> Iterator[tuple[str, ...]]:
     Keras begins with a state of its own, so that the caller's does not reach the runs either.
 
     Yields:
-        What could not be set up or cannot be put back, one sentence each.
+        What could not be set up or cannot be put back, one sentence each; none to whoever had not imported TensorFlow.
     """
     environment = dict(os.environ)
     n_frozen = gc.get_freeze_count()
@@ -39,7 +39,7 @@ def lent_process() -> Iterator[tuple[str, ...]]:
             gc.freeze()
         if not ours:
             _use_up_first_lines()
-        yield _sentences(threads, _threads())
+        yield () if ours else _sentences(threads, _threads())
 
 
 def _put_back_environment(environment: dict[str, str]) -> None:

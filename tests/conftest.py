@@ -112,6 +112,7 @@ _SLOW = (
     "techniques/test_private.py",
     "conventions/test_new_kinds.py",
     "followup/",
+    "api/",
     "faults/",
     "execution/",
     "coordination/",

@@ -82,7 +82,6 @@ class _Regularized(BaseEstimator):
         class_weight: ClassWeight | None = None,
     ) -> None:
         """Tune, and keep what came of it."""
-        self._forget()
         kind = "regression" if task == "regression" else "classification"
         seed: Any = self.random_state
         if not isinstance(seed, int | np.integer):
@@ -265,6 +264,7 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
             UsageError: An argument, the model or the rows cannot be used.
             StudyFailedError: Every trial failed.
         """
+        self._forget()
         X, y = validate_data(self, X, y, dtype=_NUMBERS, ensure_min_samples=2)  # noqa: N806
         check_classification_targets(y)
         X, y, weight = _counting(X, y, sample_weight)  # noqa: N806
@@ -277,7 +277,7 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
             raise ValueError(f"{type(self).__name__}: expected {of}, received {received}.")
         self._search(
             X,
-            y if y.dtype.kind in "biu" else np.array(self._class_names())[codes],
+            y if y.dtype.kind in "iu" else np.array(self._class_names())[codes],
             weight,
             task="binary" if n_classes == 2 else "multiclass",
             n_outputs=n_classes,
@@ -388,6 +388,7 @@ class RegularizedRegressor(MultiOutputMixin, RegressorMixin, _Regularized):
             UsageError: An argument, the model or the rows cannot be used.
             StudyFailedError: Every trial failed.
         """
+        self._forget()
         X, y = validate_data(  # noqa: N806
             self, X, y, dtype=_NUMBERS, multi_output=True, y_numeric=True, ensure_min_samples=2
         )

@@ -59,7 +59,7 @@ def _table(found: Best) -> str:
     headers = ["", "trial", f"{found.study.metric}", *(["confirmed"] if confirmed else []), "configuration"]
     rows = []
     for number, trial in trials.items():
-        label = " and ".join(word for word, each in named if each is not None and each.number == number)
+        label = ", ".join(word for word, each in named if each is not None and each.number == number)
         numbers = [str(number), show_value(trial.score)]
         if confirmed:
             numbers.append(show_value(confirmed[number]) if number in confirmed else "")
@@ -69,7 +69,7 @@ def _table(found: Best) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f'<th scope="col" style="{_CELL}">{_escaped(header)}</th>' for header in headers)
     body = "".join(rows)
-    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table style="border-collapse:collapse;color:inherit;font:inherit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _next(found: Best, status: Status) -> str:

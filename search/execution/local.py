@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,11 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
         stack.enter_context(main_left_out("Dask Worker process"))
+        # Where Dask would leave a folder behind.
+        scratch = tempfile.TemporaryDirectory(
+            prefix="regsearch-", dir=dask.config.get("temporary-directory", None), ignore_cleanup_errors=True
+        )
+        stack.enter_context(dask.config.set({"temporary-directory": stack.enter_context(scratch)}))
         stack.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": method}))
         with sigint_blocked() if n_workers else contextlib.nullcontext():
             cluster = LocalCluster(

@@ -36,8 +36,8 @@ class NotebookObserver(SilentObserver):
         from IPython.display import display  # type: ignore[import-not-found]  # there where `is_notebook` says so
 
         self._prepared = prepared
-        self._done, self._total = 0, prepared.n_trials
-        self._words, self._best = "starting", ""
+        self._done, self._total = self._trials = 0, prepared.n_trials
+        self._words, self._scores, self._best = "starting", "", ""
         self._notes: list[str] = []
         self._last = 0.0
         self._handle = display(self._drawing(), display_id=True)
@@ -49,13 +49,15 @@ class NotebookObserver(SilentObserver):
 
     def started(self, progress: Progress, workers: int) -> None:
         """Show what begins."""
-        self._done, self._words = progress.done, "first runs"
+        self._count(progress)
+        self._words = f"{self._counted()}, first runs"
         self._draw(now=True)
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """Show how far it is, and the best configuration."""
-        self._done, self._total = progress.done, progress.total
-        self._words = f"{progress.scores_in_words()}; {progress.time_in_words()}"
+        self._count(progress)
+        self._scores = f"{self._counted()}; {progress.scores_in_words()}"
+        self._words = "; ".join(part for part in (self._scores, progress.time_in_words()) if part)
         if progress.best is not None:
             self._best = describe_configuration(progress.best.configuration, self._prepared.facts)
         self._draw(now=progress.done == progress.total)
@@ -72,8 +74,15 @@ class NotebookObserver(SilentObserver):
         """Show nothing: in a notebook a result shows itself."""
 
     def close(self) -> None:
-        """Draw what is known at the end."""
+        """Draw how far it came."""
+        (self._done, self._total), self._words = self._trials, self._scores or "ended before the first trial did"
         self._draw(now=True)
+
+    def _count(self, progress: Progress) -> None:
+        self._done, self._total = self._trials = progress.done, progress.total
+
+    def _counted(self) -> str:
+        return f"{self._done} of {self._total} trials"
 
     def _tell_step(self, progress: Confirming | Comparing) -> None:
         self._done, self._total, self._words = progress.done, progress.total, progress.in_words()
@@ -87,8 +96,8 @@ class NotebookObserver(SilentObserver):
 
     def _drawing(self) -> Drawing:
         name = self._prepared.spec.study.name
-        text = f"{name}: {self._done} of {self._total}; {self._words}"
-        lines = [f"<b>{html.escape(name)}</b> {self._done} of {self._total}; {html.escape(self._words)}"]
+        text = f"{name}: {self._words}"
+        lines = [f"<b>{html.escape(name)}</b> {html.escape(self._words)}"]
         if self._best:
             lines.append(f'<span style="{_MUTED}">best: {html.escape(self._best)}</span>')
         lines += [f'<span style="{_MUTED}">{html.escape(note)}</span>' for note in self._notes]

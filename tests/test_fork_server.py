@@ -127,3 +127,27 @@ def test_nothing_of_tensorflow_runs_in_the_process_that_is_forked():
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # That of pyarrow's allocator, where pandas finds it, is made for forks.
     assert len([name for name in ended.stdout.split() if name != "jemalloc_bg_thd"]) == 1
+
+
+def test_caller_s_script_is_left_out_of_processes_of_a_name_alone(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from multiprocessing import spawn\n"
+        "from search.fork_server import main_left_out\n"
+        "def told(name):\n"
+        "    return 'init_main_from_path' in spawn.get_preparation_data(name)\n"
+        "before = spawn.get_preparation_data\n"
+        "with main_left_out('Worker'):\n"
+        "    with main_left_out('Worker'):\n"
+        "        pass\n"
+        "    print(told('Worker 1'), told('Process-1'))\n"
+        "print(told('Worker 1'), spawn.get_preparation_data is before)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ended.stdout == "False True\nTrue True\n"

@@ -69,7 +69,8 @@ def _table(found: Best) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f'<th scope="col" style="{_CELL}">{_escaped(header)}</th>' for header in headers)
     body = "".join(rows)
-    return f'<table style="border-collapse:collapse;color:inherit;font:inherit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    style = "border-collapse:collapse;color:inherit;font:inherit"
+    return f'<table style="{style}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _next(found: Best, status: Status) -> str:

@@ -94,7 +94,12 @@ def run(
             raise UsageError(Problem("look_again", message, "Set split.test, for a study of another name."))
         opened = stack.enter_context(open_storage(storage or default_url(), create=True))
         observer = stack.enter_context(told(prepared)) if verbose else None
-        record = run_study(prepared, opened, launch, observer)
+        try:
+            record = run_study(prepared, opened, launch, observer)
+        except KeyboardInterrupt:
+            if observer is not None:
+                observer.note("Interrupted. What ended is stored; the same call goes on from there.")
+            raise
         return Study(opened.url, record.name)
 
 

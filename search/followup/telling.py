@@ -5,6 +5,7 @@ over on a terminal.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -80,7 +81,8 @@ class TellingObserver(SilentObserver):
 
     def _say(self, words: str) -> None:
         if self._is_terminal:
-            sys.stderr.write(f"\r\033[K{words}")
+            # What is wrapped could not be written over.
+            sys.stderr.write(f"\r\033[K{words[: shutil.get_terminal_size().columns - 1]}")
             sys.stderr.flush()
             self._open_line = True
         else:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
@@ -37,8 +37,11 @@ class Address:
     @property
     def lasting_url(self) -> str:
         """The URL that means the same in any working directory, password included."""
-        lasts = self.path is None or (self.url.database or "").startswith("file:")
-        return (self.url if lasts else self.url.set(database=str(self.path))).render_as_string(hide_password=False)
+        url = self.url
+        if self.path is not None:
+            is_uri = (url.database or "").startswith("file:")
+            url = url.set(database=f"file:{quote(str(self.path))}" if is_uri else str(self.path))
+        return url.render_as_string(hide_password=False)
 
     @property
     def optuna_url(self) -> str:

@@ -69,6 +69,18 @@ def test_progress_is_told_on_standard_error(study, tmp_path, capsys):
     assert "[1/1] baseline" in told.err
 
 
+def test_an_interrupt_says_what_is_left(tmp_path, monkeypatch, capsys):
+    (tmp_path / "small.toml").write_text(STUDY)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.coordination.launching.run_study", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search.run(tmp_path / "small.toml", n_jobs=0, storage=f"sqlite:///{tmp_path / 'small.db'}")
+    assert capsys.readouterr().err.endswith("Interrupted. What ended is stored; the same call goes on from there.\n")
+
+
 def test_what_cannot_be_used_is_told_at_once():
     with pytest.raises(UsageError) as caught:
         search.run(7, "training.epochs=3", n_jobs=-1, n_trials=0, seed=1.5, timeout=float("nan"))

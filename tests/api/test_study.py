@@ -72,7 +72,7 @@ def test_curves_are_those_of_the_table(study, database):
     ).fetchall()
     frame = study.curves
     assert len(frame) == sum(Curve.from_bytes(packed).n_epochs for *_, packed in stored)
-    keyed = {key: rows for key, rows in frame.groupby(["trial", "fold", "repeat", "purpose"], observed=True)}
+    keyed = dict(iter(frame.groupby(["trial", "fold", "repeat", "purpose"], observed=True)))
     assert len(keyed) == len(stored)
     for *key, packed in stored:
         curve, rows = Curve.from_bytes(packed), keyed[tuple(key)]

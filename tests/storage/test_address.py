@@ -127,7 +127,7 @@ def test_default_url_is_optunas_variable_else_a_local_file(
     [
         ("sqlite:///a.db", "sqlite:///{folder}/a.db"),
         ("sqlite:///a.db?timeout=5", "sqlite:///{folder}/a.db?timeout=5"),
-        ("sqlite:///file:a.db?uri=true", "sqlite:///file:{folder}/a.db?uri=true"),
+        ("sqlite:///file:a.db?uri=true", "sqlite:///file%3A{folder}/a.db?uri=true"),
         ("postgresql://me:s%40cret@host/studies", "postgresql://me:s%40cret@host/studies"),
     ],
 )
@@ -135,4 +135,7 @@ def test_lasting_url_means_the_same_in_another_folder(
     url: str, lasting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert parse_address(url).lasting_url == lasting.format(folder=tmp_path)
+    address = parse_address(url)
+    assert address.lasting_url == lasting.format(folder=tmp_path)
+    monkeypatch.chdir("/")
+    assert parse_address(address.lasting_url).path == address.path

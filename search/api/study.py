@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from search.figures import Figure
     from search.followup.refit import KerasModel
+    from search.reporting.report import Plots
     from search.reporting.summaries import Best, Status
 
 _SUFFIXES = {".py": "python", ".yml": "yaml"}
@@ -193,18 +194,19 @@ class Study:
             UsageError: There is no such kind, or what is to be drawn is not known yet.
             StudyFailedError: No trial has a score.
         """
-        from search.reporting.plots import PLOTS, draw
+        from search.reporting.plots import KINDS, draw
 
-        if kind not in PLOTS:
-            raise UsageError(Problem("kind", f"expected one of {', '.join(PLOTS)}, received {kind!r}"))
+        if kind not in KINDS:
+            raise UsageError(Problem("kind", f"expected one of {', '.join(KINDS)}, received {kind!r}"))
         with self._opened() as storage:
             return draw(storage, self._name, kind, over)
 
-    def report(self, path: str | Path) -> Path:
+    def report(self, path: str | Path, *, plots: Plots = "interactive") -> Path:
         """Write what was found as a page that needs no network.
 
         Args:
             path: FILE.html.
+            plots: How figures are drawn: `interactive`, by Plotly, some 2 MB; `svg`, in a small page without scripts.
 
         Returns:
             The path.
@@ -220,7 +222,7 @@ class Study:
             raise UsageError(Problem("path", f"expected a path that ends in .html, received {file}"))
         with self._opened() as storage:
             gathered = gather_report(storage, self._name)
-        write_export(report_html(gathered), file)
+        write_export(report_html(gathered, plots=plots), file)
         return file
 
     def export(self, path: str | Path, format: str | None = None, trial: int | None = None) -> Path:

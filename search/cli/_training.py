@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +10,7 @@ import click
 
 from search.cli._render import is_quiet, say
 from search.cli._signals import explained
+from search.fork_server import available_cores
 
 if TYPE_CHECKING:
     from search.coordination.progress import Observer
@@ -50,11 +50,6 @@ def repeats_option(command: Command) -> Command:
 def again_option(command: Command) -> Command:
     """`--again`."""
     return click.option("--again", is_flag=True, help="Train anew, though the same is stored.")(command)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def count_workers(n_jobs: int | None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -88,24 +88,9 @@ def run_study(
             with launched_workers(prepared, launch, observer, train) as workers:
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
                 known = enter_study(prepared, known, storage)
+                limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
                 with noted_session(storage, known, trials):
-                    limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
-                    most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
-                    buffer = TrialBuffer(trials, known, storage, most_prediction_bytes)
-                    proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(known.study_id))
-                    dispatcher = make_dispatcher(prepared, known, storage, workers, observer)
-                    Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
-                    trials = list(buffer.trials.values())
-                    if _is_ended(prepared, trials) and limits.reached is None:
-                        if not _is_confirmed(prepared, storage, known, trials):
-                            Confirmation(prepared, known, trials, storage, dispatcher, limits, observer).run()
-                        choice = choose_stored(storage, known, trials)
-                        if is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again):
-                            look_at_sealed_rows(
-                                prepared, known, storage, dispatcher, limits, observer, choice, trials, launch.command
-                            )
-                        if _is_confirmed(prepared, storage, known, trials):
-                            keep_diagnosis(prepared, known, storage, trials, dispatcher, limits.look)
+                    trials = _search_and_confirm(prepared, known, trials, storage, workers, limits, observer, launch)
         else:
             keep_note(storage, known, trials)  # an earlier version wrote none
         _refuse_failure(known, trials)
@@ -114,6 +99,35 @@ def run_study(
                 keep_diagnosis(prepared, known, storage, trials)
             keep_advice(storage, known, trials)
         return known
+
+
+def _search_and_confirm(
+    prepared: PreparedStudy,
+    record: StudyRecord,
+    trials: Sequence[Trial],
+    storage: Storage,
+    workers: Pool,
+    limits: SessionLimits,
+    observer: Observer,
+    launch: Launch,
+) -> list[Trial]:
+    """All that is trained of a study, as far as the session's limits go; its trials."""
+    most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
+    buffer = TrialBuffer(trials, record, storage, most_prediction_bytes)
+    proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(record.study_id))
+    dispatcher = make_dispatcher(prepared, record, storage, workers, observer)
+    Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
+    ended = list(buffer.trials.values())
+    if not _is_ended(prepared, ended) or limits.reached is not None:
+        return ended
+    if not _is_confirmed(prepared, storage, record, ended):
+        Confirmation(prepared, record, ended, storage, dispatcher, limits, observer).run()
+    choice = choose_stored(storage, record, ended)
+    if is_look_due(prepared, storage.looks(record.study_id), choice, again=launch.look_again):
+        look_at_sealed_rows(prepared, record, storage, dispatcher, limits, observer, choice, ended, launch.command)
+    if _is_confirmed(prepared, storage, record, ended):
+        keep_diagnosis(prepared, record, storage, ended, dispatcher, limits.look)
+    return ended
 
 
 @contextmanager

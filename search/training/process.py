@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from search.fork_server import available_cores
 from search.techniques.private import determinism_kept, keras_state_kept, tensorflow_seed_kept
 from search.training.session import import_tensorflow, silent_stderr, start_tensorflow
 
@@ -83,7 +84,7 @@ def _threads() -> tuple[int, int]:
     """Threads that TensorFlow uses inside an operation, and for operations side by side."""
     import tensorflow as tf
 
-    most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = available_cores()
     counts = (
         tf.config.threading.get_intra_op_parallelism_threads(),
         tf.config.threading.get_inter_op_parallelism_threads(),

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import search
 from search.coordination import launching
 from search.dispatch import open_workers
 from search.preparation.catalogue import default_catalogue
@@ -89,6 +90,13 @@ def test_every_block_is_run_by_a_test():
     known = {block.first for block in BLOCKS}
     assert set(claimed) <= known, "expected tests of blocks that are there"
     assert known - set(claimed) == set(), "expected each block to be run by a test of this module"
+
+
+def test_pictures_of_the_documents_are_there():
+    for document in ("README.md", "studies/README.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):
+            assert (ROOT / document).parent.joinpath(picture).stat().st_size > 1000
 
 
 @runs("pip install uv && uv run regsearch run moons", "uv run pytest")
@@ -273,6 +281,28 @@ def test_services_of_the_commands_are_those_of_the_file():
         named = [word.partition("=")[0] for word in words if word in services or "=" in word]
         assert named
         assert set(named) <= set(services)
+
+
+@runs('study = search.run("moons", n_trials=20)')
+def test_study_is_an_object(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    block = shown('study = search.run("moons", n_trials=20)').text
+    few = '["training.epochs=40", "confirm.repeats=2", "confirm.finalists=2"]'
+    names = {"search": search}
+    exec(block.replace("n_trials=20", f"{few}, n_trials=4, n_jobs=0, verbose=False"), names)
+    assert len(names["study"].trials) == 4
+    assert (tmp_path / "moons.html").exists()
+    assert names["model"].input_shape == (None, 2)
+
+
+@runs("net = search.RegularizedClassifier(n_trials=20, random_state=1).fit(x, y)")
+def test_estimator_is_fitted_and_predicts():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3))
+    names = {"search": search, "x": x, "y": np.where(x.sum(axis=1) > 0, "up", "down")}
+    block = shown("net = search.RegularizedClassifier(n_trials=20, random_state=1).fit(x, y)").text
+    exec(block.replace("n_trials=20", "n_trials=3, epochs=4"), names)
+    assert set(names["net"].predict(x)) <= {"up", "down"}
 
 
 @runs("from search import open_storage, prepare_study, run_study")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from search.fork_server import ONE_THREAD
+from search.fork_server import ONE_THREAD, available_cores
 from search.reporting.health._base import Finding, size_in_words
 
 _SHOWN_FEATURES = {"avx": "AVX", "avx2": "AVX2", "fma": "FMA", "avx512f": "AVX-512", "asimd": "NEON"}
@@ -26,7 +26,7 @@ def check_machine(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgrou
         cgroup: Where it tells of a container's limits.
     """
     yield _processor(proc)
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_cores = available_cores()
     yield _cores(n_cores, _limit_of_cores(cgroup))
     yield from _memory(n_cores, proc, cgroup)
     given = {name: os.environ[name] for name in (*_THREADS, *_FLAGS) if os.environ.get(name)}

@@ -80,7 +80,7 @@ def test_commands_options_and_choices_complete(completed):
     assert completed("completion", "") == ["plain,bash", "plain,zsh", "plain,fish"]
     assert completed("best", "--for") == ["plain,--format"]
     assert completed("trials", "alpha", "--format", "=", "c") == ["plain,csv"]
-    assert completed("plot", "alpha", "--kind", "c") == ["plain,curves"]
+    assert completed("plot", "alpha", "--kind", "cu") == ["plain,curves"]
 
 
 def _damaged(path):

@@ -7,6 +7,7 @@ import sys
 import optuna
 import pytest
 
+from search.fork_server import ONE_THREAD
 from search.records import StudyFacts
 from search.reporting.health import (
     check_database,
@@ -84,7 +85,8 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1}, raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS", "CUDA_VISIBLE_DEVICES"):
+    # Other tests of this process may have set them for training.
+    for name in (*ONE_THREAD, "XLA_FLAGS", "TF_XLA_FLAGS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
 
     def look(flags="avx avx2 fma", total=16 * 2**20, free=8 * 2**20, **limits):

@@ -33,6 +33,9 @@ ONE_THREAD = {
 }
 """The environment of workers."""
 
+DATABASE_SECRETS = ("OPTUNA_STORAGE", "PGPASSWORD", "PGPASSFILE")
+"""What may lead to the database: workers, and code of the user's in processes of its own, need none of it."""
+
 TRAINING = ("search.dispatch.imported",)
 """What workers that train with Keras find imported."""
 
@@ -74,7 +77,7 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
     if _is_running():
         yield "forkserver"
         return
-    with _environment(ONE_THREAD), sigint_blocked():
+    with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}), sigint_blocked():
         multiprocessing.set_forkserver_preload(list(modules))
         forkserver.ensure_running()
     try:
@@ -154,15 +157,19 @@ def _stop() -> None:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Variables for a process that is started inside."""
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Variables for a process that is started inside; None takes one away."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    _set_all(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set_all(before)
+
+
+def _set_all(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

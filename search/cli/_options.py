@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from search.cli._completing import complete_studies, complete_study_files
-from search.cli._render import hush
+from search.cli._render import hush, say
 
 if TYPE_CHECKING:
     from search.storage import Storage
@@ -88,7 +88,15 @@ study_argument = click.argument("study", shell_complete=complete_study_files)
 @contextlib.contextmanager
 def opened(url: str | None, *, create: bool = False) -> Iterator[Storage]:
     """The storage that the options name."""
-    from search.storage import default_url, open_storage
+    from search.storage import default_url, open_storage, shows_password
 
+    if url is not None and shows_password(url):
+        say(_SHOWS_PASSWORD)
     with open_storage(url or default_url(), create=create) as storage:
         yield storage
+
+
+_SHOWS_PASSWORD = (
+    "--storage holds a password, which every user of this machine sees in the list of processes. Put the URL into the "
+    "variable OPTUNA_STORAGE, or the password into ~/.pgpass."
+)

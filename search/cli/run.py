@@ -91,7 +91,10 @@ def run(
         record = run_study(prepared, storage, launch, observer)
         observer.close()
         _print_summary(
-            summarize_best(storage, record.name), storage.url_shown, url is not None, time.monotonic() - began
+            summarize_best(storage, record.name),
+            storage.url_shown,
+            url is not None and storage.is_shown_whole,
+            time.monotonic() - began,
         )
 
 
@@ -106,7 +109,7 @@ def _command() -> str:
     return shlex.join(shown)
 
 
-def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float) -> None:
+def _print_summary(found: Best, url_shown: str, is_option: bool, seconds: float) -> None:
     name = found.study.name
     if not is_quiet():  # which tells nothing before this
         click.echo()
@@ -114,8 +117,8 @@ def _print_summary(found: Best, url_shown: str, url_given: bool, seconds: float)
     print_best(found)
     if is_quiet():
         return
-    # A masked password cannot be pasted; whoever gave one knows where to put it.
-    option = f" --storage {shlex.quote(url_shown)}" if url_given and "***" not in url_shown else ""
+    # What lacks a user or a password cannot be pasted; whoever gave one knows where to put it.
+    option = f" --storage {shlex.quote(url_shown)}" if is_option else ""
     print_lines(f"\nResults are in {url_shown}. Next:")
     print_commands(
         [

@@ -7,7 +7,10 @@ from typing import Any
 from distributed import Nanny
 
 from search.execution.gpus import assign_gpu
-from search.fork_server import ONE_THREAD
+from search.fork_server import DATABASE_SECRETS, ONE_THREAD
+
+# Where workers are forked their server has none of these; where they are spawned they are emptied there.
+_SECRETS = dict.fromkeys(DATABASE_SECRETS, "")
 
 
 class OneGpuNanny(Nanny):
@@ -18,4 +21,4 @@ class OneGpuNanny(Nanny):
     """
 
     def __init__(self, *args: Any, name: int, **options: Any) -> None:
-        super().__init__(*args, name=name, env=ONE_THREAD | assign_gpu(name), **options)
+        super().__init__(*args, name=name, env=_SECRETS | ONE_THREAD | assign_gpu(name), **options)

@@ -27,7 +27,7 @@ What a trial means and when it is written is decided in `search.coordination`; w
 `search.reporting`.
 """
 
-from search.storage.address import default_url
+from search.storage.address import default_url, shows_password
 from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
 from search.storage.inspection import (
     KNOWN_OPTUNA_REVISION,
@@ -64,4 +64,5 @@ __all__ = [
     "inspect_storage",
     "locate_storage",
     "open_storage",
+    "shows_password",
 ]

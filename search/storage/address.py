@@ -25,7 +25,7 @@ class Address:
 
     Args:
         url: The parsed URL, password included: never shown.
-        shown: The URL for messages, passwords masked.
+        shown: The URL for messages: of a server scheme, host, port and database alone.
         path: The SQLite file, absolute and with symbolic links resolved, so that two ways to write the same
             file are one address; None for a server.
     """
@@ -33,6 +33,11 @@ class Address:
     url: sa.URL = field(repr=False)
     shown: str
     path: Path | None
+
+    @property
+    def is_shown_whole(self) -> bool:
+        """Whether what is shown opens the same database: it needs no user, no password and no options."""
+        return self.path is not None or not (self.url.username or self.url.password or self.url.query)
 
     @property
     def lasting_url(self) -> str:
@@ -108,9 +113,18 @@ def _postgresql_address(text: str, url: sa.URL, driver: str) -> Address:
     if find_spec(driver) is None:
         remedy = f"Install the package {driver}, or write postgresql:// for psycopg."
         raise _refusal(text, f"expected a driver that is installed, received {driver}", remedy)
-    masked = url.update_query_dict({key: "***" for key in url.query if "password" in key})
-    shown = masked.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
-    return Address(url, shown, None)
+    # Whatever stands for a user, or among the options, may be a password in the wrong place.
+    place = sa.URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+    return Address(url, place.render_as_string(), None)
+
+
+def shows_password(text: str) -> bool:
+    """Whether a URL holds a password, which stands in the list of processes where it is given as an argument."""
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        return False
+    return url.password is not None or any("password" in key for key in url.query)
 
 
 def _refusal(text: str, message: str, remedy: str = _EXAMPLES) -> UsageError:

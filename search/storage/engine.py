@@ -15,6 +15,8 @@ from search.storage.address import Address
 
 _BUSY_SECONDS = 60.0
 _WRITES = "regsearch_writes"
+_SHORTEST_SECRET = 4
+_PLACES = frozenset({"host", "hostaddr", "port", "dbname"})
 
 # What a database says, and what to do about it. The first match counts.
 _REMEDIES = (
@@ -148,10 +150,12 @@ def translated(address: Address) -> Iterator[None]:
 def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
     said = str(getattr(error, "orig", None) or error).strip()
     line = " ".join(said.split())
-    secrets = [address.url.password, *(v for k, v in address.url.query.items() if "password" in k)]
-    for secret in secrets:
-        if secret:
-            line = line.replace(str(secret), "***")
+    options = [value for key, value in address.url.query.items() if key not in _PLACES]
+    for secret in (address.url.password, address.url.username, *options):
+        for told in (secret,) if isinstance(secret, str) else secret or ():
+            # A short one stands in many words; drivers put what they were given in quotes.
+            line = line.replace(f'"{told}"', '"***"')
+            line = line.replace(told, "***") if len(told) >= _SHORTEST_SECRET else line
     remedy = next((remedy for words, remedy in _REMEDIES if words in line), "")
     if not remedy and isinstance(error, sa.exc.OperationalError) and address.path is None:
         remedy = _UNREACHABLE

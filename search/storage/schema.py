@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 import sqlalchemy as sa
 
 from search.errors import TransientStorageError
-from search.storage import optuna_tables
+from search.storage import optuna_tables, tables
 from search.storage.address import Address
 from search.storage.cascades import renew_cascades
 from search.storage.engine import storage_error, translated, writing
@@ -35,6 +35,8 @@ def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool
     Raises:
         StorageError: The tables are of a version that we do not know, or are missing and `create` is false.
     """
+    if stored_revisions(address, engine)[0] != optuna_tables.REVISION:
+        _refuse_others_tables(address, engine)
     if create and stored_revisions(address, engine) != (optuna_tables.REVISION, REVISION):
         with _creation_lock(address, engine):
             _create(address, engine)
@@ -56,6 +58,36 @@ def _create(address: Address, engine: sa.Engine) -> None:
     if address.path is not None:
         _use_write_ahead_log(address, engine)
     _upgrade_our_tables(address, engine)
+
+
+def _refuse_others_tables(address: Address, engine: sa.Engine) -> None:
+    """Refuse a database that another program keeps its own tables in, before anything is written.
+
+    Optuna's tables, or a part of them, may be there: a process that created them may have been killed.
+    """
+    if address.path is not None and not address.path.exists():
+        return
+    with translated(address), engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        columns = {name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()}
+        others = sorted(name for name, present in columns.items() if not _is_of_optuna_or_ours(name, present))
+        version = optuna_tables.alembic_version
+        stored = connection.scalar(sa.select(version.c.version_num)) if version.name in columns else None
+    if others and stored not in optuna_tables.OLDER_REVISIONS:
+        named = ", ".join(others[:_MOST_NAMED]) + (" ..." if len(others) > _MOST_NAMED else "")
+        message = (
+            f"expected an empty database or one of Optuna's, received one with tables of another program ({named})"
+        )
+        remedy = "Nothing was written. Name another file." if address.path else "Create a database for regsearch alone."
+        raise storage_error(address, message, remedy)
+
+
+_MOST_NAMED = 5
+
+
+def _is_of_optuna_or_ours(name: str, columns: set[str]) -> bool:
+    known = {**optuna_tables.METADATA.tables, **tables.METADATA.tables, VERSION_TABLE.name: VERSION_TABLE}
+    return name in known and columns >= {column.name for column in known[name].columns}
 
 
 def _create_optuna_tables(address: Address) -> None:

@@ -75,6 +75,11 @@ class Storage:
         return self._has_our_tables
 
     @property
+    def is_shown_whole(self) -> bool:
+        """Whether what is shown opens the same database; otherwise it lacks a user, a password or options."""
+        return self._address.is_shown_whole
+
+    @property
     def url(self) -> str:
         """The URL that opens it again from any working directory; it may hold a password, and is never shown."""
         return self._address.lasting_url

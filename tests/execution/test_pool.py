@@ -15,6 +15,7 @@ from distributed import LocalCluster
 from search.errors import UsageError
 from search.execution import Done, ItemFailure, local, open_pool
 from search.execution import pool as pool_module
+from search.fork_server import DATABASE_SECRETS
 from tests.execution.listening import gather
 
 # Workers cannot import this file: what it defines travels by value.
@@ -83,6 +84,21 @@ def test_workers_use_one_thread_each_and_talk_over_tls():
         done = gather(pool, 1)
     assert address.startswith("tls://")
     assert done["threads"].value == ["1", "1", "1"]
+
+
+def secrets(shared, item, report):
+    own = [name for name in DATABASE_SECRETS if os.environ.get(name)]
+    begun_with = Path(f"/proc/{os.getpid()}/environ")
+    return own, begun_with.exists() and b"my-secret" in begun_with.read_bytes()
+
+
+def test_workers_are_not_told_what_leads_to_the_database(monkeypatch):
+    monkeypatch.setenv("OPTUNA_STORAGE", "postgresql://ann:my-secret@host/db")
+    monkeypatch.setenv("PGPASSWORD", "my-secret")
+    with open_pool(secrets, None, n_workers=1, modules=("search.dispatch.imported",)) as pool:
+        pool.submit("secrets")
+        assert gather(pool, 1)["secrets"].value == ([], False)
+    assert os.environ["PGPASSWORD"] == "my-secret"
 
 
 def test_two_pools_side_by_side_do_not_meet():

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from search.errors import UsageError
 from search.storage import default_url
-from search.storage.address import parse_address
+from search.storage.address import parse_address, shows_password
 
 _EXAMPLES = "Use sqlite:///FILE.db or postgresql://USER:PASSWORD@HOST/DATABASE."
 _IN_MEMORY = (
@@ -77,14 +77,15 @@ def test_a_url_that_cannot_be_used_is_refused_without_showing_it(url: str, messa
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("postgresql://ann:secret@host:5432/db", "postgresql://ann:***@host:5432/db"),
-        ("postgresql://ann:se%40cret@host/db", "postgresql://ann:***@host/db"),
-        ("postgresql://host/db?user=ann&password=secret", "postgresql://host/db?password=***&user=ann"),
-        ("postgresql://host/db?sslpassword=secret", "postgresql://host/db?sslpassword=***"),
+        ("postgresql://ann:secret@host:5432/db", "postgresql://host:5432/db"),
+        ("postgresql://ann:se%40cret@host/db", "postgresql://host/db"),
+        ("postgresql://secret@host/db", "postgresql://host/db"),  # in the place of the user
+        ("postgresql://host/db?user=ann&password=secret", "postgresql://host/db"),
+        ("postgresql://host/db?options=-c%20secret", "postgresql://host/db"),
         ("sqlite:///some/where.db", "sqlite:///some/where.db"),
     ],
 )
-def test_a_password_is_never_shown(url: str, shown: str) -> None:
+def test_scheme_host_port_and_database_alone_are_shown(url: str, shown: str) -> None:
     address = parse_address(url)
     assert address.shown == shown
     assert "secret" not in repr(address)
@@ -139,3 +140,22 @@ def test_lasting_url_means_the_same_in_another_folder(
     assert address.lasting_url == lasting.format(folder=tmp_path)
     monkeypatch.chdir("/")
     assert parse_address(address.lasting_url).path == address.path
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://ann:secret@host/db", True),
+        ("postgresql://host/db?password=secret", True),
+        ("postgresql://ann@host/db", False),
+        ("sqlite:///a.db", False),
+        ("no url at all", False),
+    ],
+)
+def test_a_password_in_a_url_is_noticed(url: str, told: bool) -> None:
+    assert shows_password(url) is told
+
+
+@pytest.mark.parametrize(("url", "whole"), [("postgresql://host/db", True), ("postgresql://ann@host/db", False)])
+def test_what_is_shown_is_known_to_be_whole_or_not(url: str, whole: bool) -> None:
+    assert parse_address(url).is_shown_whole is whole

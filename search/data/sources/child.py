@@ -22,6 +22,7 @@ from search.data.sources import _child
 from search.data.sources.raw import Plain, unpack
 from search.data.stored_rows import Written
 from search.errors import DataError, Problem, StudyFileError, UsageError
+from search.fork_server import DATABASE_SECRETS
 
 if TYPE_CHECKING:
     from search.data.functions import SourceModule
@@ -178,7 +179,7 @@ def _run_child(folder: Path, timeout_seconds: float) -> int:
             stdin=subprocess.PIPE,  # nothing is written to it: its end tells the child that this process is gone
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **{k: v for k, v in os.environ.items() if k not in DATABASE_SECRETS}},
             start_new_session=True,  # a process group of its own, which is killed as a whole
         ) as child,
     ):

@@ -24,6 +24,7 @@ The map of the house; each floor sees only the floors below it:
 | `search.records` | values that travel |
 | `search.errors` | the exception tree |
 | `search.fork_server` | the process from which local workers are forked |
+| `search.user_code` | whose code may be run, and who is told of it |
 
 From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, one runs a study and opens what it found,
 `search.run("moons")`, and `RegularizedClassifier` stands in scikit-learn's pipelines. Piece by piece a study runs in

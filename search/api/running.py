@@ -78,10 +78,10 @@ def run(
         from search.api._process import training_process
         from search.api.study import Study
         from search.coordination.launching import Launch, run_study
-        from search.data import code_trusted
         from search.followup.telling import told
         from search.preparation.files import prepare_study
         from search.storage import default_url, open_storage
+        from search.user_code import code_trusted
 
         if trust:
             stack.enter_context(code_trusted())

@@ -268,8 +268,8 @@ class Study:
             StudyFailedError: No trial has a score, or this training failed.
             UsageError: The data is not what it was, or there is no such trial.
         """
-        from search.data import code_trusted
         from search.followup.refit import refit_study
+        from search.user_code import code_trusted
 
         with code_trusted() if trust else contextlib.nullcontext(), self._training() as storage:
             return refit_study(storage, self._name, trial).model

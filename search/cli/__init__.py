@@ -17,7 +17,7 @@ import click
 
 from search.cli._help import NARROW, FittingContext, help_settings
 from search.cli._options import quiet_option
-from search.cli._render import print_lines
+from search.cli._render import print_lines, say
 from search.cli._signals import Terminated, raise_on_sigterm
 from search.cli.ablate import ablate
 from search.cli.best import best
@@ -39,6 +39,7 @@ from search.cli.studies import studies
 from search.cli.trials import trials
 from search.cli.watch import watch
 from search.errors import RegsearchError
+from search.user_code import code_told
 
 _WHOLE = 1000  # characters: where what a command does stands below its name, nothing need be cut
 
@@ -61,7 +62,8 @@ class _InOrder(click.Group):
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
 @quiet_option
 @click.version_option(package_name="regsearch", message="regsearch %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Find the regularization that makes a Keras model generalize.
 
     Launch a study, read what it found, export the best configuration. A first search, on data that comes with
@@ -71,6 +73,7 @@ def cli() -> None:
         regsearch run moons
         regsearch best moons
     """
+    context.with_resource(code_told(lambda name: say(f"Runs the code of {name}, which the study names.")))
 
 
 _READING = (check, studies, status, trials, best, compare)

@@ -64,7 +64,7 @@ def trust_option(command: Command) -> Command:
 
 
 def _trust(context: click.Context) -> None:
-    from search.data.trust import code_trusted
+    from search.user_code import code_trusted
 
     context.with_resource(code_trusted())
 

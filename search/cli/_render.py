@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,9 +49,17 @@ def print_lines(text: str, *, err: bool = False, hanging: int = 0) -> None:
         hanging: By how much what is wrapped is indented.
     """
     width = terminal_width(err=err)
-    for line in text.split("\n"):
+    for line in map(printable, text.split("\n")):
         for each in [line] if width is None else wrap_line(line, width, hanging) or [""]:
             click.echo(each, err=err)
+
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """A text that does nothing to a terminal, whoever wrote it: characters that control one are shown as `\\x1b`."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def wrap_line(text: str, width: int, hanging: int = 0) -> list[str]:
@@ -175,7 +184,8 @@ class _Texts:
 
     @classmethod
     def of(cls, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> _Texts:
-        return cls(list(headers), [[show_value(value) for value in row] for row in rows])
+        texts = [[printable(show_value(value)) for value in row] for row in rows]
+        return cls([printable(header) for header in headers], texts)
 
     @property
     def turned(self) -> _Texts:

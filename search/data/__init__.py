@@ -86,7 +86,7 @@ from search.data.streams import collect, is_stream
 from search.data.suiting import suit_columns, suit_file
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
-from search.data.trust import code_trusted, read_trusted
+from search.data.trust import read_trusted
 
 __all__ = [
     "ONLY_INPUT",
@@ -122,7 +122,6 @@ __all__ = [
     "call_text_layers",
     "called_loss",
     "code_texts",
-    "code_trusted",
     "collect",
     "draw_stop_rows",
     "encoded_shape",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from search.data.sources.raw import find_file
+from search.data.sources.raw import find_code
 from search.errors import DataError, Problem
 
 
@@ -125,10 +125,10 @@ def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFu
         key: The key that names it, for errors.
 
     Raises:
-        DataError: There is no such file, or it is no text.
+        DataError: There is no such file, it is no text, or it is outside the study's folder and not trusted.
     """
     file, _, name = named.rpartition(":")
-    path = find_file(file, folder, place, key=key)
+    path = find_code(file, folder, place, key=key)
     try:
         return SourceFunction(file, name, path.read_bytes().decode())
     except (OSError, ValueError) as error:

@@ -1,27 +1,13 @@
-"""Whether code that comes with a model may be run: only who asks for it has it run, and then is told."""
+"""Files of code that a study names: where they may be, and whether they may be run."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from contextvars import ContextVar
 from pathlib import Path
 
 from search.data.functions import SourceModule
-from search.data.sources.raw import find_file
+from search.data.sources.raw import find_code, find_file
 from search.errors import DataError, Problem, StudyFileError
-
-_IS_TRUSTED: ContextVar[bool] = ContextVar("is_trusted", default=False)
-
-
-@contextlib.contextmanager
-def code_trusted() -> Iterator[None]:
-    """Let code that comes with models be run by what is called inside."""
-    token = _IS_TRUSTED.set(True)
-    try:
-        yield
-    finally:
-        _IS_TRUSTED.reset(token)
+from search.user_code import is_code_trusted
 
 
 def read_trusted(named: str, folder: Path, place: str) -> SourceModule:
@@ -40,9 +26,10 @@ def read_trusted(named: str, folder: Path, place: str) -> SourceModule:
     if not path.resolve().is_relative_to(folder.resolve()):
         message = f'expected a file in the folder of the study, or below, received "{named}"'
         raise StudyFileError(Problem(place, message, "Copy it there."))
-    if not _IS_TRUSTED.get():
+    if not is_code_trusted():
         message = f'expected --trust beside custom = "{named}", received none'
         raise StudyFileError(Problem(place, message, "The file is run by this process and by workers: read it first."))
+    path = find_code(named, folder, place, key="custom")
     try:
         return SourceModule(named, path.read_bytes().decode())
     except (OSError, ValueError) as error:

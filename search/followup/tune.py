@@ -31,7 +31,6 @@ from search.data import (
     RowsFile,
     StoredRows,
     Written,
-    code_trusted,
     collect,
     encoded_shape,
     is_stream,
@@ -58,6 +57,7 @@ from search.records.wording import describe_configuration, show_value
 from search.selection import choose_stored
 from search.spec import TASK_LOSS, DataSection, SplitSection, is_function
 from search.storage import blank_database, open_storage
+from search.user_code import code_trusted
 
 _MODEL, _DATA, _STUDY, _DATABASE = "model.keras", "data.npz", "study.toml", "regsearch.db"
 

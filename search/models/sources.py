@@ -11,7 +11,7 @@ from typing import Any
 
 from search.data import InputShapes, NamedOutput, read_trusted
 from search.data.sources.child import call_builder
-from search.data.sources.raw import find_file
+from search.data.sources.raw import find_code, find_file
 from search.errors import Problem, StudyFileError
 from search.models.families._base import output_layer
 from search.models.reading import read_saved
@@ -97,7 +97,7 @@ def _built(
         raise StudyFileError(Problem(place, f'expected builder to be "FILE.py:function", received "{builder}"'))
     request = {
         "kind": "builder",
-        "file": str(find_file(name, folder, place, key="builder").resolve()),
+        "file": str(find_code(name, folder, place, key="builder").resolve()),
         "shown": name,
         "function": function,
         "options": offered,

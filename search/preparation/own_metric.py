@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.sources.child import call_child
-from search.data.sources.raw import find_file
+from search.data.sources.raw import find_code
 from search.errors import DataError, Problem, StudyFileError
 from search.preparation import _guess_scores
 from search.spec import ObjectiveSection, is_function
@@ -56,7 +56,7 @@ def read_own_metric(objective: ObjectiveSection, folder: Path, place: str) -> Ow
     if objective.direction is None:
         raise StudyFileError(Problem(place, f'expected a direction beside "{objective.metric}", received none'))
     name, _, _ = objective.metric.rpartition(":")
-    path = find_file(name, folder, place, key="metric")
+    path = find_code(name, folder, place, key="metric")
     try:
         with tokenize.open(path) as file:
             text = file.read()

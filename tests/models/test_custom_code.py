@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from search.data import SourceModule, code_trusted
+from search.data import SourceModule
 from search.errors import StudyFileError
 from search.models import (
     build_model,
@@ -20,6 +20,7 @@ from search.models import (
     weights_by_path,
 )
 from search.spec import ModelSection
+from search.user_code import code_trusted
 
 NET = """
     import keras

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.data import code_trusted
 from search.models import read_model
 from search.records import Configuration
 from search.spec import ModelSection
 from search.training.engines import keep_going
+from search.user_code import code_trusted
 from tests.models.test_custom_code import NET, SUBCLASSED
 
 FACTS = {"input_shape": (4,), "n_outputs": 3, "task": "multiclass", "timeout_seconds": 600}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.data.sources.child import call_child
-from search.data.sources.raw import RawData, SourceRequest, find_file, to_rows
+from search.data.sources.raw import RawData, SourceRequest, find_code, to_rows
 from search.data.stored_rows import RowsFile, Written, as_features, most_bytes_in_memory
 from search.spec import SourceForm
 from search.spec.sections import is_function
@@ -29,7 +29,7 @@ def read_rows(request: SourceRequest) -> RawData:
     """
     section, folder, place = request.section, request.folder, request.place
     name, _, function = section.source.rpartition(":")
-    path = find_file(name, folder, place, key="source")
+    path = find_code(name, folder, place, key="source")
     asked: dict[str, Any] = {
         "kind": "function",
         "file": str(path.resolve()),

@@ -18,6 +18,7 @@ from search.data.wording import quote, suggest_name
 from search.errors import DataError, Problem
 from search.spec.sections import DataSection
 from search.spec.wording import show
+from search.user_code import is_code_trusted, tell_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,6 +294,22 @@ def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> 
     if not suggestion.startswith("Did") or path.name in near:
         suggestion = "A path is relative to the study file's folder."
     raise DataError(Problem(place, message, suggestion))
+
+
+def find_code(name: str | None, folder: Path, place: str, key: str) -> Path:
+    """A file of code that a study names: in its folder or below, or, where that is trusted, anywhere.
+
+    Whoever listens is told, for the code is about to be run.
+
+    Raises:
+        DataError: No file is named, there is none of that name, or it is elsewhere and not trusted.
+    """
+    path = find_file(name, folder, place, key=key)
+    if not is_code_trusted() and not path.resolve().is_relative_to(folder.resolve()):
+        message = f"expected {key} to name a file in the folder of the study, or below, received {quote(str(name))}"
+        raise DataError(Problem(place, message, "Its code would be run: read it, then copy it there or give --trust."))
+    tell_code(str(name))
+    return path
 
 
 def hint_at_file(suffix: str, text: str) -> str:

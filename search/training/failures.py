@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 from search.errors import RunFailedError
 from search.records import FailureCause
+
+_LONGEST = 200
+"""Of a sentence on an error, in letters."""
+
+_BESIDE_THE_POINT = re.compile(
+    r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:[^\]]*\]|\bDetected at node .*|\b(?:Call a|A)rguments received by .*|"
+    r"\(?Hint: .*|\bOriginal stack trace .*|\bname: *$",
+    re.DOTALL,
+)
+"""Of TensorFlow's and Keras' messages: names of nodes, stacks, all arguments of a call."""
+
+_BYTES = (
+    re.compile(r"allocat\w*\s+(?P<size>[\d.]+)\s*(?P<unit>[KMGTPE]?i?B|bytes)", re.IGNORECASE),
+    re.compile(r"(?P<size>[\d.]+)\s*(?P<unit>[KMGTPE]?i?B|bytes)\b", re.IGNORECASE),
+)
+_SHAPE = re.compile(r"shape\s*\[(?P<sizes>[\d,\s]+)\]\s*and type (?P<kind>\w+)")
+_POWERS = {"k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
+_SIZES_OF_KINDS = {"half": 2, "bfloat16": 2, "float": 4, "double": 8, "int32": 4, "int64": 8, "bool": 1, "uint8": 1}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -19,8 +40,28 @@ def cause_of(error: Exception) -> FailureCause:
 
 
 def error_in_one_line(error: Exception) -> str:
-    """A sentence on an error, with its type unless it was meant for people."""
-    message, name = " ".join(str(error).split()), type(error).__name__
+    """A sentence on an error: what was meant for people as it is, of others the type and what they say.
+
+    Where memory ran out it tells how much was asked for, as far as that is said. What TensorFlow and Keras add on
+    nodes, stacks and arguments is left out, and a long one is cut.
+    """
     if isinstance(error, RunFailedError):
-        return message
+        return " ".join(str(error).split())
+    if is_out_of_memory(error):
+        asked = _asked_bytes(str(error))
+        return "out of memory" if asked is None else f"out of memory: {asked / 2**30:,.2f} GiB more were asked for"
+    message, name = " ".join(_BESIDE_THE_POINT.sub(" ", str(error)).split()), type(error).__name__
+    if len(message) > _LONGEST:
+        message = f"{message[:_LONGEST].rsplit(' ', 1)[0]} ..."
     return f"{name}: {message}" if message else name
+
+
+def _asked_bytes(message: str) -> float | None:
+    """How much memory was asked for, where an error says so: in bytes, or by the shape of a tensor."""
+    for pattern in _BYTES:
+        if (found := pattern.search(message)) is not None:
+            return float(found["size"]) * 2.0 ** _POWERS.get(found["unit"][0].lower(), 0)
+    if (found := _SHAPE.search(message)) is not None:
+        sizes = [int(size) for size in found["sizes"].split(",") if size.strip()]
+        return float(math.prod(sizes) * _SIZES_OF_KINDS.get(found["kind"], 4))
+    return None

@@ -38,7 +38,7 @@ class Picture:
 
 
 def draw_pictures(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> list[Picture]:
-    """All figures of a study for which there is something to draw, in the order of their kinds."""
+    """The figures of a study for which there is something to draw, in the order of their kinds."""
     try:
         plotted = gather_plotted(storage, study, trials)
     except StudyFailedError:
@@ -57,6 +57,8 @@ def draw_pictures(storage: Storage, study: StudyRecord, trials: Sequence[Trial])
 
 def _asked(study: StudyRecord) -> Iterator[tuple[str, str | None]]:
     for kind in KINDS:
+        if kind == "importance":
+            continue  # Optuna's page has its own
         if kind == "path":
             yield from ((kind, name) for name in study.spec["space"])
         else:

@@ -182,7 +182,9 @@ def test_state_is_another_one_whenever_anything_is(storage, add_odd_trials):
 
 def test_figures_are_plotlys_and_fit_their_place(storage, document):
     drawn = {each["id"]: json.loads(each["graph_object"]) for each in document(storage)["plotly_graph_objects"]}
-    assert list(drawn) == [f"regsearch-{kind}" for kind in ("curves", "finalists", "gap", "norms", "optimism")]
+    assert list(drawn) == [
+        f"regsearch-{kind}" for kind in ("curves", "finalists", "confusion", "gap", "norms", "optimism")
+    ]
     for figure in drawn.values():
         assert figure["data"]
         assert (figure["layout"]["height"], figure["layout"]["autosize"]) == (450, True)

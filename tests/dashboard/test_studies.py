@@ -226,8 +226,8 @@ def test_missing_file_is_told_and_comes_back(database, tmp_path, capfd):
             refused = ask(path)
             assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
             assert json.loads(refused.body)["reason"] == (
-                f"storage sqlite:///{database}: expected the file {database} to exist, received none. Check the path; "
-                "`regsearch run` creates the file."
+                f"storage sqlite:///{database}: expected the file {database} to exist, received none. "
+                "No studies yet? `regsearch run moons` creates it; otherwise check the path."
             )
         page = ask("/dashboard/studies/1")
         assert (page.status, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")

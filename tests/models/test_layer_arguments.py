@@ -24,8 +24,12 @@ from search.spec import ModelSection
 def describe(archive_of):
     """A function that describes a model in memory with other arguments of its layers."""
 
+    known = {}
+
     def describe_it(model, layers=None, *, weights="fresh", shape=(4,)):
-        saved = read_saved(archive_of(model), "[model]", keeps_weights=weights == "saved")
+        # An archive tells when it was written: one of another second is another one.
+        archive = known.setdefault(id(model), archive_of(model))
+        saved = read_saved(archive, "[model]", keeps_weights=weights == "saved")
         return describe_model(ModelSection(keras="own.keras", layers=layers), shape, 3, "multiclass", saved)
 
     return describe_it

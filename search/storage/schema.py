@@ -85,7 +85,13 @@ def _refuse_others_tables(address: Address, engine: sa.Engine) -> None:
 _MOST_NAMED = 5
 
 
+_FURTHER_OF_OPTUNA = frozenset({"trial_heartbeats", "trial_system_attributes", "version_info"})
+"""Tables that we neither read nor write."""
+
+
 def _is_of_optuna_or_ours(name: str, columns: set[str]) -> bool:
+    if name in _FURTHER_OF_OPTUNA:
+        return True
     known = {**optuna_tables.METADATA.tables, **tables.METADATA.tables, VERSION_TABLE.name: VERSION_TABLE}
     return name in known and columns >= {column.name for column in known[name].columns}
 

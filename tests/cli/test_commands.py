@@ -377,6 +377,7 @@ def test_check_of_a_function_that_hangs_ends_with_code_2(command, tmp_path):
     checked = command("check", "s.toml", cwd=tmp_path)
     assert (checked.code, checked.out) == (2, "")
     assert checked.err == (
+        "Runs the code of rows.py, which the study names.\n"
         "s.toml:4 [data]: expected an answer of rows.py:load within 1 s, received none. "
         "Raise data.timeout_seconds if it needs more time.\n"
     )

@@ -118,9 +118,8 @@ def test_an_empty_database_is_refused_unless_created(storage_url: str, connectio
     connection.execute(sa.text("SELECT 1"))
     with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url)
-    shown = sa.make_url(storage_url).render_as_string()
-    if storage_url.startswith("sqlite"):
-        shown = storage_url
+    is_file = storage_url.startswith("sqlite")
+    shown = storage_url if is_file else f"postgresql:///{sa.make_url(storage_url).database}"
     assert str(caught.value) == (
         f"storage {shown}: expected Optuna's tables of version v3.2.0.a, received none. "
         "`regsearch run` creates them; check the URL if they should exist."

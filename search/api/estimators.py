@@ -248,7 +248,7 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
         )
         self.class_weight = class_weight
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegularizedClassifier:  # noqa: N803  # scikit-learn's name
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegularizedClassifier:
         """Search the regularization, and train the chosen configuration on all rows.
 
         Args:
@@ -265,9 +265,9 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
             StudyFailedError: Every trial failed.
         """
         self._forget()
-        X, y = validate_data(self, X, y, dtype=_NUMBERS, ensure_min_samples=2)  # noqa: N806
+        X, y = validate_data(self, X, y, dtype=_NUMBERS, ensure_min_samples=2)
         check_classification_targets(y)
-        X, y, weight = _counting(X, y, sample_weight)  # noqa: N806
+        X, y, weight = _counting(X, y, sample_weight)
         self.classes_, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         n_classes = len(self.classes_)
         if n_classes < 2 or counts.min() < 2:
@@ -285,7 +285,7 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
         )
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> npt.NDArray[Any]:
         """The label of each row, shape (rows,).
 
         The one with the highest probability; of two classes under a metric that counts decisions (`accuracy`, ...), the
@@ -298,7 +298,7 @@ class RegularizedClassifier(ClassifierMixin, _Regularized):
             chosen = probabilities.argmax(axis=1)
         return np.asarray(self.classes_[np.argsort(self._places())[chosen]])
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """The probability of each class, in the order of `classes_`, shape (rows, n_classes)."""
         return np.asarray(self._probabilities(X)[:, self._places()])
 
@@ -372,7 +372,7 @@ class RegularizedRegressor(MultiOutputMixin, RegressorMixin, _Regularized):
         study_: The study's record.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegularizedRegressor:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegularizedRegressor:
         """Search the regularization, and train the chosen configuration on all rows.
 
         Args:
@@ -389,15 +389,13 @@ class RegularizedRegressor(MultiOutputMixin, RegressorMixin, _Regularized):
             StudyFailedError: Every trial failed.
         """
         self._forget()
-        X, y = validate_data(  # noqa: N806
-            self, X, y, dtype=_NUMBERS, multi_output=True, y_numeric=True, ensure_min_samples=2
-        )
-        X, y, weight = _counting(X, y, sample_weight)  # noqa: N806
+        X, y = validate_data(self, X, y, dtype=_NUMBERS, multi_output=True, y_numeric=True, ensure_min_samples=2)
+        X, y, weight = _counting(X, y, sample_weight)
         self._is_flat = y.ndim == 1
         self._search(X, y.astype(np.float64), weight, task="regression", n_outputs=1 if y.ndim == 1 else y.shape[1])
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:
         """The targets of each row in their own unit, in the shape that `fit` had them."""
         outputs = self._outputs(X)
         return outputs[:, 0] if self._is_flat else outputs

@@ -364,6 +364,13 @@ def _own_in_words(prepared: PreparedStudy) -> str:
     return f"{'; '.join(own)}: part of the baseline; search tries less of it, strip takes it out" if own else ""
 
 
+_GAPS = {
+    "indicate": "an input beside each column with missing cells says where",
+    "impute": "missing cells are filled: the median, the most frequent",
+}
+"""What a file says of each way to treat missing cells."""
+
+
 def _comments(
     draft: Draft,
     prepared: PreparedStudy,
@@ -382,7 +389,7 @@ def _comments(
         f"Every technique of [space] can be off: the search tries that, too.{_MIRRORED if facts.convolves else ''}",
         "study.n_trials": "a total: raise it and run again to go on",
         "data.standardize": "true scales inputs to mean 0, deviation 1",
-        "data.missing": "an input beside each column with missing cells says where" if facts.dataset.has_gaps else "",
+        "data.missing": _GAPS.get(prepared.spec.data.missing or "", "") if facts.dataset.has_gaps else "",
         "data.scale_target": "true trains on targets of mean 0, deviation 1 and predicts in their own unit",
         "training.loss": "what fits the task"
         if prepared.spec.training.loss == TASK_LOSS

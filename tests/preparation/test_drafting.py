@@ -322,8 +322,22 @@ def test_how_a_file_is_written_stands_in_the_study(tmp_path):
     assert study["data"]["na_values"] == ["-", "?", "n.a."]
     assert "# the file is not in UTF-8: are its letters right?" in text
     assert "# missing cells, beside numbers or dates in a, b" in text
+    assert 'missing = "indicate"  # an input beside each column with missing cells says where' in text.replace(
+        '" #', '"  #'
+    )
     prepared = prepare_study(str(tmp_path / "study.toml"))
     assert prepared.facts.inputs == ("a", "b", "city = Bonn", "city = Köln", "a is missing", "b is missing")
+
+
+def test_comment_on_missing_cells_is_true_of_a_model_of_ones_own(tmp_path, keras):
+    rows = [f"{number / 7:.3f},{'' if number % 5 == 0 else number},{number % 2}" for number in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1, "sigmoid")]).save(
+        tmp_path / "net.keras"
+    )
+    text, study = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.csv", "y")
+    assert study["data"]["missing"] == "impute"
+    assert "# missing cells are filled: the median, the most frequent" in text
 
 
 @pytest.mark.parametrize("mark", ["0000-00-00", "unknown"])

@@ -63,6 +63,13 @@ def test_card_of_another_trial_says_which_is_the_choice(storage, tmp_path):
     assert "```sh\nregsearch run one.toml\n```" in text
 
 
+def test_card_of_the_baseline_does_not_say_that_it_was_regularized(storage, tmp_path):
+    path = write_card(storage, "quick", tmp_path / "plain.keras", trial=0)
+    told = path.read_text(encoding="utf-8")
+    assert "which regsearch left as it was given." in told
+    assert "regularized. Out of" not in told
+
+
 def test_card_of_an_ensemble_tells_each_of_its_trials(storage, tmp_path):
     ensemble = Ensemble(
         {0: 0.25, 3: 0.75}, 0.4, SelectionEstimate(0.5, (0.3, 0.7), 0.0, (0.0, 0.0), 0.4, 0.1, 0.95, 200, 5)

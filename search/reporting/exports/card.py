@@ -111,7 +111,11 @@ def _details(facts: CardFacts) -> Iterator[str]:
     yield "## Model details"
     yield ""
     kind = task.get(study.facts.task, "a classification")
-    yield f"A Keras model for {kind}, which regsearch regularized. Out of {chosen.n_trials:,} trials of the study"
+    is_baseline = (
+        facts.ensemble is None and chosen.baseline is not None and chosen.baseline.number == chosen.best.number
+    )
+    what = "which regsearch left as it was given" if is_baseline else "which regsearch regularized"
+    yield f"A Keras model for {kind}, {what}. Out of {chosen.n_trials:,} trials of the study"
     if facts.ensemble is not None:
         shares = ", ".join(f"{weight:.0%} trial {trial}" for trial, weight in facts.ensemble.weights.items())
         yield f"{_text(study.name)} it is the weighted mean of several: {shares}."
@@ -148,7 +152,7 @@ def _data(facts: CardFacts) -> Iterator[str]:
         (
             "rows",
             f"{rows.train:,} train, {rows.stop:,} tell when to stop, {rows.validation:,} score (of the first fold); "
-            f"{rows.test:,} sealed",
+            f"{rows.test:,} sealed; a model that is exported trained on all that are not sealed",
         )
     )
     if told.classes:

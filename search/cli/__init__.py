@@ -59,7 +59,7 @@ class _InOrder(click.Group):
             formatter.write_dl(rows)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_InOrder)
 @quiet_option
 @click.version_option(package_name="regsearch", message="regsearch %(version)s")
 @click.pass_context

@@ -27,9 +27,15 @@ class _Formatter(click.HelpFormatter):
 
 
 class FittingContext(click.Context):
-    """A context whose help is no wider than the terminal."""
+    """A context whose help is no wider than the terminal, and is asked for with `-h` or `--help`.
+
+    Click keeps a command's help option with the names of the first context: each context gives the same.
+    """
 
     formatter_class = _Formatter
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{"help_option_names": ["-h", "--help"], **settings})
 
 
 def help_settings() -> dict[str, Any]:

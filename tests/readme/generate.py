@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import click
-
 from search.cli import cli
+from search.cli._help import FittingContext
 
 README = Path(__file__).parents[2] / "README.md"
 START, END = "<!-- help:start -->", "<!-- help:end -->"
@@ -14,13 +13,7 @@ def render_help() -> str:
     """The help of every command, in the order of `regsearch --help`, as Markdown."""
     sections = []
     for name, command in cli.commands.items():
-        context = click.Context(
-            command,
-            info_name=f"regsearch {name}",
-            terminal_width=100,
-            max_content_width=100,
-            help_option_names=["-h", "--help"],
-        )
+        context = FittingContext(command, info_name=f"regsearch {name}", terminal_width=100, max_content_width=100)
         sections.append(f"### regsearch {name}\n\n```text\n{command.get_help(context).strip()}\n```")
     return "\n\n".join(sections)
 

@@ -24,6 +24,7 @@ The map of the house; each floor sees only the floors below it:
 | `search.records` | values that travel |
 | `search.errors` | the exception tree |
 | `search.fork_server` | the process from which local workers are forked |
+| `search.signals` | signals as exceptions, and an end to the way out |
 | `search.user_code` | whose code may be run, and who is told of it |
 
 From Python, one call regularizes a Keras model, `search.tune(model, x, y)`, one runs a study and opens what it found,
@@ -39,30 +40,41 @@ three:
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
-from search.errors import DataError, RegsearchError, StorageError, StudyFileError, UsageError
-from search.records import Configuration, Run, RunResult, StudyRecord, Trial
-
+TYPE_CHECKING = False  # as type checkers understand it; `typing` alone would take half of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from search.api.estimators import RegularizedClassifier, RegularizedRegressor
     from search.api.running import load, run
     from search.api.study import Study
     from search.coordination.launching import Launch, run_study
+    from search.errors import DataError, RegsearchError, StorageError, StudyFileError, UsageError
     from search.followup.tune import Tuned, tune
     from search.preparation.files import prepare_study
     from search.preparation.study import PreparedStudy
+    from search.records import Configuration, Run, RunResult, StudyRecord, Trial
     from search.storage import Storage, open_storage
 
-# Imported when first used, so that `regsearch --help` and the read commands stay quick.
+# Imported when first used, so that `regsearch --help` and the read commands stay quick, and signals count soon.
 _LATE = {
+    "Configuration": "search.records",
+    "DataError": "search.errors",
     "Launch": "search.coordination.launching",
     "PreparedStudy": "search.preparation.study",
+    "RegsearchError": "search.errors",
     "RegularizedClassifier": "search.api.estimators",
     "RegularizedRegressor": "search.api.estimators",
+    "Run": "search.records",
+    "RunResult": "search.records",
     "Storage": "search.storage",
+    "StorageError": "search.errors",
     "Study": "search.api.study",
+    "StudyFileError": "search.errors",
+    "StudyRecord": "search.records",
+    "Trial": "search.records",
     "Tuned": "search.followup.tune",
+    "UsageError": "search.errors",
     "load": "search.api.running",
     "open_storage": "search.storage",
     "prepare_study": "search.preparation.files",

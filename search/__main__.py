@@ -1,5 +1,26 @@
-"""`python -m search` is the command `regsearch`."""
+"""The command `regsearch`, also as `python -m search`."""
 
-from search.cli import main
+from __future__ import annotations
 
-main()
+import signal
+import sys
+from typing import NoReturn
+
+from search.signals import Terminated, exit_code, raise_on_signals
+
+
+def main() -> NoReturn:
+    """Run the command line; a signal has its exit code from the first moment, while the commands are imported."""
+    raise_on_signals()
+    try:
+        from search.cli import main as run_command
+
+        run_command()
+    except KeyboardInterrupt:
+        sys.exit(exit_code(signal.SIGINT))
+    except Terminated as terminated:
+        sys.exit(terminated.exit_code)
+
+
+if __name__ == "__main__":
+    main()

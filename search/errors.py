@@ -95,6 +95,11 @@ class TransientStorageError(StorageError):
     very moment of a commit, nobody can tell.
     """
 
+    reason = "it cannot be reached"
+    """What the database or its driver said."""
+    may_be_done = False
+    """Whether the connection was cut in the moment of a commit."""
+
 
 class PermanentStorageError(StorageError):
     """The same call fails until somebody mends something.

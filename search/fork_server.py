@@ -80,10 +80,18 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
     with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}), sigint_blocked():
         multiprocessing.set_forkserver_preload(list(modules))
         forkserver.ensure_running()
+    _OURS.append(_pid())
     try:
         yield "forkserver"
     finally:
-        _stop()
+        end_fork_server()
+        _OURS.clear()
+
+
+def end_fork_server() -> None:
+    """End the process that `fork_server` began, if it did, with all that were forked from it."""
+    if (pid := _pid()) is not None and pid in _OURS:
+        _stop(pid)
 
 
 @contextlib.contextmanager
@@ -137,8 +145,12 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_OURS: list[int | None] = []
+"""The server that was begun here; nothing of another's may be ended."""
+
+
 def _is_running() -> bool:
-    return _pid() is not None  # nothing of another's server may be ended here
+    return _pid() is not None
 
 
 def _pid() -> int | None:
@@ -147,11 +159,15 @@ def _pid() -> int | None:
     return pid
 
 
-def _stop() -> None:
+def _stop(pid: int) -> None:
     """End the process, also while it imports; asked politely it would come to that only afterwards."""
-    with contextlib.suppress(ProcessLookupError):
-        if (pid := _pid()) is not None:
-            os.kill(pid, signal.SIGKILL)
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        server = psutil.Process(pid)
+        for process in (*server.children(recursive=True), server):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
     # No public way ends it before this process does. Without this the caller of `tune` would keep it for life.
     forkserver._forkserver._stop()  # type: ignore[attr-defined]  # private, see above
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -18,7 +19,6 @@ import click
 from search.cli._help import NARROW, FittingContext, help_settings
 from search.cli._options import quiet_option
 from search.cli._render import print_lines, say
-from search.cli._signals import Terminated, raise_on_sigterm
 from search.cli.ablate import ablate
 from search.cli.best import best
 from search.cli.check import check
@@ -39,6 +39,7 @@ from search.cli.studies import studies
 from search.cli.trials import trials
 from search.cli.watch import watch
 from search.errors import RegsearchError
+from search.signals import Terminated, end_on_signals, exit_code, raise_on_signals
 from search.user_code import code_told
 
 _WHOLE = 1000  # characters: where what a command does stands below its name, nothing need be cut
@@ -100,11 +101,12 @@ for _command in (cli, *cli.commands.values()):
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    raise_on_sigterm()
+    raise_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a locale without a letter ends no command
     try:
         cli.main(prog_name="regsearch", standalone_mode=False, **help_settings())
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -116,9 +118,9 @@ def main() -> NoReturn:
         print_lines(str(error), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except Terminated:
-        sys.exit(143)
+        sys.exit(exit_code(signal.SIGINT))
+    except Terminated as terminated:
+        sys.exit(terminated.exit_code)
     except BrokenPipeError:
         # Whoever read our output has enough (`regsearch trials moons | head`).
         _drop_stdout()
@@ -129,6 +131,8 @@ def main() -> NoReturn:
         _drop_stdout()
         click.echo(f"output: expected room on the disk, received: {error.strerror}. What is stored is safe.", err=True)
         sys.exit(1)
+    finally:
+        end_on_signals()
     sys.exit(0)
 
 

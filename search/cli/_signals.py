@@ -1,27 +1,13 @@
-"""Signals as exceptions, so that whatever is open is closed on the way out."""
+"""What a command says when a signal ends it."""
 
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Iterator
-from types import FrameType
-from typing import NoReturn
 
 import click
 
-
-class Terminated(BaseException):
-    """SIGTERM came."""
-
-
-def raise_on_sigterm() -> None:
-    """Turn SIGTERM into `Terminated`, as Python turns SIGINT into `KeyboardInterrupt`."""
-
-    def terminate(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
+from search.signals import Terminated
 
 
 @contextlib.contextmanager

@@ -43,6 +43,15 @@ def _finite(context: click.Context, parameter: click.Parameter, value: float | N
     metavar="SECONDS",
     help="Ask no more trials after this, and withdraw those that do not end within a tenth of it (30 s at most).",
 )
+@click.option(
+    "--storage-timeout",
+    type=click.FloatRange(0),
+    callback=_finite,
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait this long for a database that goes away. Training goes on; results are kept on the disk meanwhile.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Seed of splits, weights and sampler.")
 @scheduler_option
 @click.option(
@@ -58,6 +67,7 @@ def run(
     n_trials: int | None,
     n_jobs: int | None,
     timeout: float | None,
+    storage_timeout: float,
     seed: int | None,
     scheduler: str | None,
     look_again: bool,
@@ -80,7 +90,14 @@ def run(
         from search.preparation.files import prepare_study
         from search.reporting.summaries import summarize_best
 
-        launch = Launch(n_workers, scheduler, timeout, look_again=look_again, command=_command())
+        launch = Launch(
+            n_workers,
+            scheduler,
+            timeout,
+            look_again=look_again,
+            command=_command(),
+            storage_timeout_seconds=storage_timeout,
+        )
         prepared = prepare_study(study, (*overrides, *given))
         if look_again and not len(prepared.sealed):
             message = "expected sealed rows to look at, received a study without"

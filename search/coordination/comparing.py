@@ -40,7 +40,7 @@ from search.records import (
     StudyRecord,
 )
 from search.selection import Divisions, Repeat, Scores
-from search.storage import Storage
+from search.storage import Patience, Storage
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def compare_configurations(
         StorageError: The database went away, or the lock was lost.
     """
     launch, observer = launch or Launch(), observer or SilentObserver()
-    with storage.hold(record.name) as lock:
+    with storage.hold(record.name, Patience(launch.storage_timeout_seconds, observer.note)) as lock:
         storage.clear_stop(record.study_id)  # of an earlier session; one that comes from now on is for this one
         with launched_workers(prepared, launch, observer, train) as workers:
             limits = SessionLimits(lock, storage, record.study_id, launch.timeout_seconds)

@@ -29,6 +29,7 @@ from search.coordination.fresh_divisions import (
 from search.coordination.gathering import gather_results
 from search.coordination.limits import SessionLimits
 from search.coordination.progress import Confirming, Observer
+from search.coordination.write_behind import WriteBehind
 from search.dispatch import Dispatcher
 from search.errors import StorageError, StudyFileError
 from search.preparation.study import PreparedStudy
@@ -97,6 +98,7 @@ class Confirmation:
         self._predicted: dict[Key, Predictions] = {}
         self._searched: Mapping[Key, Predictions] = {}
         self._reference: Reference | None = None
+        self._writer = WriteBehind(storage, record)
         self._unwritten: list[RunResult] = []
         self._drawn: list[int] = []
         self._n_done = 0
@@ -201,7 +203,8 @@ class Confirmation:
             with contextlib.suppress(StorageError):
                 self._write()
             raise
-        self._write()
+        self._writer.write_all((), self._unwritten)
+        self._unwritten.clear()
         return is_whole
 
     def _take_all(self, runs: Sequence[Run], total: int) -> bool:
@@ -234,8 +237,7 @@ class Confirmation:
         return True
 
     def _write(self) -> None:
-        if self._unwritten:
-            self._storage.write_runs(self._study_id, self._unwritten)
+        if self._unwritten and self._writer.write((), self._unwritten):
             self._unwritten.clear()
 
     def _repeat_of(self, runs: Sequence[Run], expected: Mapping[Key, float]) -> Repeat | None:

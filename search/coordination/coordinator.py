@@ -71,7 +71,7 @@ class Coordinator:
             with contextlib.suppress(StorageError):
                 self._buffer.flush()
             raise
-        self._buffer.flush()
+        self._buffer.flush_all()
 
     def _loop(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from search.coordination.noting import keep_note, noted_session
 from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
+from search.coordination.write_behind import recover_spool
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
 from search.errors import StudyFailedError
@@ -25,7 +26,7 @@ from search.execution import Pool
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
 from search.selection import choose_stored, find_undecided, pick_finalists
-from search.storage import Storage
+from search.storage import Patience, Storage
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Launch:
             launch goes on with them. None for no limit.
         look_again: Whether the sealed rows are looked at though they were before; that counts, and is shown.
         command: What the user asked for; it stands beside each look at the sealed rows.
+        storage_timeout_seconds: How long a database that goes away is waited for; training goes on meanwhile. 0 ends
+            the session at once.
     """
 
     n_jobs: int = 1
@@ -46,6 +49,7 @@ class Launch:
     timeout_seconds: float | None = None
     look_again: bool = False
     command: str = "run"
+    storage_timeout_seconds: float = 3600.0
 
 
 def run_study(
@@ -70,17 +74,20 @@ def run_study(
     Raises:
         StudyLockedError: Another coordinator holds the study.
         UsageError: The storage holds a study of this name with another file or other data.
-        StorageError: The database went away; what was accepted is there, except for the last half second's.
+        StorageError: The database went away for longer than it is waited for; what was accepted is there, or in a
+            file beside the study, except for the last half second's.
         StudyFailedError: Every trial failed.
     """
     launch = launch or Launch()
     observer = observer or SilentObserver()
-    with storage.hold(prepared.spec.study.name) as lock:
+    with storage.hold(prepared.spec.study.name, Patience(launch.storage_timeout_seconds, observer.note)) as lock:
         told = prepared.notes
         prepared, known = find_same_study(prepared, storage)
         for note in prepared.notes:
             if note not in told:
                 observer.note(f"note: {note}")
+        if known is not None:
+            recover_spool(storage, known, observer)
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from search.storage import Storage, StudyLock
+from search.errors import TransientStorageError
+from search.storage import Hold, Storage
 
 POLL_SECONDS = 0.5
 _LOCK_CHECK_SECONDS = 5.0
@@ -22,7 +23,7 @@ class SessionLimits:
         timeout_seconds: Ask no more trials after this long, and soon end those that run; None for no limit.
     """
 
-    def __init__(self, lock: StudyLock, storage: Storage, study_id: int, timeout_seconds: float | None) -> None:
+    def __init__(self, lock: Hold, storage: Storage, study_id: int, timeout_seconds: float | None) -> None:
         self._lock = lock
         self._storage = storage
         self._study_id = study_id
@@ -54,20 +55,33 @@ class SessionLimits:
     def look(self) -> bool:
         """Whether a limit was reached just now.
 
+        While the database is away, and there is patience, nobody can ask to stop; the timeout holds.
+
         Raises:
             StorageError: The lock was lost, or the database cannot be asked.
         """
+        if self.reached is None and self._timeout_seconds is not None and self.seconds >= self._timeout_seconds:
+            self.reached = f"The timeout of {self._timeout_seconds:g} s is spent"
+            self.is_timed_out = True
+            return True
         now = time.monotonic()
+        try:
+            with self._storage.at_once():
+                return self._ask(now)
+        except TransientStorageError as error:
+            if self._storage.patience is None:
+                raise
+            self._next_look = self._next_lock_check = now + self._storage.patience.fail(error)
+            return False
+
+    def _ask(self, now: float) -> bool:
+        """Look into the database, when it is time; whether a limit was reached just now."""
         if now >= self._next_lock_check:
             self._next_lock_check = now + _LOCK_CHECK_SECONDS
             self._lock.check()
-        if self.reached is not None:
-            return False
-        if self._timeout_seconds is not None and self.seconds >= self._timeout_seconds:
-            self.reached = f"The timeout of {self._timeout_seconds:g} s is spent"
-            self.is_timed_out = True
-        elif now >= self._next_look:
+        if self.reached is None and now >= self._next_look:
             self._next_look = now + POLL_SECONDS
             if self._storage.stop_requested(self._study_id):
                 self.reached = "Asked to stop"
-        return self.reached is not None
+                return True
+        return False

@@ -27,7 +27,9 @@ def noted_session(storage: Storage, record: StudyRecord, trials: Sequence[Trial]
     except StorageError:
         raise  # nothing can be written, or must be any more
     except BaseException:
-        with contextlib.suppress(StorageError):
+        if storage.patience is not None and storage.patience.is_tried:
+            raise  # the database is away
+        with contextlib.suppress(StorageError), storage.at_once():
             keep_note(storage, record, storage.trials(record.study_id, parameters=False))
         raise
     keep_note(storage, record, storage.trials(record.study_id, parameters=False))

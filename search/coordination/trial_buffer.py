@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from search.coordination.kept_predictions import surplus_predictions
+from search.coordination.write_behind import WriteBehind
 from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialOutcome, TrialState
 from search.selection import best_trial
-from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Progressed, Started, Storage
+from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started, Storage
 
 LONGEST_UNWRITTEN_SECONDS = 0.5
 """How long after the last time it is written again, at the earliest: what a crash may cost at most."""
@@ -44,6 +45,7 @@ class TrialBuffer:
         self.trials = {trial.number: trial for trial in trials}
         self.record = record
         self._storage = storage
+        self._writer = WriteBehind(storage, record)
         self._unwritten: list[Started | Ended] = []
         self._unwritten_progress: dict[int, Progressed] = {}
         self._is_written = True
@@ -138,14 +140,32 @@ class TrialBuffer:
     def flush(self) -> None:
         """Write what is noted and not written yet, in one transaction; then forget stored predictions beyond the bound.
 
+        While the database is away, and there is patience, it waits on the disk for a later flush.
+
         Raises:
             StorageError: The database failed, or another program wrote to the study; the entries stay unwritten.
         """
         surplus = self._drop_surplus()
-        self._storage.write(self.record.study_id, [*self._unwritten, *self._unwritten_progress.values()])
+        is_written = self._writer.write(self._entries())
+        self._written_at = time.monotonic()
+        if is_written:
+            self._forget(surplus)
+
+    def flush_all(self) -> None:
+        """As `flush`, however long the database is away."""
+        surplus = self._drop_surplus()
+        self._writer.write_all(self._entries())
+        self._written_at = time.monotonic()
+        self._forget(surplus)
+
+    def _entries(self) -> list[Entry]:
+        return [*self._unwritten, *self._unwritten_progress.values()]
+
+    def _forget(self, surplus: Sequence[int]) -> None:
+        """Everything is written: keep none of it, and no predictions beyond the bound."""
         self._unwritten.clear()
         self._unwritten_progress.clear()
-        self._is_written, self._written_at = True, time.monotonic()
+        self._is_written = True
         # Not before: a crash in between would cost predictions that are kept in the end.
         self._storage.forget_predictions(self.record.study_id, surplus)
         for number in surplus:

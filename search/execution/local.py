@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from search.fork_server import ONE_THREAD, fork_server, main_left_out, sigint_blocked
+from search.fork_server import ONE_THREAD, end_fork_server, fork_server, main_left_out, sigint_blocked
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -61,7 +62,7 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
             **({} if n_workers else {"distributed.scheduler.worker-ttl": None}),
         }
     )
-    kind = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
+    kind: dict[str, Any] = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
     # Its parts ask for their settings while they run.
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
@@ -72,17 +73,36 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
         )
         stack.enter_context(dask.config.set({"temporary-directory": stack.enter_context(scratch)}))
         stack.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": method}))
+        ending = threading.Event()
+        if n_workers:
+            kind["ending"] = ending
         with sigint_blocked() if n_workers else contextlib.nullcontext():
-            cluster = LocalCluster(
-                n_workers=max(1, n_workers),
-                threads_per_worker=1,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                silence_logs=logging.CRITICAL,
-                **kind,
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=max(1, n_workers),
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                    silence_logs=logging.CRITICAL,
+                    **kind,
+                )
+            except BaseException:
+                # It leaves no cluster to close, and a thread of Dask's that would go on starting workers.
+                ending.set()
+                end_fork_server()
+                raise
             stack.enter_context(cluster)
+        stack.callback(_kill_workers, cluster)
+        stack.callback(ending.set)
         yield cluster
+
+
+def _kill_workers(cluster: LocalCluster) -> None:
+    from search.execution._nanny import OneGpuNanny
+
+    for nanny in cluster.workers.values():
+        if isinstance(nanny, OneGpuNanny):
+            nanny.kill_worker()
 
 
 @contextlib.contextmanager

@@ -288,7 +288,8 @@ def open_pool(
                 on_waiting()
             yield pool
         finally:
-            pool.close()
+            if scheduler is not None or not n_workers:  # processes of ours are killed, and some may not answer
+                pool.close()
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ What a trial means and when it is written is decided in `search.coordination`; w
 
 from search.storage.address import default_url, shows_password
 from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
+from search.storage.holding import Hold
 from search.storage.inspection import (
     KNOWN_OPTUNA_REVISION,
     KNOWN_REVISION,
@@ -36,10 +37,11 @@ from search.storage.inspection import (
     inspect_storage,
     locate_storage,
 )
-from search.storage.locks import StudyLock
 from search.storage.observing import ObservedTrial, RunOutline
 from search.storage.opening import blank_database, open_storage
+from search.storage.patience import Patience
 from search.storage.reading import Progress, RunTally
+from search.storage.spool import Spool, SpoolError
 from search.storage.store import Storage
 from search.storage.studies import Budget
 
@@ -50,15 +52,18 @@ __all__ = [
     "Budget",
     "Ended",
     "Entry",
+    "Hold",
     "Inspection",
     "ObservedTrial",
+    "Patience",
     "Progress",
     "Progressed",
     "RunOutline",
     "RunTally",
+    "Spool",
+    "SpoolError",
     "Started",
     "Storage",
-    "StudyLock",
     "blank_database",
     "default_url",
     "inspect_storage",

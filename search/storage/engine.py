@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +16,9 @@ from search.errors import PermanentStorageError, Problem, StorageError, Transien
 from search.storage.address import Address
 
 _BUSY_SECONDS = 60.0
+_LEAST_BUSY_SECONDS = 2.0
 _WRITES = "regsearch_writes"
+_BUSY = "regsearch_busy_seconds"
 _SHORTEST_SECRET = 4
 _PLACES = frozenset({"host", "hostaddr", "port", "dbname"})
 
@@ -113,6 +117,11 @@ def writing(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
+def quick_to_fail(engine: sa.Engine) -> sa.Engine:
+    """The same engine, for whoever has something else to do while SQLite waits for another writer."""
+    return engine.execution_options(**{_BUSY: _LEAST_BUSY_SECONDS})
+
+
 def _make_sqlite_engine(address: Address, uri: str, patience_seconds: float | None) -> sa.Engine:
     given = {key: value for key, value in address.url.query.items() if key not in ("uri", "timeout")}
     # mode=rw: SQLite's own way to say that a missing file is an error and not a new, empty database.
@@ -128,23 +137,51 @@ def _make_sqlite_engine(address: Address, uri: str, patience_seconds: float | No
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
+        options = connection.get_execution_options()
+        busy = min(timeout, options.get(_BUSY, timeout))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * busy)}")
+        writes = options.get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 
 
 @contextmanager
-def translated(address: Address) -> Iterator[None]:
+def transaction(address: Address, source: sa.Engine | sa.Connection) -> Iterator[sa.Connection]:
+    """A transaction on a connection of an engine's, or on a given one; its errors are ours, see `translated`.
+
+    One that comes in the moment of the commit says that it may be done.
+    """
+    with translated(address) as told, contextlib.ExitStack() as stack:
+        connection = stack.enter_context(source.connect()) if isinstance(source, sa.Engine) else source
+        with connection.begin():
+            yield connection
+            told.is_committing = True
+
+
+@dataclass
+class _Told:
+    """What a block tells to `translated`."""
+
+    is_committing: bool = False
+
+
+@contextmanager
+def translated(address: Address) -> Iterator[_Told]:
     """Turn what a database driver raises inside the block into a `StorageError`, transient or permanent.
 
     Errors of a driver (its connection, the disk, the server's refusals) are translated; SQLAlchemy's
     complaints about a wrong use of its interface are bugs of ours and pass.
     """
+    told = _Told()
     try:
-        yield
+        yield told
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-        raise _translate(address, error) from error
+        raised = _translate(address, error)
+        if isinstance(raised, TransientStorageError):
+            # SQLite itself tells whether it committed.
+            raised.may_be_done = told.is_committing and address.path is None
+        raise raised from error
 
 
 def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
@@ -161,7 +198,10 @@ def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
         remedy = _UNREACHABLE
     received = line.rstrip(".") or type(error).__name__
     kind = TransientStorageError if _is_transient(error) else PermanentStorageError
-    return storage_error(address, f"expected the database to do its work, received: {received}", remedy, kind)
+    ours = storage_error(address, f"expected the database to do its work, received: {received}", remedy, kind)
+    if isinstance(ours, TransientStorageError):
+        ours.reason = received
+    return ours
 
 
 def _is_transient(error: sa.exc.SQLAlchemyError) -> bool:

@@ -11,7 +11,8 @@ import hashlib
 import re
 import time
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from search.errors import LockLostError, StorageError
 from search.storage.address import Address
-from search.storage.engine import storage_error, translated
+from search.storage.engine import storage_error, transaction, translated, writing
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -45,13 +46,25 @@ class StudyLock(ABC):
     def release(self) -> None:
         """Free the lock; does nothing when it is free or lost."""
 
+    @property
     @abstractmethod
-    def check(self) -> None:
-        """Make sure that the lock is still held.
+    def is_lost(self) -> bool:
+        """Whether the lock is known to be lost, without asking."""
+
+    @abstractmethod
+    def is_intact(self) -> bool:
+        """Whether the lock is still held, asked just now.
 
         Raises:
-            LockLostError: It was lost (the server went away, the lock file or the database was replaced):
-                another coordinator may hold the study now, so the caller must stop writing.
+            LockLostError: It was lost for good: the lock file or the database was removed or replaced.
+        """
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that writes, and is committed only while the lock is held.
+
+        Raises:
+            LockLostError: It is not held.
         """
 
     @abstractmethod
@@ -63,14 +76,15 @@ def make_lock(address: Address, engine: sa.Engine, name: str | None) -> StudyLoc
     """The lock on a study, or with None the one under which tables are created. It is not taken yet."""
     if address.path is None:
         return _ServerLock(address, engine, name)
-    return _FileLock(address, address.path, name)
+    return _FileLock(address, address.path, engine, name)
 
 
 class _FileLock(StudyLock):
     """An OS file lock beside a SQLite database."""
 
-    def __init__(self, address: Address, database: Path, name: str | None) -> None:
+    def __init__(self, address: Address, database: Path, engine: sa.Engine, name: str | None) -> None:
         self._address = address
+        self._engine = engine
         self._database = database
         self._path = database.with_name(_lock_file_name(database.name, name))
         self._lock: FileLock | None = None
@@ -86,12 +100,22 @@ class _FileLock(StudyLock):
             self._lock.release()
             self._lock = None
 
-    def check(self) -> None:
-        if self._lock is None:
-            raise _lost(self._address, "no lock")
+    @property
+    def is_lost(self) -> bool:
+        return self._lock is None
+
+    def is_intact(self) -> bool:
         for path, before, now in zip((self._path, self._database), self._identities, self._look(), strict=True):
             if before != now:
-                raise _lost(self._address, f"that {path.name} was removed or replaced")
+                raise lock_lost(self._address, f"that {path.name} was removed or replaced")
+        return self._lock is not None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        if not self.is_intact():
+            raise lock_lost(self._address, "no lock")
+        with transaction(self._address, writing(self._engine)) as connection:
+            yield connection
 
     def held(self) -> bool:
         if not self._path.exists():
@@ -134,8 +158,9 @@ class _ServerLock(StudyLock):
         self._session: sa.Connection | None = None
 
     def acquire(self, seconds: float = _PATIENCE_SECONDS) -> bool:
+        self._drop()
         with translated(self._address):
-            session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            session = self._engine.connect()
             try:
                 if self._take(session, time.monotonic() + seconds):
                     self._session = session
@@ -148,22 +173,41 @@ class _ServerLock(StudyLock):
         if self._session is None:
             return
         # A lost session has lost its lock already.
-        with suppress(*_SESSION_LOST):
-            self._session.scalar(sa.select(sa.func.pg_advisory_unlock(self._key)))
-        with suppress(*_SESSION_LOST):
-            self._session.close()
-        self._session = None
+        with suppress(*_SESSION_LOST), self._session.begin():
+            self._session.execute(sa.select(sa.func.pg_advisory_unlock(self._key)))
+        self._drop()
 
-    def check(self) -> None:
-        if self._session is None:
-            raise _lost(self._address, "no lock")
-        # Not "is the server there": SQLAlchemy may have connected again, and the new session holds nothing.
+    @property
+    def is_lost(self) -> bool:
+        # SQLAlchemy would connect again by itself, and the new session holds nothing.
+        return self._session is None or self._session.invalidated
+
+    def is_intact(self) -> bool:
+        if self._session is None or self._session.invalidated:
+            return False
         try:
-            mine = self._session.scalar(self._query("pid = pg_backend_pid()"))
-        except _SESSION_LOST as error:
-            raise _lost(self._address, "a lost connection") from error
-        if not mine:
-            raise _lost(self._address, "a new connection, without the lock")
+            with self._session.begin():
+                return bool(self._session.scalar(self._query("pid = pg_backend_pid()")))
+        except _SESSION_LOST:
+            self._drop()
+            return False
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        if self._session is None or self._session.invalidated:
+            raise lock_lost(self._address, "no lock")
+        # In the very session that holds the lock: without the one the other cannot be.
+        with transaction(self._address, self._session) as connection:
+            yield connection
+
+    def _drop(self) -> None:
+        """Let go of the session, whatever has become of it: it must not serve another, which would hold the lock."""
+        if self._session is not None:
+            with suppress(*_SESSION_LOST):
+                self._session.invalidate()
+            with suppress(*_SESSION_LOST):
+                self._session.close()
+            self._session = None
 
     def held(self) -> bool:
         with translated(self._address), self._engine.connect() as connection:
@@ -173,10 +217,13 @@ class _ServerLock(StudyLock):
         # So that the server frees the lock of a machine that vanished within a minute, not in two hours.
         for setting in ("idle = 30", "interval = 10", "count = 3"):
             session.exec_driver_sql(f"SET tcp_keepalives_{setting}")
+        session.commit()
         while not session.scalar(sa.select(sa.func.pg_try_advisory_lock(self._key))):
+            session.commit()
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL_SECONDS)
+        session.commit()
         return True
 
     def _query(self, condition: str) -> sa.TextClause:
@@ -188,10 +235,13 @@ class _ServerLock(StudyLock):
 
 
 def _lock_file_name(database: str, name: str | None) -> str:
-    if name is None:
-        return f"{database}.lock"
-    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name)
-    return f"{database}.{name if plain else '~' + hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
+    return f"{database}.lock" if name is None else f"{database}.{name_in_files(name)}.lock"
+
+
+def name_in_files(study: str) -> str:
+    """What stands for a study in the names of files: its name, or a hash where that is no name for a file."""
+    plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", study)
+    return study if plain else "~" + hashlib.sha256(study.encode()).hexdigest()[:32]
 
 
 def _advisory_key(name: str | None) -> int:
@@ -207,7 +257,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _lost(address: Address, received: str) -> StorageError:
+def lock_lost(address: Address, received: str) -> StorageError:
+    """An error for whoever held a lock."""
     remedy = "Another coordinator may hold the study now; run again to continue."
     return storage_error(
         address, f"expected to hold the study's lock still, received {received}", remedy, LockLostError

@@ -29,17 +29,32 @@ from search.records import (
 )
 from search.storage import display, observing, reading, studies, verdicts
 from search.storage.address import Address
-from search.storage.engine import storage_error, translated, writing
+from search.storage.engine import quick_to_fail, storage_error, transaction, writing
 from search.storage.entries import Entry
-from search.storage.locks import StudyLock, make_lock
+from search.storage.holding import Hold
+from search.storage.locks import make_lock
+from search.storage.patience import Patience, patiently
 from search.storage.reading import RunTally
+from search.storage.spool import Spool, make_spool
 from search.storage.studies import Budget
-from search.storage.writing import TrialRefusedError, delete_predictions, write_entries, write_runs
+from search.storage.writing import (
+    TrialRefusedError,
+    delete_predictions,
+    missing,
+    missing_runs,
+    write_entries,
+    write_runs,
+)
 
 
+@patiently(
+    at_once=frozenset({"close", "at_once", "hold", "spool"}),
+    unsure=frozenset({"create_study", "write", "write_runs", "begin_look", "end_look"}),
+)
 class Storage:
     """A database of studies. Every method is one transaction; when the database fails it raises a
-    `TransientStorageError` where the same call may succeed later, else a `PermanentStorageError`.
+    `TransientStorageError` where the same call may succeed later, else a `PermanentStorageError`. Whoever holds a study
+    with patience has the former waited out.
 
     Trials and studies that other programs made with Optuna in the same database are left alone.
     """
@@ -48,6 +63,8 @@ class Storage:
         self._address = address
         self._engine = engine
         self._has_our_tables = has_our_tables
+        self._hold: Hold | None = None
+        self._patience: Patience | None = None
 
     def __enter__(self) -> Storage:
         return self
@@ -277,8 +294,13 @@ class Storage:
         with self._reading() as connection:
             return reading.read_intermediate_values(connection, study_id)
 
-    def write(self, study_id: int, entries: Sequence[Entry]) -> None:
+    def write(self, study_id: int, entries: Sequence[Entry], *, repeated: bool = False) -> None:
         """Write what happened to trials, in the order in which it happened: all of it in one transaction, or nothing.
+
+        Args:
+            study_id: Whose trials.
+            entries: What happened.
+            repeated: Whether they may be there already, by an attempt whose end nobody knows; such are left out.
 
         Raises:
             PermanentStorageError: A trial that starts is not the next one, because another program wrote trials; or one
@@ -286,21 +308,22 @@ class Storage:
         """
         if entries:
             with self._writing() as connection, self._refusals(study_id):
-                write_entries(connection, study_id, entries)
+                write_entries(connection, study_id, missing(connection, study_id, entries) if repeated else entries)
 
-    def write_runs(self, study_id: int, results: Sequence[RunResult]) -> None:
+    def write_runs(self, study_id: int, results: Sequence[RunResult], *, repeated: bool = False) -> None:
         """Write runs that are no part of the search: all of them in one transaction, or none.
 
         Args:
             study_id: Whose runs.
             results: Of another purpose than `SEARCH`, and none that is there already.
+            repeated: Whether some may be there already, by an attempt whose end nobody knows; such are left out.
         Raises:
             PermanentStorageError: One of them is there already, or the study was deleted.
             ValueError: One is a run of the search, which belongs to the end of its trial.
         """
         if results:
             with self._writing() as connection, self._refusals(study_id):
-                write_runs(connection, study_id, results)
+                write_runs(connection, study_id, missing_runs(connection, study_id, results) if repeated else results)
 
     def runs(self, study_id: int, trial: int | None = None, purpose: Purpose = Purpose.SEARCH) -> list[RunSummary]:
         """The runs of one purpose, of one trial or of all, by trial, fold and repeat."""
@@ -375,6 +398,10 @@ class Storage:
         if trials:
             with self._writing() as connection:
                 delete_predictions(connection, study_id, Purpose.SEARCH, trials)
+
+    def spool(self, record: StudyRecord) -> Spool:
+        """Where what cannot be written for now is kept."""
+        return make_spool(self._address, record)
 
     # What follows the search
 
@@ -454,28 +481,54 @@ class Storage:
     # The lock
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[StudyLock]:
+    def hold(self, name: str, patience: Patience | None = None) -> Iterator[Hold]:
         """Hold the lock of a study, which need not exist yet, for the length of a `with` block.
 
-        The block gets the lock: `lock.check()` raises when it was lost meanwhile.
+        What is written meanwhile is written under this lock. The block gets it: `check()` raises when it was lost.
+
+        Args:
+            name: The study.
+            patience: How long the database is waited for when it goes away in the block; None has the first failure
+                raised. SQLite's file is then waited for 2 s at a time instead of 60 s.
 
         Raises:
             StudyLockedError: Another coordinator holds it; the message says which.
         """
+        before = self._engine, self._hold, self._patience
+        if patience is not None:
+            self._engine = quick_to_fail(self._engine)
         lock = make_lock(self._address, self._engine, name)
         if not lock.acquire():
+            self._engine = before[0]
             raise self._locked(name)
+        self._hold = hold = Hold(self._address, lock, name)
         try:
-            with self._writing() as connection:
-                studies.write_coordinator(connection, name)
+            hold.sign()
+            self._patience = patience
             try:
-                yield lock
+                yield hold
             finally:
                 # Who holds a study is told by the lock; a name that stays behind misleads nobody.
-                with suppress(StorageError), self._writing() as connection:
-                    studies.delete_coordinator(connection, name)
+                if patience is None or not patience.is_tried:
+                    with suppress(StorageError), self._writing() as connection:
+                        studies.delete_coordinator(connection, name)
         finally:
-            lock.release()
+            self._engine, self._hold, self._patience = before
+            hold.release()
+
+    @property
+    def patience(self) -> Patience | None:
+        """How long the database is waited for; None outside of a `hold` that has some."""
+        return self._patience
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Wait for nothing in a `with` block: what fails is raised."""
+        before, self._patience = self._patience, None
+        try:
+            yield
+        finally:
+            self._patience = before
 
     def holder(self, name: str) -> Coordinator | None:
         """Who coordinates the study now; None when nobody does, whatever a dead coordinator left behind."""
@@ -490,10 +543,12 @@ class Storage:
     # Inside
 
     def _reading(self) -> AbstractContextManager[sa.Connection]:
-        return _transaction(self._address, self._engine)
+        return transaction(self._address, self._engine)
 
     def _writing(self) -> AbstractContextManager[sa.Connection]:
-        return _transaction(self._address, writing(self._engine))
+        if self._hold is not None:
+            return self._hold.transaction()
+        return transaction(self._address, writing(self._engine))
 
     def _update_study(self, study_id: int, **values: int | bool | str) -> None:
         with self._writing() as connection:
@@ -520,9 +575,3 @@ class Storage:
         message = f"expected study {name!r} to be free, received that {holder} coordinates it"
         remedy = f"Wait for its end, or ask it to stop: regsearch stop {name}."
         return StudyLockedError(str(Problem(f"storage {self.url_shown}", message, remedy)))
-
-
-@contextmanager
-def _transaction(address: Address, engine: sa.Engine) -> Iterator[sa.Connection]:
-    with translated(address), engine.begin() as connection:
-        yield connection

@@ -188,12 +188,13 @@ def read_coordinator(connection: sa.Connection, name: str) -> Coordinator | None
     return None if row is None else Coordinator(row.host, row.pid, row.since)
 
 
-def write_coordinator(connection: sa.Connection, name: str) -> None:
+def write_coordinator(connection: sa.Connection, name: str) -> Coordinator:
     """Write down that this process holds the study, whoever did before."""
     who = tables.coordinators
     connection.execute(sa.delete(who).where(who.c.study_name == name))
-    row = {"study_name": name, "host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()}
+    row: dict[str, Any] = {"study_name": name, "host": socket.gethostname(), "pid": os.getpid(), "since": utc_now()}
     connection.execute(sa.insert(who), [row])
+    return Coordinator(row["host"], row["pid"], row["since"])
 
 
 def delete_coordinator(connection: sa.Connection, name: str) -> None:

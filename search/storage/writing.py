@@ -82,6 +82,41 @@ def write_runs(connection: sa.Connection, study_id: int, results: Sequence[RunRe
     insert_runs(connection, study_id, results)
 
 
+def missing(connection: sa.Connection, study_id: int, entries: Sequence[Entry]) -> list[Entry]:
+    """Those entries that are not in the database, of some that may have been written before.
+
+    Raises:
+        TrialRefusedError: A trial ended otherwise than an entry says.
+    """
+    states = _states(connection, study_id, {entry.number for entry in entries})
+    left: list[Entry] = []
+    for entry in entries:
+        state = states.get(entry.number)
+        if state is None or not (isinstance(entry, Started) or state.is_final):
+            left.append(entry)
+        elif isinstance(entry, Ended) and state.is_final and state is not entry.state:
+            raise TrialRefusedError(f"expected trial {entry.number} to be {entry.state.name}, received {state.name}")
+    return left
+
+
+def missing_runs(connection: sa.Connection, study_id: int, results: Sequence[RunResult]) -> list[RunResult]:
+    """Those runs that are not in the database, of some that may have been written before."""
+    runs = tables.runs
+    query = sa.select(runs.c.trial_number, runs.c.purpose, runs.c.fold, runs.c.repeat).where(
+        runs.c.study_id == study_id, runs.c.trial_number.in_({result.run.trial for result in results})
+    )
+    there = {tuple(row) for row in connection.execute(query)}
+    return [r for r in results if (r.run.trial, r.run.purpose.value, r.run.fold, r.run.repeat) not in there]
+
+
+def _states(connection: sa.Connection, study_id: int, numbers: Iterable[int]) -> dict[int, TrialState]:
+    trials = optuna_tables.trials
+    query = sa.select(trials.c.number, trials.c.state).where(
+        trials.c.study_id == study_id, trials.c.number.in_(numbers)
+    )
+    return {row.number: TrialState[row.state] for row in connection.execute(query)}
+
+
 def delete_predictions(connection: sa.Connection, study_id: int, purpose: Purpose, trials: Sequence[int]) -> None:
     """Delete what the runs of some trials predicted; the runs stay."""
     runs, predictions = tables.runs, tables.predictions

@@ -403,10 +403,10 @@ def test_coordinator_that_dies_at_each_write_ends_with_the_same_verdict(is_writt
     left = [0]
 
     def dying(write):
-        def writing(self, *arguments):
+        def writing(self, *arguments, **options):
             if left[0] == 0 and not is_written:
                 raise _PowerCutError
-            write(self, *arguments)
+            write(self, *arguments, **options)
             left[0] -= 1
             if left[0] < 0 and is_written:
                 raise _PowerCutError
@@ -606,7 +606,7 @@ def test_lack_of_memory_is_not_stored_either(storage, unbroken):
 
 
 def test_lost_database_ends_the_confirmation_and_the_next_session_goes_on(storage, unbroken, monkeypatch):
-    def lost(self, study_id, results):
+    def lost(self, study_id, results, **options):
         raise StorageError("the database went away")
 
     with monkeypatch.context() as patched:

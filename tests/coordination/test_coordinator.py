@@ -515,7 +515,7 @@ def test_lost_lock_ends_the_coordinator_before_it_writes_more(study_file, storag
     def lost(self):
         raise StorageError("the lock was lost")
 
-    monkeypatch.setattr("search.storage.locks._FileLock.check", lost)
+    monkeypatch.setattr("search.storage.holding.Hold.check", lost)
     with pytest.raises(StorageError, match="the lock was lost"):
         run_study(prepare_study(str(study_file)), storage, launch, train=train)
     assert outcome(storage) == []

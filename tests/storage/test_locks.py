@@ -8,13 +8,15 @@ import shutil
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from search.errors import LockLostError, PermanentStorageError, StudyLockedError
+from search.errors import LockLostError, PermanentStorageError, StudyLockedError, TransientStorageError
 from search.records import Coordinator, StudyRecord
 from search.storage import Storage, open_storage
 
@@ -141,17 +143,41 @@ def test_a_removed_lock_file_or_a_replaced_database_is_noticed(tmp_path: Path, s
                 lock.check()
 
 
-def test_a_lost_session_is_noticed(postgresql_url: str, study_in_postgresql: StudyRecord) -> None:
-    with open_storage(postgresql_url) as storage:
+def test_a_lost_session_is_taken_again(postgresql_url: str, study_in_postgresql: StudyRecord) -> None:
+    with open_storage(postgresql_url) as storage, open_storage(postgresql_url) as other:
         with storage.hold("moons") as lock:
             lock.check()
             _end_sessions(postgresql_url)
-            for _ in range(2):
-                with pytest.raises(LockLostError, match="expected to hold the study's lock still"):
-                    lock.check()
-            with open_storage(postgresql_url) as other, other.hold("moons"):
-                assert storage.studies() == [study_in_postgresql]
+            lock.check()
+            with pytest.raises(StudyLockedError), other.hold("moons"):
+                pass
+            _end_sessions(postgresql_url)
+            with pytest.raises(TransientStorageError):  # of the session that is gone
+                storage.set_n_trials(study_in_postgresql.study_id, 20)
+            storage.set_n_trials(study_in_postgresql.study_id, 20)
         assert storage.holder("moons") is None
+        assert storage.studies() == [replace(study_in_postgresql, n_trials=20)]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_nothing_is_written_once_another_process_had_the_study(
+    postgresql_url: str, study_in_postgresql: StudyRecord, *, is_held: bool
+) -> None:
+    with open_storage(postgresql_url) as storage, open_storage(postgresql_url) as other, ExitStack() as stack:
+        lock = stack.enter_context(storage.hold("moons"))
+        _end_sessions(postgresql_url)
+        quick = stack.enter_context(ExitStack())
+        quick.enter_context(other.hold("moons"))
+        if not is_held:
+            quick.close()
+        with pytest.raises(TransientStorageError):  # of the session that is gone
+            storage.set_n_trials(study_in_postgresql.study_id, 20)
+        for _ in range(2):
+            with pytest.raises(LockLostError, match="received that another process ha"):
+                storage.set_n_trials(study_in_postgresql.study_id, 20)
+            with pytest.raises(LockLostError, match="expected to hold the study's lock still"):
+                lock.check()
+        assert other.studies() == [study_in_postgresql]
 
 
 def test_an_unwritable_folder_cannot_be_locked(tmp_path: Path, sqlite_url: str) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -42,8 +43,8 @@ class _Refused(Exception):  # noqa: N818 - it carries the parts of a problem, an
 
 def main() -> None:
     """Answer the request in the folder that the command line names, into the same folder."""
-    _end_with_parent()
     folder = Path(sys.argv[1])
+    _end_with_parent(folder)
     request = pickle.loads((folder / REQUEST).read_bytes())
     try:
         arrays = answer(request, folder)
@@ -54,10 +55,11 @@ def main() -> None:
         (folder / "partial.npz").rename(folder / ANSWER)  # a child that dies while it writes leaves no answer
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: Path) -> None:
     """Kill this process, and those that it starts, when the pipe of standard input ends: its other side is gone.
 
-    A parent that is killed itself can stop nobody, and a function that waits for ever would do so for ever.
+    A parent that is killed itself can stop nobody, and a function that waits for ever would do so for ever. Nor does it
+    remove the folder of the request.
     """
     pipe = os.dup(0)
     with Path(os.devnull).open("rb") as nothing:
@@ -65,6 +67,7 @@ def _end_with_parent() -> None:
 
     def wait_for_end() -> None:
         os.read(pipe, 1)
+        shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=wait_for_end, daemon=True).start()

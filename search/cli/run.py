@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from search.reporting.summaries import Best
 
 
+_MOST_OPENING_SECONDS = 30.0
+"""How long a database is waited for that does not answer from the first: it starts beside this, or is not there."""
+
+
 def _finite(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"expected a number of seconds, received {value}.", context, parameter)
@@ -103,7 +107,8 @@ def run(
             message = "expected sealed rows to look at, received a study without"
             raise UsageError(Problem("--look-again", message, "Set split.test, for a study of another name."))
         stack.enter_context(explained(interrupted))
-        storage = stack.enter_context(opened(url, create=True))
+        patience = min(storage_timeout, _MOST_OPENING_SECONDS)
+        storage = stack.enter_context(opened(url, create=True, patience_seconds=patience))
         observer = stack.enter_context(watch(prepared, quiet=is_quiet()))
         record = run_study(prepared, storage, launch, observer)
         observer.close()

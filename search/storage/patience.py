@@ -13,7 +13,7 @@ from search.errors import TransientStorageError
 _Value = TypeVar("_Value")
 _Class = TypeVar("_Class", bound=type)
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 _SECONDS_BETWEEN_WORDS = 600.0
 
 
@@ -23,10 +23,17 @@ class Patience:
     Args:
         seconds: How long an outage may last; then the error that came last ends the session.
         tell: Told in a sentence when an outage begins, now and then while it lasts, and when it is over.
+        meanwhile: What happens in an outage, as a sentence begins.
     """
 
-    def __init__(self, seconds: float, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        tell: Callable[[str], None] = lambda _: None,
+        meanwhile: str = "Training goes on, and results wait until it is back",
+    ) -> None:
         self.seconds = seconds
+        self._meanwhile = meanwhile
         self._tell = tell
         self._since: float | None = None
         self._told_at = 0.0
@@ -40,7 +47,7 @@ class Patience:
         """Take note of a failure.
 
         Returns:
-            Seconds until it is worth trying again: half of what the outage has lasted, 0.25 to 30.
+            Seconds until it is worth trying again: a quarter of what the outage has lasted, 0.25 to 5.
 
         Raises:
             TransientStorageError: What was given, when the outage lasts too long.
@@ -51,17 +58,16 @@ class Patience:
         if self._since is None:
             self._since = self._told_at = now
             self._tell(
-                f"The database does not answer ({error.reason}). Training goes on, and results wait until it is back, "
-                f"for {_in_words(self.seconds)} at most."
+                f"The database does not answer ({error.reason}). {self._meanwhile}, for {_in_words(self.seconds)} "
+                "at most."
             )
         lasted = now - self._since
         if lasted >= self.seconds:
-            self._tell(f"The database stayed away for {_in_words(lasted)}. What ended meanwhile is kept on the disk.")
             raise error
         if now - self._told_at >= _SECONDS_BETWEEN_WORDS:
             self._told_at = now
             self._tell(f"The database has not answered for {_in_words(lasted)} ({error.reason}).")
-        return min(max(_SHORTEST_PAUSE, lasted / 2), _LONGEST_PAUSE, self.seconds - lasted)
+        return min(max(_SHORTEST_PAUSE, lasted / 4), _LONGEST_PAUSE, self.seconds - lasted)
 
     def succeed(self) -> None:
         """Take note that the database answered."""
@@ -132,4 +138,4 @@ def _waiting(method: Callable[..., Any], *, again_when_unsure: bool) -> Callable
 def _in_words(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.3g} s"
-    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    return f"{seconds / 60:.3g} min" if seconds < 3600 else f"{seconds / 3600:.3g} h"

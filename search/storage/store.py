@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -45,6 +45,8 @@ from search.storage.writing import (
     write_entries,
     write_runs,
 )
+
+_Value = TypeVar("_Value")
 
 
 @patiently(
@@ -498,13 +500,12 @@ class Storage:
         if patience is not None:
             self._engine = quick_to_fail(self._engine)
         lock = make_lock(self._address, self._engine, name)
-        if not lock.acquire():
-            self._engine = before[0]
-            raise self._locked(name)
-        self._hold = hold = Hold(self._address, lock, name)
+        hold = Hold(self._address, lock, name)
         try:
-            hold.sign()
-            self._patience = patience
+            if not _waited(patience, lock.acquire):
+                raise self._locked(name)
+            _waited(patience, hold.sign)
+            self._hold, self._patience = hold, patience
             try:
                 yield hold
             finally:
@@ -575,3 +576,7 @@ class Storage:
         message = f"expected study {name!r} to be free, received that {holder} coordinates it"
         remedy = f"Wait for its end, or ask it to stop: regsearch stop {name}."
         return StudyLockedError(str(Problem(f"storage {self.url_shown}", message, remedy)))
+
+
+def _waited(patience: Patience | None, call: Callable[[], _Value]) -> _Value:
+    return call() if patience is None else patience.wait_out(call)

@@ -69,8 +69,10 @@ from search.data.sealed import SealedRows
 from search.data.sources import SOURCES
 from search.data.sources._child import SUBCLASSED, add_told, first_cause, tell_subclassed
 from search.data.sources.child import call_text_layers, try_code
+from search.data.sources.csv_file import MISSING, told_format, told_writing
 from search.data.sources.npz_file import read_features
 from search.data.sources.raw import PlainError
+from search.data.sources.scikit_learn import sklearn_call
 from search.data.splits import Fold, Splits, draw_stop_rows, redraw_folds, scores_other_rows, split_rows
 from search.data.splitters import SPLITTERS, HeadValidation, HoldoutValidation, KFoldValidation
 from search.data.stored_rows import (
@@ -89,6 +91,7 @@ from search.data.targets import is_coded, is_one_hot
 from search.data.trust import read_trusted
 
 __all__ = [
+    "MISSING",
     "ONLY_INPUT",
     "SOURCES",
     "SPLITTERS",
@@ -148,6 +151,7 @@ __all__ = [
     "read_trusted",
     "redraw_folds",
     "scores_other_rows",
+    "sklearn_call",
     "split_inputs",
     "split_rows",
     "suit_columns",
@@ -155,6 +159,8 @@ __all__ = [
     "tell_subclassed",
     "to_archive",
     "to_arrays",
+    "told_format",
+    "told_writing",
     "try_code",
     "write_member",
 ]

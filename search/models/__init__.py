@@ -26,6 +26,7 @@
 | `predicting` | what a model in a file predicts |
 | `products` | how much a model computes a row, roughly |
 | `table_inputs` | raw columns of a table become what a model takes, as layers |
+| `literals` | values as Python source |
 | `rendering` | a model as a Python file; `model_source`: the statements that make the user's |
 
 Keras is imported by functions of `making`, `building`, `custom_code`, `walking`, `rebuilding`, `inputs`, `averaging`,
@@ -46,6 +47,7 @@ from search.models.fronts import Front, find_front
 from search.models.injection import open_slots, regularize
 from search.models.inputs import BesideEnd, TableEnds, with_ends, with_named_inputs, with_texts
 from search.models.layer_arguments import LayerArgumentError, check_value, given_value, thawed, unfrozen
+from search.models.literals import constant, literal
 from search.models.losses import LOSSES, Loss, probabilities_of, targets_for
 from search.models.model_source import UntellableError, keeps_own_weights
 from search.models.names import ACTIVATIONS, LAYER_ARGUMENTS, SCALING_LAYERS
@@ -59,7 +61,7 @@ from search.models.products import count_products, count_weights
 from search.models.reach import candidates
 from search.models.reading import read_saved
 from search.models.rebuilding import build_front, compiled_metrics, replaced_classes
-from search.models.rendering import render_source
+from search.models.rendering import RowsSource, render_source, stops_early
 from search.models.saved import SavedModel, TextInput
 from search.models.sources import read_model
 from search.models.texts import sized_texts
@@ -85,6 +87,7 @@ __all__ = [
     "Member",
     "OpenModel",
     "OwnSearch",
+    "RowsSource",
     "SavedModel",
     "TableEnds",
     "TextInput",
@@ -101,6 +104,7 @@ __all__ = [
     "check_patterns",
     "check_value",
     "compiled_metrics",
+    "constant",
     "count_products",
     "count_weights",
     "custom_objects",
@@ -113,6 +117,7 @@ __all__ = [
     "is_own_loss",
     "keeps_own_weights",
     "layers_by_path",
+    "literal",
     "loss_in_memory",
     "loss_setting",
     "make_optimizer",
@@ -130,6 +135,7 @@ __all__ = [
     "replaced_classes",
     "search_own",
     "sized_texts",
+    "stops_early",
     "study_loss",
     "targets_for",
     "thawed",

@@ -1,8 +1,9 @@
-"""A model as a Python file that needs Keras and nothing else."""
+"""A model as a Python file that needs no regsearch."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any, TypeGuard
 
 from search.models.architecture import Architecture
 from search.models.building import describe_optimizer
+from search.models.literals import constant
 from search.models.losses import Loss, loss_name
 from search.models.model_source import UntellableError, keeps_own_weights, model_source, object_source
 from search.records import Setting
@@ -47,7 +49,7 @@ def train_model(model, {parameters}, **options):
 
     Args:
         model: What `build_model` returned.
-        x, y: Rows that train: NumPy arrays, {targets}.{weights}{stop_rows}
+        x, y: {rows} that train: NumPy arrays, {targets}.{weights}{stop_rows}
         options: Further arguments of `fit`, such as `verbose=0`.
     """
     return model.fit(
@@ -56,8 +58,8 @@ def train_model(model, {parameters}, **options):
     )
 
 
-if __name__ == "__main__":
-    build_model().summary()
+{after}if __name__ == "__main__":
+    {started}
 '''
 
 _EARLY_STOPPING = """
@@ -100,6 +102,28 @@ def set_saved_weights(model, saved):
 '''
 
 
+@dataclass(frozen=True)
+class RowsSource:
+    """What a file does with rows around the model: it reads raw ones, encodes them and tells what is predicted.
+
+    Args:
+        imports: Statements beyond `import keras`.
+        constants: Statements at the top.
+        before: Functions and classes that the model's come behind, each without empty lines around it.
+        after: The same of those that use the model.
+        started: Statements that the file runs when it is a program.
+    """
+
+    imports: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    started: str = "build_model().summary()"
+
+
+_NO_ROWS = RowsSource()
+
+
 def render_source(
     architecture: Architecture,
     training: TrainingSection,
@@ -110,6 +134,7 @@ def render_source(
     classes: Sequence[str] = (),
     weights_file: str = "",
     weighted: bool = False,
+    rows: RowsSource = _NO_ROWS,
 ) -> str:
     """A Python file whose `build_model()` returns the very same model, compiled, and whose `train_model` trains it.
 
@@ -122,6 +147,7 @@ def render_source(
         classes: The label of each class.
         weights_file: The file of the user's model; only needed where weights are taken from it.
         weighted: Whether rows have weights.
+        rows: What it does with raw rows; nothing by default.
 
     Raises:
         UntellableError: The user's model has something that has no source.
@@ -131,9 +157,9 @@ def render_source(
     finishing = [line for x in techniques_of(configuration) if isinstance(x, OptimizerTechnique) for line in x.source]
     model, missing = _model(architecture, weights_file), _left_out(configuration, stopping)
     balanced = training.class_weight == "balanced"
-    rows = ["x", "y", *(["weight"] if weighted else [])]
-    constants = [_labels(classes)] if classes else []
-    constants += model.constants
+    given = ["x", "y", *(["weight"] if weighted else [])]
+    constants = [constant("CLASSES", list(classes))] if classes else []
+    constants += [*rows.constants, *model.constants]
     if isinstance(training.class_weight, dict):
         weights = {index: training.class_weight.get(label, 1.0) for index, label in enumerate(classes)}
         constants.append(f"CLASS_WEIGHT = {weights!r}")
@@ -141,11 +167,13 @@ def render_source(
         constants.append(_EARLY_STOPPING.format(loss=loss.name, settings=stopping))
     return _TEMPLATE.format(
         comment=_commented([*comment.splitlines(), *_note_on(missing)]),
-        imports="\n".join(("import keras", *model.imports)),
+        imports=_imports(("import keras", *model.imports, *rows.imports)),
         epochs=training.epochs,
         batch_size=training.batch_size,
         constants="".join(f"{each.rstrip()}\n" for each in constants),
-        functions=(_BALANCED.format(n_classes=len(classes)) if balanced else "") + "".join(model.functions),
+        functions="".join(f"{each}\n\n\n" for each in rows.before)
+        + (_BALANCED.format(n_classes=len(classes)) if balanced else "")
+        + "".join(model.functions),
         body=model.body.replace("\n", "\n    "),
         optimizer="\n    ".join([f"optimizer = {optimizer}", *finishing, ""]) if finishing else "",
         compile_arguments=", ".join(
@@ -156,13 +184,40 @@ def render_source(
                 *_metrics(architecture, watched=bool(stopping), weighted=weighted),
             ]
         ),
-        parameters=", ".join([*rows, *(f"{name}_stop" for name in rows if stopping)]),
+        parameters=", ".join([*given, *(f"{name}_stop" for name in given if stopping)]),
+        rows="Encoded rows" if rows.before else "Rows",
         targets="y the indices of classes" if classes else "y numbers",
         missing=f", but without {', '.join(missing)}" if missing else "",
         weights=_WEIGHTS if weighted else "",
         stop_rows=(_STOP_ROWS + (_STOP_WEIGHTS if weighted else "")) if stopping else "",
         fit_arguments=",\n        ".join(_fit_arguments(loss, training, stops=bool(stopping), weighted=weighted)),
+        after="".join(f"{each}\n\n\n" for each in rows.after),
+        started=rows.started.replace("\n", "\n    "),
     )
+
+
+def stops_early(configuration: Mapping[str, Setting]) -> bool:
+    """Whether the file of a configuration has `train_model` watch rows of their own, `x_stop` and `y_stop`."""
+    return bool(_stopping_arguments(configuration))
+
+
+def _imports(statements: Sequence[str]) -> str:
+    """Statements in the order in which formatters put them: of Python itself, then of packages."""
+    names, single = dict[str, set[str]](), set[str]()
+    for statement in statements:
+        module, _, imported = statement.removeprefix("from ").partition(" import ")
+        if imported:
+            names.setdefault(module, set()).update(imported.split(", "))
+        else:
+            single.add(statement)
+    single |= {f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()}
+    of_python = {each for each in single if each.split()[1].partition(".")[0] in sys.stdlib_module_names}
+    groups = (sorted(group, key=_import_key) for group in (of_python, single - of_python))
+    return "\n\n".join("\n".join(group) for group in groups if group)
+
+
+def _import_key(statement: str) -> tuple[bool, str]:
+    return statement.startswith("from"), statement.split()[1]
 
 
 @dataclass(frozen=True)
@@ -244,13 +299,6 @@ def _targets(name: str, loss: Loss) -> str:
 
 def _commented(lines: list[str]) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + ("\n" if lines else "")
-
-
-def _labels(classes: Sequence[str]) -> str:
-    """The label of each class index, on one line where it is short."""
-    labels = [json.dumps(label, ensure_ascii=False) for label in classes]
-    line = f"CLASSES = [{', '.join(labels)}]"
-    return line if len(line) <= 100 else "CLASSES = [\n" + "".join(f"    {label},\n" for label in labels) + "]"
 
 
 def _stopping_arguments(configuration: Mapping[str, Setting]) -> str:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from search.data.date_formats import ISO, find_formats, read_dates
 from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
-from search.data.sources.table import Reading, Sheet, read_table
+from search.data.sources.table import Reading, Sheet, read_table, tell_format
 from search.data.wording import count, quote, quote_names
 from search.errors import DataError, Problem
 from search.spec import SourceForm
@@ -177,6 +177,30 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
     return told, reasons
 
 
+def told_writing(section: DataSection, folder: Path) -> tuple[str, str]:
+    """What stands between the fields of a study's file, and how its text is written.
+
+    Raises:
+        DataError: It is no CSV file.
+    """
+    request = SourceRequest(section, folder, "[data]")
+    path = find_file(section.path, folder, request.place)
+    separator = open_sheet(request)[0].separator
+    return separator, section.encoding or _encoding_of(path.read_bytes())
+
+
+def told_format(section: DataSection, folder: Path, name: str) -> str:
+    """The format of a study's column of dates.
+
+    Raises:
+        DataError: It is no CSV file, or there is no such format.
+    """
+    told = tell_format(open_sheet(SourceRequest(section, folder, "[data]"))[0], name)
+    if isinstance(told, Problem):
+        raise DataError(told)
+    return told
+
+
 def open_sheet(request: SourceRequest) -> tuple[CsvSheet, list[str], list[Problem]]:
     """The cells of a file, what the user should know of it, and what is wrong with its lines and its header.
 
@@ -268,8 +292,7 @@ def _count_rows(numbers: Sequence[int]) -> bool:
 def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
     try:
         content = path.read_bytes()
-        if encoding is None:
-            encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        encoding = encoding or _encoding_of(content)
         text = content.decode(encoding)
     except OSError as error:
         raise DataError(
@@ -284,6 +307,11 @@ def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataError(Problem(f"{shown}:{line}", "expected text in UTF-8, received a zero byte"))
     return text
+
+
+def _encoding_of(content: bytes) -> str:
+    """How text is written that does not say it: in Unicode."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def _shows_decimal_commas(sheet: CsvSheet, name: str) -> bool:

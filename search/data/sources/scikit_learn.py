@@ -17,6 +17,7 @@ from search.data.wording import suggest_name
 from search.errors import DataError, Problem
 from search.spec import SourceForm
 from search.spec.catalogue import is_name_in
+from search.spec.sections import DataSection
 from search.spec.wording import show
 
 
@@ -50,10 +51,8 @@ def read_rows(request: SourceRequest) -> RawData:
     Raises:
         DataError: There is no such function, its options do not fit, or it gives no features and targets.
     """
-    section, place = request.section, request.place
-    name = section.source.removeprefix("sklearn.")
-    function = _find_function(name, section.source, place)
-    options = _check_options(function, name, section.options, place)
+    place = request.place
+    name, function, options = _find_call(request.section, place)
     _check_size(function, name, options, place)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -71,6 +70,22 @@ def read_rows(request: SourceRequest) -> RawData:
     except PlainError as error:
         raise DataError(Problem(place, f"{error} from {name}")) from error
     return replace(rows, notes=notes)
+
+
+def sklearn_call(section: DataSection, place: str = "[data]") -> tuple[str, dict[str, Any]]:
+    """The function of `sklearn.datasets` that a study's rows come from, by its name, and all arguments of its call.
+
+    Raises:
+        DataError: There is no such function, or its options do not fit.
+    """
+    name, _, options = _find_call(section, place)
+    return name, options
+
+
+def _find_call(section: DataSection, place: str) -> tuple[str, Callable[..., Any], dict[str, Any]]:
+    name = section.source.removeprefix("sklearn.")
+    function = _find_function(name, section.source, place)
+    return name, function, _check_options(function, name, section.options, place)
 
 
 def _find_function(name: str, source: str, place: str) -> Callable[..., Any]:

@@ -102,7 +102,7 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
     for role, name in beside.items():
         row_columns[role], found = sheet.read(name, _of_role(role, name, formats))
         if role == "order" and row_columns[role].dtype.kind == "U" and not found:
-            told = _tell_format(sheet, name)
+            told = tell_format(sheet, name)
             if isinstance(told, Problem):
                 found = [told]
             else:
@@ -215,7 +215,7 @@ def _date_formats(sheet: Sheet, request: SourceRequest, names: Sequence[str]) ->
     formats, problems = dict[str, str](), list[Problem]()
     for name in names:
         if name in given:
-            told = given[name] or _tell_format(sheet, name)
+            told = given[name] or tell_format(sheet, name)
             if isinstance(told, Problem):
                 problems.append(told)
             else:
@@ -225,7 +225,7 @@ def _date_formats(sheet: Sheet, request: SourceRequest, names: Sequence[str]) ->
     return formats
 
 
-def _tell_format(sheet: Sheet, name: str) -> str | Problem:
+def tell_format(sheet: Sheet, name: str) -> str | Problem:
     """The format of a column's dates, or what is wrong with it; of dates that do not all fit one, that of most."""
     texts, place = sheet.texts(name), f"{sheet.shown}, column {quote(name)}"
     found = find_formats(texts)

@@ -1,4 +1,4 @@
-"""A Python file that builds, compiles and trains the chosen model with Keras alone."""
+"""A Python file that reads raw rows, prepares them, and builds and trains the chosen model, without regsearch."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from search.models import (
     read_model,
     regularize,
     render_source,
+    stops_early,
     study_loss,
 )
 from search.preparation.architectures import searched_options
 from search.reporting.exports._base import TextExport
 from search.reporting.exports.chosen import Chosen
+from search.reporting.exports.script import know_rows, rows_source
 
 _WIDTH = 100
 
 
 class PythonExport(TextExport):
-    """The choice as the source of a module: running it needs Keras, not regsearch."""
+    """The choice as the source of a module: running it needs Keras, pandas and scikit-learn, not regsearch."""
 
     name = "python"
-    help = "a file that builds, compiles and trains the model with Keras alone"
+    help = "a program that prepares raw rows, trains the model and predicts"
     ending = ".py"
 
     def render(self, chosen: Chosen) -> str:
@@ -36,7 +38,8 @@ class PythonExport(TextExport):
 
         Raises:
             StudyFileError: The study's model is the user's own, and is not to be found or built.
-            UsageError: It is not what it was, or has something that has no source.
+            DataError: The study's rows are a table, which cannot be read.
+            UsageError: Model or table is not what it was, or the model has something that has no source.
         """
         if chosen.spec.training.has_own_loss:
             raise _refusal(f'expected a loss of Keras for "{self.name}", received {chosen.spec.training.loss}')
@@ -109,16 +112,18 @@ def _source(chosen: Chosen, saved: SavedModel | None) -> str:
         loss=study_loss(training),
         inputs=facts.named_inputs,
     ).at_precision(training.precision)
-    names = tuple(chosen.spec.space)
+    names, configuration = tuple(chosen.spec.space), chosen.best.configuration
+    known = know_rows(chosen, plain.loss, stops=stops_early(configuration))
     return render_source(
-        regularize(plain, chosen.best.configuration, names),
+        regularize(plain, configuration, names),
         training,
-        chosen.best.configuration,
+        configuration,
         _comment(chosen),
         names,
         classes=facts.classes,
         weights_file="" if model.keras is None else str(_folder(chosen) / model.keras),
         weighted=chosen.spec.data.weight is not None,
+        rows=rows_source(known),
     )
 
 
@@ -134,33 +139,13 @@ def _comment(chosen: Chosen) -> str:
     if classes:
         pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes))
         lines += ["", *_wrapped(f"Class indices: {pairs}.")]
-    lines += _preparation(chosen)
+    told = "labels and probabilities" if classes else "values"
+    lines += ["", f"`train` takes raw rows, as the study's data has them; `predict` tells {told} of others."]
+    if chosen.spec.training.class_weight != "none":
+        lines += ["", f"Rows are weighted by their classes in training: {chosen.spec.training.class_weight}."]
     return "\n".join(lines)
 
 
 def _wrapped(text: str) -> list[str]:
     """All of a text: words may be longer than a line, names of columns say what they say."""
     return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _preparation(chosen: Chosen) -> list[str]:
-    """What happened to rows before they reached the model: whoever feeds it must do the same."""
-    facts, lines = chosen.study.facts, list[str]()
-    if facts.inputs:
-        lines += [
-            "",
-            "Inputs, in this order; `column = category` is 1 for rows of that category, 0 for others:",
-            *_wrapped(", ".join(facts.inputs)),
-        ]
-    if facts.named_inputs:
-        shapes = ", ".join(f"{name} {shape}" for name, shape in facts.named_inputs)
-        lines += ["", *_wrapped(f"A row holds the inputs, flat, beside one another, in this order: {shapes}.")]
-    if facts.scaled_bytes:
-        lines += ["", "Inputs were bytes and were divided by 255."]
-    if chosen.spec.data.standardize:
-        lines += ["", "Numeric inputs were standardized: mean 0, deviation 1, fitted on the training rows."]
-    if chosen.spec.training.class_weight != "none":
-        lines += ["", f"Rows were weighted by their classes in training: {chosen.spec.training.class_weight}."]
-    if chosen.spec.data.scale_target:
-        lines += ["", "Targets were standardized alike: give the model such, and undo it in what it predicts."]
-    return lines

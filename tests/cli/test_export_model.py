@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+
+import pytest
 
 PREDICT = """
 import sys
@@ -74,6 +77,71 @@ def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, t
     assert changed.code == 2
     assert changed.err.startswith("table [data]: expected the data that the study was begun with (SHA-256 ")
     assert not (tmp_path / "other.keras").exists()
+
+
+TOLD = """
+import json, runpy, sys
+sys.modules["search"] = None
+import keras, pandas as pd
+import exported
+whole = keras.saving.load_model("best.keras", compile=False)
+model = exported.build_model()
+model.set_weights(whole.get_layer(model.name).get_weights())
+rows, y = exported.read_data("rows.csv")
+preparation = exported.Preparation()
+preparation.fit_transform(rows, exported.coded(y))
+for new in (pd.read_csv("new.csv"), pd.read_csv("new.csv").to_dict("list")):
+    labels, probabilities = exported.predict(model, preparation, new)
+    print(json.dumps([labels.tolist(), probabilities.tolist()]))
+exported.main("rows.csv")
+try:
+    runpy.run_path("exported.py", run_name="__main__")
+except SystemExit as ended:
+    print(ended)
+"""
+NEW_ROWS = """extra,when,city,b,label,a
+1,2024-02-29 06:30,Ulm,510,?,5.5
+2,,Nowhere,,?,4.5
+3,1999-12-31,,490,?,NA
+4,2024-03-01 23:59,Bonn,0,?,-3
+"""
+
+
+def test_python_export_says_of_raw_rows_what_predict_says_with_the_same_weights(command, tmp_path):
+    make_study(tmp_path)
+    header, *lines = (tmp_path / "rows.csv").read_text().splitlines()
+    for n, line in enumerate(lines):
+        when = "" if n % 9 == 0 else f"2024-0{n % 9 + 1}-{n % 28 + 1:02} {n % 24:02}:15"
+        lines[n] = f"{line},{('Ulm', 'Bonn', '')[n % 3]},{when}"
+    (tmp_path / "rows.csv").write_text("\n".join([f"{header},city,when", *lines]))
+    (tmp_path / "new.csv").write_text(NEW_ROWS)
+    study = STUDY.replace('target = "label"', 'target = "label"\ndates = ["when"]').replace("epochs = 60", "epochs = 5")
+    (tmp_path / "study.toml").write_text(study)
+    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
+        arguments = ("--trial", "0", "--format", format_, "-o", file)
+        exported = command.in_this_process("export", "table", *arguments, cwd=tmp_path)
+        assert (exported.code, exported.err.splitlines()[-1]) == (0, f"Wrote {file}")
+    predicted = command.in_this_process("predict", "best.keras", "new.csv", cwd=tmp_path)
+    expected = [line.split(",")[-3:] for line in predicted.out.splitlines()[1:]]
+    (tmp_path / "told.py").write_text(TOLD)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "told.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *told, of_program, usage = done.stdout.splitlines()
+    assert len(told) == 2
+    for labels, probabilities in map(json.loads, told):
+        assert labels == [label for label, *_ in expected]
+        for row, (_, *shares) in zip(probabilities, expected, strict=True):
+            assert row == pytest.approx(list(map(float, shares)), rel=1e-5)
+    assert re.fullmatch(r"24 rows that did not train: [\d.]+% of the labels are right", of_program)
+    assert usage == "Usage: python FILE.py rows.csv"
 
 
 NET = """

@@ -1,6 +1,7 @@
 """What an exported Python file does with raw rows: the same as its study."""
 
 import datetime as dt
+import json
 import subprocess
 import sys
 import types
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from search.data import prepare
+from search.data.sources.raw import pack, to_plain
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial, TrialState
 from search.reporting.exports import EXPORTS
@@ -193,6 +195,29 @@ def test_arrays_are_encoded_as_by_the_study(exported, tmp_path, name, keys):
     assert_same(prepared, file, str(tmp_path / "rows.npz"))
     if prepared.facts.classes:
         assert tuple(file.CLASSES) == prepared.facts.classes
+
+
+def test_table_in_an_archive_is_read_as_by_the_study(exported, tmp_path):
+    own = {}
+    exec(OWN_ROWS, own)
+    rows, labels = own["load"](60)
+    beside = {"much": np.arange(60) % 3, "who": np.arange(60) % 11}
+    np.savez(tmp_path / "rows.npz", **pack("x", to_plain(rows, "x")), y=labels.to_numpy().astype(str), **beside)
+    prepared, file = exported('source = "npz"\npath = "rows.npz"\nweight = "much"', 'groups = "who"')
+    assert_same(prepared, file, str(tmp_path / "rows.npz"))
+    assert [each.tolist() for each in file.read_data(str(tmp_path / "rows.npz"))[2:]] == [
+        each.tolist() for each in beside.values()
+    ]
+
+
+def test_names_stay_texts_whatever_they_hold(exported, tmp_path):
+    name = 'it\'s """ {x}\\.npz'
+    classes = ['"""\nraise SystemExit\n"""', "\u2028import os", "{labels}"]
+    np.savez(tmp_path / name, x=np.arange(90.0).reshape(45, 2), y=np.array(classes * 15))
+    prepared, file = exported(f'source = "npz"\npath = {json.dumps(name)}')
+    assert_same(prepared, file, str(tmp_path / name))
+    assert sorted(file.CLASSES) == sorted(classes)
+    assert f"Usage: python FILE.py {name}" == file.USAGE
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 | `chosen` | what is exported, gathered from the storage |
 | `_base` | `Export`: what a format tells and does |
 | `study_file` | the choice as a study file |
+| `script` | what the Python export does with raw rows |
 | `card` | a model card beside an export |
 | `folder` | everything in one folder, with checksums |
 | `writing` | files and folders are written whole or not at all |

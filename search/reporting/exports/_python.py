@@ -137,7 +137,8 @@ def _comment(chosen: Chosen) -> str:
     ]
     classes = study.facts.classes
     if classes:
-        pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(classes))
+        labels = (label if label.isprintable() else repr(label) for label in classes)
+        pairs = ", ".join(f"{index} is {label}" for index, label in enumerate(labels))
         lines += ["", *_wrapped(f"Class indices: {pairs}.")]
     told = "labels and probabilities" if classes else "values"
     lines += ["", f"`train` takes raw rows, as the study's data has them; `predict` tells {told} of others."]

@@ -5,7 +5,8 @@
 | `known` | what is known of the rows of a study |
 | `reading` | `read_data`, targets as the model is trained on them, and the rows that are kept apart |
 | `table` | the columns of a table become inputs: `search.data.columns`, told again with pandas and scikit-learn |
-| `arrays` | the same of arrays |
+| `arrays` | the same of arrays, and of tables that are taken as arrays |
+| `preparation` | the class `Preparation`, which both make |
 | `using` | `train`, `predict` and the program |
 
 The numbers are those of `search.data.encoding`, whose scikit-learn classes the source calls as well; tests hold the two

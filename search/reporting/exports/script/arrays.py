@@ -7,7 +7,7 @@ from textwrap import indent
 
 from search.models import RowsSource, constant, literal
 from search.reporting.exports.script.known import Known
-from search.reporting.exports.script.table import RESTORED, SCALED
+from search.reporting.exports.script.preparation import write_preparation
 
 _AS_ARRAY = '''\
 def as_array(rows):
@@ -18,41 +18,17 @@ def as_array(rows):
     """
 '''
 
-_PREPARATION = '''\
-class Preparation:
-    """Raw rows become what the model takes; whatever is learned of them is learned of the rows that train."""
-
-    def fit_transform(self, rows, y):
-        """Learn from rows that train, and encode them: float32, shape (rows, ...)."""
-{fit}
-        return self.transform(rows)
-
-    def transform(self, rows):
-        """Encode rows: float32, shape (rows, ...)."""
-{transform}'''
-
 
 def encode_arrays(known: Known) -> RowsSource:
     """`as_array` and `Preparation`."""
-    scales = bool(known.data.standardize)
-    fit, transform = list[str](), ["return as_array(rows)"]
-    if scales:
-        fit += ["x = as_array(rows)", "self.scaler = StandardScaler().fit(x.reshape(len(x), -1))"]
-        transform = [
-            "x = as_array(rows)",
-            'return self.scaler.transform(x.reshape(len(x), -1)).astype("float32").reshape(x.shape)',
-        ]
-    if known.data.scale_target:
-        fit += ["self.mean, deviation = y.mean(axis=0), y.std(axis=0)"]
-        fit += ["self.deviation = np.where(deviation > 0, deviation, 1.0)"]
-    lines = (indent("\n".join(each), " " * 8) for each in (fit, transform))
-    text = _PREPARATION.format(**dict(zip(("fit", "transform"), lines, strict=True))).replace(
-        '."""\n\n        ', '."""\n        '
-    )
-    methods = [SCALED, RESTORED] if known.data.scale_target else []
-    text += "".join(f"\n\n{indent(each, '    ')}" for each in methods)
-    imports = ("from sklearn.preprocessing import StandardScaler",) if scales else ()
-    return RowsSource(imports, tuple(_constants(known)), (_as_array(known), text))
+    fit, encode, transform, imports = list[str](), "self.transform(rows)", ["return as_array(rows)"], list[str]()
+    if known.data.standardize:
+        imports.append("from sklearn.preprocessing import StandardScaler")
+        fit = ["x = as_array(rows)", "self.scaler = StandardScaler().fit(x.reshape(len(x), -1))"]
+        scaled = "self.scaler.transform(x.reshape(len(x), -1))"
+        transform = ["x = as_array(rows)", f'return {scaled}.astype("float32").reshape(x.shape)']
+    preparation = write_preparation(fit, encode, transform, scales_target=bool(known.data.scale_target))
+    return RowsSource(tuple(imports), tuple(_constants(known)), (_as_array(known), preparation))
 
 
 def _constants(known: Known) -> Iterator[str]:

@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from search.data import Dataset, fit_encoder, read_data
+from search.coordination.entry import fingerprint_problem
+from search.data import Dataset, fit_encoder, read_data, split_rows
 from search.data.columns import Block
 from search.data.stored_rows import is_table
+from search.errors import UsageError
 from search.models import Loss
 from search.records import StudyFacts
 from search.reporting.exports.chosen import Chosen
@@ -95,15 +97,36 @@ def know_rows(chosen: Chosen, loss: Loss, *, stops: bool) -> Known:
     data, facts = chosen.spec.data, chosen.study.facts
     if not (facts.inputs or data.inputs or data.source in _TABLES or chosen.spec.split.column):
         return Known(chosen, loss, stops)
-    from search.followup.again import prepare_again
-
-    dataset = prepare_again(chosen.study).plan.dataset
+    dataset = _read_again(chosen)
     if is_table(dataset.features):
         blocks = fit_encoder(dataset, np.arange(len(dataset))).blocks or ()
         return Known(chosen, loss, stops, dataset, blocks)
     columns = tuple(name for _, names in dataset.made_of for name in names)
     if not columns and data.source in _TABLES:
         as_table = data.model_copy(update={"shape": None, "standardize": None})
-        table = read_data(as_table, Path(facts.folder or "."), split=chosen.spec.split).features
+        table = read_data(as_table, _folder(chosen), split=chosen.spec.split).features
         columns = tuple(table.columns) if is_table(table) else ()
     return Known(chosen, loss, stops, dataset, columns=columns)
+
+
+def _read_again(chosen: Chosen) -> Dataset:
+    """The study's rows but for sealed ones."""
+    study, spec, folder = chosen.study, chosen.spec, _folder(chosen)
+    place = f"{study.name} [data]"
+    dataset = read_data(
+        spec.data,
+        folder,
+        place,
+        own_model=spec.model.family is None,
+        split=spec.split,
+        split_place=f"{study.name} [split]",
+        output=spec.objective.main_output,
+    )
+    remedy = f"Put back what the study was begun with in {folder}."
+    if problem := fingerprint_problem(place, "data", study.data_sha256, dataset.sha256, remedy):
+        raise UsageError(problem)
+    return dataset.take(split_rows(dataset, spec.split, spec.study.seed, f"{study.name} [split]").development)
+
+
+def _folder(chosen: Chosen) -> Path:
+    return Path(chosen.study.facts.folder or ".")

@@ -13,6 +13,7 @@ from search.data import MISSING, sklearn_call, told_format, told_writing
 from search.models import RowsSource, constant, literal
 from search.reporting.exports.script.known import Known
 
+_SHARE = 0.2  # of rows that are kept apart, where the study names none
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII)
 
 _CELLS = '''\
@@ -37,7 +38,7 @@ def label_of(value):
 _LABEL_OF_TEXT = '''\
 def label_of(value):
     """A class as it stands in CLASSES."""
-    return str(value).strip()'''
+    return str(value){stripped}'''
 
 _CODED_CLASSES = '''\
 def coded(y):
@@ -114,7 +115,8 @@ def read_source(known: Known) -> RowsSource:
     more, read = _read_data(known)
     classes = known.facts.classes
     if classes:
-        functions.append(_LABEL_OF_NUMBER if all(map(_is_plain_number, classes)) else _LABEL_OF_TEXT)
+        of_text = _LABEL_OF_TEXT.format(stripped=".strip()" if known.is_csv else "")
+        functions.append(_LABEL_OF_NUMBER if all(map(_is_plain_number, classes)) else of_text)
     of_file = known.data.source in ("csv", "parquet")
     of_classes = _CODED_CLASSES.format(
         told="" if of_file else "; those of one-hot rows by their columns", of_one_hot="" if of_file else _OF_ONE_HOT
@@ -142,10 +144,11 @@ def shown_path(known: Known) -> str:
 def _constants(known: Known) -> Iterator[str]:
     split, section = known.chosen.spec.split, known.data
     yield constant("SEED", known.chosen.spec.study.seed)
-    share = split.test if isinstance(split.test, float) else 0.2
-    yield f"TEST_SHARE = {share!r}  # of all rows: they tell how well others are predicted"
+    if known.dividing != "part":
+        share = split.test if isinstance(split.test, float) else _SHARE
+        yield f"TEST_SHARE = {share!r}  # of all rows: they tell how well others are predicted"
     if known.stops:
-        share = 0.2 if split.stop == "validation" else split.stop
+        share = _SHARE if split.stop == "validation" else split.stop
         yield f"STOP_SHARE = {share!r}  # of the others: early stopping watches them"
     if known.dividing == "part":
         yield constant("HELD_OUT", _held_out(known))

@@ -10,6 +10,16 @@ from search.data.columns.texts import RARE
 from search.data.date_formats import ISO
 from search.models import RowsSource, constant
 from search.reporting.exports.script.known import Known
+from search.reporting.exports.script.preparation import write_preparation
+
+_CLEAN = '''\
+def clean(rows):
+    """Raw rows as columns of numbers, dates and text.
+
+    Args:
+        rows: A DataFrame, or a dict of columns, as the data has them; further ones are left out.
+    """
+'''
 
 _STEPS = '''\
 def number_steps():
@@ -146,7 +156,7 @@ class _Writer:
                 '    raise ValueError("expected a value in every cell, received missing ones")',
                 "return cleaned",
             ]
-        return f"{_CLEAN}{indent(chr(10).join(lines), '    ')}"
+        return _CLEAN + indent("\n".join(lines), "    ")
 
     def _number_steps(self) -> str:
         fill = 'SimpleImputer(strategy="median", keep_empty_features=True)'
@@ -158,12 +168,18 @@ class _Writer:
         return _STEPS.format(told=told, steps=f"make_pipeline({fill}, StandardScaler())")
 
     def _preparation(self) -> str:
-        methods = [self._fit_transform(), self._transform(), *self._scaling_of_target(), self._encode()]
-        if self._texts is not None:
-            methods.append(self._one_hot())
-        return _PREPARATION + indent("\n\n".join(methods), "    ")
+        encode = f"self._encode({'table, means' if self._means else 'table'})"
+        methods = [self._encode(), *([self._one_hot()] if self._texts is not None else [])]
+        return write_preparation(
+            self._fit(),
+            encode,
+            self._transform(),
+            methods,
+            told="; their mean targets are those of other rows" if self._means else "",
+            scales_target=bool(self._known.data.scale_target),
+        )
 
-    def _fit_transform(self) -> str:
+    def _fit(self) -> list[str]:
         lines = ["table = clean(rows)"]
         if self._has_steps and self._numbers is not None:
             lines.append("self.numbers = number_steps().fit(table[NUMBERS])")
@@ -172,18 +188,13 @@ class _Writer:
             lines.append("self.first_days = {name: np.nan_to_num(day) for name, day in first_days.items()}")
             if self._has_steps:
                 lines.append("self.dates = number_steps().fit(date_parts(table, self.first_days))")
-        lines += self._fit_means()
+        if self._means is not None:
+            lines += self._fit_means()
         if self._texts is not None:
             lines += self._fit_texts()
-        if self._known.data.scale_target:
-            lines += ["self.mean, deviation = y.mean(axis=0), y.std(axis=0)"]
-            lines += ["self.deviation = np.where(deviation > 0, deviation, 1.0)"]
-        lines.append(f"return self._encode({'table, means' if self._means else 'table'})")
-        return _FIT_TRANSFORM.format(told=_OUT_OF_FOLD if self._means else "") + indent("\n".join(lines), "    ")
+        return lines
 
     def _fit_means(self) -> list[str]:
-        if self._means is None:
-            return []
         kind, most = self._folds()
         target = {0: "continuous", 2: "binary"}.get(len(self._known.facts.classes), "multiclass")
         lines = [
@@ -212,18 +223,14 @@ class _Writer:
             lines += ["self.most_frequent = {name: next(iter(table[name].mode()), None) for name in CATEGORIES}"]
         return lines
 
-    def _transform(self) -> str:
-        lines = ["return self._encode(clean(rows))"]
-        if self._means is not None:
-            lines = [
-                "table = clean(rows)",
-                'means = self.means.transform(table[MEANS].fillna("").to_numpy(object))',
-                "return self._encode(table, means)",
-            ]
-        return _TRANSFORM + indent("\n".join(lines), "    ")
-
-    def _scaling_of_target(self) -> list[str]:
-        return [SCALED, RESTORED] if self._known.data.scale_target else []
+    def _transform(self) -> list[str]:
+        if self._means is None:
+            return ["return self._encode(clean(rows))"]
+        return [
+            "table = clean(rows)",
+            'means = self.means.transform(table[MEANS].fillna("").to_numpy(object))',
+            "return self._encode(table, means)",
+        ]
 
     def _encode(self) -> str:
         parts = list[str]()
@@ -248,41 +255,3 @@ class _Writer:
         if self._fills:
             cells += ".where(table[name].notna(), self.most_frequent[name])"
         return _ONE_HOT.format(cells=f"pooled(name, {cells})" if self._is_pooled else cells)
-
-
-_CLEAN = '''\
-def clean(rows):
-    """Raw rows as columns of numbers, dates and text.
-
-    Args:
-        rows: A DataFrame, or a dict of columns, as the data has them; further ones are left out.
-    """
-'''
-
-_PREPARATION = '''\
-class Preparation:
-    """Raw rows become what the model takes; whatever is learned of them is learned of the rows that train."""
-
-'''
-
-_OUT_OF_FOLD = "; mean targets are those of other rows"
-
-_FIT_TRANSFORM = '''\
-def fit_transform(self, rows, y):
-    """Learn from rows that train, and encode them{told}: float32, shape (rows, inputs)."""
-'''
-
-_TRANSFORM = '''\
-def transform(self, rows):
-    """Encode other rows: float32, shape (rows, inputs)."""
-'''
-
-SCALED = '''\
-def scaled(self, y):
-    """Targets as the model is trained on them: of mean 0 and deviation 1."""
-    return ((y - self.mean) / self.deviation).astype("float32")'''
-
-RESTORED = '''\
-def restored(self, values):
-    """Predictions in the targets' own unit."""
-    return values.astype("float64") * self.deviation + self.mean'''

@@ -113,3 +113,12 @@ def test_file_has_the_label_of_each_class(make_chosen):
         tuple(f"kind number {n}" for n in range(50)),
     ):
         assert told(classes) == classes
+
+
+def test_metric_of_choices_is_said_to_want_a_threshold_of_its_own(make_chosen):
+    facts = StudyFacts("binary", classes=("no", "yes"), input_shape=(4,))
+    chosen, note = make_chosen(facts, {"family": "mlp", "hidden": [4]}), "may be better at another threshold"
+    assert note not in EXPORTS["python"].render(chosen)
+    objective = chosen.spec.objective.model_copy(update={"metric": "f1_macro"})
+    told = dataclasses.replace(chosen, spec=chosen.spec.model_copy(update={"objective": objective}))
+    assert f"# f1_macro {note}: find it on rows that do not train.\nTHRESHOLD = 0.5" in EXPORTS["python"].render(told)

@@ -62,7 +62,7 @@ def exported(tmp_path):
 
 
 def assert_same(prepared, file, *path):
-    """The file encodes the rows of the first fold as the study does, to the last bit of float32; it is handed on."""
+    """The file encodes the rows of the first fold as the study does, to the precision of float32; it is handed on."""
     dataset, fold = prepared.plan.dataset, prepared.plan.folds[0]
     expected = prepare(dataset, fold, keep_stop=True)
     rows, y, *_ = file.read_data(*path)

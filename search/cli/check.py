@@ -86,6 +86,11 @@ def _print_look(look: DataLook) -> None:
     say("")
     print_table(headers, rows, pick_columns(headers, rows, few), err=True)
     say("")
+    if look.n_tried:
+        say(f"alone predicts: from 0 (no better than a guess) to 1, on {look.trial_in_words}")
     for column in look.columns:
         if column.is_suspicious:
-            say(f'note: "{column.name}" alone tells the target: does it come from after the fact, or is it the target?')
+            say(
+                f'note: "{column.name}" alone tells the target ({column.predicts:.2f} of 1, on {look.n_tried:,} rows): '
+                "does it come from after the fact, or is it the target?"
+            )

@@ -25,6 +25,7 @@
 | `date_formats` | dates in text |
 | `marked_numbers` | numbers in text, with a currency or marks of thousands |
 | `suiting` | `suit_file` and `suit_columns`: which keys of [data] suit a file and the columns of its table |
+| `table_notes` | what the user should know of a table's columns |
 | `row_columns` | columns that say something of their rows |
 | `row_form` | how rows are written that a trained model is given |
 | `look` | `look_at`: what a data set is like, before anything is trained on it |
@@ -86,6 +87,7 @@ from search.data.stored_rows import (
 )
 from search.data.streams import collect, is_stream
 from search.data.suiting import suit_columns, suit_file
+from search.data.table_notes import notes_on_columns
 from search.data.target_scale import TargetScale
 from search.data.targets import is_coded, is_one_hot
 from search.data.trust import read_trusted
@@ -142,6 +144,7 @@ __all__ = [
     "look_at",
     "machine_bytes",
     "most_bytes_in_memory",
+    "notes_on_columns",
     "prepare",
     "read_data",
     "read_features",

@@ -65,12 +65,24 @@ class DataLook:
         columns: Of a table, or of rows of numbers; empty for images and sequences, and for more columns than are
             looked at.
         n_unseen: Number of columns that are too many to be looked at one by one; 0 for images and sequences.
+        n_tried: Rows on which each column was tried alone; 0 where none was.
     """
 
     n_rows: int
     target: str
     columns: tuple[ColumnLook, ...]
     n_unseen: int = 0
+    n_tried: int = 0
+
+    @property
+    def trial_in_words(self) -> str:
+        """What `predicts` of its columns was measured on; empty where none was tried."""
+        if not self.n_tried:
+            return ""
+        return (
+            f"{self.n_tried:,} rows in {_FOLDS} parts: a small tree on the column, fitted on the other parts, predicts "
+            "each"
+        )
 
 
 def look_at(dataset: Dataset) -> DataLook:
@@ -83,7 +95,9 @@ def look_at(dataset: Dataset) -> DataLook:
     unseen = table.shape[1] if table.shape[1] > _MOST_COLUMNS else 0
     seen = table.columns[: 0 if unseen else None]
     columns = tuple(_look_at_column(str(name), table[name], dataset) for name in seen)
-    return DataLook(len(dataset), _target_in_words(dataset), columns, unseen)
+    tried = any(column.predicts is not None for column in columns)
+    n_tried = min(len(dataset), _MOST_ROWS) if tried else 0
+    return DataLook(len(dataset), _target_in_words(dataset), columns, unseen, n_tried)
 
 
 def _table(dataset: Dataset) -> pd.DataFrame:

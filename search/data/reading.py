@@ -12,9 +12,7 @@ import numpy.typing as npt
 
 from search.data.columns import TableOptions, is_date, is_text
 from search.data.dataset import Dataset, code_columns, fingerprint
-from search.data.date_formats import find_formats
 from search.data.further_targets import tell_further
-from search.data.marked_numbers import find_marked_number
 from search.data.named_inputs import InputShapes, NamedArrays, code_texts, join_inputs, name_cell
 from search.data.row_columns import check_row_columns
 from search.data.sources import find_source
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-_MOST_TEXT_NOTES = 8
 _LARGEST_WHOLE = 2**24
 _FILLED = "Missing cells of a table (csv, a DataFrame) are filled here."
 
@@ -255,7 +252,8 @@ def _check_features(rows: RawData, options: TableOptions, place: str) -> tuple[A
     features = rows.features
     if not is_table(features):
         return _check_array(features, rows.inputs, place)
-    return features, _check_table(features, options, place)
+    _check_table(features, options, place)
+    return features, ()
 
 
 def _check_array(features: Array, inputs: InputShapes, place: str) -> tuple[Array, tuple[str, ...]]:
@@ -328,9 +326,9 @@ def _are_scaled_bytes(features: Array | pd.DataFrame) -> bool:
     return any(block.max() > 1 for block in blocks_of(features)) if is_stored(features) else bool(features.max() > 1)
 
 
-def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> tuple[str, ...]:
-    """Check the columns; notes on what becomes of missing cells, and on text that is hardly a category."""
-    problems, notes = [], list[str]()
+def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> None:
+    """Refuse cells that no input can be made of."""
+    problems = []
     for name in features.columns:
         column = features[name]
         lacking = column.isna().to_numpy() & (options.missing == "error")
@@ -343,48 +341,8 @@ def _check_table(features: pd.DataFrame, options: TableOptions, place: str) -> t
             received = f"{column.iloc[wrong[0]]} in row {wrong[0]}, counted from 0{more}"
             asked = "text" if is_text(column) else "a date" if is_date(column) else "a finite number"
             problems.append(Problem(f'{place} column "{name}"', f"expected {asked}, received {received}", remedy))
-        if is_text(column) and name not in options.target_encode:
-            notes += _text_notes(name, column, options)
     if problems:
         raise DataError(problems)
-    if len(notes) > _MOST_TEXT_NOTES:
-        more = f"Of {len(notes) - _MOST_TEXT_NOTES + 1} more columns of text such things could be said."
-        notes = [*notes[: _MOST_TEXT_NOTES - 1], more]
-    return (*notes, *_gap_notes(features, options))
-
-
-def _text_notes(name: str, column: pd.Series[Any], options: TableOptions) -> list[str]:
-    counts = column.value_counts()
-    if find_formats(list(map(str, counts.index))):
-        return [f'Text column "{name}" looks like dates, and each becomes an input of its own: set dates = ["{name}"].']
-    if (marked := find_marked_number(map(str, counts.index))) is not None:
-        return [
-            f'Text column "{name}" holds numbers with marks, such as "{marked}", and each becomes an input of its own: '
-            "write plain numbers."
-        ]
-    if options.min_frequency is not None:
-        rare = int((counts < options.min_frequency).sum())
-        return [f'Text column "{name}": {rare} of {len(counts)} values are rare and one together.'] if rare else []
-    if len(counts) > 20 and 2 * len(counts) > len(column):
-        return [
-            f'Text column "{name}" has {len(counts)} different values in {len(column)} rows: '
-            f"it becomes up to {len(counts)} one-hot inputs."
-        ]
-    return []
-
-
-def _gap_notes(features: pd.DataFrame, options: TableOptions) -> list[str]:
-    """What becomes of missing cells, where there are any."""
-    lacking = features.isna().sum()
-    holed = [name for name in features.columns if lacking[name]]
-    if not holed:
-        return []
-    named = ", ".join(f'{lacking[name]} in "{name}"' for name in holed[:6])
-    more = f" and others in {len(holed) - 6} more columns" if len(holed) > 6 else ""
-    beside = "; an input beside each column says where" if options.missing == "indicate" else ""
-    return [
-        f"Missing cells, {named}{more}, become the median or the most frequent category of the rows that train{beside}."
-    ]
 
 
 def _note_constant(rows: RawData, features: Array | pd.DataFrame, inputs: InputShapes) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from search.data import (
     TargetScale,
     encoded_shape,
     is_stored,
+    notes_on_columns,
     read_data,
     read_function,
     scores_other_rows,
@@ -342,7 +343,7 @@ def prepare_data(
             loss_sha256=None if loss is None else loss.sha256,
         ),
         n_trials=n_trials,
-        notes=(*dataset.notes, *splits.notes, *notes),
+        notes=(*dataset.notes, *notes_on_columns(development), *splits.notes, *notes),
         sealed=SealedRows(dataset, splits.test),
         left_open=left_open,
     )

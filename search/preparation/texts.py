@@ -113,8 +113,6 @@ def _with_text_of_column(dataset: Dataset, saved: SavedModel, place: str) -> Dat
         texts=tuple(texts.items()),
         made_of=((saved.inputs[0][0], (name,)),),
         standardize=False,
-        # What becomes of categories.
-        notes=tuple(note for note in dataset.notes if not note.startswith(f'Text column "{name}"')),
     )
 
 

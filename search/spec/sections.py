@@ -125,9 +125,9 @@ class DataSection(Section):
         json_schema_extra={"expected": "a column, a list of columns, or a table with the column of each output"},
     )
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
-        default=None, description="csv, parquet: the columns to learn from; default: all but the target"
+        default=None, description="tables: the columns to learn from; default: all but the target"
     )
-    drop: tuple[str, ...] | None = Field(default=None, description="csv, parquet: columns that are left out")
+    drop: tuple[str, ...] | None = Field(default=None, description="tables: columns that are left out")
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
         default=None,
         description="csv: what stands between fields; default: the comma, or what the header line shows",
@@ -140,9 +140,13 @@ class DataSection(Section):
         default=None, description='csv: texts of missing cells, beside the empty cell, "NA", "NaN", "null" and the like'
     )
     encoding: str | None = Field(default=None, description="csv: how text is written; default: UTF-8")
+    text: tuple[str, ...] | None = Field(
+        default=None,
+        description="csv: columns that are text though they look like numbers, such as postal codes: 01067",
+    )
     dates: tuple[str, ...] | dict[str, str] | None = Field(
         default=None,
-        description="csv, parquet: columns of dates, which become year, month, weekday and days since the first; a "
+        description="tables: columns of dates, which become year, month, weekday and days since the first; a "
         'list, or each with its format, as in { start = "%d/%m/%Y" }',
         json_schema_extra={"expected": "a list of columns, or a table with the format of each"},
     )

@@ -49,8 +49,20 @@ def test_columns_are_told_with_gaps_and_what_comes_from_after_the_fact(study):
     assert int(table["refund"][1]) > 20
     assert table["refund"][-1] == "1.00"
     assert float(table["width"][-1]) < 0.5
-    assert 'note: "refund" alone tells the target: does it come from after the fact, or is it the target?' in lines
+    assert (
+        'note: "refund" alone tells the target (1.00 of 1, on 120 rows): does it come from after the fact, or is it '
+        "the target?"
+    ) in lines
+    assert any(
+        line.startswith("alone predicts: from 0 (no better than a guess) to 1, on 120 rows in 3") for line in lines
+    )
     assert not any("width" in line and "alone tells" in line for line in lines)
+
+
+def test_missing_cells_are_counted_once(study):
+    said = CliRunner().invoke(cli, ["check", study, "--set", "split.test=0.5"]).stderr
+    (of_look,) = (line.split()[2] for line in said.splitlines() if line.startswith("refund"))
+    assert f'note: Missing cells, {of_look} in "refund", become the median' in said
 
 
 def test_columns_that_are_too_many_to_look_at_are_counted(study, tmp_path):

@@ -30,6 +30,9 @@ def test_every_column_is_told_with_its_kind_gaps_and_values():
     assert (color.kind, color.missing, color.different, color.values) == ("text", 50, 2, "red 100, blue 50")
     assert (day.kind, day.values) == ("date", "2024-01-01 to 2024-07-18")
     assert not any(column.is_suspicious for column in look.columns)
+    assert look.trial_in_words == (
+        "200 rows in 3 parts: a small tree on the column, fitted on the other parts, predicts each"
+    )
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -63,8 +66,9 @@ def test_many_columns_are_counted():
 
 def test_few_rows_tell_nothing():
     target = np.arange(8) % 2
-    (column,) = look_at(dataset({"leak": target.astype(float)}, target)).columns
-    assert column.predicts is None
+    few = look_at(dataset({"leak": target.astype(float)}, target))
+    assert few.columns[0].predicts is None
+    assert few.trial_in_words == ""
     several = np.column_stack([np.arange(40.0), np.arange(40.0)])
     whole = look_at(dataset({"a": np.arange(40.0)}, several, "regression"))
     assert whole.columns[0].predicts is None

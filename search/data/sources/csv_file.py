@@ -31,7 +31,7 @@ FORM = SourceForm(
     form="csv",
     matches=lambda text: text == "csv",
     needs=("path", "target"),
-    takes=("columns", "drop", "dates", "weight", "separator", "decimal", "na_values", "encoding"),
+    takes=("columns", "drop", "dates", "text", "weight", "separator", "decimal", "na_values", "encoding"),
     hint=functools.partial(hint_at_file, "csv"),
 )
 
@@ -54,6 +54,8 @@ _MARKS = frozenset(
 )
 """Texts, in small letters, that beside numbers stand for a missing cell."""
 _NO_DATE = re.compile(r"0+(?:[-/.: T]0+)+")  # as MySQL writes one that is missing
+_PADDED = re.compile(r"0\d+")
+_LEAST_DIGITS = 3  # of codes: months, days and hours are written with two, and are numbers
 _FEW_CATEGORIES = 20
 _FEWEST_TEXTS = 5  # different ones
 _NO_SLIPS = 0.05  # share of cells, or of different values: so many are not mistyped
@@ -141,6 +143,13 @@ def read_rows(request: SourceRequest) -> RawData:
         notes.append(f"Decimal commas were read in {quote_names(with_commas)}.")
     if mixed := [name for name in sheet.header if name in read and _is_mixed(sheet, name, rows, section)]:
         notes.append(f"Columns of numbers and text are taken for text: {quote_names(mixed)}.")
+    notes += [
+        f"Column {quote(name)}: {padded} of {known} cells begin with 0, as {quote(example)} does, and are read as "
+        f"numbers: if they are codes, set data.text = [{quote(name)}]."
+        for name in sheet.header
+        if name in read and name not in _of_text(section)
+        for padded, known, example in _zero_padded(sheet, name)
+    ]
     return dataclasses.replace(rows, notes=(*notes, *rows.notes))
 
 
@@ -150,7 +159,7 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
     Args:
         request: Of a file of which the study says neither yet.
     Returns:
-        `encoding`, `decimal` and `na_values` of [data] where they are needed, and why.
+        `encoding`, `decimal`, `na_values` and `text` of [data] where they are needed, and why.
 
     Raises:
         DataError: It is no CSV file.
@@ -173,7 +182,13 @@ def find_writing(request: SourceRequest) -> tuple[dict[str, Any], dict[str, str]
         marks |= dict.fromkeys(texts, name)
     if marks:
         told["na_values"] = tuple(sorted(marks))
+        sheet = dataclasses.replace(sheet, na_values=told["na_values"])
         reasons["na_values"] = f"missing cells, beside numbers or dates in {', '.join(dict.fromkeys(marks.values()))}"
+    others = {request.section.weight, *(name for each in request.section.targets.values() for name in each)}
+    codes = [name for name in names if name not in others and _holds_codes(sheet, name)]
+    if codes:
+        told["text"] = tuple(codes)
+        reasons["text"] = f"numbers that begin with 0, as in {', '.join(codes)}, are codes: a category each"
     return told, reasons
 
 
@@ -436,10 +451,32 @@ def _is_of_text(sheet: CsvSheet, name: str) -> bool:
 def _is_mixed(sheet: CsvSheet, name: str, rows: RawData, section: DataSection) -> bool:
     """Whether a column of numbers and text was taken for text, where the study does not say that it is."""
     if name in rows.target_names:
-        is_text = section.task != "classification" and rows.target.dtype.kind == "U"
+        is_text = section.task != "classification" and name not in _of_text(section) and rows.target.dtype.kind == "U"
     else:
-        is_text = name not in (section.target_encode or ()) and rows.features[name].dtype == object
+        is_text = name not in _of_text(section) and rows.features[name].dtype == object
     return is_text and bool(_texts_among_numbers(sheet, name)[0])
+
+
+def _of_text(section: DataSection) -> tuple[str, ...]:
+    """The columns whose numbers are text, as a study says."""
+    return (*(section.text or ()), *(section.target_encode or ()))
+
+
+def _zero_padded(sheet: CsvSheet, name: str) -> list[tuple[int, int, str]]:
+    """Of a column of whole numbers some of which begin with 0: how many, of how many, and one of them; else nothing."""
+    texts = sheet.texts(name)
+    if not all(map(str.isdecimal, texts)):
+        return []
+    padded = [text for text in texts if _PADDED.fullmatch(text)]
+    return [(len(padded), len(texts), padded[0])] if padded else []
+
+
+def _holds_codes(sheet: CsvSheet, name: str) -> bool:
+    """Whether whole numbers are codes: most begin with 0, or all have as many digits and some begin with 0."""
+    for n_padded, n_known, example in _zero_padded(sheet, name):
+        lengths = set(map(len, sheet.texts(name)))
+        return len(example) >= _LEAST_DIGITS and (2 * n_padded > n_known or len(lengths) == 1)
+    return False
 
 
 def _read_dates(sheet: CsvSheet, name: str, date_format: str, reading: Reading) -> tuple[Array, list[Problem]]:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.named_inputs import NamedArrays
+from search.data.sources.frame_sheet import CHOOSING, read_frame
 from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
 from search.data.sources.table import KEY_OF_ROLE
 from search.data.stored_rows import as_features, most_bytes_in_memory, stored_member
@@ -31,7 +32,7 @@ FORM = SourceForm(
     form="npz",
     matches=lambda text: text == "npz",
     needs=("path",),
-    takes=("weight",),
+    takes=(*CHOOSING, "weight"),
     hint=functools.partial(hint_at_file, "npz"),
 )
 
@@ -59,8 +60,8 @@ def read_rows(request: SourceRequest) -> RawData:
     beside = {role: arrays[name] for role, name in request.beside.items()}
     told = {key: array for key, array in arrays.items() if key not in request.beside.values()}
     if "x_train" not in told:
-        rows = to_rows(unpack(told, "x"), unpack(told, "y"), request)
-        return replace(rows, notes=notes, row_columns=beside)
+        rows = read_frame(to_rows(unpack(told, "x"), unpack(told, "y"), request), request)
+        return replace(rows, notes=(*notes, *rows.notes), row_columns=beside)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
     pooled = "train and test rows of the archive are pooled: [split] test seals rows of its own"

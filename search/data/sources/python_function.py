@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search.data.sources.child import call_child
+from search.data.sources.frame_sheet import CHOOSING, read_frame
 from search.data.sources.raw import RawData, SourceRequest, find_code, to_rows
 from search.data.stored_rows import RowsFile, Written, as_features, most_bytes_in_memory
 from search.spec import SourceForm
@@ -16,7 +17,7 @@ def _hint(text: str) -> str:
     return f"Name its function, as in {show(text + ':load')}." if text.lower().endswith(".py") else ""
 
 
-FORM = SourceForm(form="FILE.py:function", matches=is_function, options_of="a file", hint=_hint)
+FORM = SourceForm(form="FILE.py:function", matches=is_function, takes=CHOOSING, options_of="a file", hint=_hint)
 
 
 def read_rows(request: SourceRequest) -> RawData:
@@ -41,4 +42,5 @@ def read_rows(request: SourceRequest) -> RawData:
     room = RowsFile()
     asked |= {"most_bytes": most_bytes_in_memory(section.memory_gib), "rows_file": str(room.path)}
     x, y = call_child(asked, place, section.timeout_seconds)
-    return to_rows(as_features(room.stored(x)) if isinstance(x, Written) else x, y, request)
+    rows = to_rows(as_features(room.stored(x)) if isinstance(x, Written) else x, y, request)
+    return read_frame(rows, request)

@@ -88,15 +88,15 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
     if problems:
         raise DataError(keep_first(problems))
     beside = _find_beside(sheet, request, targets)
-    features = _find_features(sheet, request, {*targets, *(name for role, name in beside.items() if role != "order")})
+    others = {*targets, *(name for role, name in beside.items() if role != "order")}
+    features = _find_features(sheet, request, others)
     formats = _date_formats(sheet, request, [*features, *beside.values()])
-    readings = [(name, _of_feature(name, request, formats)) for name in features]
+    columns, wrong = _read_features(sheet, request, features, formats)
     is_label, is_number = section.task == "classification", section.task == "regression"
-    readings += [(name, Reading("target", may_mix=is_label, may_be_text=not is_number)) for name in targets]
-    columns: dict[str, Array] = {}
     row_columns: dict[RowRole, Array] = {}
-    wrong: list[Problem] = []
-    for name, reading in readings:
+    for name in targets:
+        as_text = name in (section.text or ())
+        reading = Reading("target", may_mix=is_label, may_be_text=not is_number, as_text=as_text)
         columns[name], found = sheet.read(name, reading)
         wrong += found
     for role, name in beside.items():
@@ -110,10 +110,7 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
         wrong += found
     if wrong:
         raise DataError(keep_first(wrong))
-    empty = [name for name in features if _is_empty(columns[name])]
-    if len(empty) == len(features):
-        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" with values, received empty ones only'))
-    notes = [f"Columns without any value are left out: {quote_names(empty)}."] if empty else []
+    notes = _note_empty(sheet, columns, features, place)
     output = main_output(section.targets, request.output, request.objective_place)
     of_output, further = dict[str, Array](), dict[str, Array]()
     for key, of_this in section.targets.items():
@@ -122,7 +119,7 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
         (of_output if key == output else further)[key] = values
         notes += of_target
     return RawData(
-        to_frame({name: columns[name] for name in features if name not in empty}),
+        to_frame({name: columns[name] for name in features if not _is_empty(columns[name])}),
         of_output[output],
         section.targets[output],
         tuple(notes),
@@ -131,6 +128,48 @@ def read_table(sheet: Sheet, request: SourceRequest, problems: Sequence[Problem]
         output=output,
         further=further,
     )
+
+
+def read_columns(sheet: Sheet, request: SourceRequest) -> tuple[dict[str, Array], dict[str, str], list[str]]:
+    """The features of a table that has no column of anything else, the formats of its dates, and notes.
+
+    Args:
+        sheet: The table.
+        request: What to read of it.
+
+    Raises:
+        DataError: With the first problems of each kind.
+    """
+    features = _find_features(sheet, request, set())
+    formats = _date_formats(sheet, request, features)
+    columns, wrong = _read_features(sheet, request, features, formats)
+    if wrong:
+        raise DataError(keep_first(wrong))
+    notes = _note_empty(sheet, columns, features, request.place)
+    return {name: cells for name, cells in columns.items() if not _is_empty(cells)}, formats, notes
+
+
+def _read_features(
+    sheet: Sheet, request: SourceRequest, features: Sequence[str], formats: Mapping[str, str]
+) -> tuple[dict[str, Array], list[Problem]]:
+    """The columns to learn from, and what is wrong with them."""
+    columns, wrong = dict[str, Array](), list[Problem]()
+    for name in features:
+        columns[name], found = sheet.read(name, _of_feature(name, request, formats))
+        wrong += found
+    return columns, wrong
+
+
+def _note_empty(sheet: Sheet, columns: Mapping[str, Array], features: Sequence[str], place: str) -> list[str]:
+    """A note on columns without any value.
+
+    Raises:
+        DataError: There are no others.
+    """
+    empty = [name for name in features if _is_empty(columns[name])]
+    if len(empty) == len(features):
+        raise DataError(Problem(place, f'expected a column of "{sheet.shown}" with values, received empty ones only'))
+    return [f"Columns without any value are left out: {quote_names(empty)}."] if empty else []
 
 
 def _find_targets(sheet: Sheet, request: SourceRequest) -> list[str]:
@@ -172,6 +211,7 @@ def _find_features(sheet: Sheet, request: SourceRequest, others: set[str]) -> li
         "drop": section.drop or (),
         "dates": tuple(section.dates or ()),
         "target_encode": section.target_encode or (),
+        "text": tuple(name for name in section.text or () if name not in others),
     }
     problems = [problem for key, names in asked.items() for problem in _unknown(sheet, place, key, names)]
     targets = {name for names in section.targets.values() for name in names}
@@ -248,7 +288,7 @@ def _of_feature(name: str, request: SourceRequest, formats: Mapping[str, str]) -
         "feature",
         may_lack=section.missing != "error",
         may_be_text=True,
-        as_text=name in (section.target_encode or ()),
+        as_text=name in (*(section.target_encode or ()), *(section.text or ())),
         date_format=formats.get(name),
     )
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from search.data import notes_on_columns
+
 TABLE = """\
 age,city,width,label
 31,Bonn,1e5,yes
@@ -16,7 +18,7 @@ COMPLETE = TABLE.replace("\n,Bonn", "\n19,Bonn")
 
 @pytest.fixture
 def table(tmp_path, read):
-    def table(text, **keys):
+    def table(text, /, **keys):
         content = text if isinstance(text, bytes) else text.encode()
         (tmp_path / "t.csv").write_bytes(content)
         return read(source="csv", path="t.csv", **{"target": "label", **keys})
@@ -26,7 +28,7 @@ def table(tmp_path, read):
 
 @pytest.fixture
 def refused(tmp_path, refusal):
-    def refused(text, **keys):
+    def refused(text, /, **keys):
         content = text if isinstance(text, bytes) else text.encode()
         (tmp_path / "t.csv").write_bytes(content)
         return refusal(source="csv", path="t.csv", **{"target": "label", **keys})
@@ -153,11 +155,11 @@ def test_missing_cells_are_read_as_such_with_a_note(table):
     assert dataset.features["age"].isna().tolist() == [False, False, True, False]
     assert dataset.features["city"].tolist() == ["Bonn", None, "Bonn", "Bonn"]
     assert dataset.has_gaps
-    assert dataset.notes == (
+    assert notes_on_columns(dataset) == (
         'Missing cells, 1 in "age", 1 in "city", become the median or the most frequent category of the rows that '
         "train; an input beside each column says where.",
     )
-    assert table(TABLE, missing="impute").notes == (
+    assert notes_on_columns(table(TABLE, missing="impute")) == (
         'Missing cells, 1 in "age", become the median or the most frequent category of the rows that train.',
     )
     assert not table(COMPLETE).has_gaps
@@ -240,7 +242,7 @@ def test_cells_that_are_no_dates_are_named(refused):
 
 
 def test_text_that_looks_like_dates_is_noted(table):
-    assert table(DATED.format("2024-10-08", "2023-01-31", "2024-02-29")).notes[0] == (
+    assert notes_on_columns(table(DATED.format("2024-10-08", "2023-01-31", "2024-02-29")))[0] == (
         'Text column "day" looks like dates, and each becomes an input of its own: set dates = ["day"].'
     )
 
@@ -427,10 +429,10 @@ def test_paths_that_are_no_file_are_refused(tmp_path, refusal):
 
 def test_constant_columns_and_identifiers_are_noted(table):
     text = "id,one,label\n" + "".join(f"n{number},1,{'xy'[number % 2]}\n" for number in range(30))
-    assert table(text).notes == (
+    assert notes_on_columns(table(text)) == (
         'Text column "id" has 30 different values in 30 rows: it becomes up to 30 one-hot inputs.',
-        '1 of 2 features never change: "one".',
     )
+    assert table(text).notes == ('1 of 2 features never change: "one".',)
 
 
 def test_columns_may_be_chosen_and_dropped(table, refused):
@@ -558,7 +560,7 @@ def test_first_column_without_a_name_that_holds_something_else_is_refused(refuse
 )
 def test_numbers_with_marks_are_noted(table, cells, example):
     lines = [f'"{cells[row % 3]}",{row},{"xy"[row % 2]}' for row in range(6)]
-    assert table("\n".join(["a,b,label", *lines])).notes[-1] == (
+    assert notes_on_columns(table("\n".join(["a,b,label", *lines])))[-1] == (
         f'Text column "a" holds numbers with marks, such as "{example}", and each becomes an input of its own: '
         "write plain numbers."
     )
@@ -576,7 +578,36 @@ def test_notes_on_many_columns_of_text_end_in_a_count(table):
     header = ",".join(f"c{position}" for position in range(20))
     lines = [",".join(["u", "v", "w", "x"][row // 3] for _ in range(20)) for row in range(10)]
     text = "\n".join([f"{header},label", *(f"{line},{'xy'[row % 2]}" for row, line in enumerate(lines))])
-    notes = table(text, min_frequency=2).notes
+    notes = notes_on_columns(table(text, min_frequency=2))
     assert notes[0] == 'Text column "c0": 1 of 4 values are rare and one together.'
     assert len(notes) == 8
     assert notes[-1] == "Of 13 more columns of text such things could be said."
+
+
+CODES = "city,label\n" + "".join(
+    f"{code},{'xy'[row % 2]}\n" for row, code in enumerate(["01067", "10115", "04109"] * 4)
+)
+
+
+def test_numbers_that_begin_with_zero_are_noted_and_stay_text_where_the_study_says_so(table):
+    as_numbers = table(CODES)
+    assert as_numbers.features["city"].tolist()[:3] == [1067, 10115, 4109]
+    assert as_numbers.notes == (
+        'Column "city": 8 of 12 cells begin with 0, as "01067" does, and are read as numbers: if they are codes, set '
+        'data.text = ["city"].',
+    )
+    as_text = table(CODES, text=("city",))
+    assert as_text.features["city"].tolist()[:3] == ["01067", "10115", "04109"]
+    assert as_text.notes == ()
+
+
+def test_labels_that_begin_with_zero_may_be_text_too(table):
+    text = "width,label\n" + "".join(f"{row}.5,{('007', '012')[row % 2]}\n" for row in range(6))
+    assert table(text).classes == ("7", "12")
+    assert table(text, text=("label",)).classes == ("007", "012")
+
+
+def test_text_names_columns(refused):
+    assert refused(CODES, text=("cty",)) == [
+        '[data]: expected text to name columns of "t.csv", received "cty". Did you mean "city"?'
+    ]

@@ -6,6 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
+from search.data import to_archive
+
 X = np.arange(12, dtype=np.float64).reshape(6, 2)
 Y = np.array([3, 5, 3, 5, 3, 5])
 
@@ -184,3 +186,18 @@ def test_a_single_array_is_no_archive(refused):
         '[data]: expected an .npz archive, received "a.npz" with a single array. '
         "Save arrays with numpy.savez(path, x=x, y=y)."
     ]
+
+
+def test_columns_of_a_table_are_chosen_and_dates_are_read(tmp_path, read, refusal):
+    rows = {"name": np.array(list("abcdef")), "width": X[:, 0], "day": np.array(["31/12/2024", "01/02/2023"] * 3)}
+    np.savez(tmp_path / "t.npz", **to_archive(rows, Y))
+    assert list(read(source="npz", path="t.npz").features.columns) == ["name", "width", "day"]
+    table = read(source="npz", path="t.npz", drop=("name",), dates=("day",))
+    assert list(table.features.columns) == ["width", "day"]
+    assert str(table.features["day"][0].date()) == "2024-12-31"
+    assert table.options.date_formats == {"day": "%d/%m/%Y"}
+    assert refusal(source="npz", path="t.npz", dates=("dya",)) == [
+        '[data]: expected dates to name columns of "the table", received "dya". Did you mean "day"?'
+    ]
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    assert refusal(source="npz", path="a.npz", drop=("name",)) == ["[data]: expected no drop for arrays, received it."]

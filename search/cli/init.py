@@ -45,7 +45,8 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, custom: 
     It is a start, to be read and changed. `regsearch check` passes as it is.
     """
     from search.errors import Problem, UsageError
-    from search.preparation.drafting import Draft, draft_study
+    from search.preparation.drafted_data import Draft
+    from search.preparation.drafting import draft_study
     from search.reporting.exports import write_export
 
     if output.exists() and not force:

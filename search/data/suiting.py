@@ -34,14 +34,13 @@ def suit_file(section: DataSection, folder: Path, place: str) -> tuple[dict[str,
     return find_writing(SourceRequest(section, folder, place)) if section.source == "csv" else ({}, {})
 
 
-def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], dict[str, str]]:
+def suit_columns(dataset: Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     """Keys of [data] that suit the columns of a table as it was read without them.
 
     Args:
         dataset: The rows; nothing is said of arrays.
-        may_drop: Whether columns may be left out; a model of the user's was made for those that there are.
     Returns:
-        Key to value, and key to the reason in words.
+        Key to value, and key to the reason in words, where it is not plain.
     """
     features = dataset.features
     if not is_table(features):
@@ -53,9 +52,11 @@ def suit_columns(dataset: Dataset, *, may_drop: bool) -> tuple[dict[str, Any], d
     if formats:
         told["dates"], reasons["dates"] = _dates(formats)
     identifiers = {name: why for name, why in find_identifiers(dataset).items() if name not in formats}
-    if may_drop and identifiers and len(identifiers) < features.shape[1]:
+    if identifiers and len(identifiers) < features.shape[1]:
         told["drop"], reasons["drop"] = tuple(identifiers), "; ".join(identifiers.values())
     dropped = told.get("drop", ())
+    if any(features[name].isna().any() for name in features.columns if name not in told.get("drop", ())):
+        told["missing"] = "indicate"
     counts = {name: features[name].nunique() for name in texts if name not in formats and name not in dropped}
     many = {name: number for name, number in counts.items() if number > _MANY_CATEGORIES}
     if many:

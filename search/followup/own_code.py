@@ -8,27 +8,29 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.data import add_told, encoded_shape, first_cause, read_data, tell_subclassed
+from search.data import add_told, first_cause, tell_subclassed
 from search.errors import Problem, UsageError
 from search.followup.refit import KerasModel
 from search.models import own_module_names
-from search.spec import DataSection, is_function
+from search.spec import is_function
 
 
-def tell_layers(model: KerasModel, data: DataSection, file: Path) -> None:
+def is_subclassed(model: KerasModel) -> bool:
+    """Whether a model is of a class of the caller's own."""
+    return type(model).__module__.partition(".")[0] != "keras"
+
+
+def tell_layers(model: KerasModel, shape: tuple[int, ...], file: Path) -> None:
     """Write the layers of a subclassed model into its file, which Keras does not.
 
     Args:
         model: The model.
-        data: The [data] table of the study beside the file.
+        shape: The shape of one row of what it is given.
         file: Its file.
 
     Raises:
         UsageError: It cannot be made again from what it says of itself.
     """
-    if type(model).__module__.partition(".")[0] == "keras":
-        return
-    shape = encoded_shape(read_data(data, file.parent, own_model=True))
     try:
         told = tell_subclassed(model, shape)
     except Exception as error:  # whatever the user's code raises

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
@@ -32,10 +33,8 @@ from search.data import (
     StoredRows,
     Written,
     collect,
-    encoded_shape,
     is_stream,
     most_bytes_in_memory,
-    read_data,
     read_trusted,
     to_archive,
     to_arrays,
@@ -43,19 +42,22 @@ from search.data import (
 )
 from search.dispatch import process_session
 from search.errors import DataError, Problem, RepeatabilityWarning, StudyFailedError, UsageError
-from search.followup.own_code import callback_settings, copied_code, tell_layers
+from search.followup.own_code import callback_settings, copied_code, is_subclassed, tell_layers
 from search.followup.prediction import ModelCard
 from search.followup.process_state import process_kept
 from search.followup.refit import KerasModel, refit
 from search.followup.telling import told
 from search.followup.tune_options import PART, WEIGHT, ClassWeight, TuneOptions
 from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
-from search.preparation.drafting import Draft, draft_study
+from search.preparation.drafted_data import Draft, draft_data
+from search.preparation.drafting import draft_study
 from search.preparation.files import prepare_study
 from search.records import Configuration, StudyRecord, Trial, Verdict
 from search.records.wording import describe_configuration, show_value
 from search.selection import choose_stored
-from search.spec import TASK_LOSS, DataSection, SplitSection, is_function
+from search.spec import TASK_LOSS, DataSection, SplitSection, StudySection, is_function
+from search.spec.overrides import apply_overrides, parse_overrides
+from search.spec.sections import Section
 from search.storage import blank_database, open_storage
 from search.user_code import code_trusted
 
@@ -197,14 +199,6 @@ def tune(
             features, target = to_arrays(_by_name(x, model), y, more)
             n_rows = _n_rows(target)
             rows = options.row_arrays(n_rows, n_rows if validation_data is None else _n_rows(y))
-            data = DataSection(source="npz", path=_DATA, weight=WEIGHT if WEIGHT in rows else None)
-            split = SplitSection(column=PART if PART in rows else None)
-            _save_rows(fresh, features, target, rows)
-            _save(_with_input(model, data, fresh), fresh / _MODEL)
-            custom = copied_code(fresh / _MODEL)
-            if custom is not None:
-                tell_layers(model, data, fresh / _MODEL)
-            _save_rows(fresh, features, _told_classes(target, fresh / _MODEL, custom), rows)
             draft = Draft(
                 fresh,
                 str(fresh / _MODEL),
@@ -212,11 +206,17 @@ def tune(
                 name=name,
                 prefix="",
                 training=_given_training(model, settings) | options.training,
-                weight=data.weight,
-                column=split.column,
-                custom=None if custom is None else str(custom),
-                output=_scored_output(settings),
+                weight=WEIGHT if WEIGHT in rows else None,
+                column=PART if PART in rows else None,
+                **_given_of_rows(settings),
             )
+            _save_rows(fresh, features, target, rows)
+            custom = _save_for_rows(model, draft)
+            classes = _told_classes(target, fresh / _MODEL, custom)
+            if classes is not target:
+                _save_rows(fresh, features, classes, rows)
+                _save_for_rows(model, draft)  # of other classes other rows may be sealed, and of a table other inputs
+            draft = dataclasses.replace(draft, custom=None if custom is None else str(custom))
             with _problems_of_rows_that_score():
                 (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
             prepared = prepare_study(str(fresh / _STUDY), [*settings, f"study.n_trials={n_trials}"])
@@ -328,15 +328,27 @@ def _by_output(y: Any, model: KerasModel) -> Any:
     return dict(zip(names, y, strict=True))
 
 
-def _scored_output(settings: Sequence[str]) -> str | None:
-    """The output that a setting names."""
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        if key.strip() == "objective.output":
-            with contextlib.suppress(tomllib.TOMLDecodeError):  # a bare word is text
-                value = tomllib.loads(f"value = {value}")["value"]
-            return str(value).strip()
-    return None
+def _given_of_rows(settings: Sequence[str]) -> dict[str, Any]:
+    """What settings say of the rows, as `Draft` takes it; what they say wrong is told where they are read."""
+    document: dict[str, Any] = {}
+    apply_overrides(document, parse_overrides(settings)[0])
+    objective = document.get("objective", {})
+    output = objective.get("output") if isinstance(objective, dict) else None
+    return {
+        "given": _valid(DataSection, document.get("data"), {"source": "npz"}),
+        "test": _valid(SplitSection, document.get("split"), {}).get("test"),
+        "seed": _valid(StudySection, document.get("study"), {"name": "tune"}).get("seed"),
+        "output": None if output is None else str(output).strip(),
+    }
+
+
+def _valid(section: type[Section], given: Any, needed: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given of a table of a study file, but for what it needs; nothing where that is wrong."""
+    try:
+        made = section.model_validate({**given, **needed}) if isinstance(given, dict) else None
+    except ValidationError:
+        return {}
+    return {} if made is None else {key: getattr(made, key) for key in given if key not in needed}
 
 
 def _n_rows(y: Any) -> int:
@@ -354,11 +366,19 @@ def _check_direction(options: TuneOptions, settings: Sequence[str]) -> None:
         raise UsageError(Problem("metric", message, remedy))
 
 
-def _with_input(model: KerasModel, data: DataSection, folder: Path) -> KerasModel:
-    """The model; one that was not built yet as a copy that is built for the rows."""
-    if type(model).__name__ != "Sequential" or model.built:
-        return model
-    shape = encoded_shape(read_data(data, folder, own_model=True))
+def _save_for_rows(model: KerasModel, draft: Draft) -> Path | None:
+    """Save a model, built for the rows where it was not yet; and the code that it needs, whose file is returned."""
+    file = Path(draft.model)
+    is_open = type(model).__name__ == "Sequential" and not model.built
+    _save(_with_input(model, draft_data(draft).shape) if is_open else model, file)
+    custom = copied_code(file)
+    if custom is not None and is_subclassed(model):
+        tell_layers(model, draft_data(draft).shape, file)
+    return custom
+
+
+def _with_input(model: KerasModel, shape: tuple[int, ...]) -> KerasModel:
+    """A Sequential model that was not built yet as a copy that is built for rows of a shape."""
     copy = type(model).from_config(model.get_config())
     try:
         copy.build((None, *shape))

@@ -59,7 +59,7 @@ from search.models.predicting import TrainedModel
 from search.models.pretrained import pretrained_kernels, pretrained_layers
 from search.models.products import count_products, count_weights
 from search.models.reach import candidates
-from search.models.reading import read_saved
+from search.models.reading import UnbuiltModelError, read_saved
 from search.models.rebuilding import build_front, compiled_metrics, replaced_classes
 from search.models.rendering import RowsSource, render_source, stops_early
 from search.models.saved import SavedModel, TextInput
@@ -92,6 +92,7 @@ __all__ = [
     "TableEnds",
     "TextInput",
     "TrainedModel",
+    "UnbuiltModelError",
     "UnfitLossError",
     "UntellableError",
     "average_models",

@@ -41,6 +41,10 @@ _REMEDY = (
 )
 
 
+class UnbuiltModelError(StudyFileError):
+    """A model does not know the shape of its rows."""
+
+
 ONLY_OUTPUT = "output"
 """The name of the output of a subclassed model."""
 
@@ -57,7 +61,7 @@ def read_saved(
         custom: The user's file that defines what in the model is not Keras' own; without it there may be no such.
 
     Raises:
-        StudyFileError: The file holds no model that can be rebuilt.
+        StudyFileError: The file holds no model that can be rebuilt; `UnbuiltModelError` where it was not built.
     """
     try:
         config = read_config(archive)
@@ -219,7 +223,7 @@ def _wrong_ends(config: Config, place: str) -> Problem | None:
     shapes = _batch_shapes(config)
     if shapes is None:
         message = "expected a model that knows the shape of its rows, received one that was not built"
-        return Problem(place, message, "Begin it with keras.Input(shape), then save it.")
+        raise UnbuiltModelError(Problem(place, message, "Begin it with keras.Input(shape), then save it."))
     sizes = [shape[0] for shape in shapes.values() if shape[0] is not None]
     if sizes:
         message = f"expected a model for batches of any size, received one for batches of {sizes[0]}"

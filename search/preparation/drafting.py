@@ -5,52 +5,40 @@ What is offered, and why, is written into the file as comments, for the user to 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
-from search.data import (
-    Dataset,
-    HoldoutValidation,
-    KFoldValidation,
-    encoded_shape,
-    is_one_hot,
-    read_data,
-    suit_columns,
-    suit_file,
-)
-from search.errors import DataError, Problem, UsageError
+from search.data import Dataset, is_one_hot
+from search.errors import Problem, UsageError
 from search.models import (
     FAMILIES,
     SCALING_LAYERS,
     Architecture,
     SavedModel,
+    UnbuiltModelError,
     UnfitLossError,
     describe_model,
     read_model,
-    read_saved,
     study_loss,
 )
-from search.preparation.offers import Offer, OfferFacts, Size, find_offers, size_of
+from search.preparation.drafted_data import Draft, DraftedData, draft_data, filled_shape, fit_data, relative
+from search.preparation.input_sizes import OF_A_STUDY, check_inputs, told_shape
+from search.preparation.offers import Offer, OfferFacts, find_offers, size_of
 from search.preparation.resolving import taught_settings, tells_classes
 from search.preparation.study import PreparedStudy, prepare_data
 from search.preparation.texts import with_numbers_of_texts
 from search.spec import (
     TASK_LOSS,
     Choices,
-    DataSection,
     ModelSection,
     ObjectiveSection,
     Range,
-    SplitSection,
     StudySection,
     StudySpec,
     TrainingSection,
@@ -62,58 +50,8 @@ HIDDEN = (128, 128)
 """Units of an mlp, the one family without a size of its own."""
 
 _OF_IMAGES_OR_SEQUENCES = ("cnn", "lstm")
-_PICTURE = (64, 64, 3)
 _MIRRORED = """
 Where a mirrored image is still of its class, add: flip = { choices = ["horizontal"] }"""
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a study is drafted for.
-
-    Args:
-        folder: Where the study file is to stand: every path in it is relative to this folder.
-        model: A family, `FILE.keras` or `FILE.py:function`; the file relative to the working directory.
-        data: A csv or npz file, relative to the working directory.
-        target: csv: the columns to predict.
-        name: Name of the study; letters that a name cannot hold become `_`.
-        prefix: Stands before `model` and `data` where problems name them: `--` for options.
-        training: Keys of [training] that are given, whatever the model was compiled with.
-        weight: The column that says how much each row counts; None for none.
-        column: The column that divides the rows; None for none.
-        custom: The file that defines what in the model is not Keras' own, relative to the working directory; None for
-            none.
-        output: Of several outputs the one that the study is about; None for the first one of the data.
-    """
-
-    folder: Path
-    model: str
-    data: Path
-    target: tuple[str, ...] = ()
-    name: str = "study"
-    prefix: str = "--"
-    training: Mapping[str, Any] = field(default_factory=dict)
-    weight: str | None = None
-    column: str | None = None
-    custom: str | None = None
-    output: str | None = None
-
-    def read(self, section: DataSection) -> Dataset:
-        """The rows of a [data] table."""
-        split = SplitSection(column=self.column)
-        return read_data(
-            section,
-            self.folder,
-            self.place("data"),
-            own_model=self.model not in FAMILIES,
-            split=split,
-            output=self.output,
-            objective_place=self.place("data"),
-        )
-
-    def place(self, *key: str) -> str:
-        """What the user gave that a key of the study comes from."""
-        return f"{self.prefix}{'model' if key[0] in ('model', 'space') else 'data'}"
 
 
 def draft_study(draft: Draft) -> str:
@@ -124,35 +62,29 @@ def draft_study(draft: Draft) -> str:
         DataError: The data cannot be read, or is too little to be split.
     """
     model = _model_section(draft)
-    data, dataset, reasons = _read_rows(draft)
-    shape, n_outputs, place = encoded_shape(dataset), dataset.n_outputs, draft.place("model")
-    saved = read_model(
-        model,
-        draft.folder,
-        place,
-        input_shape=shape,
-        inputs=dataset.inputs,
-        n_outputs=n_outputs,
-        outputs=dataset.named_outputs,
-        task=dataset.task,
-        timeout_seconds=data.timeout_seconds,
-    )
+    drafted = draft_data(draft)
+    saved = _read_model(draft, model, drafted)
     # A family ends as the task asks for; one-hot rows are hardly ever quantities.
+    dataset = drafted.dataset
     if tells_classes(saved, dataset) or (saved is None and dataset.task == "regression" and is_one_hot(dataset.target)):
-        data = data.model_copy(update={"task": "classification"})
-        dataset = draft.read(data)
+        built_for, drafted = drafted.shape, drafted.changed(task="classification")
+        if model.builder is not None and drafted.shape != built_for:  # other rows are sealed, of other categories
+            saved = _read_model(draft, model, drafted)
+    drafted = fit_data(drafted, saved)
+    check_inputs(drafted.development, saved, draft.place("model"), _otherwise(draft))
+    dataset, shape = drafted.dataset, drafted.shape
     has_several = dataset.inputs or (saved is not None and (len(saved.inputs) > 1 or saved.texts))
     wanted = None if has_several else _wanted_shape(shape, model, saved)
     if wanted is not None:
         # A family has no scaling of its own; the user's model may have, and its images are best left as they are.
         standardize = dataset.standardize and saved is None
-        data = data.model_copy(update={"shape": wanted, "standardize": standardize})
-        dataset = draft.read(data)
-    if saved is not None and saved.texts and not dataset.texts:  # a column of text is no set of categories here
-        data = data.model_copy(update={"min_frequency": None, "dates": None})
-        dataset = draft.read(data)
-    dataset, saved = with_numbers_of_texts(dataset, saved, draft.folder, place, data.timeout_seconds)
-    shape = encoded_shape(dataset) if wanted is None else shape
+        drafted = drafted.changed(shape=wanted, standardize=standardize)
+    place, seconds = draft.place("model"), drafted.section.timeout_seconds
+    dataset, saved = with_numbers_of_texts(drafted.dataset, saved, draft.folder, place, seconds)
+    if dataset is not drafted.dataset:
+        drafted = dataclasses.replace(drafted, dataset=dataset)
+    shape = wanted or drafted.shape
+    data = drafted.section
     if saved is not None and saved.layers and saved.layers[0].path in SCALING_LAYERS and dataset.standardize:
         data = data.model_copy(update={"standardize": False})
         dataset = dataclasses.replace(dataset, standardize=False)
@@ -160,24 +92,50 @@ def draft_study(draft: Draft) -> str:
     training = TrainingSection.model_validate({"epochs": size.epochs, "batch_size": size.batch_size, **draft.training})
     told = taught_settings(training, saved, draft.place, dataset.output)
     training = TrainingSection.model_validate({**training.model_dump(exclude_unset=True), **told})
-    plain = _describe(draft, model, wanted or shape, dataset, saved, training)
+    plain = _describe(draft, model, shape, dataset, saved, training)
     decays = training.optimizer_arguments.get("weight_decay") is not None
     facts = OfferFacts(plain, dataset, size, training.epochs, decays)
     offers = find_offers(facts)
     balance = _balance(draft, facts)
     spec = StudySpec(
-        study=StudySection(name=_study_name(draft.name), n_trials=size.n_trials),
+        study=StudySection(name=_study_name(draft.name), n_trials=size.n_trials, seed=draft.known_seed),
         data=data,
+        split=draft.split(dataset),
         model=model,
         training=training,
         objective=ObjectiveSection(metric=balance.metric, output=draft.output),
         space={**{name: offer.values(facts) for name, offer in offers.items()}, **balance.space},
     )
-    prepared = _split_as_finely_as_rows_allow(draft, spec, dataset, size, saved)
+    prepared = prepare_data(spec, dataset, draft.place, saved)
     # Left open, they fit n_trials whatever the user makes of it before the study begins.
     study = prepared.spec.study.model_copy(update={"window": None, "n_startup_trials": None})
-    drafted = prepared.spec.model_copy(update={"study": study})
-    return spec_to_toml(drafted, _comments(draft, prepared, offers, facts, reasons) | balance.reasons)
+    spec = prepared.spec.model_copy(update={"study": study})
+    return spec_to_toml(spec, _comments(draft, prepared, offers, facts, drafted.reasons) | balance.reasons)
+
+
+def _otherwise(draft: Draft) -> str:
+    """What may be done about another number of inputs beside changing the model, in the words of who called."""
+    if draft.prefix:
+        return f"{OF_A_STUDY}, in a study file of your own"
+    return "give a Sequential model without an input, or say how x is read: settings=[\"data.missing='impute'\"]"
+
+
+def _read_model(draft: Draft, model: ModelSection, drafted: DraftedData) -> SavedModel | None:
+    dataset, place = drafted.dataset, draft.place("model")
+    try:
+        return read_model(
+            model,
+            draft.folder,
+            place,
+            input_shape=drafted.shape,
+            inputs=dataset.inputs,
+            n_outputs=dataset.n_outputs,
+            outputs=dataset.named_outputs,
+            task=dataset.task,
+            timeout_seconds=drafted.section.timeout_seconds,
+        )
+    except UnbuiltModelError as error:
+        raise told_shape(error, drafted.development, drafted.shape) from error
 
 
 @dataclass(frozen=True)
@@ -239,13 +197,13 @@ def _describe(
 
 def _model_section(draft: Draft) -> ModelSection:
     file, colon, function = draft.model.rpartition(":")
-    custom = None if draft.custom is None else _relative(Path(draft.custom), draft.folder)
+    custom = None if draft.custom is None else relative(Path(draft.custom), draft.folder)
     if draft.model in FAMILIES:
         return ModelSection(family=draft.model, hidden=HIDDEN if "hidden" in FAMILIES[draft.model].required else None)
     if draft.model.endswith(".keras"):
-        return ModelSection(keras=_relative(Path(draft.model), draft.folder), custom=custom)
+        return ModelSection(keras=relative(Path(draft.model), draft.folder), custom=custom)
     if colon and file.endswith(".py"):
-        return ModelSection(builder=f"{_relative(Path(file), draft.folder)}:{function}", custom=custom)
+        return ModelSection(builder=f"{relative(Path(file), draft.folder)}:{function}", custom=custom)
     families = ", ".join(FAMILIES)
     raise UsageError(
         Problem(
@@ -254,44 +212,6 @@ def _model_section(draft: Draft) -> ModelSection:
             'Save a Keras model with model.save("net.keras").' if Path(draft.model).suffix in (".h5", ".hdf5") else "",
         )
     )
-
-
-def _relative(file: Path, folder: Path) -> str:
-    return Path(os.path.relpath(file, folder)).as_posix()
-
-
-def _read_rows(draft: Draft) -> tuple[DataSection, Dataset, Mapping[str, str]]:
-    """The [data] table, its rows, and why it has the keys that it has."""
-    if draft.data.is_dir():
-        section = DataSection(source="images", path=_relative(draft.data, draft.folder), shape=_picture_shape(draft))
-        return section, draft.read(section), {"shape": "height, width and channels that pictures are brought to"}
-    suffix = draft.data.suffix.lower()
-    if suffix not in (".csv", ".parquet", ".npz"):
-        message = f'expected a file that ends in .csv, .parquet or .npz, received "{draft.data}"'
-        raise UsageError(Problem(draft.place("data"), message))
-    section = DataSection(
-        source=suffix.removeprefix("."),
-        path=_relative(draft.data, draft.folder),
-        target=(draft.target[0] if len(draft.target) == 1 else draft.target) if draft.target else None,
-        weight=draft.weight,
-    )
-    written, why = suit_file(section, draft.folder, draft.place("data"))
-    section = section.model_copy(update=written)
-    dataset = draft.read(section)
-    told, reasons = suit_columns(dataset, may_drop=draft.model in FAMILIES)
-    if not told:
-        return section, dataset, why
-    section = section.model_copy(update=told)
-    return section, draft.read(section), {**why, **reasons}
-
-
-def _picture_shape(draft: Draft) -> tuple[int, ...]:
-    """What the model takes where its file says so; else pictures of 64 by 64 in color."""
-    if draft.model.endswith(".keras") and Path(draft.model).is_file() and draft.custom is None:
-        wanted = read_saved(Path(draft.model).read_bytes(), draft.place("model")).inputs[0][1]
-        if len(wanted) in (2, 3) and None not in wanted:
-            return tuple(size for size in wanted if size is not None)
-    return _PICTURE
 
 
 def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel | None) -> tuple[int, ...] | None:
@@ -304,7 +224,7 @@ def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel
         return None
     (n_columns,) = shape
     if saved is not None:
-        return _filled_shape(saved.input_shape, n_columns)
+        return filled_shape(saved.input_shape, n_columns)
     if model.family not in _OF_IMAGES_OR_SEQUENCES:
         return None
     for channels in (1, 3):
@@ -315,47 +235,8 @@ def _wanted_shape(shape: tuple[int, ...], model: ModelSection, saved: SavedModel
     return (n_columns, 1) if model.family == "lstm" else None
 
 
-def _filled_shape(wanted: tuple[int | None, ...], n_columns: int) -> tuple[int, ...] | None:
-    """A model's shape with its one open size filled in; None for vectors, and where the columns do not fit."""
-    n_known = math.prod(size for size in wanted if size is not None)
-    n_open = wanted.count(None)
-    if len(wanted) < 2 or n_open > 1 or n_columns % n_known or (n_open == 0 and n_columns != n_known):
-        return None
-    return tuple(n_columns // n_known if size is None else size for size in wanted)
-
-
 def _study_name(wanted: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", wanted).lstrip("._-")[:100] or "study"
-
-
-def _split_as_finely_as_rows_allow(
-    draft: Draft, spec: StudySpec, dataset: Dataset, size: Size, saved: SavedModel | None
-) -> PreparedStudy:
-    """The study with the most folds, up to those wanted, for which every part has rows of every class.
-
-    With too few rows for any division of the others none are sealed, and then the rows that score stop runs, too.
-    """
-    if draft.column is not None:
-        return prepare_data(
-            spec.model_copy(update={"split": SplitSection(column=draft.column)}), dataset, draft.place, saved
-        )
-    validations: list[KFoldValidation | HoldoutValidation] = [
-        *(KFoldValidation(method="kfold", folds=folds) for folds in (5, 3, 2) if folds <= size.folds),
-        HoldoutValidation(method="holdout", fraction=0.2),
-        HoldoutValidation(method="holdout", fraction=0.5),
-    ]
-    shares: list[tuple[float, float | Literal["validation"]]] = [(0.2, 0.2), (0, 0.2), (0, "validation")]
-    *finer, coarsest = (
-        SplitSection(test=test, validation=validation, stop=stop) for test, stop in shares for validation in validations
-    )
-
-    def prepare(split: SplitSection) -> PreparedStudy:
-        return prepare_data(spec.model_copy(update={"split": split}), dataset, draft.place, saved)
-
-    for split in finer:
-        with contextlib.suppress(DataError):
-            return prepare(split)
-    return prepare(coarsest)
 
 
 def _own_in_words(prepared: PreparedStudy) -> str:
@@ -402,5 +283,5 @@ def _comments(
         "training.epochs": "enough for the plain model to overfit? if not, raise it",
         "objective.metric": "penalty-free, on validation rows",
     }
-    notes |= {f"data.{key}": reason for key, reason in reasons.items()}
+    notes |= {f"data.{key}" if key else "data": reason for key, reason in reasons.items()}
     return notes | {f"space.{name}": offer.reason for name, offer in offers.items()}

@@ -31,6 +31,7 @@ from search.models import (
     Architecture,
     OwnSearch,
     SavedModel,
+    UnbuiltModelError,
     check_custom_code,
     check_own_loss,
     check_patterns,
@@ -52,6 +53,7 @@ from search.preparation.architectures import (
 )
 from search.preparation.catalogue import default_catalogue
 from search.preparation.facts import row_weights, score_constants, study_facts, training_rows
+from search.preparation.input_sizes import check_inputs, told_shape
 from search.preparation.notes import study_notes
 from search.preparation.own_metric import read_own_metric
 from search.preparation.pruning import fitting_pruner
@@ -233,18 +235,22 @@ def prepare_spec(spec: StudySpec, folder: Path, place: Place = _place_in_table) 
     saved = None
     if own_model:
         development = dataset.take(split_rows(dataset, spec.split, spec.study.seed, place("split")).development)
-        saved = read_model(
-            spec.model,
-            folder,
-            place("model"),
-            input_shape=encoded_shape(development),
-            inputs=development.inputs,
-            n_outputs=dataset.n_outputs,
-            outputs=dataset.named_outputs,
-            task=dataset.task,
-            timeout_seconds=spec.data.timeout_seconds,
-            variants=searched_options(spec, place),
-        )
+        shape = encoded_shape(development)
+        try:
+            saved = read_model(
+                spec.model,
+                folder,
+                place("model"),
+                input_shape=shape,
+                inputs=development.inputs,
+                n_outputs=dataset.n_outputs,
+                outputs=dataset.named_outputs,
+                task=dataset.task,
+                timeout_seconds=spec.data.timeout_seconds,
+                variants=searched_options(spec, place),
+            )
+        except UnbuiltModelError as error:
+            raise told_shape(error, development, shape) from error
         if spec.data.task is None and tells_classes(saved, dataset):
             dataset = read(spec.data.model_copy(update={"task": "classification"}))
     dataset, saved = with_numbers_of_texts(dataset, saved, folder, place("model"), spec.data.timeout_seconds)
@@ -310,6 +316,7 @@ def prepare_data(
     splits = split_rows(dataset, spec.split, spec.study.seed, place("split"))
     development = dataset.take(splits.development)
     spec = with_given_arguments(spec, development, saved, place)
+    check_inputs(development, saved, place("model"))
     plain = architectures(spec, development, saved, place)
     check_sizes(plain, place)
     spec, searched = _searching_own(spec, plain[0], place)

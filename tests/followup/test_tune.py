@@ -363,7 +363,7 @@ def test_frame_with_text_dates_and_gaps_is_tuned_and_the_model_takes_its_columns
     assert found.study.spec["training"]["optimizer"] == "sgd"
     assert found.study.facts.classes == ("no", "yes")
     assert found.study.facts.inputs[:2] == ("width", "sure")
-    assert found.study.facts.inputs[-2:] == ("color = blue", "color = red")
+    assert found.study.facts.inputs[-3:] == ("color = blue", "color = red", "color is missing")
     columns = {
         "width": x["width"].to_numpy(),
         "sure": x["sure"].to_numpy(float),

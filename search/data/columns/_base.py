@@ -91,6 +91,11 @@ class Block(ABC):
     def inputs(self) -> list[str]:
         """What each input is: `width`, or `color = red` for a category."""
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many inputs each column of `names` makes."""
+        return (1,) * len(self.names)
+
     @abstractmethod
     def encode(self, table: pd.DataFrame) -> Array:
         """Inputs of rows, shape (rows, inputs).

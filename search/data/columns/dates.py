@@ -58,6 +58,11 @@ class Dates(Block):
             f"{name}: {part}" for name, timed in zip(self.names, self.timed, strict=True) for part in parts_of(timed)
         ]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The parts of each."""
+        return tuple(len(parts_of(timed)) for timed in self.timed)
+
     def encode(self, table: pd.DataFrame) -> Array:
         """The numbers, float64."""
         values = np.asarray(self.filling.fill(_numbers(table, self.names, self.firsts, self.timed)))

@@ -82,6 +82,11 @@ class Texts(Block):
         pairs = zip(self.names, self.categories, strict=True)
         return [f"{name} = {category}" for name, categories in pairs for category in categories]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The categories of each."""
+        return tuple(map(len, self.categories))
+
     def encode(self, table: pd.DataFrame) -> Array:
         """1 for the category of the cell, 0 for the others, float32."""
         from sklearn.preprocessing import OneHotEncoder

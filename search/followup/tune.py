@@ -52,6 +52,7 @@ from search.models import LOSSES, is_own_loss, loss_in_memory, read_saved
 from search.preparation.drafted_data import Draft, draft_data
 from search.preparation.drafting import draft_study
 from search.preparation.files import prepare_study
+from search.preparation.study import PreparedStudy
 from search.records import Configuration, StudyRecord, Trial, Verdict
 from search.records.wording import describe_configuration, show_value
 from search.selection import choose_stored
@@ -215,13 +216,16 @@ def tune(
             classes = _told_classes(target, fresh / _MODEL, custom)
             if classes is not target:
                 _save_rows(fresh, features, classes, rows)
-                _save_for_rows(model, draft)  # of other classes other rows may be sealed, and of a table other inputs
+                if isinstance(features, dict):  # of other classes other rows may be sealed, which make other inputs
+                    _save_for_rows(model, draft)
             draft = dataclasses.replace(draft, custom=None if custom is None else str(custom))
             with _problems_of_rows_that_score():
                 (fresh / _STUDY).write_text(_with_space(draft_study(draft), space), encoding="utf-8")
             prepared = prepare_study(str(fresh / _STUDY), [*settings, f"study.n_trials={n_trials}"])
             facts = dataclasses.replace(prepared.facts, folder=str(folder.resolve()))
-            prepared = dataclasses.replace(prepared, facts=facts, notes=(*prepared.notes, *cautions))
+            prepared = dataclasses.replace(
+                prepared, facts=facts, notes=(*prepared.notes, *_note_dropped(prepared, draft), *cautions)
+            )
             if directory is None:
                 (folder / _DATABASE).write_bytes(blank_database())
             storage = stack.enter_context(open_storage(f"sqlite:///{folder / _DATABASE}", create=True))
@@ -344,11 +348,14 @@ def _given_of_rows(settings: Sequence[str]) -> dict[str, Any]:
 
 def _valid(section: type[Section], given: Any, needed: Mapping[str, Any]) -> dict[str, Any]:
     """What was given of a table of a study file, but for what it needs; nothing where that is wrong."""
+    if not isinstance(given, dict):
+        return {}
     try:
-        made = section.model_validate({**given, **needed}) if isinstance(given, dict) else None
+        # As JSON, since lists of a file are tuples of a table.
+        made = section.model_validate_json(json.dumps({**given, **needed}, default=str))
     except ValidationError:
         return {}
-    return {} if made is None else {key: getattr(made, key) for key in given if key not in needed}
+    return {key: getattr(made, key) for key in given if key not in needed}
 
 
 def _n_rows(y: Any) -> int:
@@ -375,6 +382,15 @@ def _save_for_rows(model: KerasModel, draft: Draft) -> Path | None:
     if custom is not None and is_subclassed(model):
         tell_layers(model, draft_data(draft).shape, file)
     return custom
+
+
+def _note_dropped(prepared: PreparedStudy, draft: Draft) -> tuple[str, ...]:
+    """Which columns the draft leaves out, where the caller said nothing of that."""
+    dropped = () if "drop" in draft.given else prepared.spec.data.drop or ()
+    if not dropped:
+        return ()
+    named = ", ".join(f'"{name}"' for name in dropped)
+    return (f'Left out, since they name rows: {named}. settings=["data.drop=[]"] keeps them.',)
 
 
 def _with_input(model: KerasModel, shape: tuple[int, ...]) -> KerasModel:

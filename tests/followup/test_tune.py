@@ -14,8 +14,12 @@ import pandas as pd
 import pytest
 
 import search
+from search.data import fit_encoder
 from search.errors import StudyFileError, UsageError
 from search.followup.refit import train_best, train_final
+from search.preparation.drafted_data import Draft
+from search.preparation.drafting import draft_study
+from search.preparation.files import prepare_study
 from search.reporting.exports.chosen import gather_chosen
 from search.reporting.summaries import summarize_best
 from search.selection import Choice
@@ -627,3 +631,88 @@ def test_callbacks_that_several_runs_would_share_are_refused(model, keras):
         with pytest.raises(UsageError) as caught:
             search.tune(model, X, Y, 2, callbacks=[given])
         assert f"callbacks: expected functions that return callbacks, received {received}" in str(caught.value)
+
+
+def mixed(n_rows=60):
+    """A table of every kind of column, as it comes from a file: an identifier, dates as text, text and gaps."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {
+            "customer": [f"C{1000 + row}" for row in range(n_rows)],
+            "width": np.where(np.arange(n_rows) % 7 == 0, np.nan, np.round(rng.normal(10, 3, n_rows), 3)),
+            "color": np.where(np.arange(n_rows) % 9 == 0, None, rng.choice(["red", "blue", "green"], n_rows)),
+            "day": [f"{row % 28 + 1:02}/{row % 12 + 1:02}/2024" for row in range(n_rows)],
+            "size": rng.integers(0, 9, n_rows),
+        }
+    )
+    frame.loc[5, "color"] = "the only one"
+    return frame, np.where(frame["size"] > 4, "yes", "no")
+
+
+def open_model(keras):
+    return keras.Sequential([keras.layers.Dense(3, "relu", name="h"), keras.layers.Dense(1, "sigmoid", name="out")])
+
+
+def test_rows_of_a_table_are_the_same_for_tune_for_init_and_for_the_model_that_comes_out(keras, tmp_path, capsys):
+    import tensorflow as tf
+
+    x, y = mixed()
+    space = {"l2": {"choices": [0.1]}}
+    kept = tmp_path / "kept"
+    found = search.tune(open_model(keras), x, y, 1, space=space, folds=1, directory=kept, settings=QUICK)
+    assert 'note: Left out, since they name rows: "customer". settings=["data.drop=[]"] keeps them.' in (
+        capsys.readouterr().err
+    )
+    x.assign(label=y).to_csv(tmp_path / "rows.csv", index=False)
+    text = draft_study(Draft(tmp_path, str(kept / "model.keras"), tmp_path / "rows.csv", ("label",), test=0))
+    (tmp_path / "study.toml").write_text(text)
+    tuned, drafted = (
+        prepare_study(str(folder / "study.toml"), ["split.test=0"]).plan.dataset for folder in (kept, tmp_path)
+    )
+    encoders = [fit_encoder(each, np.arange(len(each))) for each in (tuned, drafted)]
+    rows, others = (encoder.transform(each) for encoder, each in zip(encoders, (tuned, drafted), strict=True))
+    assert encoders[0].input_names() == encoders[1].input_names() == list(found.study.facts.inputs)
+    np.testing.assert_array_equal(rows, others)
+    day = pd.to_datetime(x["day"], format="%d/%m/%Y")
+    columns = {
+        "width": x["width"],
+        "color": x["color"].fillna(""),
+        "day": (day - pd.Timestamp(0)) / pd.Timedelta(days=1),
+        "size": x["size"].astype(float),
+    }
+    first = found.model.get_layer("columns")
+    kinds = {name: "string" if name == "color" else "float64" for name in columns}  # of lists float32 would be made
+    fed = [tf.constant(columns[name].tolist(), kinds[name])[:, None] for name in found.model.input]
+    np.testing.assert_array_equal(first(fed), rows)
+    # And the columns of a frame can be given as the card of an export says.
+    told = found.model.predict(tf.data.Dataset.from_tensor_slices(columns).batch(32), verbose=0)
+    assert told["label"].shape == (60,)
+
+
+@pytest.mark.parametrize("test", [None, 0.3])
+def test_sequential_model_without_an_input_fits_the_rows_that_are_not_sealed(keras, test):
+    x, y = mixed(90)
+    x["color"] = [f"c{row // 2}" for row in range(90)]  # some are of sealed rows alone
+    settings = [*QUICK, 'data.drop=["customer"]']
+    found = search.tune(open_model(keras), x, y, 1, space={"l2": {"choices": [0.1]}}, test=test, settings=settings)
+    assert found.study.facts.input_shape == (len(found.study.facts.inputs),)
+
+
+def test_built_model_of_another_number_of_inputs_is_refused_in_the_words_of_the_call(keras):
+    x, y = mixed()
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1, "sigmoid")])
+    with pytest.raises(StudyFileError) as caught:
+        search.tune(model, x, y, 1, settings=QUICK)
+    assert str(caught.value) == (
+        "model: expected rows of 5 inputs, which the model takes, received rows of 12 inputs: width (2), color (5), "
+        "day (4), size (1). Begin it with keras.Input((12,)), give a Sequential model without an input, or say how x "
+        "is read: settings=[\"data.missing='impute'\"]."
+    )
+
+
+def test_settings_that_say_how_rows_are_read_are_those_of_the_model_too(keras):
+    x, y = mixed()
+    settings = [*QUICK, 'data.missing="impute"', "data.drop=[]"]
+    found = search.tune(open_model(keras), x, y, 1, space={"l2": {"choices": [0.1]}}, settings=settings)
+    assert sum(name.startswith("customer = ") for name in found.study.facts.inputs) > 1
+    assert not any(name.endswith("is missing") for name in found.study.facts.inputs)

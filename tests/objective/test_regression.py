@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from search import Launch, open_storage, prepare_study, run_study
 from search.followup.refit import train_best
-from search.preparation.drafting import Draft, draft_study
+from search.preparation.drafted_data import Draft
+from search.preparation.drafting import draft_study
 from search.reporting.summaries import summarize_best
 
 PREDICT = """

@@ -8,7 +8,8 @@ import pytest
 
 from search.errors import DataError, StudyFileError, UsageError
 from search.preparation.catalogue import default_catalogue
-from search.preparation.drafting import Draft, draft_study
+from search.preparation.drafted_data import Draft
+from search.preparation.drafting import draft_study
 from search.preparation.files import prepare_study
 from search.spec import Choices, read_study, spec_to_toml
 
@@ -500,3 +501,69 @@ def test_output_that_is_scored_stands_in_the_file_with_a_weight_for_the_others(t
     _, told = draft(tmp_path, tmp_path / "net.keras", tmp_path / "rows.npz", output="kind")
     assert told["objective"] == {"metric": "log_loss", "output": "kind", "seeds": 1}
     assert told["space"]["auxiliary_weight"] == {"low": 0.01, "high": 2.0, "log": True}
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A CSV with an identifier, dates, codes, text and missing cells."""
+    rng = np.random.default_rng(0)
+    rows = [
+        f"C{row},{'' if row % 7 == 0 else row / 3:.5},2024-0{row % 9 + 1}-11,{code},{color},{row % 2}"
+        for row, (code, color) in enumerate(
+            zip(rng.choice(["01067", "10115", "04109"], 80), rng.choice(["red", "blue"], 80), strict=True)
+        )
+    ]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["customer,width,day,city,color,label", *rows]) + "\n")
+    return path
+
+
+def of_inputs(keras, path, *n_inputs):
+    keras.Sequential([*map(keras.Input, [n_inputs] if n_inputs else []), keras.layers.Dense(1, "sigmoid")]).save(path)
+    return path
+
+
+def test_data_is_drafted_alike_whatever_the_model_is(tmp_path, mixed, keras):
+    text, family = draft(tmp_path, "mlp", mixed, "label")
+    assert family["data"]["drop"] == ["customer"]
+    assert family["data"]["missing"] == "indicate"
+    assert family["data"]["text"] == ["city"]
+    assert '["city"] # numbers that begin with 0, as in city, are codes: a category each' in text
+    n_inputs = len(prepare_study(str(tmp_path / "study.toml")).facts.inputs)
+    (tmp_path / "net.py").write_text(
+        "import keras\n\ndef build(input_shape):\n"
+        "    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(1, 'sigmoid')])\n"
+    )
+    for model in (of_inputs(keras, tmp_path / "net.keras", n_inputs), f"{tmp_path}/net.py:build"):
+        assert draft(tmp_path, model, mixed, "label")[1]["data"] == family["data"]
+
+
+def test_what_the_input_of_a_model_forces_is_said_in_the_file(tmp_path, mixed, keras):
+    text, study = draft(tmp_path, of_inputs(keras, tmp_path / "net.keras", 10), mixed, "label")
+    assert study["data"]["missing"] == "impute"
+    assert study["data"]["drop"] == ["customer"]
+    assert "The model takes 10 inputs, not the 11 that suit the table: no input says where cells are missing." in (
+        " ".join(text.replace("\n# ", " ").split())
+    )
+
+
+def test_model_of_another_number_of_inputs_is_refused_with_the_columns(tmp_path, mixed, keras):
+    with pytest.raises(StudyFileError) as caught:
+        draft(tmp_path, of_inputs(keras, tmp_path / "net.keras", 7), mixed, "label")
+    made = "11 inputs: width (2), day (4), city (3), color (2)"
+    assert str(caught.value) == (
+        f"--model: expected rows of 7 inputs, which the model takes, received rows of {made}. Begin it with "
+        "keras.Input((11,)), or change data.drop, data.missing, data.min_frequency or data.target_encode, in a study "
+        "file of your own."
+    )
+
+
+def test_model_that_was_not_built_is_refused_with_the_shape_that_the_table_gives(tmp_path, mixed, keras):
+    with pytest.warns(UserWarning, match="built"):
+        unbuilt = of_inputs(keras, tmp_path / "net.keras")
+    with pytest.raises(StudyFileError) as caught:
+        draft(tmp_path, unbuilt, mixed, "label")
+    assert str(caught.value) == (
+        "--model: expected a model that knows the shape of its rows, received one that was not built. Begin it with "
+        "keras.Input((11,)), then save it: the columns make 11 inputs: width (2), day (4), city (3), color (2)."
+    )

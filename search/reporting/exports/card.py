@@ -298,11 +298,17 @@ def _using_model(facts: CardFacts, name: str) -> Iterator[str]:
     yield ""
     load = ["import keras", "", f"model = keras.saving.load_model({name!a})"]
     if told.inputs:
-        given = "an array for each column, by its name"
-        told_by = 'told["label"] and told["probabilities"]' if told.classes else 'told["prediction"]'
+        load.insert(1, "import tensorflow as tf")
+        gives = 'told["label"] and told["probabilities"]' if told.classes else "told: the numbers"
         if told.named_outputs:
-            told_by = "told has an array for each output"
-        use = [f"told = model(columns)  # {given}; {told_by}"]
+            gives = "told has an array for each output"
+        use = [
+            "columns = {...}  # by its name each column, a Series or an array: dict(frame)",
+            "# Numbers; text; dates as days since 1970-01-01. Where it is missing NaN, of text the empty text.",
+            # Keras' own `predict` refuses a dictionary of Series of text (3.15).
+            "told = model.predict(tf.data.Dataset.from_tensor_slices(columns).batch(256))",
+            f"# {gives}",
+        ]
     else:
         use = ["told = model.predict(rows)  # raw arrays; what the last layer gives, classes in the order above"]
     yield from _code("python", [*load, *use])

@@ -135,9 +135,11 @@ def tune(
             compiled, unless a setting says otherwise. Weights begin anew for every run. A Sequential model without an
             input is given one that fits the rows.
         x: Features, shape (rows, ...): an array, a tensor, a list, or a DataFrame. Text of a DataFrame becomes one-hot
-            inputs, dates become numbers, missing cells are filled, and numbers are scaled where there is any of these:
-            then the model that comes out takes columns by name. Or a `tf.data.Dataset` or `keras.utils.PyDataset` of
-            features and targets, whose rows fit into memory and come in the same order each time.
+            inputs, dates, also those in text, become numbers, missing cells are filled and told, columns that name rows
+            are left out, and numbers are scaled where there is any of these: then the model that comes out takes
+            columns by name. `settings` say otherwise: `"data.drop=[]"`. Or a `tf.data.Dataset` or
+            `keras.utils.PyDataset` of features and targets, whose rows fit into memory and come in the same order each
+            time.
         y: Targets, shape (rows,) or (rows, targets); of several outputs by their names, or a list: the first is scored,
             or the one that the setting `"objective.output='NAME'"` names. None beside a data set.
         n_trials: Trials in all, the baseline among them.

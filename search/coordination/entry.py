@@ -19,6 +19,7 @@ _MAY_CHANGE = frozenset(
         "study.name",
         "data.path",
         "data.timeout_seconds",
+        "training.run_timeout_seconds",
         *(f"confirm.{key}" for key in ConfirmSection.model_fields),
     }
 )

@@ -21,6 +21,7 @@ from search.coordination.trial_buffer import TrialBuffer
 from search.coordination.write_behind import recover_spool
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
+from search.dispatch.hanging import Hanging
 from search.errors import StudyFailedError
 from search.execution import Pool
 from search.preparation.study import PreparedStudy
@@ -167,6 +168,8 @@ def make_dispatcher(
         engines,
         most_open_runs=prepared.most_open_runs,
         name=record.name,
+        hanging=Hanging(prepared.spec.training.run_timeout_seconds),
+        note=observer.note,
         on_engine=engine_notes(observer),
     )
 

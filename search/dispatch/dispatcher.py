@@ -3,7 +3,8 @@
 It puts short runs together for a trip, and those that an engine trains in lanes. It has each architecture calibrated
 before its first run, and tries again what failed for a cause that lies in the machine and the moment: a worker's death,
 a lack of memory. The pool has tried such a task on several workers by then; it is tried once more alone, and only then
-its failure is told, with its cause, so that nobody takes it for the configuration's.
+its failure is told, with its cause, so that nobody takes it for the configuration's. A task that hangs is taken from
+its worker, which is replaced, and tried again; the third time it has failed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from search.data import Dataset
 from search.dispatch.engines import EngineChoices, architecture_key
+from search.dispatch.hanging import MOST_HANGS, Hanging
 from search.dispatch.queue import TaskQueue
 from search.dispatch.tasks import (
     CalibrateTask,
@@ -24,6 +26,7 @@ from search.dispatch.tasks import (
     PredictionFailure,
     PredictTask,
     PrepareTask,
+    Task,
     TrainTask,
 )
 from search.errors import RegsearchError
@@ -55,6 +58,8 @@ class Dispatcher:
         engines: The engine of each architecture, as far as it is known.
         most_open_runs: Runs that will be on their way at once, at most.
         name: Of the study, for errors.
+        hanging: Tells tasks that hang.
+        note: Told in a sentence when a worker is replaced.
         on_engine: Told when an engine was chosen and written down, before any run is trained with it.
     """
 
@@ -65,6 +70,8 @@ class Dispatcher:
         *,
         most_open_runs: int,
         name: str,
+        hanging: Hanging | None = None,
+        note: Callable[[str], None] = lambda _: None,
         on_engine: Callable[[EngineChoice], None] = lambda _: None,
     ) -> None:
         self._queue = TaskQueue(pool)
@@ -77,6 +84,8 @@ class Dispatcher:
         self._run_seconds: float | None = None
         self._for_lanes: list[Run] = []
         self._withdrawn: list[RunResult] = []
+        self._hanging = hanging or Hanging()
+        self._note = note
 
     @property
     def n_workers(self) -> int:
@@ -132,7 +141,7 @@ class Dispatcher:
             RegsearchError: The workers' installation cannot train, or the scheduler went away.
         """
         self._send_for_lanes()
-        messages: list[Message] = [*self._withdrawn]
+        messages: list[Message] = [*self._withdrawn, *self._end_hanging()]
         self._withdrawn.clear()
         for received in self._queue.wait(0 if messages else timeout_seconds):
             if isinstance(received, Reported):
@@ -169,6 +178,12 @@ class Dispatcher:
         for task in tasks:
             self._queue.submit(task)
         while len(told) < len(tasks):
+            for hanging, words in self._take_hanging():
+                if not self._hanging.is_over(id(hanging)):
+                    self._queue.submit(hanging)
+                else:
+                    hung = next(place for place, task in enumerate(tasks) if task is hanging)
+                    told[hung] = PredictionFailure(f"it {words}", FailureCause.TIMED_OUT)
             for received in self._queue.wait(_WAIT_SECONDS):
                 place = next((place for place, task in enumerate(tasks) if task is received.item), None)
                 if place is None or not isinstance(received, Done):
@@ -187,6 +202,38 @@ class Dispatcher:
             meanwhile()
         return [told[place] for place in range(len(tasks))]
 
+    def _take_hanging(self) -> list[tuple[Task, str]]:
+        """Take the tasks that hang from their workers; each with what it has gone beyond, in words."""
+        found = []
+        for running in self._queue.running():
+            if (words := self._hanging.limit_in_words(running)) is not None:
+                self._queue.abandon(running.item)
+                self._note(f"{_in_words(running.item)} {words}; its worker is replaced.")
+                found.append((running.item, words))
+        return found
+
+    def _end_hanging(self) -> list[RunResult]:
+        """Try again what hung, or fail it."""
+        ended = []
+        for task, words in self._take_hanging():
+            if isinstance(task, CalibrateTask):
+                failure = CalibrationFailure(f"trying one {words}", FailureCause.TIMED_OUT)
+                if self._hanging.is_over(id(task)):
+                    ended += self._take_engine(task, Done(task, value=failure))
+                else:
+                    self._queue.submit(task)
+            elif isinstance(task, TrainTask):
+                for run in task.runs:
+                    if self._task_of.get(_key(run)) is not task:
+                        continue
+                    if self._hanging.is_over(_key(run)):
+                        del self._task_of[_key(run)]
+                        error = f"{words}, {MOST_HANGS} times"
+                        ended.append(RunResult(run, score=None, error=error, cause=FailureCause.TIMED_OUT))
+                    else:
+                        self._send(TrainTask((run,)))  # another one of its trip may have hung
+        return ended
+
     def _wait_for_engine(self, run: Run) -> None:
         waiting = self._uncalibrated[self._engines.kind(run.configuration)]
         waiting.append(run)
@@ -203,7 +250,7 @@ class Dispatcher:
         self._refuse_faulty_workers(done)
         died = done.failure is ItemFailure.WORKER_DIED
         failure = CalibrationFailure(done.error or "", FailureCause.WORKER_DIED) if died else done.value
-        if isinstance(failure, CalibrationFailure) and self._queue.try_alone(task):
+        if isinstance(failure, CalibrationFailure) and failure.cause.is_transient and self._queue.try_alone(task):
             return []
         waiting = self._uncalibrated.pop(self._engines.kind(task.run.configuration))
         if isinstance(failure, CalibrationFailure):
@@ -285,7 +332,15 @@ class Dispatcher:
     def _note_seconds(self, result: RunResult) -> None:
         if result.cause is None or not result.cause.is_transient:
             seconds = result.seconds
+            self._hanging.learn(seconds)
             self._run_seconds = seconds if self._run_seconds is None else 0.8 * self._run_seconds + 0.2 * seconds
+
+
+def _in_words(task: Task) -> str:
+    if isinstance(task, TrainTask):
+        trials = sorted({run.trial for run in task.runs})
+        return f"A run of trial {trials[0]}" if len(task.runs) == 1 else f"One of {len(task.runs)} runs"
+    return "The choice of an engine" if isinstance(task, (CalibrateTask, PrepareTask)) else "The final training"
 
 
 def _key(run: Run) -> _RunKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from search.dispatch.tasks import Task
-from search.execution import Done, Pool, Reported
+from search.execution import Done, Pool, Reported, Running
 
 
 class TaskQueue:
@@ -59,6 +59,15 @@ class TaskQueue:
                 self._withdrawn.append(Done(task, withdrawn=True))
                 return
         self._pool.withdraw(task)
+
+    def running(self) -> list[Running]:
+        """The tasks that workers have begun, as `Pool.running`."""
+        return self._pool.running()
+
+    def abandon(self, task: Task) -> None:
+        """Forget a task that hangs, with its worker, as `Pool.abandon`."""
+        self._n_submitted -= 1
+        self._pool.abandon(task)
 
     def wait(self, timeout_seconds: float) -> list[Reported | Done]:
         """What came of the tasks, as `Pool.wait`."""

@@ -9,6 +9,6 @@
 What is trained lives in `search.training`, in which order in `search.coordination`. Only this package imports Dask.
 """
 
-from search.execution.pool import Done, ItemFailure, Pool, Reported, open_pool
+from search.execution.pool import Done, ItemFailure, Pool, Reported, Running, open_pool
 
-__all__ = ["Done", "ItemFailure", "Pool", "Reported", "open_pool"]
+__all__ = ["Done", "ItemFailure", "Pool", "Reported", "Running", "open_pool"]

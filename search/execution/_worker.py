@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 import uuid
@@ -36,6 +37,7 @@ class Kind(IntEnum):
 
     REPORT = 1
     VALUE = 2
+    BEGUN = 3
 
 
 def call(token: str, payload: bytes) -> Any:
@@ -115,6 +117,7 @@ class PoolPlugin(WorkerPlugin):
                 raise NotStartedError(in_one_line(error)) from error
         item = pickle.loads(payload)
         line = _Line(self._worker, self._topic)
+        line.send(Kind.BEGUN, pickle.dumps((self._worker.address, os.getpid())))
         try:
             value = self._function(self._held, item, line.report)
         finally:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from distributed import LocalCluster
 
 
+SILENT_SECONDS = 60
+"""A worker sends a heartbeat every second or so."""
+
+
 @contextlib.contextmanager
 def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator[LocalCluster]:
     """Start workers on this machine, and end them; Dask's configuration is then what it was.
@@ -36,6 +40,8 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
     configured = dask.config.set(
         {
             "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+            # A worker that is stopped, or whose machine is, tells nothing for so long; it is replaced.
+            "distributed.scheduler.worker-ttl": f"{SILENT_SECONDS} s",
             # A run is retried when its worker dies; one that kills this many workers is reported instead.
             "distributed.scheduler.allowed-failures": 3,
             # No run waits behind another inside a worker: one that dies takes nobody else's run with it.

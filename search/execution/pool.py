@@ -15,10 +15,12 @@ from __future__ import annotations
 import contextlib
 import enum
 import logging
+import os
 import queue
+import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
 
 Report = Callable[[Any], bool]
 Function = Callable[[Any, Any, Report], Any]
+EndWorker = Callable[[str, int], None]
+"""Ends a worker by its address and the number of its process; another one is started in its place."""
 
 _CONNECT_SECONDS = 10
 _WITHDRAWAL_SECONDS = 10.0
 _COUNT_SECONDS = 1.0
 _GIBIBYTE = 2**30
+_REPLACE_SECONDS = 20
+_MOST_COUNTED_SECONDS = 5.0
 _DIED = "its worker died each time it was tried (out of memory, or killed)"
 
 
@@ -83,6 +89,21 @@ class Done:
     withdrawn: bool = False
 
 
+@dataclass(frozen=True)
+class Running:
+    """An item that a worker has begun.
+
+    Args:
+        item: What was submitted; the very object.
+        seconds: Since this attempt began, as far as the pool was asked.
+        silent_seconds: Since its last sign: its begin or a report.
+    """
+
+    item: Any
+    seconds: float
+    silent_seconds: float
+
+
 @dataclass
 class _Open:
     """An item that is not done.
@@ -92,12 +113,18 @@ class _Open:
         future: Dask's hold on it.
         attempts: Attempts that sent a message, in their order.
         given_up: When a withdrawn item is no longer waited for, in seconds of the monotonic clock.
+        where: Address and process of the worker that has begun it.
+        seconds: For how long it has run there, as the pool's clock counts.
+        silent_seconds: For how long without a sign.
     """
 
     item: Any
     future: Future
     attempts: list[str] = field(default_factory=list)
     given_up: float | None = None
+    where: tuple[str, int] | None = None
+    seconds: float = 0.0
+    silent_seconds: float = 0.0
 
 
 class Pool:
@@ -110,6 +137,7 @@ class Pool:
         shared: Any,
         start: Callable[[Any], Any] | None = None,
         most_growth_bytes: int = _GIBIBYTE,
+        end_worker: EndWorker | None = None,
     ) -> None:
         from search.execution._worker import PoolPlugin
 
@@ -119,6 +147,8 @@ class Pool:
         # What other threads received, to be understood in the caller's.
         self._received: queue.SimpleQueue[Callable[[], Reported | Done | None]] = queue.SimpleQueue()
         self._n_workers, self._next_count = 0, 0.0
+        self._counted_at = time.monotonic()
+        self._end_worker = end_worker
         client.subscribe_topic(self._token, lambda event: self._received.put(partial(self._understand, *event[1])))
         try:
             client.register_plugin(
@@ -181,6 +211,7 @@ class Pool:
         Raises:
             RegsearchError: The scheduler went away, and with it the items.
         """
+        self._count_seconds()
         told = self._give_up()
         with contextlib.suppress(queue.Empty):
             received = self._received.get(timeout=0 if told else timeout_seconds)
@@ -189,6 +220,41 @@ class Pool:
                     told.append(one)
                 received = self._received.get_nowait()
         return told
+
+    def running(self) -> list[Running]:
+        """The items that were begun, with how long they have run; none where a worker cannot be ended."""
+        if self._end_worker is None:
+            return []
+        return [
+            Running(one.item, one.seconds, one.silent_seconds)
+            for one in self._open.values()
+            if one.where is not None and one.given_up is None
+        ]
+
+    def abandon(self, item: Any) -> None:
+        """Forget an item that hangs, with the worker that has begun it: the process is killed, and another one started
+        in its place. There is no `Done`.
+
+        Args:
+            item: What was submitted: the very object.
+        """
+        for key, one in list(self._open.items()):
+            if one.item is item:
+                del self._open[key]
+                self._client.cancel([one.future], force=True)
+                if one.where is not None and self._end_worker is not None:
+                    self._end_worker(*one.where)
+
+    def _count_seconds(self) -> None:
+        """Count how long items have run. What passed while nobody asked, since this process was stopped, counts little:
+        their messages may be waiting.
+        """
+        now = time.monotonic()
+        passed, self._counted_at = min(now - self._counted_at, _MOST_COUNTED_SECONDS), now
+        for one in self._open.values():
+            if one.where is not None:
+                one.seconds += passed
+                one.silent_seconds += passed
 
     def _give_up(self) -> list[Reported | Done]:
         """End the withdrawn items that are no longer waited for."""
@@ -204,6 +270,10 @@ class Pool:
 
         one = self._open.get(key)
         if one is None:
+            return None
+        one.silent_seconds = 0.0
+        if kind == Kind.BEGUN:
+            one.where, one.seconds = pickle.loads(pickled), 0.0
             return None
         if attempt not in one.attempts:
             one.attempts.append(attempt)
@@ -282,7 +352,12 @@ def open_pool(
         UsageError: No scheduler answers at that address.
     """
     with _quiet_dask(), _connect(n_workers, scheduler, modules) as client:
-        pool = Pool(client, function, shared, start, most_growth_bytes)
+        end_worker: EndWorker | None = None
+        if scheduler is not None:
+            end_worker = partial(_restart_worker, client)
+        elif n_workers:
+            end_worker = _kill_process
+        pool = Pool(client, function, shared, start, most_growth_bytes, end_worker)
         try:
             if not pool.n_workers:
                 on_waiting()
@@ -338,6 +413,29 @@ def _connect(n_workers: int, scheduler: str | None, modules: Sequence[str]) -> I
 def _not_started(error: Exception) -> RegsearchError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return RegsearchError(f"The workers could not be started ({reason}). Run the same command again.")
+
+
+def _kill_process(address: str, process: int) -> None:
+    """End a worker of this machine, which may hear nothing any more; its nanny starts another one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def _restart_worker(client: Client, address: str, process: int) -> None:
+    """Have a scheduler's worker killed by its nanny; one without is let go, and what it runs is left to itself."""
+    asked = client.scheduler.restart_workers(
+        workers=[address],
+        timeout=_REPLACE_SECONDS,
+        wait_for_workers=False,
+        on_error="return",
+        stimulus_id=f"hangs-{uuid.uuid4().hex}",
+    )
+    client.loop.add_callback(_suppressed, asked)
+
+
+async def _suppressed(asked: Awaitable[Any]) -> None:
+    with contextlib.suppress(Exception):
+        await asked
 
 
 class _Quietly:

@@ -39,6 +39,7 @@ class FailureCause(enum.Enum):
     WITHDRAWN = "withdrawn"
     OUT_OF_MEMORY = "out of memory"
     WORKER_DIED = "worker died"
+    TIMED_OUT = "timed out"
 
     @property
     def is_transient(self) -> bool:

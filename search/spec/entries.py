@@ -26,7 +26,7 @@ OFF = "off"
 _SETTING_TABLES: dict[str, type[Section]] = {"training": TrainingSection, "model": ModelSection}
 _NEVER_SEARCHED = frozenset(
     {
-        *("engine", "loss", "loss_weights", "schedule", "unfreeze", "callbacks"),
+        *("engine", "loss", "loss_weights", "schedule", "unfreeze", "callbacks", "run_timeout_seconds"),
         *("family", "builder", "keras", "weights", "own", "custom", "options", "layers"),
     }
 )

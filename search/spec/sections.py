@@ -363,6 +363,12 @@ class TrainingSection(Section):
     epochs: int = Field(default=100, ge=1, description="epochs, at most")
     batch_size: int = Field(default=32, ge=1, description="rows a step")
     engine: EngineName = Field(default="auto", description="how a run is executed")
+    run_timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="how long a run may take before its worker is replaced and it is run again; the third time it "
+        "fails; default: 20 times what the longest has taken, 300 s at least",
+    )
     precision: Precision = Field(default="float32", description="of the layers' arithmetic; weights stay float32")
 
     @property

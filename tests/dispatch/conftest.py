@@ -19,6 +19,15 @@ class FakePool:
         self.prepared = []
         self.withdrawn = []
         self.answers = []
+        self.begun = []
+        self.abandoned = []
+
+    def running(self):
+        return self.begun
+
+    def abandon(self, task):
+        self.abandoned.append(task)
+        self.begun = [one for one in self.begun if one.item is not task]
 
     def submit(self, task):
         (self.prepared if isinstance(task, PrepareTask) else self.submitted).append(task)

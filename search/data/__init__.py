@@ -53,7 +53,7 @@ from search.data.encoding import (
 from search.data.functions import SourceFunction, SourceModule, called_loss, read_function
 from search.data.further_targets import FurtherTarget, NamedOutput
 from search.data.look import DataLook, look_at
-from search.data.machine import in_gib, machine_bytes
+from search.data.machine import check_fits, in_gib, machine_bytes
 from search.data.memory import to_archive, to_arrays
 from search.data.named_inputs import (
     ONLY_INPUT,
@@ -127,6 +127,7 @@ __all__ = [
     "add_told",
     "call_text_layers",
     "called_loss",
+    "check_fits",
     "code_texts",
     "collect",
     "draw_stop_rows",

@@ -149,11 +149,7 @@ def read_new_rows(path: Path, form: RowForm | None) -> NewRows:
     if problems:
         remedy = "Correct the cell, or leave it empty." if told.may_lack else "Correct the cell."
         raise DataError(keep_first([_without_study(problem, remedy) for problem in problems]))
-    if not sheet.index:
-        return NewRows(sheet.header, sheet.rows, columns)
-    return NewRows(
-        ["", *sheet.header], [[cell, *row] for cell, row in zip(sheet.index, sheet.rows, strict=True)], columns
-    )
+    return NewRows([""] * bool(sheet.index) + sheet.header, sheet.rows(), columns)
 
 
 def _without_study(problem: Problem, remedy: str) -> Problem:

@@ -304,7 +304,8 @@ def stored_member(path: Path, name: str, most_bytes: int) -> StoredRows | None:
             version = np.lib.format.read_magic(stream)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, is_fortran, dtype = read(stream)
-            if is_fortran or dtype.kind not in "biuf" or len(shape) < 2:
+            n_bytes = math.prod(shape) * dtype.itemsize  # as its header says, which may be damaged
+            if is_fortran or dtype.kind not in "biuf" or len(shape) < 2 or n_bytes > member.file_size:
                 return None
             return StoredRows(str(path), stream.tell(), shape[0], tuple(shape[1:]), dtype.str)
     return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.data import Dataset, encoded_shape, in_gib, machine_bytes
+from search.data import Dataset, check_fits, encoded_shape, in_gib, is_table, machine_bytes
 from search.errors import Problem, StudyFileError
 from search.models import (
     Architecture,
@@ -28,6 +29,9 @@ MOST_MODELS = 256
 
 _BYTES_OF_A_WEIGHT = 20
 """Of float32: the weight, its gradient, two numbers of the optimizer's, and the best one so far."""
+
+_BYTES_OF_AN_INPUT = 12
+"""In float32, once more where columns are put together, and again in the rows of a fold."""
 
 _OPTIONS = "model.options."
 
@@ -165,12 +169,18 @@ def architectures(spec: StudySpec, dataset: Dataset, saved: SavedModel | None, p
     return [describe(spec, spec.configured(each).model, dataset, saved, place) for each in settings]
 
 
-def check_sizes(plain: Sequence[Architecture], place: Place) -> None:
-    """Refuse models that no machine like this one could train.
+def check_sizes(plain: Sequence[Architecture], dataset: Dataset, place: Place) -> None:
+    """Refuse models, and inputs of them, that no machine like this one could train on.
 
     Raises:
-        StudyFileError: One has too many weights.
+        StudyFileError: A model has too many weights.
+        DataError: A table has too many inputs: each category of its text is one.
     """
+    if is_table(dataset.features):
+        n_inputs = sum(map(math.prod, plain[0].inputs.values()))
+        received = f"{len(dataset):,} rows of {n_inputs:,} inputs"
+        remedy = "Each category of a text column is an input: set data.min_frequency, or drop columns."
+        check_fits(_BYTES_OF_AN_INPUT * len(dataset) * n_inputs, received, place("data"), remedy)
     n_weights = max(map(count_weights, plain))
     needed, room = _BYTES_OF_A_WEIGHT * n_weights, machine_bytes()
     if needed > room:

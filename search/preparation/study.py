@@ -318,7 +318,7 @@ def prepare_data(
     spec = with_given_arguments(spec, development, saved, place)
     check_inputs(development, saved, place("model"))
     plain = architectures(spec, development, saved, place)
-    check_sizes(plain, place)
+    check_sizes(plain, development, place)
     spec, searched = _searching_own(spec, plain[0], place)
     _check_patterns(spec, plain, development, place)
     check_unfreeze(spec, plain[0], place)
@@ -331,6 +331,7 @@ def prepare_data(
     spec = _of_rows_in_a_file(spec, development, place)
     space = search_space(spec, default_catalogue())
     n_trials = _total_trials(spec, space, place)
+    _check_runs(spec, n_trials, len(splits.folds), place)
     spec = spec.model_copy(update={"study": spec.study.model_copy(update={"n_trials": n_trials})})
     spec = _with_pruner(spec, plain, splits)
     plan = TrainingPlan(development, splits.folds, spec, str(spec.objective.metric_name), saved, loss, own_metric)
@@ -355,6 +356,9 @@ def prepare_data(
         left_open=left_open,
     )
 
+
+_MOST_RUNS = 10_000_000
+"""Of a search, and of a confirmation: of the shortest runs that there are, at 10 ms, a day and more."""
 
 _SEEDS_OF = {Purpose.SEARCH: 102, Purpose.REFIT: 102, Purpose.CONFIRMATION: 104, Purpose.PARTS: 104}
 """What runs of a purpose draw from the study's seed; a refit is the search's first run again, with all rows.
@@ -537,6 +541,25 @@ def _unfit_rate(spec: StudySpec, place: Place) -> list[Problem]:
         message = "expected a learning rate that is not searched, since the schedule holds its values, received it"
         problems.append(Problem(place("space", "training.learning_rate"), message, "Leave out one of the two."))
     return problems
+
+
+def _check_runs(spec: StudySpec, n_trials: int, n_folds: int, place: Place) -> None:
+    """Refuse more runs than a database holds and anybody waits for."""
+    of_search, confirm = n_trials * n_folds * spec.objective.seeds, spec.confirm
+    of_confirmation = confirm.finalists * (0 if confirm.repeats == "auto" else confirm.repeats)
+    problems = []
+    if of_search > _MOST_RUNS:
+        message = (
+            f"expected at most {_MOST_RUNS:,} runs, received {n_trials:,} trials of {of_search // n_trials:,} runs"
+        )
+        problems.append(Problem(place("study", "n_trials"), message, "Lower n_trials, objective.seeds or the folds."))
+    if of_confirmation > _MOST_RUNS:
+        message = (
+            f"expected at most {_MOST_RUNS:,} runs, received {confirm.finalists:,} finalists of {confirm.repeats:,}"
+        )
+        problems.append(Problem(place("confirm", "repeats"), message, "Lower confirm.repeats or confirm.finalists."))
+    if problems:
+        raise StudyFileError(problems)
 
 
 def _total_trials(spec: StudySpec, space: SearchSpace, place: Place) -> int:

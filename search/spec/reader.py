@@ -24,6 +24,9 @@ RESULT = "result"
 """The table in which an exported study file tells what its study found: for people and other programs, not read."""
 
 _DEEPEST = 12
+_MOST_BYTES, _LONGEST_CHAIN = 4 * 2**20, 64
+_CHAIN = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){{{_LONGEST_CHAIN}}}""")
+"""A key such as `a.b.c` of very many parts, each of which `tomllib` looks up again for the next: minutes of it."""
 _SYNTAX_ERROR = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 
 
@@ -39,6 +42,9 @@ def read_study(path: Path, catalogue: Catalogue, overrides: Sequence[str] = ()) 
         StudyFileError: The file cannot be read, or is no valid study; it holds every problem found.
     """
     try:
+        if (n_bytes := path.stat().st_size) > _MOST_BYTES:
+            message = f"expected a study file of at most {_MOST_BYTES // 2**20} MiB, received one of {n_bytes:,} bytes"
+            raise StudyFileError(Problem(str(path), message, "Data has files of its own, which [data] names."))
         text = path.read_bytes().decode()
     except (OSError, ValueError) as error:
         _, malformed = parse_overrides(overrides)
@@ -60,6 +66,10 @@ def parse_study(text: str, place: str, catalogue: Catalogue, overrides: Sequence
     """
     changes, malformed = parse_overrides(overrides)
     text = text.removeprefix("\ufeff")  # the byte order mark that some editors of Windows write
+    if deep := _CHAIN.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        message = f"expected keys of at most {_LONGEST_CHAIN} parts, received a longer one"
+        raise StudyFileError([Problem(f"{place}:{line}", message), *malformed])
     try:
         document = tomllib.loads(text)
         lines = locate_keys(text)

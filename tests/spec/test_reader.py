@@ -569,3 +569,16 @@ def test_what_an_exported_study_tells_of_its_result_is_not_read(problems_of, val
     received = f'expected {tables}, received "result". Did you mean "test" of [split]?'
     assert problems_of(valid + result, "result.study=1") == [f"--set result.study=1: {received}"]
     assert problems_of("result = 3\n" + valid) == [f"s.toml:1 [result]: {received}"]
+
+
+def test_file_that_takes_minutes_to_read_is_refused_at_once(tmp_path, catalogue):
+    with pytest.raises(StudyFileError) as caught:
+        parse_study("[study]\n" + "a." * 50_000 + "b = 1", "s.toml", catalogue)
+    assert str(caught.value) == "s.toml:2: expected keys of at most 64 parts, received a longer one."
+    (tmp_path / "s.toml").write_bytes(b"#" * (4 * 2**20 + 1))
+    with pytest.raises(StudyFileError) as caught:
+        read_study(tmp_path / "s.toml", catalogue)
+    assert str(caught.value) == (
+        f"{tmp_path / 's.toml'}: expected a study file of at most 4 MiB, received one of 4,194,305 bytes. "
+        "Data has files of its own, which [data] names."
+    )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import dataclasses
 import functools
-import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.data.date_formats import ISO, find_formats, read_dates
+from search.data.sources.csv_cells import FIRST, SEPARATORS, encoding_of, read_cells, read_text
 from search.data.sources.raw import LARGEST, RawData, SourceRequest, find_file, hint_at_file
 from search.data.sources.table import Reading, Sheet, read_table, tell_format
 from search.data.wording import count, quote, quote_names
@@ -43,8 +42,8 @@ MISSING = frozenset(
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAY_BE_FILLED = 'Drop or fill this row, or set data.missing to "indicate" or "impute".'
+_LONGEST_WHOLE = 18  # digits, so that the number is one of 64 bits
 _LONGEST_MARK = 10  # letters of a text that may stand for a missing cell
 _MOST_MARKS = 3
 _MARKS = frozenset(
@@ -59,12 +58,11 @@ _LEAST_DIGITS = 3  # of codes: months, days and hours are written with two, and 
 _FEW_CATEGORIES = 20
 _FEWEST_TEXTS = 5  # different ones
 _NO_SLIPS = 0.05  # share of cells, or of different values: so many are not mistyped
-_FIRST = 3  # problems of one kind that are spelled out; the others are counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CsvSheet(Sheet):
-    """Cells without surrounding blanks: `rows[i]` stands at line `lines[i]` (from 1) of the file `shown`.
+    """The cells of the file `shown`, as `Cells` has them: row i of all `columns` stands at line `lines[i]` (from 1).
 
     `index` holds the cells of a first column that was left out; it is empty where none was.
     """
@@ -72,8 +70,8 @@ class CsvSheet(Sheet):
     shown: str
     separator: str
     header: list[str]
-    lines: list[int]
-    rows: list[list[str]]
+    lines: npt.NDArray[np.int64]
+    columns: list[Array]
     decimal: str | None = None
     na_values: tuple[str, ...] = ()
     index: tuple[str, ...] = ()
@@ -96,7 +94,7 @@ class CsvSheet(Sheet):
     def explain_unknown(self, name: str) -> str:
         """What may have been meant, or why the header is none."""
         if len(self.header) == 1:
-            for mark, called in _SEPARATORS.items():
+            for mark, called in SEPARATORS.items():
                 if mark in self.header[0]:
                     return f'The file is separated by {called}: set data.separator = "{mark}".'.replace("\t", "\\t")
         if np.isfinite(_to_numbers(self.header)).all():
@@ -105,27 +103,38 @@ class CsvSheet(Sheet):
 
     def column(self, name: str) -> list[str]:
         """The cells of a column."""
-        position = self.header.index(name)
-        return [row[position] for row in self.rows]
+        cells: list[str] = self.columns[self._positions[name]].tolist()
+        return cells
+
+    def rows(self) -> list[list[str]]:
+        """All cells row by row, those of an index among them."""
+        columns = [column.tolist() for column in self.columns]
+        return list(map(list, zip(*([self.index] if self.index else []), *columns, strict=True)))
 
     def missing(self, cells: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Which of some cells are missing, shape (rows,)."""
-        return np.array([cell in MISSING or cell in self.na_values for cell in cells], dtype=bool)
+        marks = MISSING.union(self.na_values)
+        return np.array([cell in marks for cell in cells], dtype=bool)
 
     def has_decimal_commas(self, name: str) -> bool:
         """Whether a column's numbers have decimal commas; where commas separate fields, they may mark thousands."""
         if self.decimal is not None or self.separator == ",":
             return self.decimal == ","
-        cells = [cell for cell in self.column(name) if cell not in MISSING and cell not in self.na_values]
+        cells = self.texts(name)
         with_comma = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
         return bool(with_comma) and all(_WHOLE.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in cells)
 
     def cell(self, row: int, name: str) -> str:
         """A cell in words for an error."""
-        text = self.rows[row][self.header.index(name)]
+        text = str(self.columns[self._positions[name]][row])
         if not text:
             return "an empty cell"
         return quote(text if len(text) <= 40 else f"{text[:37]}...")
+
+    @functools.cached_property
+    def _positions(self) -> dict[str, int]:
+        """The first column of each name: looking for each of many would take hours."""
+        return {name: position for position, name in reversed(list(enumerate(self.header)))}
 
 
 def read_rows(request: SourceRequest) -> RawData:
@@ -201,7 +210,7 @@ def told_writing(section: DataSection, folder: Path) -> tuple[str, str]:
     request = SourceRequest(section, folder, "[data]")
     path = find_file(section.path, folder, request.place)
     separator = open_sheet(request)[0].separator
-    return separator, section.encoding or _encoding_of(path.read_bytes())
+    return separator, section.encoding or encoding_of(path.read_bytes())
 
 
 def told_format(section: DataSection, folder: Path, name: str) -> str:
@@ -223,73 +232,26 @@ def open_sheet(request: SourceRequest) -> tuple[CsvSheet, list[str], list[Proble
         DataError: It is no CSV file.
     """
     path = find_file(request.section.path, request.folder, request.place)
-    sheet, notes, problems = _read_sheet(path, request.section, request.place)
-    sheet, of_index = _without_index(sheet)
+    section = request.section
+    cells, notes, problems = read_cells(path, section, request.place)
+    told = (cells.separator, cells.header, cells.lines, cells.columns, section.decimal, section.na_values or ())
+    sheet, of_index = _without_index(CsvSheet(str(section.path), *told))
     return sheet, [*notes, *of_index], [*problems, *_check_header(sheet)]
-
-
-def _read_sheet(path: Path, section: DataSection, place: str) -> tuple[CsvSheet, list[str], list[Problem]]:
-    """The cells of a file, what the user should know of it, and a problem for each of its first ragged lines.
-
-    pandas is not asked: it fills short lines and drops long ones without telling.
-    """
-    shown = str(section.path)
-    text = _read_text(path, shown, place, section.encoding)
-    separator, notes = section.separator or ",", list[str]()
-    if section.separator is None and (found := _separator_of(text)):
-        separator = found
-        notes.append(f'"{shown}" is separated by {_SEPARATORS[found]}.')
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    header: list[str] = []
-    lines, rows, ragged = [], [], []
-    start = 1
-    try:
-        for record in reader:
-            cells = [cell.strip() for cell in record]
-            if not header:
-                header = cells
-            elif len(cells) == len(header):
-                lines.append(start)
-                rows.append(cells)
-            elif cells:
-                ragged.append((start, len(cells)))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(Problem(f"{shown}:{start}", f"expected well-formed CSV, received: {error}")) from error
-    if not header:
-        raise DataError(Problem(place, f'expected a header line and rows in "{shown}", received an empty file'))
-    if not rows and not ragged:
-        raise DataError(Problem(place, f'expected rows below the header of "{shown}", received a header only'))
-    problems = [
-        Problem(f"{shown}:{line}", f"expected {len(header)} fields, received {number}")
-        for line, number in ragged[:_FIRST]
-    ]
-    if len(ragged) > _FIRST:
-        problems.append(Problem(shown, f"and {count(len(ragged) - _FIRST, 'more line')} with another number of fields"))
-    return CsvSheet(shown, separator, header, lines, rows, section.decimal, section.na_values or ()), notes, problems
-
-
-def _separator_of(text: str) -> str | None:
-    """What separates the header line where no comma does; None where one does, or nothing shows it."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    if "," in re.sub(r'"[^"]*"', "", header):
-        return None
-    return next((mark for mark in _SEPARATORS if mark in header), None)
 
 
 def _without_index(sheet: CsvSheet) -> tuple[CsvSheet, tuple[str, ...]]:
     """The cells without a first column that has no name and counts or names the rows, as pandas writes its index."""
     if sheet.header[0] or len(sheet.header) < 2:
         return sheet, ()
-    cells = [row[0] for row in sheet.rows]
-    if all(cell.isdecimal() for cell in cells) and (_are_different(cells) or _count_rows(list(map(int, cells)))):
+    cells: list[str] = sheet.columns[0].tolist()
+    are_whole = all(cell.isdecimal() and len(cell) <= _LONGEST_WHOLE for cell in cells)
+    if are_whole and (_are_different(cells) or _count_rows(list(map(int, cells)))):
         told = "numbers the rows"
     elif _are_different(cells) and all(cells) and np.isnan(_to_numbers(cells)).all():
         told = "names the rows"
     else:
         return sheet, ()
-    rows = [row[1:] for row in sheet.rows]
-    rest = dataclasses.replace(sheet, header=sheet.header[1:], rows=rows, index=tuple(cells))
+    rest = dataclasses.replace(sheet, header=sheet.header[1:], columns=sheet.columns[1:], index=tuple(cells))
     return rest, (f"The first column has no name and {told}, as pandas writes its index: it is left out.",)
 
 
@@ -304,31 +266,6 @@ def _count_rows(numbers: Sequence[int]) -> bool:
     return numbers[0] == 0 and counts and 2 * restarts <= len(numbers)
 
 
-def _read_text(path: Path, shown: str, place: str, encoding: str | None) -> str:
-    try:
-        content = path.read_bytes()
-        encoding = encoding or _encoding_of(content)
-        text = content.decode(encoding)
-    except OSError as error:
-        raise DataError(
-            Problem(place, f'expected a file that can be read, received "{shown}": {error.strerror}')
-        ) from error
-    except LookupError as error:
-        message = f"expected the name of an encoding, received {quote(encoding)}"
-        raise DataError(Problem(place, message, 'Write encoding = "utf-8" or "cp1252", for example.')) from error
-    except UnicodeError as error:
-        raise DataError(_explain_encoding(error, shown, encoding)) from error
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise DataError(Problem(f"{shown}:{line}", "expected text in UTF-8, received a zero byte"))
-    return text
-
-
-def _encoding_of(content: bytes) -> str:
-    """How text is written that does not say it: in Unicode."""
-    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-
-
 def _shows_decimal_commas(sheet: CsvSheet, name: str) -> bool:
     """Whether a column's numbers have commas, and they cannot all be marks of thousands."""
     cells = sheet.column(name)
@@ -341,20 +278,10 @@ def _shows_decimal_commas(sheet: CsvSheet, name: str) -> bool:
 def _is_unicode(path: Path) -> bool:
     """Whether a file's letters can be read without being told how."""
     try:
-        _read_text(path, path.name, "", None)
+        read_text(path, path.name, "", None)
     except DataError as error:
         return not isinstance(error.__cause__, UnicodeError)
     return True
-
-
-def _explain_encoding(error: UnicodeError, shown: str, encoding: str | None) -> Problem:
-    called = "UTF-8" if encoding == "utf-8-sig" else encoding
-    if not isinstance(error, UnicodeDecodeError):
-        return Problem(shown, f"expected text in {called}, received {error}")
-    line = error.object[: error.start].count(b"\n") + 1
-    message = f"expected text in {called}, received byte 0x{error.object[error.start]:02x}"
-    remedy = 'Save the file as UTF-8, or name its encoding, as in data.encoding = "cp1252".'
-    return Problem(f"{shown}:{line}", message, remedy)
 
 
 def _check_header(sheet: CsvSheet) -> list[Problem]:
@@ -368,7 +295,7 @@ def _check_header(sheet: CsvSheet) -> list[Problem]:
         for position, name in enumerate(sheet.header, start=1)
         if not name
     ]
-    repeated = sorted({name for name in sheet.header if name and sheet.header.count(name) > 1})
+    repeated = sorted(name for name, number in Counter(sheet.header).items() if name and number > 1)
     if repeated:
         problems.append(Problem(place, f"expected different column names, received {quote_names(repeated)} repeatedly"))
     return problems
@@ -513,10 +440,10 @@ def _report(sheet: CsvSheet, name: str, wrong: npt.NDArray[np.bool_], expected: 
             f"{expected}, received {sheet.cell(row, name)}",
             remedy,
         )
-        for row in rows[:_FIRST]
+        for row in rows[:FIRST]
     ]
-    if len(rows) > _FIRST:
-        more = f"and {count(len(rows) - _FIRST, 'more cell')} like it, the last in line {sheet.lines[rows[-1]]}"
+    if len(rows) > FIRST:
+        more = f"and {count(len(rows) - FIRST, 'more cell')} like it, the last in line {sheet.lines[rows[-1]]}"
         problems.append(Problem(f"{sheet.shown}, column {quote(name)}", more))
     return problems
 

@@ -10,6 +10,7 @@ import pickle
 import re
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.data.machine import check_fits
 from search.data.named_inputs import NamedArrays
 from search.data.sources.frame_sheet import CHOOSING, read_frame
 from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
@@ -40,6 +42,7 @@ _LAYOUTS = (("x", "y"), ("x_train", "y_train", "x_test", "y_test"))
 _TABLE = ("x_columns", "y")  # and as `pack_columns` names them
 _COLUMN = re.compile(r"x_\d+(_missing)?")
 _INPUT = "x_"  # and the name of an input
+_COPIES = 2  # as they are, and in float32
 _SAVE = "Save arrays with numpy.savez(path, x=x, y=y)."
 # Everything that numpy, zipfile and zlib were seen to raise on damaged archives and headers.
 _DAMAGED = (
@@ -78,6 +81,7 @@ def read_features(path: Path) -> Array | NamedArrays:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             names = [name for name in archive.files if name == "x" or name.startswith(_INPUT)]
+            _check_size(archive, names, path.name, place)
             arrays = {name: _load_array(archive, name, path.name, place) for name in names}
     except _DAMAGED as error:
         raise DataError(_explain(error, path.name, place)) from error
@@ -134,11 +138,18 @@ def _load_layout(
         layout = (*layout, *request.beside.values())
         unused = [key for key in archive.files if key not in layout]
         notes = (f'Arrays of "{shown}" that are not used: {quote_names(unused)}.',) if unused else ()
-        most, arrays = most_bytes_in_memory(request.section.memory_gib), dict[str, Array]()
-        for key in layout:
-            stored = stored_member(path, key, most) if key == "x" else None
-            arrays[key] = _load_array(archive, key, shown, place) if stored is None else as_features(stored)
-        return arrays, notes
+        stored = stored_member(path, "x", most_bytes_in_memory(request.section.memory_gib)) if "x" in layout else None
+        read = [key for key in layout if key != "x" or stored is None]
+        _check_size(archive, read, shown, place)
+        arrays = {key: _load_array(archive, key, shown, place) for key in read}
+        return (arrays if stored is None else {"x": as_features(stored), **arrays}), notes
+
+
+def _check_size(archive: Any, keys: Iterable[str], shown: str, place: str) -> None:
+    """Refuse arrays that do not fit into memory once they are unpacked, which may be a thousand times their file."""
+    members = {member.filename.removesuffix(".npy"): member.file_size for member in archive.zip.infolist()}
+    n_bytes = _COPIES * sum(members[key] for key in keys)
+    check_fits(n_bytes, f'arrays of "{shown}"', place, "Save fewer rows, or x alone with numpy.savez: it stays there.")
 
 
 def _load_array(archive: Any, key: str, shown: str, place: str) -> Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 
+from search.data.machine import check_fits
 from search.data.sources.frame_sheet import FrameSheet
 from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file
 from search.data.sources.table import read_table
+from search.data.wording import count
 from search.errors import DataError, Problem
 from search.spec import SourceForm
 
@@ -17,6 +19,9 @@ FORM = SourceForm(
     takes=("columns", "drop", "dates", "weight"),
     hint=functools.partial(hint_at_file, "parquet"),
 )
+
+_BYTES_OF_A_CELL = 32
+"""In memory, and as a number and an input. In the file equal cells take nothing, however many they are."""
 
 
 def read_rows(request: SourceRequest) -> RawData:
@@ -29,6 +34,7 @@ def read_rows(request: SourceRequest) -> RawData:
     shown = str(request.section.path)
     try:
         import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError as error:
         message = "expected the package pyarrow for parquet files, received an installation without it"
         remedy = 'Install it with `pip install "regsearch[parquet]"`, or save the table as csv.'
@@ -36,6 +42,10 @@ def read_rows(request: SourceRequest) -> RawData:
     import pandas as pd
 
     try:
+        with pq.ParquetFile(path) as file:
+            n_cells = file.metadata.num_rows * file.metadata.num_columns
+        remedy = "Save fewer rows or columns."
+        check_fits(_BYTES_OF_A_CELL * n_cells, f'"{shown}" of {count(n_cells, "cell")}', request.place, remedy)
         frame = pd.read_parquet(path, engine="pyarrow")
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split()).rstrip(".")

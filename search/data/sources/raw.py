@@ -264,13 +264,16 @@ def to_frame(columns: Mapping[str, Array]) -> pd.DataFrame:
     """A table of float64 (numbers), object (text) and datetime64[us] (dates) columns."""
     import pandas as pd
 
-    return pd.DataFrame({name: pd.Series(values, dtype=_frame_dtype(values)) for name, values in columns.items()})
+    return pd.DataFrame({name: _as_kept(values) for name, values in columns.items()})
 
 
-def _frame_dtype(values: Array) -> Any:
+def _as_kept(values: Array) -> Array | pd.Series[Any]:
+    """A column of a table; that of text is a Series, for pandas would make its own kind of text of an array."""
+    import pandas as pd
+
     if values.dtype.kind in "UO":
-        return object
-    return "datetime64[us]" if values.dtype.kind == "M" else np.float64
+        return pd.Series(values, dtype=object)
+    return values.astype("datetime64[us]" if values.dtype.kind == "M" else np.float64, copy=False)
 
 
 def find_file(name: str | None, folder: Path, place: str, key: str = "path") -> Path:

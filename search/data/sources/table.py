@@ -223,14 +223,15 @@ def _find_features(sheet: Sheet, request: SourceRequest, others: set[str]) -> li
     ]
     if problems:
         raise DataError(problems)
-    chosen = [name for name in section.columns or sheet.header if name not in {*others, *asked["drop"]}]
+    left_out = {*others, *asked["drop"]}
+    chosen = [name for name in section.columns or sheet.header if name not in left_out]
     if not chosen:
         raise DataError(Problem(place, f'expected a column of "{sheet.shown}" to learn from, received none'))
     return list(dict.fromkeys(chosen))
 
 
 def _unknown(sheet: Sheet, place: str, key: str, names: Sequence[str]) -> list[Problem]:
-    number = "a column" if key in _SINGLE else "columns"
+    number, known = "a column" if key in _SINGLE else "columns", set(sheet.header)
     return [
         Problem(
             place,
@@ -238,7 +239,7 @@ def _unknown(sheet: Sheet, place: str, key: str, names: Sequence[str]) -> list[P
             sheet.explain_unknown(name),
         )
         for name in names
-        if name not in sheet.header
+        if name not in known
     ]
 
 

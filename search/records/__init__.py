@@ -18,6 +18,7 @@
 | `stored_verdict` | `StoredVerdict`: what a study came to |
 | `stored_analysis` | `StoredAnalysis`: what was found out about a choice |
 | `look` | `Look`: one look at sealed rows |
+| `damage` | what was stored and is not as it was written, told in one sentence |
 | `csv_text` | a table as CSV text, whose cells cannot become formulas |
 
 A record knows nothing of files, databases, Keras or Optuna. It is made once, checked when it is made, and
@@ -28,6 +29,7 @@ from search.records.ablation import ABLATION_KIND, ABLATION_VERSION, Ablation, R
 from search.records.advice import ADVICE_KIND, Advice
 from search.records.configuration import SETTING_TABLES, Configuration, Setting, technique_of
 from search.records.curve import Curve
+from search.records.damage import StoredTable, damage_told
 from search.records.diagnosis import DIAGNOSIS_KIND, Boundary, Diagnosis
 from search.records.estimate import SelectionEstimate
 from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
@@ -88,6 +90,7 @@ __all__ = [
     "SelectionEstimate",
     "Setting",
     "StoredAnalysis",
+    "StoredTable",
     "StoredVerdict",
     "StudyFacts",
     "StudyRecord",
@@ -99,5 +102,6 @@ __all__ = [
     "TrialState",
     "UnknownVerdictError",
     "Verdict",
+    "damage_told",
     "technique_of",
 ]

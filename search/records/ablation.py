@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.records.configuration import Configuration
+from search.records.damage import damage_told
 from search.records.trial import Trial
 from search.records.verdict import Difference
 
@@ -100,14 +101,15 @@ class Ablation:
         if document.get("version") != ABLATION_VERSION:
             received = document.get("version")
             raise ValueError(f"expected an ablation of version {ABLATION_VERSION}, received version {received!r}")
-        return cls(
-            **{
-                **document,
-                "whole": _removal(document["whole"]),
-                "parts": tuple(_removal(each) for each in document["parts"]),
-                "everything": None if document["everything"] is None else _removal(document["everything"]),
-            }
-        )
+        with damage_told("an ablation"):
+            return cls(
+                **{
+                    **document,
+                    "whole": _removal(document["whole"]),
+                    "parts": tuple(_removal(each) for each in document["parts"]),
+                    "everything": None if document["everything"] is None else _removal(document["everything"]),
+                }
+            )
 
 
 def _removal_json(removal: Removal) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.records.damage import damage_told
+
 ADVICE_KIND = "advice"
 """The kind of analysis under which the storage keeps it."""
 
@@ -31,4 +33,5 @@ class Advice:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Advice:
         """The advice that `to_json` wrote."""
-        return cls(document["n_trials"], document["chosen"], tuple(document["told"]))
+        with damage_told("advice"):
+            return cls(document["n_trials"], document["chosen"], tuple(document["told"]))

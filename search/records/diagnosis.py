@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.records.damage import damage_told
+
 DIAGNOSIS_KIND = "diagnosis"
 """The kind of analysis under which the storage keeps it."""
 
@@ -119,17 +121,18 @@ class Diagnosis:
         if document.get("version") != DIAGNOSIS_VERSION:
             message = f"expected a diagnosis of version {DIAGNOSIS_VERSION}, received {document.get('version')!r}"
             raise ValueError(message)
-        boundary = document["boundary"]
-        return cls(
-            n_trials=document["n_trials"],
-            baseline=document["baseline"],
-            chosen=document["chosen"],
-            is_confirmed=document["is_confirmed"],
-            n_passes=document["n_passes"],
-            confusions={int(trial): tuple(map(tuple, lines)) for trial, lines in document["confusions"].items()},
-            pairs={
-                int(trial): tuple(tuple((told, found) for told, found in of_target) for of_target in targets)
-                for trial, targets in document["pairs"].items()
-            },
-            boundary=None if boundary is None else Boundary.from_json(boundary),
-        )
+        with damage_told("a diagnosis"):
+            boundary = document["boundary"]
+            return cls(
+                n_trials=document["n_trials"],
+                baseline=document["baseline"],
+                chosen=document["chosen"],
+                is_confirmed=document["is_confirmed"],
+                n_passes=document["n_passes"],
+                confusions={int(trial): tuple(map(tuple, lines)) for trial, lines in document["confusions"].items()},
+                pairs={
+                    int(trial): tuple(tuple((told, found) for told, found in of_target) for of_target in targets)
+                    for trial, targets in document["pairs"].items()
+                },
+                boundary=None if boundary is None else Boundary.from_json(boundary),
+            )

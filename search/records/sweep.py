@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.records.configuration import Configuration
+from search.records.damage import damage_told
 from search.records.verdict import Difference
 
 SWEEP_KIND = "sweep"
@@ -114,15 +115,16 @@ class Sweep:
         if document.get("version") != SWEEP_VERSION:
             received = document.get("version")
             raise ValueError(f"expected a sweep of version {SWEEP_VERSION}, received version {received!r}")
-        return cls(
-            **{
-                **document,
-                "configuration": Configuration(document["configuration"]),
-                "points": tuple(_point(point) for point in document["points"]),
-                "baseline": _point(document["baseline"]),
-                "asked_values": tuple(document["asked_values"]),
-            }
-        )
+        with damage_told("a sweep"):
+            return cls(
+                **{
+                    **document,
+                    "configuration": Configuration(document["configuration"]),
+                    "points": tuple(_point(point) for point in document["points"]),
+                    "baseline": _point(document["baseline"]),
+                    "asked_values": tuple(document["asked_values"]),
+                }
+            )
 
 
 _MEANS = ("score", "expected", "train_loss", "validation_loss")

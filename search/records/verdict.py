@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from search.records.damage import damage_told
 from search.records.estimate import SelectionEstimate
 
 Answer = Literal["helps", "no gain", "nothing to learn"]
@@ -147,13 +148,14 @@ class Verdict:
         if document.get("version") != VERDICT_VERSION:
             received = document.get("version")
             raise UnknownVerdictError(f"expected a verdict of version {VERDICT_VERSION}, received {received!r}")
-        finalists = tuple(
-            Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
-        )
-        differences = {name: _difference(document[name]) for name in ("difference", "expected", "against_constant")}
-        told = document["estimate"]
-        estimate = None if told is None else SelectionEstimate.from_json(told)
-        return cls(**{**document, **differences, "finalists": finalists, "estimate": estimate})
+        with damage_told("a verdict"):
+            finalists = tuple(
+                Finalist(**{**each, "difference": _difference(each["difference"])}) for each in document["finalists"]
+            )
+            differences = {name: _difference(document[name]) for name in ("difference", "expected", "against_constant")}
+            told = document["estimate"]
+            estimate = None if told is None else SelectionEstimate.from_json(told)
+            return cls(**{**document, **differences, "finalists": finalists, "estimate": estimate})
 
 
 def _difference(document: Mapping[str, Any] | None) -> Difference | None:

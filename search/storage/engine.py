@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from search.errors import PermanentStorageError, Problem, StorageError, TransientStorageError
+from search.records.damage import DAMAGED, UNREADABLE, explain
 from search.storage.address import Address
 
 _BUSY_SECONDS = 60.0
@@ -29,7 +30,8 @@ _REMEDIES = (
     ("readonly database", "Make the file and its folder writable."),
     ("unable to open", "Check that the file exists, and that it and its folder may be read and written."),
     ("not a database", "Name a SQLite file, or a new one."),
-    ("malformed", "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."),
+    ("malformed", DAMAGED),
+    ("Could not decode to UTF-8", DAMAGED),
     ("is locked", "Another program keeps it; end that program, then try again."),
     ("authentication failed", "Check the user and the password."),
     ("no password supplied", "Give a password in the URL, in PGPASSWORD or in ~/.pgpass."),
@@ -182,6 +184,25 @@ def translated(address: Address) -> Iterator[_Told]:
             # SQLite itself tells whether it committed.
             raised.may_be_done = told.is_committing and address.path is None
         raise raised from error
+    except UnicodeDecodeError as error:
+        # Of a damaged SQLite file: Python's driver decodes what SQLite says, which quotes the bytes that are damaged.
+        message = "expected the database to do its work, received: bytes that are no text"
+        raise storage_error(address, message, DAMAGED) from error
+
+
+@contextmanager
+def reading_values(address: Address) -> Iterator[None]:
+    """The same of a block that reads values which regsearch or Optuna wrote, and writes none: those that are not as
+    they were written are no bug, but damage.
+    """
+    with translated(address):
+        try:
+            yield
+        except UnicodeDecodeError:
+            raise
+        except UNREADABLE as error:
+            message = f"expected the database to hold what was written to it, received other values: {explain(error)}"
+            raise storage_error(address, message, DAMAGED) from error
 
 
 def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:

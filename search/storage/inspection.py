@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from search.storage import optuna_tables, schema, studies
 from search.storage.address import Address, parse_address
-from search.storage.engine import make_engine, translated
+from search.storage.engine import make_engine, reading_values
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def inspect_storage(url: str, patience_seconds: float) -> Inspection:
 
 def _inspect(address: Address, engine: sa.Engine) -> Inspection:
     optuna, ours = schema.stored_revisions(address, engine)
-    with translated(address), engine.connect() as connection:
+    with reading_values(address), engine.connect() as connection:
         names = studies.read_names(connection) if optuna is not None else []
         n_studies = len(studies.read_our_names(connection)) if ours is not None else 0
         journal = None

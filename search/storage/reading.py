@@ -102,7 +102,7 @@ def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = 
             number=number,
             state=TrialState[state],
             configuration=Configuration() if settings is None else Configuration.from_json(settings),
-            score=score if state == TrialState.COMPLETE.name else None,
+            score=None if score is None or state != TrialState.COMPLETE.name else float(score),
             error=None if reason is None else str(json.loads(reason)),
             parameters=tuple(sampled.get(trial_id, ())),
             started=started,
@@ -178,7 +178,7 @@ def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
         .group_by(worker)
         .order_by(worker)
     )
-    return {row.worker: row.n_runs for row in connection.execute(query)}
+    return {str(row.worker): row.n_runs for row in connection.execute(query)}
 
 
 def count_new_runs(connection: sa.Connection, study_id: int, after: int) -> RunTally:
@@ -218,7 +218,7 @@ def read_runs(connection: sa.Connection, study_id: int, trial: int | None, purpo
             fold=row.fold,
             repeat=row.repeat,
             seed=row.seed,
-            score=row.score,
+            score=None if row.score is None else float(row.score),
             error=row.error,
             penalty=math.nan if row.penalty is None else row.penalty,
             epochs_trained=row.epochs_trained,

@@ -13,7 +13,7 @@ from search.errors import TransientStorageError
 from search.storage import optuna_tables, tables
 from search.storage.address import Address
 from search.storage.cascades import renew_cascades
-from search.storage.engine import storage_error, translated, writing
+from search.storage.engine import reading_values, storage_error, translated, writing
 from search.storage.locks import make_lock
 
 REVISION = "r0005"
@@ -67,7 +67,7 @@ def _refuse_others_tables(address: Address, engine: sa.Engine) -> None:
     """
     if address.path is not None and not address.path.exists():
         return
-    with translated(address), engine.connect() as connection:
+    with reading_values(address), engine.connect() as connection:
         inspector = sa.inspect(connection)
         columns = {name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()}
         others = sorted(name for name, present in columns.items() if not _is_of_optuna_or_ours(name, present))
@@ -156,7 +156,7 @@ def stored_revisions(address: Address, engine: sa.Engine) -> tuple[str | None, s
     """The stored versions of Optuna's tables and ours; None for tables that are not there."""
     if address.path is not None and not address.path.exists():
         return None, None
-    with translated(address), engine.connect() as connection:
+    with reading_values(address), engine.connect() as connection:
         present = sa.inspect(connection).get_table_names()
         optuna, ours = (
             connection.scalar(sa.select(table.c.version_num)) if table.name in present else None

@@ -29,7 +29,7 @@ from search.records import (
 )
 from search.storage import display, observing, reading, studies, verdicts
 from search.storage.address import Address
-from search.storage.engine import quick_to_fail, storage_error, transaction, writing
+from search.storage.engine import quick_to_fail, reading_values, storage_error, transaction, writing
 from search.storage.entries import Entry
 from search.storage.holding import Hold
 from search.storage.locks import make_lock
@@ -543,8 +543,10 @@ class Storage:
 
     # Inside
 
-    def _reading(self) -> AbstractContextManager[sa.Connection]:
-        return transaction(self._address, self._engine)
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with reading_values(self._address), transaction(self._address, self._engine) as connection:
+            yield connection
 
     def _writing(self) -> AbstractContextManager[sa.Connection]:
         if self._hold is not None:

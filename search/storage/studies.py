@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.records import Coordinator, Direction, StudyFacts, StudyRecord
+from search.records import Coordinator, Direction, StoredTable, StudyFacts, StudyRecord
 from search.storage import optuna_tables, tables
 from search.storage.display import name_metric
 
@@ -52,7 +52,7 @@ def read_studies(connection: sa.Connection) -> list[StudyRecord]:
             study_id=row.study_id,
             direction=_DIRECTIONS[row.direction],
             metric=row.metric,
-            spec=json.loads(row.spec),
+            spec=_read_spec(row.spec),
             data_sha256=row.data_sha256,
             facts=_read_facts(row.study_name, row.facts),
             created=row.created,
@@ -61,8 +61,23 @@ def read_studies(connection: sa.Connection) -> list[StudyRecord]:
             notes=tuple(json.loads(row.notes)),
             versions=json.loads(row.versions),
         )
-        for row in connection.execute(query)
+        for row in map(_checked, connection.execute(query))
     ]
+
+
+def _checked(row: sa.Row[Any]) -> sa.Row[Any]:
+    """A row whose cells are of the kinds that they were written in, which SQLite does not see to."""
+    for name, kind in (("study_name", str), ("metric", str), ("data_sha256", str), ("n_trials", int)):
+        if not isinstance(value := getattr(row, name), kind):
+            raise TypeError(f"expected {name} of kind {kind.__name__}, received {value!r}")
+    return row
+
+
+def _read_spec(stored: str) -> StoredTable:
+    document = json.loads(stored, object_hook=StoredTable)
+    if not isinstance(document, StoredTable):
+        raise TypeError(f"expected a study file, received {stored[:40]}")
+    return document
 
 
 def _read_facts(name: str, stored: str) -> StudyFacts:
@@ -76,13 +91,19 @@ def read_our_names(connection: sa.Connection) -> list[str]:
     """The names of our studies, in order of creation."""
     theirs, ours = optuna_tables.studies, tables.studies
     query = sa.select(theirs.c.study_name).join(ours, ours.c.study_id == theirs.c.study_id)
-    return list(connection.scalars(query.order_by(theirs.c.study_id)))
+    return [_text(name) for name in connection.scalars(query.order_by(theirs.c.study_id))]
 
 
 def read_names(connection: sa.Connection) -> list[str]:
     """The names of all studies, of whatever program."""
     names = sa.select(optuna_tables.studies.c.study_name).order_by(optuna_tables.studies.c.study_id)
-    return list(connection.scalars(names))
+    return [_text(name) for name in connection.scalars(names)]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a name, received {value!r}")
+    return value
 
 
 def read_name(connection: sa.Connection, study_id: int) -> str | None:

@@ -36,7 +36,7 @@ def read_verdict(connection: sa.Connection, study_id: int) -> StoredVerdict | No
     """What a study came to; None when that was never decided."""
     verdicts = tables.verdicts
     row = connection.execute(sa.select(verdicts).where(verdicts.c.study_id == study_id)).one_or_none()
-    return None if row is None else StoredVerdict(json.loads(row.verdict), row.n_trials, row.decided)
+    return None if row is None else StoredVerdict(_from_json(row.verdict), row.n_trials, row.decided)
 
 
 def write_analysis(connection: sa.Connection, study_id: int, kind: str, key: str, document: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def write_analysis(connection: sa.Connection, study_id: int, kind: str, key: str
 def read_analysis(connection: sa.Connection, study_id: int, kind: str, key: str) -> StoredAnalysis | None:
     """What was found out about the choice of a study; None where nothing was."""
     row = connection.execute(sa.select(tables.analyses).where(_is_analysis(study_id, kind, key))).one_or_none()
-    return None if row is None else StoredAnalysis(json.loads(row.document), row.at)
+    return None if row is None else StoredAnalysis(_from_json(row.document), row.at)
 
 
 def insert_look(connection: sa.Connection, study_id: int, command: str, rows_sha256: str, n_trials: int) -> int:
@@ -95,7 +95,7 @@ def read_looks(connection: sa.Connection, study_id: int) -> list[Look]:
             command=row.command,
             rows_sha256=row.rows_sha256,
             n_trials=row.n_trials,
-            result=None if row.result is None else json.loads(row.result),
+            result=None if row.result is None else _from_json(row.result),
         )
         for row in connection.execute(query)
     ]
@@ -108,3 +108,10 @@ def _is_analysis(study_id: int, kind: str, key: str) -> sa.ColumnElement[bool]:
 
 def _to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, allow_nan=False)
+
+
+def _from_json(text: str) -> dict[str, Any]:
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError(f"expected a document, received {text[:40]}")
+    return document

@@ -18,7 +18,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from search.records import Direction, Trial, TrialState
+from search.records import Direction, Trial, TrialState, damage_told
 
 LEAST_TRIALS = 10
 """With a score, below which shares are mostly chance."""
@@ -64,7 +64,8 @@ def _as_optuna(trials: Sequence[Trial]) -> list[FrozenTrial]:
     known: dict[str, BaseDistribution] = {}
     for text in (each.distribution for trial in trials for each in trial.parameters):
         if text not in known:
-            known[text] = json_to_distribution(text)
+            with damage_told("a distribution"):
+                known[text] = json_to_distribution(text)
     return [_frozen(trial, {each.name: known[each.distribution] for each in trial.parameters}) for trial in trials]
 
 

@@ -70,6 +70,10 @@ def join_inputs(named: NamedArrays, place: str) -> tuple[Array, InputShapes]:
     if kinds:
         message = f"expected inputs of numbers, received {', '.join(kinds)}"
         raise DataError(Problem(place, message, "Text is taken from the columns of a table."))
+    if len(arrays) > 1 and (alone := [name for name, array in arrays.items() if array.ndim == 0]):
+        raise DataError(
+            Problem(place, f"expected rows in each input, received a single number in {quote_names(alone)}")
+        )
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         received = ", ".join(f'{length} in "{name}"' for name, length in lengths.items())

@@ -61,9 +61,13 @@ def tell_target(values: npt.NDArray[Any], task: TaskName | None, place: str) -> 
     return _tell_classes(values, place)
 
 
+_LARGEST_CODE = np.float64(2**53)  # of NumPy, so that halves are compared in float64
+"""Beyond it numbers are no whole ones any more, and beyond 2**63 no 64 bits hold them."""
+
+
 def is_coded(values: npt.NDArray[Any]) -> bool:
     """Whether numbers look like classes: few different whole ones, and far fewer than there are rows."""
-    if not np.all(values == np.round(values)):
+    if not np.all((values == np.round(values)) & (np.abs(values) < _LARGEST_CODE)):
         return False
     different = len(np.unique(values))
     return different == 2 or (different <= MOST_CODED_CLASSES and 5 * different <= len(values))

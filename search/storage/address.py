@@ -99,6 +99,8 @@ def _sqlite_address(text: str, url: sa.URL, driver: str) -> Address:
     if plain in ("", ":memory:") or url.query.get("mode") == "memory":
         remedy = f"A study in memory would be lost at the end; name a file, as in {DEFAULT_URL}."
         raise _refusal(text, "expected a file, received a database in memory", remedy)
+    if "\0" in plain:
+        raise _refusal(text.replace("\0", "\\0"), "expected the name of a file, received one with a zero byte")
     return Address(url, text, Path(plain).resolve())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import tempfile
 from pathlib import Path
@@ -50,6 +51,12 @@ def _check_path(address: Address, create: bool) -> None:
     path = address.path
     if path is None:
         return
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            message = f"expected a file that can be opened, received: {error.strerror}"
+            raise storage_error(address, message, "Name another.") from error
     if path.is_dir():
         raise storage_error(address, "expected a file, received a folder", "Name a file in it.")
     if not path.parent.is_dir():

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from search.data.machine import check_fits
 from search.data.named_inputs import NamedArrays
 from search.data.sources.frame_sheet import CHOOSING, read_frame
-from search.data.sources.raw import RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
+from search.data.sources.raw import PlainError, RawData, SourceRequest, find_file, hint_at_file, to_rows, unpack
 from search.data.sources.table import KEY_OF_ROLE
 from search.data.stored_rows import as_features, most_bytes_in_memory, stored_member
 from search.data.wording import quote, quote_names, suggest_name
@@ -63,7 +63,11 @@ def read_rows(request: SourceRequest) -> RawData:
     beside = {role: arrays[name] for role, name in request.beside.items()}
     told = {key: array for key, array in arrays.items() if key not in request.beside.values()}
     if "x_train" not in told:
-        rows = read_frame(to_rows(unpack(told, "x"), unpack(told, "y"), request), request)
+        try:
+            x, y = unpack(told, "x"), unpack(told, "y")
+        except PlainError as error:
+            raise DataError(Problem(place, f'{error} in "{section.path}"')) from error
+        rows = read_frame(to_rows(x, y, request), request)
         return replace(rows, notes=(*notes, *rows.notes), row_columns=beside)
     x = _join(arrays["x_train"], arrays["x_test"], "x", place)
     y = _join(arrays["y_train"], arrays["y_test"], "y", place)
@@ -85,8 +89,8 @@ def read_features(path: Path) -> Array | NamedArrays:
             arrays = {name: _load_array(archive, name, path.name, place) for name in names}
     except _DAMAGED as error:
         raise DataError(_explain(error, path.name, place)) from error
-    features = unpack(arrays, "x")
-    if isinstance(features, dict) or (isinstance(features, NamedArrays) and not features.arrays):
+    features = None if "x_columns" in arrays else unpack(arrays, "x")
+    if features is None or isinstance(features, dict) or (isinstance(features, NamedArrays) and not features.arrays):
         found = quote_names(names) or "none"
         raise DataError(Problem(place, f'expected an array "x", or "x_NAME" of each input, received {found}'))
     return features
@@ -183,4 +187,8 @@ def _join(first: Array, second: Array, name: str, place: str) -> Array:
     if first.ndim == 0 or first.shape[1:] != second.shape[1:] or second.ndim == 0:
         message = f"expected {name}_train and {name}_test of equal shape but for their rows, received "
         raise DataError(Problem(place, f"{message}{first.shape} and {second.shape}"))
-    return np.concatenate([first, second])
+    try:
+        return np.concatenate([first, second])
+    except TypeError as error:  # NumPy has no type for both
+        message = f"expected {name}_train and {name}_test of one kind, received {first.dtype} and {second.dtype}"
+        raise DataError(Problem(place, message)) from error

@@ -197,15 +197,40 @@ def unpack_columns(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
     Args:
         arrays: Those that it was packed to, or an open NPZ file.
         name: What the table is called there.
+
+    Raises:
+        PlainError: The arrays are others than `pack_columns` gives.
     """
     columns: dict[str, Array] = {}
-    for position, column in enumerate(json.loads(str(arrays[f"{name}_columns"]))):
+    n_rows: int | None = None
+    for position, column in enumerate(_column_names(arrays[f"{name}_columns"], f"{name}_columns")):
         key = f"{name}_{position}"
-        columns[column] = arrays[key]
+        columns[column] = _cells(arrays, key, n_rows)
+        n_rows = len(columns[column])
         if f"{key}_missing" in arrays:
+            lacking = _cells(arrays, f"{key}_missing", n_rows).astype(bool)
             columns[column] = columns[column].astype(object)
-            columns[column][arrays[f"{key}_missing"]] = None
+            columns[column][lacking] = None
     return columns
+
+
+def _cells(arrays: Mapping[str, Array], key: str, n_rows: int | None) -> Array:
+    """A column of a packed table, shape (n_rows,)."""
+    cells = arrays.get(key)
+    if cells is None or cells.ndim != 1 or n_rows not in (None, len(cells)):
+        received = "none" if cells is None else f"shape {cells.shape}"
+        raise PlainError(f"expected {key} of shape ({'rows' if n_rows is None else n_rows},), received {received}")
+    return cells
+
+
+def _column_names(stored: Array, key: str) -> list[str]:
+    try:
+        names = json.loads(str(stored))
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise PlainError(f"expected {key} to hold a list of names as JSON, received {quote(str(stored)[:40])}")
+    return names
 
 
 def to_rows(x: Plain, y: Plain, request: SourceRequest) -> RawData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from search.data.date_formats import closest_format, find_formats
+from search.data.date_formats import ISO, closest_format, find_formats, read_dates
 from search.data.further_targets import main_output
 from search.data.sources.raw import RawData, RowRole, SourceRequest, to_frame
 from search.data.targets import is_coded, is_one_hot
@@ -253,7 +254,9 @@ def _date_formats(sheet: Sheet, request: SourceRequest, names: Sequence[str]) ->
     """Each of some columns that is of dates, as the study says, to its format."""
     dates = request.section.dates or ()
     given = dict(dates) if isinstance(dates, Mapping) else dict.fromkeys(dates, "")
-    formats, problems = dict[str, str](), list[Problem]()
+    formats, problems = dict[str, str](), _unfit_formats(given, request.place)
+    if problems:
+        raise DataError(problems)
     for name in names:
         if name in given:
             told = given[name] or tell_format(sheet, name)
@@ -264,6 +267,18 @@ def _date_formats(sheet: Sheet, request: SourceRequest, names: Sequence[str]) ->
     if problems:
         raise DataError(problems)
     return formats
+
+
+def _unfit_formats(given: Mapping[str, str], place: str) -> list[Problem]:
+    """Formats of dates that are none."""
+    problems = []
+    for name, date_format in given.items():
+        try:
+            read_dates(["x"], date_format or ISO)
+        except (LookupError, ValueError, re.error):
+            message = f"expected the format of dates in {quote(name)}, received {quote(date_format)}"
+            problems.append(Problem(place, message, 'Write it as strptime takes it, as in "%d/%m/%Y".'))
+    return problems
 
 
 def tell_format(sheet: Sheet, name: str) -> str | Problem:

@@ -126,11 +126,17 @@ def _load_images(request: Mapping[str, Any]) -> tuple[Any, Any]:
     """Pictures as bytes, each brought to one size as `keras.utils.image_dataset_from_directory` does."""
     import tensorflow as tf
 
+    from search.data.sources.picture_sizes import MOST_PIXELS, count_pixels
+
     height, width, *channels = request["shape"]
     pictures = np.zeros((len(request["files"]), height, width, *(channels or [1])), np.uint8)
     for place, (path, shown) in enumerate(zip(request["files"], request["shown"], strict=True)):
+        content = Path(path).read_bytes()
+        if (n_pixels := count_pixels(content)) > MOST_PIXELS:
+            message = f'expected pictures of at most {MOST_PIXELS:,} pixels, received "{shown}" of {n_pixels:,}'
+            raise _Refused(message, "Take it out of the folder, or save it smaller.")
         try:
-            decoded = tf.io.decode_image(tf.io.read_file(path), pictures.shape[-1], expand_animations=False)
+            decoded = tf.io.decode_image(content, pictures.shape[-1], expand_animations=False)
             resized = tf.image.resize(decoded, (height, width), "bilinear")
         except Exception as error:  # TensorFlow raises what it likes on broken files
             message = f'expected a picture in "{shown}", received another file: {_reason(error)}'

@@ -1,9 +1,14 @@
 """A folder of pictures for each class, as Keras reads such folders."""
 
+import struct
+
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from search.data.sources import image_folder
+from search.data.sources.picture_sizes import count_pixels
 
 
 @pytest.fixture
@@ -52,6 +57,33 @@ def test_picture_that_is_broken_is_named(folder, refusal):
         '[data]: expected a picture in "dog/9.jpg", received another file: Unknown image file format.'
     )
     assert told.endswith("Take it out of the folder, or repair it.")
+
+
+def test_picture_that_is_far_larger_inside_is_not_unpacked(folder, refusal):
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
+    (folder / "dog" / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header)
+    assert refusal(source="images", path="photos", shape=(7, 6, 3)) == [
+        '[data]: expected pictures of at most 134,217,728 pixels, received "dog/9.png" of 2,500,000,000. '
+        "Take it out of the folder, or save it smaller."
+    ]
+
+
+def test_pixels_are_counted_as_tensorflow_reads_them():
+    import tensorflow as tf
+
+    picture = np.zeros((7, 5, 3), np.uint8)
+    written = [tf.io.encode_png(picture), tf.io.encode_jpeg(picture), tf.io.encode_jpeg(picture, format="rgb")]
+    contents = [each.numpy() for each in written]
+    contents += [b"GIF89a" + struct.pack("<HH", 5, 7), b"BM" + bytes(16) + struct.pack("<ii", 5, -7)]
+    assert [count_pixels(content) for content in contents] == [35] * 5
+
+
+@hypothesis.given(
+    content=st.binary(max_size=60),
+    start=st.sampled_from([b"", b"\x89PNG", b"GIF8", b"BM", b"\xff\xd8", b"\xff\xd8\xff\xff"]),
+)
+def test_any_bytes_have_some_number_of_pixels(content, start):
+    assert count_pixels(start + content) >= 0
 
 
 @pytest.mark.parametrize(

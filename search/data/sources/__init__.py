@@ -12,8 +12,8 @@
 
 `raw` holds what a source is asked for and hands over, and how whatever a function returned becomes plain arrays;
 `csv_cells` reads the bytes of a CSV file, `table` tells which columns of a file are what, and `frame_sheet` reads those
-that have types; `picture_sizes` counts pixels before a picture is unpacked; `child` starts the child process, `_child` is
-what runs in it. Whether the values make sense is checked for all sources alike in `search.data.reading`.
+that have types; `picture_sizes` counts pixels before a picture is unpacked; `child` starts the child process, `_child`
+is what runs in it. Whether the values make sense is checked for all sources alike in `search.data.reading`.
 
 A new source is one file and one line in `SOURCES`: the file declares with its `FORM` how a study file writes it and
 which keys it takes, which `search.preparation.catalogue` tells to the reader of study files; and it reads the rows.

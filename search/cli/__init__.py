@@ -28,6 +28,7 @@ from search.cli.dashboard import dashboard
 from search.cli.doctor import doctor
 from search.cli.export import export
 from search.cli.init import init
+from search.cli.logs import logs
 from search.cli.path import path
 from search.cli.plot import plot
 from search.cli.predict import predict
@@ -77,7 +78,7 @@ def cli(context: click.Context) -> None:
     context.with_resource(code_told(lambda name: say(f"Runs the code of {name}, which the study names.")))
 
 
-_READING = (check, studies, status, trials, best, compare)
+_READING = (check, studies, status, trials, logs, best, compare)
 for _command in (
     run,
     init,

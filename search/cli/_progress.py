@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
-from search.cli._render import count_of
+from search.cli._render import count_of, print_lines, printable
 from search.cli._view import Sight, View, can_redraw, draw_line, live
 from search.records.wording import describe_configuration, show_value
 
@@ -122,16 +120,16 @@ class _Lines(_Quiet):
         self._last_line = time.monotonic()
 
     def note(self, message: str) -> None:
-        click.echo(message, err=True)
+        print_lines(message, err=True)
 
     def started(self, progress: Progress, workers: int) -> None:
-        click.echo(_opening(self._prepared, progress, workers), err=True)
+        print_lines(_opening(self._prepared, progress, workers), err=True)
 
     def run_reported(self, report: RunReport) -> None:
         now = time.monotonic()
         if now - self._last_line >= _SECONDS_OF_SILENCE:
             self._last_line = now
-            click.echo(report_words(report, self._prepared), err=True)
+            print_lines(report_words(report, self._prepared), err=True)
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         now = time.monotonic()
@@ -141,7 +139,7 @@ class _Lines(_Quiet):
         self._last_line = now
         outcome = trial.error or f"{self._prepared.metric} {show_value(trial.score)}"
         shown = describe_configuration(trial.configuration, self._prepared.facts)
-        click.echo(
+        print_lines(
             f"[{progress.done}/{progress.total}] trial {trial.number}: {outcome}, {shown}; "
             f"{progress.scores_in_words()}; {progress.time_in_words()}",
             err=True,
@@ -158,7 +156,7 @@ class _Lines(_Quiet):
         if progress.done < progress.total and now - self._last_line < _SECONDS_OF_SILENCE:
             return
         self._last_line = now
-        click.echo(progress.in_words(), err=True)
+        print_lines(progress.in_words(), err=True)
 
 
 class _Live(_Quiet):
@@ -179,7 +177,7 @@ class _Live(_Quiet):
         self._live.start()
 
     def note(self, message: str) -> None:
-        self._live.console.print(message, markup=False)
+        self._live.console.print(printable(message), markup=False)
 
     def started(self, progress: Progress, workers: int) -> None:
         self.note(_opening(self._prepared, progress, workers))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.cli._render import wrap_line
+from search.cli._render import printable, wrap_line
 from search.records import Direction, StudyFacts
 from search.records.wording import best_in_words, describe_configuration, show_value
 
@@ -148,6 +148,7 @@ def _labelled(label: str | None, text: str, width: int) -> Iterator[tuple[str, s
 
     Without a label (None) there is no margin either; an empty one continues the text above.
     """
+    text = printable(text)
     if label is None or width + 2 < NARROW:
         lines = wrap_line(f"{label} {text}" if label else text, width, hanging=2)
         yield from (("", line) for line in lines)

@@ -92,7 +92,7 @@ def _tell(study: StudyRecord, looks: Iterator[Observed | None]) -> Observed:
         if observed.n_confirming and not observed.is_over and time.monotonic() - told_at >= _SECONDS_OF_SILENCE:
             lines.append(f"confirming: {count_of(observed.n_confirming, 'run')} ended")
         for line in lines:
-            click.echo(line)
+            print_lines(line)
         told_at = time.monotonic() if lines else told_at
         last = observed
     assert last is not None

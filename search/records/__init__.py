@@ -4,6 +4,7 @@
 |---|---|
 | `configuration` | `Configuration`: technique or setting name to value; what such a name is of |
 | `run` | `Run`, `RunReport`, `RunResult`, `RunSummary`, and the engine that trains one |
+| `run_log` | `RunLog`: a run that failed, and all that its error said |
 | `curve` | `Curve`: what happened epoch by epoch, packed |
 | `predictions` | `Predictions`: what a run's model says of the rows that score it, packed |
 | `trial` | `Trial`, its state and its parameters |
@@ -36,6 +37,7 @@ from search.records.facts import FACTS_VERSION, RowCounts, StudyFacts, Task
 from search.records.look import Look
 from search.records.predictions import Predictions
 from search.records.run import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult, RunSummary
+from search.records.run_log import RunLog
 from search.records.stored_analysis import StoredAnalysis
 from search.records.stored_verdict import StoredVerdict
 from search.records.study import Coordinator, Direction, StudyRecord
@@ -84,6 +86,7 @@ __all__ = [
     "RowCounts",
     "Rule",
     "Run",
+    "RunLog",
     "RunReport",
     "RunResult",
     "RunSummary",

@@ -132,6 +132,8 @@ class RunResult:
         worker: Where it was trained: `host:pid`.
         predictions: Of the rows that score it, at the weights kept: what the score was computed from. None when the run
             failed, or they are not kept.
+        log: All that an error said, with where it was raised; of bounded length. None when there is nothing to add to
+            `error`.
     """
 
     run: Run
@@ -149,6 +151,7 @@ class RunResult:
     worker: str = ""
     cause: FailureCause | None = None
     predictions: Predictions | None = None
+    log: str | None = None
 
     def __post_init__(self) -> None:
         if (self.score is None) == (self.error is None):
@@ -161,6 +164,8 @@ class RunResult:
             raise ValueError(f"expected a cause only with an error, received {self.cause!r}")
         if self.error is not None and self.predictions is not None:
             raise ValueError(f"expected predictions only with a score, received the error {self.error!r}")
+        if self.error is None and self.log is not None:
+            raise ValueError(f"expected a log only with an error, received {self.log!r}")
 
 
 @dataclass(frozen=True)

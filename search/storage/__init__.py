@@ -14,6 +14,7 @@
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
 | `studies`, `writing`, `reading`, `verdicts` | statements, each on a connection that the caller opened |
+| `logs` | statements about what errors of runs said in full |
 | `observing` | statements for pages that follow a study: what has changed, and what is new |
 | `display` | the metric's name and the note that Optuna's own programs show |
 

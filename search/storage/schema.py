@@ -16,7 +16,7 @@ from search.storage.cascades import renew_cascades
 from search.storage.engine import reading_values, storage_error, translated, writing
 from search.storage.locks import make_lock
 
-REVISION = "r0005"
+REVISION = "r0006"
 """The newest version of our tables; a test compares it with the newest migration."""
 
 VERSION_TABLE = sa.Table("regsearch_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))

@@ -19,6 +19,7 @@ from search.records import (
     Look,
     Predictions,
     Purpose,
+    RunLog,
     RunResult,
     RunSummary,
     StoredAnalysis,
@@ -27,7 +28,7 @@ from search.records import (
     StudyRecord,
     Trial,
 )
-from search.storage import display, observing, reading, studies, verdicts
+from search.storage import display, logs, observing, reading, studies, verdicts
 from search.storage.address import Address
 from search.storage.engine import quick_to_fail, reading_values, storage_error, transaction, writing
 from search.storage.entries import Entry
@@ -336,6 +337,11 @@ class Storage:
         """How many runs of one purpose a study has, failed ones among them."""
         with self._reading() as connection:
             return reading.count_runs(connection, study_id, purpose)
+
+    def logs(self, study_id: int, trial: int | None = None) -> list[RunLog]:
+        """The runs that failed, of one trial or of all, of whatever purpose, by trial and then as written."""
+        with self._reading() as connection:
+            return logs.read_logs(connection, study_id, trial)
 
     def workers(self, study_id: int) -> dict[str, int]:
         """Worker (`host:pid`) to the number of runs that it finished, of whatever purpose."""

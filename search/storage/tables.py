@@ -97,6 +97,21 @@ predictions = sa.Table(
     sa.Column("n_bytes", sa.Integer, nullable=False, comment="their length, which is read without them"),
 )
 
+logs = sa.Table(
+    "regsearch_logs",
+    METADATA,
+    sa.Column(
+        "run_id",
+        sa.Integer,
+        sa.ForeignKey(runs.c.run_id, ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("at", sa.DateTime, nullable=False, comment="UTC"),
+    sa.Column("log", sa.Text, nullable=False, comment="all that the error said, with where it was raised"),
+    comment="of the latest runs that failed",
+)
+
 verdicts = sa.Table(
     "regsearch_verdicts",
     METADATA,

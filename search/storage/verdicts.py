@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from search.records import Look, StoredAnalysis, StoredVerdict
 from search.storage import tables
 from search.storage.studies import utc_now
-from search.storage.writing import lock_study, storable
+from search.storage.texts import storable
+from search.storage.writing import lock_study
 
 
 def write_verdict(connection: sa.Connection, study_id: int, verdict: Mapping[str, Any], n_trials: int) -> None:

@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from search.records import Purpose, RunResult, TrialState
 from search.storage import optuna_tables, tables
 from search.storage.entries import BASELINE, CAUSE, CONFIGURATION, ERROR, Ended, Entry, Progressed, Started
+from search.storage.logs import insert_logs
+from search.storage.texts import storable
 
 Row = dict[str, Any]
 
@@ -67,6 +69,7 @@ def insert_runs(connection: sa.Connection, study_id: int, results: Sequence[RunR
     keyed = [(ids[r.run.trial, r.run.purpose.value, r.run.fold, r.run.repeat], r) for r in results]
     _insert(connection, tables.curves, [{"run_id": key, "curve": result.curve.to_bytes()} for key, result in keyed])
     _insert(connection, tables.predictions, [row for key, result in keyed for row in _prediction_rows(key, result)])
+    insert_logs(connection, study_id, {key: result.log for key, result in keyed if result.log is not None})
 
 
 def write_runs(connection: sa.Connection, study_id: int, results: Sequence[RunResult]) -> None:
@@ -308,11 +311,6 @@ def _run_row(study_id: int, result: RunResult) -> Row:
         "worker": storable(result.worker),
         "cause": None if result.cause is None else result.cause.value,
     }
-
-
-def storable(text: str) -> str:
-    """The text without what a database refuses in a text: NUL, and halves of surrogate pairs."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _prediction_rows(run_id: int, result: RunResult) -> Iterator[Row]:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import math
 import re
+import traceback
 
-from search.errors import RunFailedError
+from search.errors import DivergedError, RunFailedError
 from search.records import FailureCause
 
 _LONGEST = 200
 """Of a sentence on an error, in letters."""
+
+_LONGEST_HEAD, _LONGEST_TAIL = 4_000, 12_000
+"""Of a log, in letters: where the error came from, and what it said."""
+
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/\s@'\"]*(?::[^\s@'\"]*)?@"), "***@"),
+    (
+        re.compile(
+            r"(?i)\b([\w-]*(?:password|passwd|secret|token|(?:api|access|secret)_?key)[\"']?\s*[=:]\s*)[^\s,;&)}\]]+"
+        ),
+        r"\1***",
+    ),
+)
+"""What may give access to something, in what others say: users and passwords of URLs, and values that are named so."""
 
 _BESIDE_THE_POINT = re.compile(
     r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:[^\]]*\]|\bDetected at node .*|\b(?:Call a|A)rguments received by .*|"
@@ -46,14 +61,46 @@ def error_in_one_line(error: Exception) -> str:
     nodes, stacks and arguments is left out, and a long one is cut.
     """
     if isinstance(error, RunFailedError):
-        return " ".join(str(error).split())
+        return " ".join(without_secrets(str(error)).split())
     if is_out_of_memory(error):
         asked = _asked_bytes(str(error))
         return "out of memory" if asked is None else f"out of memory: {asked / 2**30:,.2f} GiB more were asked for"
-    message, name = " ".join(_BESIDE_THE_POINT.sub(" ", str(error)).split()), type(error).__name__
+    message, name = " ".join(_BESIDE_THE_POINT.sub(" ", without_secrets(str(error))).split()), type(error).__name__
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST].rsplit(' ', 1)[0]} ..."
     return f"{name}: {message}" if message else name
+
+
+def log_of(error: Exception) -> str | None:
+    """All that an error said and where it was raised, without secrets; of a long one beginning and end.
+
+    None for a run that diverged, of which its sentence says all.
+    """
+    if isinstance(error, DivergedError):
+        return None
+    told = without_secrets("\n\n".join(_told_one_by_one(error)))
+    left_out = len(told) - _LONGEST_HEAD - _LONGEST_TAIL
+    if left_out <= 0:
+        return told
+    return f"{told[:_LONGEST_HEAD]}\n... {left_out:,} characters left out ...\n{told[-_LONGEST_TAIL:]}"
+
+
+def _told_one_by_one(error: BaseException) -> list[str]:
+    """An error and what it came of, the first one first; Keras hides that from Python's own way to tell."""
+    told, known = list[str](), set[int]()
+    each: BaseException | None = error
+    while each is not None and id(each) not in known:
+        known.add(id(each))
+        told.append("".join(traceback.format_exception(each, chain=False)).rstrip())
+        each = each.__cause__ or each.__context__
+    return told[::-1]
+
+
+def without_secrets(text: str) -> str:
+    """The text with stars in the place of what may give access to something."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def _asked_bytes(message: str) -> float | None:

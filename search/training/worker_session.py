@@ -40,7 +40,7 @@ from search.training.engines import (
     predictions,
     program_key,
 )
-from search.training.failures import cause_of, error_in_one_line, is_out_of_memory
+from search.training.failures import cause_of, error_in_one_line, is_out_of_memory, log_of
 from search.training.jobs import make_job, rows_of
 from search.training.metrics import SummedMetric
 from search.training.plan import TrainingPlan
@@ -235,7 +235,7 @@ class WorkerSession:
             outcome, chosen = self._train(plan, run, jobs, _watch_of(run, report))
             fields = _fields(self._scored(plan, run, jobs[-1], outcome), chosen)
         except Exception as error:  # noqa: BLE001  # whatever a run dies of, the study goes on
-            fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error)}
+            fields = {"score": None, "error": error_in_one_line(error), "cause": cause_of(error), "log": log_of(error)}
         return _result(run, time.perf_counter() - started, fields)
 
     def _scored(self, plan: TrainingPlan, run: Run, job: Job, outcome: Outcome) -> Outcome:

@@ -38,7 +38,7 @@ def begun(begun_url: str) -> Iterator[Storage]:
 
 def test_it_is_upgraded_by_creating_only(begun_url: str) -> None:
     with pytest.raises(
-        PermanentStorageError, match="expected regsearch's tables of version r0005, received version r0002"
+        PermanentStorageError, match="expected regsearch's tables of version r0006, received version r0002"
     ):
         open_storage(begun_url)
     for create in (True, False):

@@ -66,7 +66,7 @@ def test_the_newest_migration_is_the_version_that_is_checked() -> None:
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     assert script.get_heads() == [schema.REVISION]
-    assert [revision.revision for revision in script.walk_revisions()] == ["r0005", "r0004", "r0003", "r0002", "r0001"]
+    assert [revision.revision for revision in script.walk_revisions()] == [f"r000{n}" for n in range(6, 0, -1)]
 
 
 def test_migrations_make_the_tables_that_are_declared(storage_url: str, connection: sa.Connection) -> None:
@@ -175,6 +175,10 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
             storage.keep_verdict(study.study_id, {"outcome": "no gain"}, 1)
             storage.begin_look(study.study_id, "evaluate", "ab" * 32, 1)
             storage.keep_analysis(study.study_id, "ablation", "", {})
+        runs, logs = tables.runs.c, tables.logs.c
+        told = sa.select(runs.run_id, sa.literal(study.created), sa.literal("all that it said"))
+        connection.execute(sa.insert(tables.logs).from_select([logs.run_id, logs.at, logs.log], told))
+        connection.commit()
         optuna.delete_study(study_name="gone", storage=plain_optuna)
         optuna.create_study(study_name="another", storage=plain_optuna)  # SQLite gives it the same key
         assert storage.studies() == [kept]
@@ -205,7 +209,7 @@ def test_a_study_that_optuna_deletes_leaves_nothing_behind(
         (
             "regsearch_version",
             "r0999",
-            "expected regsearch's tables of version r0005, received version r0999. "
+            "expected regsearch's tables of version r0006, received version r0999. "
             "They were made by a newer regsearch; install that one, or name another database.",
         ),
     ],
@@ -245,7 +249,7 @@ _ROWS = (
 )
 
 
-@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003", "r0004"])
+@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003", "r0004", "r0005"])
 def test_older_tables_of_ours_are_upgraded_by_creating_only(
     revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
 ) -> None:
@@ -256,7 +260,7 @@ def test_older_tables_of_ours_are_upgraded_by_creating_only(
     with pytest.raises(PermanentStorageError) as caught:
         open_storage(storage_url)
     assert str(caught.value).partition(": ")[2] == (
-        f"expected regsearch's tables of version r0005, received version {revision}. `regsearch run` upgrades them."
+        f"expected regsearch's tables of version r0006, received version {revision}. `regsearch run` upgrades them."
     )
     with open_storage(storage_url, create=True) as storage:
         (study,) = storage.studies()
@@ -286,6 +290,7 @@ def test_an_upgrade_replaces_the_trigger_of_before(sqlite_url: str) -> None:
         assert connection.scalars(triggers).all() == [
             "regsearch_analyses_cascade_0",
             "regsearch_curves_cascade_0",
+            "regsearch_logs_cascade_0",
             "regsearch_looks_cascade_0",
             "regsearch_predictions_cascade_0",
             "regsearch_runs_cascade_0",

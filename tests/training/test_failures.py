@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from search.errors import RunFailedError
+from search.errors import DivergedError, RunFailedError
 from search.training import error_in_one_line
+from search.training.failures import log_of, without_secrets
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,53 @@ def test_what_was_meant_for_people_stays_as_it_is(tf):
     words = "diverged at epoch 3, " + "and more " * 50
     assert error_in_one_line(RunFailedError(words)) == " ".join(words.split())
     assert error_in_one_line(KeyError()) == "KeyError"
+
+
+def _raised():
+    try:
+        try:
+            raise KeyError("what it came of")
+        except KeyError as error:
+            raise ValueError("at postgresql://bob:hunter2@host/db, token=abc") from error
+    except ValueError as error:
+        return error
+
+
+def test_log_has_all_that_was_said_and_where_without_secrets():
+    log = log_of(_raised())
+    assert log.count("Traceback (most recent call last):") == 2
+    assert log.index("KeyError: 'what it came of'") < log.index("ValueError: at postgresql://***@host/db, token=***")
+    assert "in _raised" in log
+    assert "hunter2" not in log
+    assert error_in_one_line(_raised()) == "ValueError: at postgresql://***@host/db, token=***"
+
+
+def test_log_has_the_cause_that_keras_hides():
+    error = _raised()
+    error.__cause__ = None  # as by `raise ... from None`
+    assert "what it came of" in log_of(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("mysql://root@h", "mysql://***@h"),
+        ("see https://keras.io/api, or mail me@example.org", "see https://keras.io/api, or mail me@example.org"),
+        ("password: 'x y', n_epochs=3", "password: *** y', n_epochs=3"),
+        ('{"AWS_SECRET_KEY": "abc", "a": 1}', '{"AWS_SECRET_KEY": ***, "a": 1}'),
+        ("1,024 tokens were read by tokenizer=Tokenizer", "1,024 tokens were read by tokenizer=Tokenizer"),
+    ],
+)
+def test_secrets_are_left_out_and_nothing_else(said, told):
+    assert without_secrets(said) == told
+
+
+def test_log_is_bounded_and_has_its_beginning_and_its_end():
+    log = log_of(ValueError(f"begun {'x' * 1_000_000} ended"))
+    assert len(log) < 16_100
+    assert "characters left out" in log
+    assert (log.startswith("ValueError: begun"), log.endswith(" ended")) == (True, True)
+
+
+def test_divergence_needs_no_log():
+    assert log_of(DivergedError(3)) is None

@@ -14,7 +14,7 @@ from search.records import EngineChoice
 from search.training.engines._base import Engine, Job
 from search.training.engines.lanes import LanesEngine
 from search.training.engines.loops import LoopEngine
-from search.training.failures import is_out_of_memory
+from search.training.failures import is_out_of_memory, without_secrets
 
 _MARGIN = 1.3
 """How many times faster `graph` has to be: a clear answer is the same answer the next time."""
@@ -94,7 +94,7 @@ def _measure(engine: LoopEngine | LanesEngine, job: Job, seconds: dict[str, floa
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [""]
+    lines = without_secrets(str(error)).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 

@@ -9,6 +9,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _ALL_TASKS: frozenset[Task] = frozenset({"binary", "multiclass", "regression"})
+_LONGEST = 200
+"""Of what the user's code raised, in letters; `regsearch logs` has all of it."""
 
 
 class OwnMetricError(RunFailedError):
@@ -143,7 +146,7 @@ class OwnMetric(Metric):
             line = frames[-1].lineno if frames else None
             if isinstance(error, SyntaxError) and error.filename == self.file:
                 line = error.lineno
-            said = " ".join(traceback.format_exception_only(error)[-1].split()).rstrip(".")
+            said = shorten(traceback.format_exception_only(error)[-1].strip().rstrip("."), _LONGEST, placeholder=" ...")
             message = f"expected {self.function} {wanted}, received {said}"
             raise OwnMetricError(f"{self.file}:{line}" if line else self.file, message) from error
 

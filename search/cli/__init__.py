@@ -20,11 +20,13 @@ from search.cli._help import NARROW, FittingContext, help_settings
 from search.cli._options import quiet_option
 from search.cli._render import print_lines, say
 from search.cli.ablate import ablate
+from search.cli.backup import backup
 from search.cli.best import best
 from search.cli.check import check
 from search.cli.compare import compare
 from search.cli.completion import completion
 from search.cli.dashboard import dashboard
+from search.cli.delete import delete
 from search.cli.doctor import doctor
 from search.cli.export import export
 from search.cli.init import init
@@ -32,7 +34,9 @@ from search.cli.logs import logs
 from search.cli.path import path
 from search.cli.plot import plot
 from search.cli.predict import predict
+from search.cli.rename import rename
 from search.cli.report import report
+from search.cli.restore import restore
 from search.cli.run import run
 from search.cli.status import status
 from search.cli.stop import stop
@@ -92,6 +96,10 @@ for _command in (
     export,
     predict,
     dashboard,
+    backup,
+    restore,
+    rename,
+    delete,
     doctor,
     completion,
 ):

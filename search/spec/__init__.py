@@ -11,6 +11,7 @@
 | `overrides` | `--set table.key=value` |
 | `locations` | line of each key of a TOML document |
 | `findings`, `wording` | problems with their places; `expected ..., received ...` |
+| `study_names` | what a study may be called |
 | `writer` | a `StudySpec` as a study file, and as JSON for the database |
 
 What a name *does* lives elsewhere: techniques in `search.techniques`, families in `search.models`, sources and
@@ -44,6 +45,7 @@ from search.spec.sections import (
     is_function,
 )
 from search.spec.space import baseline_problem, with_choices
+from search.spec.study_names import check_study_name
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "Validation",
     "baseline_problem",
     "canonical_name",
+    "check_study_name",
     "describe_keys",
     "is_function",
     "parse_study",

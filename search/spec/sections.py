@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
+from search.spec.study_names import STUDY_NAME, STUDY_NAME_EXPECTED
+
 Sampler = Literal["tpe", "random", "grid", "ablation", "qmc", "gp", "cmaes"]
 Pruner = Literal["auto", "none", "median", "hyperband", "wilcoxon", "racing"]
 EngineName = Literal["auto", "compiled", "graph", "lanes", "fit"]
@@ -59,10 +61,8 @@ class StudySection(Section):
 
     name: str = Field(
         description="name of the study in the storage",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        json_schema_extra={
-            "expected": 'text of 1 to 100 letters, digits, ".", "_" and "-" that begins with a letter or digit'
-        },
+        pattern=STUDY_NAME,
+        json_schema_extra={"expected": STUDY_NAME_EXPECTED},
     )
     n_trials: int | None = Field(
         default=None, ge=1, description="trials in all, the baseline among them; grid and ablation may leave it out"

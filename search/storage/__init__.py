@@ -15,6 +15,7 @@
 | `entries` | what happens to a trial: `Started`, `Progressed`, `Ended` |
 | `studies`, `writing`, `reading`, `verdicts` | statements, each on a connection that the caller opened |
 | `logs` | statements about what errors of runs said in full |
+| `transfer` | a study as rows of all tables: copied to another database, renamed, deleted |
 | `observing` | statements for pages that follow a study: what has changed, and what is new |
 | `display` | the metric's name and the note that Optuna's own programs show |
 
@@ -28,7 +29,7 @@ What a trial means and when it is written is decided in `search.coordination`; w
 `search.reporting`.
 """
 
-from search.storage.address import default_url, shows_password
+from search.storage.address import default_url, file_url, shows_password
 from search.storage.entries import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started
 from search.storage.holding import Hold
 from search.storage.inspection import (
@@ -36,10 +37,11 @@ from search.storage.inspection import (
     KNOWN_REVISION,
     Inspection,
     inspect_storage,
+    is_older_file,
     locate_storage,
 )
 from search.storage.observing import ObservedTrial, RunOutline
-from search.storage.opening import blank_database, open_storage
+from search.storage.opening import blank_database, open_storage, write_blank_file
 from search.storage.patience import Patience
 from search.storage.reading import Progress, RunTally
 from search.storage.spool import Spool, SpoolError
@@ -67,8 +69,11 @@ __all__ = [
     "Storage",
     "blank_database",
     "default_url",
+    "file_url",
     "inspect_storage",
+    "is_older_file",
     "locate_storage",
     "open_storage",
     "shows_password",
+    "write_blank_file",
 ]

@@ -60,6 +60,11 @@ def default_url() -> str:
     return os.environ.get("OPTUNA_STORAGE") or DEFAULT_URL
 
 
+def file_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever letters are in its path."""
+    return f"sqlite:///file:{quote(str(path.absolute()))}?uri=true"
+
+
 def parse_address(text: str) -> Address:
     """Read a storage URL.
 

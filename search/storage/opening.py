@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import functools
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from search.storage.address import Address, parse_address
@@ -44,6 +46,13 @@ def blank_database() -> bytes:
         path = Path(folder) / "blank.db"
         open_storage(f"sqlite:///{path}", create=True).close()
         return path.read_bytes()
+
+
+def write_blank_file(path: Path) -> None:
+    """Write a database with all tables and no study, which is one file at all times: SQLite keeps no log beside it."""
+    path.write_bytes(blank_database())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def _check_path(address: Address, create: bool) -> None:

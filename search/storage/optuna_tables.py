@@ -97,6 +97,16 @@ trial_user_attributes = sa.Table(
     sa.UniqueConstraint("trial_id", "key"),
 )
 
+trial_system_attributes = sa.Table(
+    "trial_system_attributes",
+    METADATA,
+    sa.Column("trial_system_attribute_id", sa.Integer, primary_key=True),
+    sa.Column("trial_id", sa.Integer, sa.ForeignKey("trials.trial_id")),
+    sa.Column("key", _KEY),
+    sa.Column("value_json", sa.Text),
+    sa.UniqueConstraint("trial_id", "key"),
+)
+
 trial_params = sa.Table(
     "trial_params",
     METADATA,
@@ -132,4 +142,13 @@ trial_intermediate_values = sa.Table(
         nullable=False,
     ),
     sa.UniqueConstraint("trial_id", "step"),
+)
+
+trial_heartbeats = sa.Table(
+    "trial_heartbeats",
+    METADATA,
+    sa.Column("trial_heartbeat_id", sa.Integer, primary_key=True),
+    sa.Column("trial_id", sa.Integer, sa.ForeignKey("trials.trial_id"), nullable=False),
+    sa.Column("heartbeat", sa.DateTime, nullable=False),
+    sa.UniqueConstraint("trial_id"),
 )

@@ -85,7 +85,7 @@ def _refuse_others_tables(address: Address, engine: sa.Engine) -> None:
 _MOST_NAMED = 5
 
 
-_FURTHER_OF_OPTUNA = frozenset({"trial_heartbeats", "trial_system_attributes", "version_info"})
+_FURTHER_OF_OPTUNA = frozenset({"version_info"})
 """Tables that we neither read nor write."""
 
 

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from search.records import (
     StudyRecord,
     Trial,
 )
-from search.storage import display, logs, observing, reading, studies, verdicts
+from search.storage import display, logs, observing, reading, studies, transfer, verdicts
 from search.storage.address import Address
 from search.storage.engine import quick_to_fail, reading_values, storage_error, transaction, writing
 from search.storage.entries import Entry
@@ -88,6 +89,11 @@ class Storage:
     def url_shown(self) -> str:
         """The URL with its password masked."""
         return self._address.shown
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, absolute; None for a server."""
+        return self._address.path
 
     @property
     def has_our_tables(self) -> bool:
@@ -175,10 +181,7 @@ class Storage:
             UsageError: A study of that name exists.
         """
         with self._writing() as connection:
-            if name in studies.read_names(connection):
-                message = f"expected a name that is free, received {name!r}"
-                remedy = "Choose another with --study-name."
-                raise UsageError(Problem(f"storage {self.url_shown}", message, remedy))
+            self._refuse_taken(connection, name, "Choose another with --study-name.")
             studies.insert_study(
                 connection,
                 name=name,
@@ -191,6 +194,45 @@ class Storage:
                 notes=notes,
             )
         return self.study(name)
+
+    def copy_study(self, name: str, other: Storage, new_name: str) -> StudyRecord:
+        """Copy a study as it is at one moment into another database, where it goes on as it would here.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            UsageError: A study of the new name exists in the other database.
+            StudyLockedError: A coordinator holds that name there.
+        """
+        with other.hold(new_name), self._snapshot() as source, other._writing() as target:
+            study_id = self._find(source, name)
+            other._refuse_taken(target, new_name, "Choose another with --name.")
+            transfer.copy_study(source, study_id, target, new_name)
+        return other.study(new_name)
+
+    def delete_study(self, name: str) -> None:
+        """Delete a study with all that is kept of it.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            StudyLockedError: A coordinator holds it.
+        """
+        self.study(name)
+        with self.hold(name), self._writing() as connection:
+            transfer.delete_study(connection, self._find(connection, name))
+
+    def rename_study(self, name: str, new_name: str) -> None:
+        """Give a study another name.
+
+        Raises:
+            UnknownStudyError: There is no such study.
+            UsageError: A study of the new name exists.
+            StudyLockedError: A coordinator holds either name.
+        """
+        self.study(name)
+        with self.hold(name), self.hold(new_name), self._writing() as connection:
+            study_id = self._find(connection, name)
+            self._refuse_taken(connection, new_name)
+            transfer.rename_study(connection, study_id, new_name)
 
     def set_n_trials(self, study_id: int, n_trials: int) -> None:
         """Write down a new total."""
@@ -559,6 +601,25 @@ class Storage:
             return self._hold.transaction()
         return transaction(self._address, writing(self._engine))
 
+    def _snapshot(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that sees one moment: of SQLite each does."""
+        on_server = self._address.path is None
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if on_server else self._engine
+        return _transaction(self._address, engine)
+
+    def _find(self, connection: sa.Connection, name: str) -> int:
+        """The key of a study of ours."""
+        study_id = studies.read_study_id(connection, name)
+        if study_id is None:
+            self.study(name)  # which says what there is instead
+            raise self._deleted(name)
+        return study_id
+
+    def _refuse_taken(self, connection: sa.Connection, name: str, remedy: str = "Choose another.") -> None:
+        if name in studies.read_names(connection):
+            message = f"expected a name that is free, received {name!r}"
+            raise UsageError(Problem(f"storage {self.url_shown}", message, remedy))
+
     def _update_study(self, study_id: int, **values: int | bool | str) -> None:
         with self._writing() as connection:
             found = studies.update_study(connection, study_id, **values)
@@ -573,7 +634,7 @@ class Storage:
             remedy = "Another program wrote to this study; only its coordinator may."
             raise storage_error(self._address, f"study {study_id}: {error}", remedy) from error
 
-    def _deleted(self, study_id: int) -> StorageError:
+    def _deleted(self, study_id: int | str) -> StorageError:
         message = f"expected study {study_id} to exist, received that it was deleted"
         return storage_error(self._address, message)
 

@@ -113,6 +113,13 @@ def read_name(connection: sa.Connection, study_id: int) -> str | None:
     return connection.scalar(query.where(ours.c.study_id == study_id))
 
 
+def read_study_id(connection: sa.Connection, name: str) -> int | None:
+    """The key of one of our studies; None where there is none of that name."""
+    theirs, ours = optuna_tables.studies, tables.studies
+    query = sa.select(ours.c.study_id).join(theirs, ours.c.study_id == theirs.c.study_id)
+    return connection.scalar(query.where(theirs.c.study_name == name))
+
+
 def insert_study(
     connection: sa.Connection,
     *,

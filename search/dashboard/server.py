@@ -28,6 +28,7 @@ from search.dashboard.studies import StudyPages
 from search.errors import Problem, UsageError
 from search.storage import open_storage
 from search.storage.address import parse_address
+from search.storage.sealed_files import existing_file_uri
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -121,7 +122,7 @@ class _Connection(sqlite3.Connection):
     """A connection to a file that is there: none is made where it is missing."""
 
     def __init__(self, database: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(f"{Path(database).absolute().as_uri()}?mode=rw", *args, **{**kwargs, "uri": True})
+        super().__init__(existing_file_uri(Path(database)), *args, **{**kwargs, "uri": True})
 
 
 class _ReadOnlyConnection(_Connection):

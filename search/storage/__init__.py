@@ -6,6 +6,7 @@
 | `store` | `Storage`: the rest of the public surface, one short method a question |
 | `address` | a URL becomes an `Address`, or a `UsageError`; passwords are masked here |
 | `engine` | an address becomes a SQLAlchemy engine; one context manager translates SQLAlchemy's errors |
+| `sealed_files` | SQLite files in folders that may not be written |
 | `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
 | `tables` | our tables, prefix `regsearch_` |
 | `schema`, `migrations/` | creating, upgrading and checking both sets of tables |

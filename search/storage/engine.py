@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from search.errors import PermanentStorageError, Problem, StorageError, TransientStorageError
 from search.records.damage import DAMAGED, UNREADABLE, explain
 from search.storage.address import Address
+from search.storage.sealed_files import is_sealed, is_settled, lacks_index
 
 _BUSY_SECONDS = 60.0
 _LEAST_BUSY_SECONDS = 2.0
@@ -94,7 +96,7 @@ def make_engine(address: Address, patience_seconds: float | None = None) -> sa.E
             at least to take a connection.
     """
     if address.path is not None:
-        return _make_sqlite_engine(address, address.path.as_uri(), patience_seconds)
+        return _make_sqlite_engine(address, address.path, patience_seconds)
     options: dict[str, Any] = {
         "connect_timeout": 10,
         "application_name": "regsearch",
@@ -124,14 +126,30 @@ def quick_to_fail(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(**{_BUSY: _LEAST_BUSY_SECONDS})
 
 
-def _make_sqlite_engine(address: Address, uri: str, patience_seconds: float | None) -> sa.Engine:
+def _make_sqlite_engine(address: Address, path: Path, patience_seconds: float | None) -> sa.Engine:
     given = {key: value for key, value in address.url.query.items() if key not in ("uri", "timeout")}
     # mode=rw: SQLite's own way to say that a missing file is an error and not a new, empty database.
-    url = sa.URL.create("sqlite", database=uri, query={"mode": "rw", **given, "uri": "true"})
+    url = sa.URL.create("sqlite", database=path.as_uri(), query={"mode": "rw", **given, "uri": "true"})
     asked = float(str(address.url.query.get("timeout", _BUSY_SECONDS)))
     timeout = asked if patience_seconds is None else min(asked, patience_seconds)
     # isolation_level None: Python's sqlite3 would begin transactions late and of its own kind; see `begin`.
-    engine = sa.create_engine(url, connect_args={"timeout": timeout, "isolation_level": None}, hide_parameters=True)
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": timeout, "isolation_level": None},
+        hide_parameters=True,
+        poolclass=sa.NullPool if is_sealed(path) else None,  # each connection looks again
+    )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def read_what_is_sealed(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+        if not is_sealed(path):
+            return
+        if is_settled(path):
+            arguments[0] += "&immutable=1"
+        elif lacks_index(path):
+            message = f"expected a folder that may be written, for {path.name}-wal has what is not in {path.name} yet"
+            remedy = "Copy both to such a folder, and name the copy."
+            raise storage_error(address, f"{message}, received one that may not", remedy)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: DBAPIConnection, _record: object) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -123,10 +124,23 @@ class _FileLock(StudyLock):
         try:
             lock = self._take(_GLANCE_SECONDS)
         except StorageError:
-            return True  # it may not be opened by this user: believe who wrote the name down
+            return self._is_taken()
         if lock is not None:
             lock.release()
         return lock is None
+
+    def _is_taken(self) -> bool:
+        """Whether it is held, for who may not write the file; who may not read it either believes that it is."""
+        if sys.platform == "win32":
+            return True
+        import fcntl
+
+        try:
+            with self._path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
 
     def _take(self, seconds: float) -> FileLock | None:
         from filelock import FileLock, Timeout

@@ -94,21 +94,16 @@ def test_a_database_that_may_only_be_read_is_read(open_folder: Path, create_stud
     (open_folder / "study.db").chmod(0o444)
     open_folder.chmod(0o555)
     with _as_ordinary_user():
-        with pytest.raises(PermanentStorageError) as caught:
-            open_storage(url)
-        assert str(caught.value) == (
-            f"storage {url}: expected the database to do its work, received: attempt to write a readonly "
-            "database. Make the file and its folder writable."
-        )
-        # SQLite's own way to read a database with a write-ahead log where nothing may be written.
-        with open_storage(f"sqlite:///file:{open_folder}/study.db?immutable=1&mode=ro&uri=true") as storage:
-            assert storage.studies() == [study]
-            with pytest.raises(PermanentStorageError) as caught:
-                storage.request_stop("moons")
-            assert str(caught.value).endswith(
-                "expected the database to do its work, received: attempt to write a readonly database. "
-                "Make the file and its folder writable."
-            )
+        # SQLite's own way to read a database with a write-ahead log where nothing may be written is the second.
+        for each in (url, f"sqlite:///file:{open_folder}/study.db?immutable=1&mode=ro&uri=true"):
+            with open_storage(each) as storage:
+                assert storage.studies() == [study]
+                with pytest.raises(PermanentStorageError) as caught:
+                    storage.request_stop("moons")
+                assert str(caught.value).endswith(
+                    "expected the database to do its work, received: attempt to write a readonly database. "
+                    "Make the file and its folder writable."
+                )
 
 
 def test_creating_where_nothing_may_be_written_is_an_error(open_folder: Path) -> None:

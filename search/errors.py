@@ -8,6 +8,7 @@ RegsearchError
 ├── StorageError          exit code 3: the database cannot be reached, read or written
 │   ├── TransientStorageError     the same may succeed in a moment: a server that restarts, a file that is locked
 │   ├── PermanentStorageError     it fails until somebody mends something: a wrong password, a full disk
+│   │   └── MissingStorageError       there is no database yet, or an empty one
 │   ├── LockLostError             the study's lock was lost: whoever held it must not write any more
 │   └── StudyLockedError          another coordinator holds the study
 ├── StudyFailedError      exit code 1: the study ran and there is no result to show
@@ -107,6 +108,10 @@ class PermanentStorageError(StorageError):
     A wrong password, a missing database or right, a damaged file, a full disk, tables of an unknown version, a study
     that was deleted or that another program wrote to.
     """
+
+
+class MissingStorageError(PermanentStorageError):
+    """There is no database yet, or none of Optuna's tables are in it: `regsearch run` makes both."""
 
 
 class LockLostError(StorageError):

@@ -86,17 +86,20 @@ study_argument = click.argument("study", shell_complete=complete_study_files)
 
 
 @contextlib.contextmanager
-def opened(url: str | None, *, create: bool = False, patience_seconds: float = 0.0) -> Iterator[Storage]:
+def opened(
+    url: str | None, *, create: bool = False, warn: bool = True, patience_seconds: float = 0.0
+) -> Iterator[Storage]:
     """The storage that the options name.
 
     Args:
-        url: As it was given.
-        create: Create what is missing.
+        url: As `--storage` gives it.
+        create: Whether it is made where there is none.
+        warn: Whether it is said that a password can be seen.
         patience_seconds: How long a database that does not answer is waited for.
     """
     from search.storage import Patience, default_url, open_storage, shows_password
 
-    if url is not None and shows_password(url):
+    if warn and url is not None and shows_password(url):
         say(_SHOWS_PASSWORD)
     patience = Patience(patience_seconds, say, "It may be starting and is waited for")
     with patience.wait_out(lambda: open_storage(url or default_url(), create=create)) as storage:

@@ -42,6 +42,9 @@ class Display(Protocol):
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """A trial ended."""
 
+    def began(self, what: str) -> None:
+        """Something else begins."""
+
     def confirming(self, progress: Confirming) -> None:
         """The finalists are scored once more."""
 
@@ -100,6 +103,9 @@ class _Quiet:
         pass
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        pass
+
+    def began(self, what: str) -> None:
         pass
 
     def confirming(self, progress: Confirming) -> None:
@@ -177,7 +183,7 @@ class _Live(_Quiet):
         self._live.start()
 
     def note(self, message: str) -> None:
-        self._live.console.print(printable(message), markup=False)
+        self._live.say(printable(message))
 
     def started(self, progress: Progress, workers: int) -> None:
         self.note(_opening(self._prepared, progress, workers))
@@ -202,6 +208,9 @@ class _Live(_Quiet):
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         self._view.way.add(trial.score)
         self._show(progress)
+
+    def began(self, what: str) -> None:
+        self._view.sight = replace(self._view.sight, done=0, total=0, time="", phase=what, more=())
 
     def confirming(self, progress: Confirming) -> None:
         self._show_step(progress)

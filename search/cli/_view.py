@@ -15,9 +15,9 @@ from search.records.wording import best_in_words, describe_configuration, show_v
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.live import Live
     from rich.spinner import Spinner
 
+    from search.cli._steady_live import SteadyLive
     from search.records import Trial
 
 _REDRAWS_A_SECOND = 4
@@ -163,12 +163,13 @@ def can_redraw(*, err: bool = False) -> bool:
     return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def live(view: View, *, err: bool = False) -> Live:
+def live(view: View, *, err: bool = False) -> SteadyLive:
     """The view on a terminal, drawn anew four times a second at most, and gone at the end."""
     from rich.console import Console
-    from rich.live import Live
 
-    return Live(
+    from search.cli._steady_live import SteadyLive
+
+    return SteadyLive(
         view,
         console=Console(stderr=err, highlight=False),
         refresh_per_second=_REDRAWS_A_SECOND,

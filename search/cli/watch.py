@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING
 import click
 
 from search.cli._options import name_argument, opened, storage_option
-from search.cli._render import count_of, print_lines
+from search.cli._render import count_of, print_lines, say
 from search.records.wording import best_in_words, describe_configuration, show_value
 
 if TYPE_CHECKING:
     from search.records import StudyRecord, Trial
     from search.reporting.watching import Observed, Watch
+    from search.storage import Storage
 
 _MOST_NEWEST = 3
+_SECONDS_BETWEEN_TRIES = 0.5
 _SECONDS_OF_SILENCE = 10.0  # after which a confirmation that goes on is worth a line
 _MOST_MISSED_SECONDS = 60.0
 """For which a database that cannot be reached is tried again."""
@@ -29,6 +32,14 @@ _MOST_MISSED_SECONDS = 60.0
 @name_argument
 @storage_option
 @click.option(
+    "--wait",
+    type=click.FloatRange(0, 86400),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a study that is not there yet is waited for.",
+)
+@click.option(
     "--interval",
     type=click.FloatRange(0.1, 3600),
     default=1.0,
@@ -36,25 +47,52 @@ _MOST_MISSED_SECONDS = 60.0
     metavar="SECONDS",
     help="Time between two looks at the database.",
 )
-def watch(name: str, url: str | None, interval: float) -> None:
+def watch(name: str, url: str | None, wait: float, interval: float) -> None:
     """Watch a study that runs in another shell, until it ends or Ctrl-C.
 
     It only reads, and the run is not disturbed. On a terminal one picture is kept up to date; elsewhere each trial is
     a line.
     """
     from search.cli._view import can_redraw
-    from search.reporting.watching import Watch
 
-    with opened(url) as storage:
-        watched = Watch(storage, name)
+    with _begun(url, name, wait) as (storage, watched):
         looks = _looks(watched, interval)
         first = next(looks)
         if first is not None and first.is_over:
             last = first
         else:
             last = (_show if can_redraw() else _tell)(watched.study, itertools.chain([first], looks))
-    for line in _ending(watched.study, last):
+        lines = list(_ending(watched.study, last, storage))
+    for line in lines:
         print_lines(line, hanging=5)
+
+
+@contextlib.contextmanager
+def _begun(url: str | None, name: str, seconds: float) -> Iterator[tuple[Storage, Watch]]:
+    """The study, which is waited for: who starts `run` in another shell may be ahead of it by the loading of Keras.
+
+    Raises:
+        UnknownStudyError, MissingStorageError: It was not begun in time.
+    """
+    from search.errors import MissingStorageError, UnknownStudyError
+    from search.reporting.watching import Watch
+
+    deadline, waits = time.monotonic() + seconds, False
+    while True:
+        with contextlib.ExitStack() as stack:
+            try:
+                storage = stack.enter_context(opened(url, warn=not waits))
+                watched = Watch(storage, name)
+            except (UnknownStudyError, MissingStorageError):
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                yield storage, watched
+                return
+        if not waits:
+            say(f"Waiting for {name} to begin, {seconds:g} s at most.")
+            waits = True
+        time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
 def _looks(watched: Watch, interval: float) -> Iterator[Observed | None]:
@@ -90,7 +128,7 @@ def _tell(study: StudyRecord, looks: Iterator[Observed | None]) -> Observed:
             continue
         lines = list(_opening(study, observed) if last is None else _changes(study, last, observed))
         if observed.n_confirming and not observed.is_over and time.monotonic() - told_at >= _SECONDS_OF_SILENCE:
-            lines.append(f"confirming: {count_of(observed.n_confirming, 'run')} ended")
+            lines.append(observed.phase or f"confirming: {count_of(observed.n_confirming, 'run')} ended")
         for line in lines:
             print_lines(line)
         told_at = time.monotonic() if lines else told_at
@@ -116,6 +154,8 @@ def _changes(study: StudyRecord, last: Observed, observed: Observed) -> Iterator
         )
     if observed.state != last.state and observed.holder is not None:
         yield f"{study.name}: {observed.state}"
+    if observed.phase.partition(":")[0] != last.phase.partition(":")[0] and observed.phase:
+        yield observed.phase
 
 
 def _show(study: StudyRecord, looks: Iterator[Observed | None]) -> Observed:
@@ -156,9 +196,11 @@ def _phase(study: StudyRecord, observed: Observed) -> str:
     words = [f"{study.name}: {observed.state}"]
     if observed.n_running:
         words.append(f"{count_of(observed.n_running, 'trial')} in training")
-    elif observed.n_ended >= observed.n_trials:
+    elif observed.n_ended >= observed.n_trials and not observed.phase:
         words.append("all trials ended")
-    if observed.n_confirming:
+    if observed.phase:
+        words.append(observed.phase)
+    elif observed.n_confirming:
         words.append(f"{count_of(observed.n_confirming, 'run')} of the confirmation ended")
     if observed.n_workers:
         words.append(f"{count_of(observed.n_workers, 'worker')} so far")
@@ -170,13 +212,19 @@ def _outcome(study: StudyRecord, trial: Trial) -> str:
     return f"{outcome}, {describe_configuration(trial.configuration, study.facts)}"
 
 
-def _ending(study: StudyRecord, last: Observed) -> Iterator[str]:
-    """How it stands now that nobody runs it, and what to type."""
+def _ending(study: StudyRecord, last: Observed, storage: Storage) -> Iterator[str]:
+    """How it stands now that nobody runs it: what it came to, or what to type to go on."""
+    from search.reporting.sentences import sentences_on
+    from search.reporting.summaries import summarize_best
+
     yield f"{study.name}: {last.state}, {last.n_ended} of {last.n_trials} trials ended"
     if last.best is not None:
         yield f"best {best_in_words(last.best, last.baseline, study.metric, study.direction)}"
         yield f"     {describe_configuration(last.best.configuration, study.facts)}"
     if last.state == "finished":
+        found = summarize_best(storage, study.name)
+        if found.choice.verdict is not None:
+            yield sentences_on(found)[0]  # the verdict's first, for people who read no further
         yield f"Next: regsearch best {study.name}"
     else:
         yield "Nobody runs it now; `regsearch run` with the same study file goes on."

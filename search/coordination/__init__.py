@@ -20,6 +20,7 @@
 | `looking` | the look at the sealed rows |
 | `taught` | what the runs have taught about training on all rows |
 | `limits` | what ends a session before its budget is spent |
+| `phases` | what a session does when its search is over, for whoever watches |
 | `progress` | what the coordinator tells whoever watches |
 
 Optuna is asked and told through `search.tuning`, runs are sent to workers through `search.dispatch`, the database is

@@ -28,6 +28,7 @@ from search.coordination.fresh_divisions import (
 )
 from search.coordination.gathering import gather_results
 from search.coordination.limits import SessionLimits
+from search.coordination.phases import keep_phase
 from search.coordination.progress import Confirming, Observer
 from search.coordination.write_behind import WriteBehind
 from search.dispatch import Dispatcher
@@ -195,6 +196,7 @@ class Confirmation:
             self._observer.note(f"{self._limits.reached}: the confirmation goes on with the next `regsearch run`.")
             return False
         self._tell(total)
+        keep_phase(self._storage, self._study_id, self._progress(total))
         try:
             is_whole = self._take_all(runs, total)
         except StorageError:
@@ -348,13 +350,14 @@ class Confirmation:
             return []
 
     def _tell(self, total: int) -> None:
-        self._observer.confirming(
-            Confirming(
-                repeat=self._race.n_repeats + 1,
-                finalists=tuple(trial for trial in self._race.running if trial != self._race.baseline),
-                done=self._n_done,
-                total=total,
-            )
+        self._observer.confirming(self._progress(total))
+
+    def _progress(self, total: int) -> Confirming:
+        return Confirming(
+            repeat=self._race.n_repeats + 1,
+            finalists=tuple(trial for trial in self._race.running if trial != self._race.baseline),
+            done=self._n_done,
+            total=total,
         )
 
 

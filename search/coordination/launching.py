@@ -15,6 +15,7 @@ from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
 from search.coordination.looking import is_look_due, look_at_sealed_rows
 from search.coordination.noting import keep_note, noted_session
+from search.coordination.phases import keep_phase
 from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
@@ -28,6 +29,8 @@ from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
 from search.selection import choose_stored, find_undecided, pick_finalists
 from search.storage import Patience, Storage
+
+_DIAGNOSING = "finding out what the baseline and the choice say of single rows"
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def _search_and_confirm(
     if is_look_due(prepared, storage.looks(record.study_id), choice, again=launch.look_again):
         look_at_sealed_rows(prepared, record, storage, dispatcher, limits, observer, choice, ended, launch.command)
     if _is_confirmed(prepared, storage, record, ended):
+        observer.began(_DIAGNOSING)
+        keep_phase(storage, record.study_id, _DIAGNOSING)
         keep_diagnosis(prepared, record, storage, ended, dispatcher, limits.look)
     return ended
 

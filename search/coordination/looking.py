@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.coordination.limits import SessionLimits
+from search.coordination.phases import keep_phase
 from search.coordination.progress import Observer
 from search.coordination.taught import final_runs
 from search.data import Dataset
@@ -80,6 +81,9 @@ def look_at_sealed_rows(
     shown = [trial for trial in (choice.baseline, choice.chosen) if trial is not None]
     unique = list({trial.number: trial for trial in shown}.values())
     observer.note(f"Looking at the {len(rows):,} sealed rows: the baseline and the choice are trained on all others.")
+    what = f"looking at the {len(rows):,} sealed rows"
+    observer.began(what)
+    keep_phase(storage, record.study_id, what)
     runs = [final_runs(prepared, storage, record.study_id, trial) for trial in unique]
     told = dispatcher.predict(runs, rows, limits.look)
     failed = next((value for value in told if isinstance(value, PredictionFailure)), None)

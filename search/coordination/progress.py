@@ -133,6 +133,9 @@ class Observer(Protocol):
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
         """A trial ended; within half a second it is in the database."""
 
+    def began(self, what: str) -> None:
+        """Something else begins, of which nothing is counted."""
+
     def confirming(self, progress: Confirming) -> None:
         """The finalists are scored once more: a repeat begins, or one of its runs ended."""
 
@@ -156,6 +159,9 @@ class SilentObserver:
         """Say nothing."""
 
     def trial_ended(self, trial: Trial, progress: Progress) -> None:
+        """Say nothing."""
+
+    def began(self, what: str) -> None:
         """Say nothing."""
 
     def confirming(self, progress: Confirming) -> None:

@@ -62,6 +62,11 @@ class NotebookObserver(SilentObserver):
             self._best = describe_configuration(progress.best.configuration, self._prepared.facts)
         self._draw(now=progress.done == progress.total)
 
+    def began(self, what: str) -> None:
+        """Show what begins."""
+        self._words = what
+        self._draw(now=True)
+
     def confirming(self, progress: Confirming) -> None:
         """Show how far the confirmation is."""
         self._tell_step(progress)

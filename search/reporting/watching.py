@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.coordination.phases import find_phase
 from search.records import BASELINE_TRIAL, Coordinator, Purpose, StudyRecord, Trial, TrialState
 from search.records.wording import speed_in_words
 from search.reporting.summaries import StudyState, summarize_status
@@ -35,6 +36,7 @@ class Observed:
         n_workers: Workers that finished a run, in this session or an earlier one.
         n_confirming: Runs of the confirmation.
         seconds_a_trial: By the latest trials of this session; None before the second.
+        phase: What is done when the search is over, in words; empty before that, and where it is not known.
     """
 
     state: StudyState
@@ -50,6 +52,7 @@ class Observed:
     n_workers: int
     n_confirming: int
     seconds_a_trial: float | None
+    phase: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -111,11 +114,12 @@ class Watch:
         if holder is None:
             status = summarize_status(storage, study.name)
             state, holder = status.state, status.holder
+        n_ended = sum(count for each, count in self._counts.items() if each.is_final)
         return Observed(
             state=state,
             holder=holder,
             n_trials=budget.n_trials,
-            n_ended=sum(count for each, count in self._counts.items() if each.is_final),
+            n_ended=n_ended,
             n_running=sum(trial.state is TrialState.RUNNING for trial in trials),
             n_failed=self._counts[TrialState.FAIL],
             n_pruned=self._counts[TrialState.PRUNED],
@@ -125,6 +129,7 @@ class Watch:
             n_workers=len(self._workers),
             n_confirming=self._n_confirming,
             seconds_a_trial=self._seconds_a_trial(holder),
+            phase=self._phase(holder) if holder is not None and n_ended >= budget.n_trials else "",
         )
 
     def _take(self, trials: Sequence[Trial]) -> list[Trial]:
@@ -142,6 +147,9 @@ class Watch:
         self._first = min(is_open, default=past)
         self._seen = {number for trial in trials if (number := trial.number) > self._first and trial.state.is_final}
         return ended
+
+    def _phase(self, holder: Coordinator) -> str:
+        return find_phase(self._storage, self.study.study_id, holder, self._n_confirming)
 
     def _seconds_a_trial(self, holder: Coordinator | None) -> float | None:
         """Of this session: between its first and its latest trial among those that are kept."""

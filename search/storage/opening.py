@@ -9,6 +9,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from search.errors import MissingStorageError
 from search.storage.address import Address, parse_address
 from search.storage.engine import make_engine, storage_error
 from search.storage.schema import prepare_schema
@@ -73,4 +74,5 @@ def _check_path(address: Address, create: bool) -> None:
         raise storage_error(address, f"expected the folder {path.parent} to exist, received none", remedy)
     if not create and not path.exists():
         remedy = "No studies yet? `regsearch run moons` creates it; otherwise check the path."
-        raise storage_error(address, f"expected the file {path} to exist, received none", remedy)
+        message = f"expected the file {path} to exist, received none"
+        raise storage_error(address, message, remedy, MissingStorageError)

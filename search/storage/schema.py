@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 
 import sqlalchemy as sa
 
-from search.errors import TransientStorageError
+from search.errors import MissingStorageError, PermanentStorageError, TransientStorageError
 from search.storage import optuna_tables, tables
 from search.storage.address import Address
 from search.storage.cascades import renew_cascades
@@ -177,7 +177,8 @@ def _check_optuna(address: Address, revision: str | None) -> None:
         message = f"received version {revision}"
         remedy = "Install a regsearch that knows this version, or name another database."
     expected = f"expected Optuna's tables of version {optuna_tables.REVISION}"
-    raise storage_error(address, f"{expected}, {message}", remedy)
+    kind = MissingStorageError if revision is None else PermanentStorageError
+    raise storage_error(address, f"{expected}, {message}", remedy, kind)
 
 
 def _check_ours(address: Address, revision: str | None) -> None:

@@ -64,6 +64,20 @@ def test_bar_of_a_terminal_counts_the_runs_of_a_repeat(monkeypatch):
     assert "confirming 2 finalists and the baseline, repeat 2: 4 of 6 runs" in shown.get()
 
 
+def test_what_follows_is_named_on_a_terminal(live):
+    display, lines = live
+    display.confirming(confirming(6))
+    display.began("looking at the 25 sealed rows")
+    assert any("looking at the 25 sealed rows" in line for line in lines())
+    assert not any("confirming" in line for line in lines())
+
+
+def test_what_a_worker_says_does_nothing_to_a_terminal(live, capsys):
+    display, _ = live
+    display.note("engine fit: \x1b[31mred")
+    assert "engine fit: \\x1b[31mred" in capsys.readouterr().err
+
+
 @pytest.fixture
 def live(monkeypatch):
     """`live()`: the lines of what a terminal of 100 columns shows of a run of moons, and the display itself."""

@@ -1,13 +1,16 @@
 """The picture of a running study: it fits every terminal, and costs the same however long the study is."""
 
+import io
 import math
 import re
+import threading
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from search.cli import _view
+from search.cli._steady_live import SteadyLive
 from search.cli._view import BestSoFar, Sight, View, can_redraw, draw_line
 from search.records import Configuration, StudyFacts, Trial, TrialState
 
@@ -114,3 +117,24 @@ def test_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch, terminal, 
     assert can_redraw(err=True) is redraws
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
     assert not can_redraw(err=True)
+
+
+def test_line_and_picture_take_turns(monkeypatch):
+    """Rich wipes as many lines as there were when a line began to be printed: nobody may draw before it is there."""
+    monkeypatch.setenv("TERM", "xterm")
+    taken = []
+
+    class Picture:
+        def __rich_console__(self, console, options):
+            drawing = threading.Thread(target=lambda: taken.append(shown._lock.acquire(blocking=False)))
+            drawing.start()
+            drawing.join()
+            yield "picture"
+
+    shown = SteadyLive(
+        Picture(), console=Console(file=io.StringIO(), force_terminal=True, highlight=False), auto_refresh=False
+    )
+    with shown:
+        taken.clear()
+        shown.say("[a line]")
+        assert (taken, "[a line]" in shown.console.file.getvalue()) == ([False], True)

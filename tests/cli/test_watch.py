@@ -13,6 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from search.coordination.phases import keep_phase
+from search.coordination.progress import Confirming
 from search.errors import TransientStorageError
 from search.records import Configuration, Purpose, Run, RunResult, StudyFacts, TrialState
 from search.reporting.watching import Watch
@@ -58,9 +60,80 @@ def test_study_that_nobody_runs_says_so_and_ends_with_0(study, command, tmp_path
 
 
 def test_study_that_is_not_there_is_an_error_with_the_nearest_names(study, command, tmp_path):
-    done = command.in_this_process("watch", "ss", cwd=tmp_path)
+    done = command.in_this_process("watch", "ss", "--wait", 0, cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     assert "expected the name of a study, received 'ss'. Did you mean s?" in done.err
+
+
+def test_study_that_is_not_there_yet_is_waited_for(command, tmp_path, monkeypatch):
+    """First there is no database, then none with this study, then it is there."""
+    url = f"sqlite:///{tmp_path / 'regsearch.db'}"
+
+    def begin(*names):
+        with open_storage(url, create=True) as storage:
+            for name in names:
+                storage.create_study(name, "minimize", "mse", SPEC, "ab" * 32, StudyFacts("regression"), 3)
+
+    steps = iter([lambda: None, begin, lambda: begin("other"), lambda: begin("s")])
+    clock(monkeypatch, lambda seconds: next(steps)())
+    done = command.in_this_process("watch", "s", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "Waiting for s to begin, 30 s at most.\n")
+    assert done.out.splitlines()[0] == "s: stopped, 0 of 3 trials ended"
+
+
+def test_study_that_does_not_begin_in_time_ends_it_with_2(study, command, tmp_path, monkeypatch):
+    now = [0.0]
+    clock(monkeypatch, lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: now[0])
+    done = command.in_this_process("watch", "ss", "--wait", 2, cwd=tmp_path)
+    waiting, error = done.err.splitlines()
+    assert (done.code, done.out, now, waiting) == (2, "", [2.0], "Waiting for ss to begin, 2 s at most.")
+    assert "expected the name of a study, received 'ss'" in error
+
+
+def test_what_follows_the_search_is_named_with_its_total(study, command, tmp_path, monkeypatch):
+    storage, record = study
+    for number in (1, 2):
+        add(storage, record, number, 0.4)
+    key, now = record.study_id, [0.0]
+    confirming = Confirming(repeat=2, finalists=(1, 2), done=0, total=3)
+
+    def confirm(repeat):
+        run = Run(0, 0, repeat, 7, Configuration({}), purpose=Purpose.CONFIRMATION)
+        storage.write_runs(key, [RunResult(run, 0.4)])
+
+    steps = iter(
+        [
+            lambda: keep_phase(storage, key, confirming),
+            lambda: confirm(1),
+            lambda: confirm(2),
+            lambda: keep_phase(storage, key, "looking at the 25 sealed rows"),
+        ]
+    )
+    confirm(0)
+    keep_phase(storage, key, "of a session before")
+    holding = storage.hold("s")
+    holding.__enter__()
+
+    def go_on(seconds):
+        now[0] += 11
+        next(steps, lambda: holding.__exit__(None, None, None))()
+
+    clock(monkeypatch, go_on, lambda: now[0])
+    done = command.in_this_process("watch", "s", cwd=tmp_path)
+    lines = done.out.splitlines()
+    assert list(dict.fromkeys(lines[2:-4])) == [
+        "confirming 2 finalists and the baseline, repeat 2: 0 of 3 runs",
+        "confirming 2 finalists and the baseline, repeat 2: 1 of 3 runs",
+        "confirming 2 finalists and the baseline, repeat 2: 2 of 3 runs",
+        "looking at the 25 sealed rows",
+    ]
+
+
+def test_study_that_ended_is_told_with_its_verdict(commands):
+    done = commands("watch", "quick")
+    assert done.out.splitlines()[-1] == "Next: regsearch best quick"
+    verdict = done.out.splitlines()[-2]
+    assert verdict in commands("best", "quick").out.splitlines()
 
 
 def test_each_change_is_a_line_where_there_is_no_terminal(study, command, tmp_path, monkeypatch):

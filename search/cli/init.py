@@ -60,12 +60,22 @@ def init(model: str, data: Path, target: tuple[str, ...], output: Path, custom: 
         return
     click.echo(f"Wrote {output}. Next:")
     shown, name, trust = shlex.quote(str(output)), _name_in(text), " --trust" if custom else ""
-    print_commands(
-        [
-            (f"regsearch run {shown}{trust}", "search"),
-            (f"regsearch export {name} --format keras -o regularized.keras{trust}", "the best model, trained"),
-        ]
-    )
+    commands = [
+        (f"regsearch check {shown}{trust}", "what would be searched, and how the data looks"),
+        (f"regsearch run {shown}{trust}", "search"),
+        (f"regsearch export {name} --format keras -o regularized.keras{trust}", "the best model, trained"),
+    ]
+    if (rows := _new_rows(data)) is not None:
+        custom_shown = f" --custom {shlex.quote(custom)}{trust}" if custom else ""
+        commands.append((f"regsearch predict regularized.keras {rows}{custom_shown}", "what it says of new rows"))
+    print_commands(commands)
+
+
+def _new_rows(data: Path) -> str | None:
+    """What a file of new rows may be called, for data whose rows `predict` takes; None for a folder of pictures."""
+    if data.is_dir():
+        return None
+    return "new.npz" if data.suffix.lower() == ".npz" else "new.csv"
 
 
 def _name_in(study: str) -> str:

@@ -23,8 +23,10 @@ def test_study_is_written_and_the_next_commands_are_named(folder, command):
     first, *following = done.out.splitlines()
     assert first == "Wrote my moons.toml. Next:"
     assert [line.split("  ")[1].strip() for line in following] == [
+        "regsearch check 'my moons.toml'",
         "regsearch run 'my moons.toml'",
         "regsearch export my_moons --format keras -o regularized.keras",
+        "regsearch predict regularized.keras new.csv",
     ]
     checked = command("check", "my moons.toml", cwd=folder)
     assert checked.code == 0, checked.err

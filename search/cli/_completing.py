@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
 
 if TYPE_CHECKING:
     from search.storage import Storage
@@ -81,4 +89,30 @@ def _joined(words: Sequence[str]) -> list[str]:
     return joined
 
 
-add_completion_class(_WholeWords)
+class _WithOptions(ShellComplete):
+    """A shell for which what is offered is the whole word: for `--format=j` it begins with `--format=`."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        found = super().get_completions(args, incomplete)
+        option, sign, _ = incomplete.partition("=")
+        if not (sign and option.startswith("-")):
+            return found
+        return [
+            CompletionItem(f"{option}={item.value}", help=item.help) if item.type == "plain" else item for item in found
+        ]
+
+
+class _Zsh(_WithOptions, ZshComplete):
+    """Zsh, which completes paths itself: of `--output=a` what is behind the sign."""
+
+    source_template = ZshComplete.source_template.replace("_path_files", "compset -P '[-]*='; _path_files")
+
+
+class _Fish(_WithOptions, FishComplete):
+    """Fish, where what a command does may have commas."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split -m 1 ","')
+
+
+for _shell in (_WholeWords, _Zsh, _Fish):
+    add_completion_class(_shell)

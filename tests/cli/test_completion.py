@@ -3,6 +3,8 @@
 import os
 import pty
 import select
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from search.cli import cli
-from search.cli._completing import _WholeWords
+from search.cli._completing import _Fish, _WholeWords
 from search.records import StudyFacts
 from search.storage import open_storage
 
@@ -51,7 +53,9 @@ def completed(folder, monkeypatch):
     return complete
 
 
-@pytest.mark.parametrize("command", ["best", "status", "trials", "export", "report", "plot", "watch", "stop", "path"])
+@pytest.mark.parametrize(
+    "command", ["best", "status", "trials", "export", "report", "plot", "watch", "stop", "path", "logs", "delete"]
+)
 def test_studies_complete_from_the_storage(completed, command):
     assert completed(command, "al") == ["plain,alpha", "plain,alps"]
 
@@ -81,6 +85,20 @@ def test_commands_options_and_choices_complete(completed):
     assert completed("best", "--for") == ["plain,--format"]
     assert completed("trials", "alpha", "--format", "=", "c") == ["plain,csv"]
     assert completed("plot", "alpha", "--kind", "cu") == ["plain,curves"]
+
+
+def test_help_with_commas_is_whole_and_a_value_has_its_option_in_front_in_fish(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+    def completed(line, word):
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", word)
+        return _Fish(cli, {}, "regsearch", "_REGSEARCH_COMPLETE").complete()
+
+    assert completed("regsearch trials alpha --format=c", "--format=c") == "plain,--format=csv"
+    assert completed("regsearch ab", "ab").startswith("plain,ablate\tTake each part of the choice out in turn,")
+    assert 'split -m 1 ","' in _Fish(cli, {}, "regsearch", "_REGSEARCH_COMPLETE").source()
+    assert completed("regsearch best be", "be") == "plain,beta"
 
 
 def _damaged(path):
@@ -150,33 +168,43 @@ def test_script_says_first_how_to_install_it(shell, command, tmp_path):
     assert any(f"_REGSEARCH_COMPLETE={shell}_complete" in line for line in script)
 
 
-def test_bash_completes_as_it_is_typed(folder):
-    """A real bash on a terminal of its own: the script is installed, a line is begun, the tabulator pressed."""
+_SHELLS = {
+    "bash": (["bash", "--noprofile", "--norc", "-i"], ". ./c.bash"),
+    "zsh": (["zsh", "-f", "-i"], "autoload -Uz compinit && compinit -u -D && . ./c.zsh"),
+    "fish": (["fish", "--no-config", "--private", "-i"], "source c.fish"),
+}
+"""How each is started, and how the script is read."""
+_PROMPTS = ("$ ", "% ", "# ", "> ")
+
+
+@pytest.mark.parametrize("shell", _SHELLS)
+def test_shell_completes_as_it_is_typed(shell, folder):
+    """A real shell on a terminal of its own: the script is installed, a line is begun, the tabulator pressed."""
+    assert shutil.which(shell), f"expected {shell}: apt-get install {shell}, as .ci/run does"
+    arguments, reading = _SHELLS[shell]
     environment = {k: v for k, v in os.environ.items() if k != "OPTUNA_STORAGE"}
-    environment |= {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "ready> "}
+    environment |= {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "HOME": str(folder)}
+    environment |= {"TERM": "dumb" if shell == "bash" else "xterm"}
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(folder)
-        os.execvpe("bash", ["bash", "--noprofile", "--norc", "-i"], environment)
+        os.execvpe(shell, arguments, environment)
     try:
-        _read_until(terminal, "ready> ")
-        os.write(terminal, b"regsearch completion bash > c.bash && . ./c.bash\n")
-        _read_until(terminal, "\nready> ")
-        os.write(terminal, b"regsearch trials bet\t")
-        _read_until(terminal, "regsearch trials beta ")
-        os.write(terminal, b"--format=c\t")
-        _read_until(terminal, "--format=csv ")
-        os.write(terminal, b"\n")
-        assert "trial,state,mse,error" in _read_until(terminal, "\nready> ")
+        _read_until(terminal, *_PROMPTS)
+        # In two parts, so that what was typed is not taken for what it prints.
+        os.write(terminal, f"regsearch completion {shell} > c.{shell} && {reading} && echo in''stalled\n".encode())
+        _read_until(terminal, "installed")
+        os.write(terminal, b"regsearch trials bet\t--format=c\t\n")
+        _read_until(terminal, "trial,state,mse,error")
     finally:
-        os.write(terminal, b"exit\n")
+        os.kill(pid, signal.SIGKILL)
         os.close(terminal)
         os.waitpid(pid, 0)
 
 
-def _read_until(terminal, text):
+def _read_until(terminal, *texts):
     shown, deadline = "", time.monotonic() + 60
-    while text not in shown:
+    while not any(text in shown for text in texts):
         assert time.monotonic() < deadline, shown
         if select.select([terminal], [], [], 1)[0]:
             shown += os.read(terminal, 65536).decode(errors="replace")

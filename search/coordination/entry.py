@@ -11,7 +11,7 @@ from search.preparation.notes import search_notes
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
 from search.spec import ConfirmSection, StudySpec, spec_from_json, spec_to_json
-from search.storage import Storage
+from search.storage import Storage, installed_versions
 
 _MAY_CHANGE = frozenset(
     {
@@ -48,7 +48,26 @@ def find_same_study(
         prepared = _as_begun(prepared, spec_from_json(known.spec))
         _refuse_other_study(known, prepared, renaming)
         _refuse_foreign_trials(known, storage, renaming)
+        if note := versions_note(known.versions, installed_versions()):
+            prepared = replace(prepared, notes=(*prepared.notes, note))
     return prepared, known
+
+
+def versions_note(begun: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """What to know of a study that goes on with other versions of packages; None where they are the same.
+
+    Args:
+        begun: Package to version when it was begun; of an earlier regsearch without some.
+        now: The same now.
+    """
+    changed = [
+        f"{name} {before} (now {now[name]})" for name, before in begun.items() if now.get(name, before) != before
+    ]
+    if not changed:
+        return None
+    return (
+        f"It was begun with {', '.join(changed)}: scores of earlier and later trials may differ for that reason alone."
+    )
 
 
 def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:

@@ -28,7 +28,7 @@ from search.execution import Pool
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
 from search.selection import choose_stored, find_undecided, pick_finalists
-from search.storage import Patience, Storage
+from search.storage import BEGUN_AS_KEY, Patience, Storage
 
 _DIAGNOSING = "finding out what the baseline and the choice say of single rows"
 
@@ -125,7 +125,8 @@ def _search_and_confirm(
     """All that is trained of a study, as far as the session's limits go; its trials."""
     most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
     buffer = TrialBuffer(trials, record, storage, most_prediction_bytes)
-    proposals = Proposals(prepared, buffer.trials, storage.intermediate_values(record.study_id))
+    reports, begun_as = storage.intermediate_values(record.study_id), storage.recall(record.study_id, BEGUN_AS_KEY)
+    proposals = Proposals(prepared, buffer.trials, reports, begun_as)
     dispatcher = make_dispatcher(prepared, record, storage, workers, observer)
     Coordinator(prepared, proposals, dispatcher, buffer, limits, observer).run()
     ended = list(buffer.trials.values())

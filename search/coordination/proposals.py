@@ -22,10 +22,15 @@ class Proposals:
         prepared: The study.
         trials: The trials as the coordinator keeps them, which it goes on to change, by number.
         reports: What trials of earlier sessions reported on their way: number to step to value.
+        begun_as: The name that the study was begun with, which it may not have any more.
     """
 
     def __init__(
-        self, prepared: PreparedStudy, trials: Mapping[int, Trial], reports: Mapping[int, Mapping[int, float]]
+        self,
+        prepared: PreparedStudy,
+        trials: Mapping[int, Trial],
+        reports: Mapping[int, Mapping[int, float]],
+        begun_as: str | None = None,
     ) -> None:
         study = prepared.spec.study
         self._space = prepared.space
@@ -38,7 +43,7 @@ class Proposals:
             study.seed,
             prepared.direction,
             pruner=make_pruner(self._rule),
-            study_name=study.name,
+            study_name=begun_as or study.name,
             n_startup_trials=study.n_startup_trials or MOST_STARTUP_TRIALS,
         )
         # What ended trials reported, and those of them that the history was not told of while they ran.

@@ -47,9 +47,10 @@ from search.storage.patience import Patience
 from search.storage.reading import Progress, RunTally
 from search.storage.spool import Spool, SpoolError
 from search.storage.store import Storage
-from search.storage.studies import Budget
+from search.storage.studies import BEGUN_AS_KEY, Budget, installed_versions
 
 __all__ = [
+    "BEGUN_AS_KEY",
     "KNOWN_OPTUNA_REVISION",
     "KNOWN_REVISION",
     "MAX_INTERMEDIATE_VALUES",
@@ -72,6 +73,7 @@ __all__ = [
     "default_url",
     "file_url",
     "inspect_storage",
+    "installed_versions",
     "is_older_file",
     "locate_storage",
     "open_storage",

@@ -19,6 +19,9 @@ from search.storage.display import name_metric
 
 _VERSIONS_OF = ("regsearch", "optuna", "keras", "tensorflow", "numpy", "scikit-learn")
 
+BEGUN_AS_KEY = "begun_as"
+"""Of what is kept with a study: the name that it was begun with, where it has another one now."""
+
 _PREFIX = "regsearch:"  # of the attributes of a study that Optuna shows
 _DIRECTIONS: Mapping[str, Direction] = {"MINIMIZE": "minimize", "MAXIMIZE": "maximize"}
 
@@ -154,7 +157,7 @@ def insert_study(
             created=utc_now(),
             n_trials=n_trials,
             stop_requested=False,
-            versions=json.dumps(_installed_versions(_VERSIONS_OF)),
+            versions=json.dumps(installed_versions()),
             notes=json.dumps(list(notes)),
         )
     )
@@ -232,9 +235,10 @@ def delete_coordinator(connection: sa.Connection, name: str) -> None:
     connection.execute(sa.delete(who).where(who.c.study_name == name, mine))
 
 
-def _installed_versions(packages: Sequence[str]) -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """The versions of the packages that results depend on."""
     found = {}
-    for package in packages:
+    for package in _VERSIONS_OF:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # a checkout on the path, never installed

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.storage import optuna_tables, tables
+from search.storage import optuna_tables, studies, tables
 
 _ROWS_AT_ONCE = 500
 _OF_A_TRIAL = re.compile(r"(?<=^dashboard:)((?:artifacts:)?)(\d+)(?=:)")
@@ -45,6 +45,8 @@ def copy_study(source: sa.Connection, study_id: int, target: sa.Connection, name
             old = [row.pop(own.name) for row in told]
             inserted = target.scalars(sa.insert(table).returning(own, sort_by_parameter_order=True), told)
             known.update(zip(old, inserted, strict=True))
+    before = studies.read_name(source, study_id)
+    _keep_first_name(target, ids[optuna_tables.studies.name][study_id], before, name)
 
 
 def delete_study(connection: sa.Connection, study_id: int) -> None:
@@ -55,11 +57,18 @@ def delete_study(connection: sa.Connection, study_id: int) -> None:
 
 def rename_study(connection: sa.Connection, study_id: int, name: str) -> None:
     """Give a study another name, which is free."""
+    _keep_first_name(connection, study_id, studies.read_name(connection, study_id), name)
     for table in (optuna_tables.studies, tables.studies):
         (row,) = connection.execute(sa.select(table).where(table.c.study_id == study_id)).mappings()
         connection.execute(
             sa.update(table).where(table.c.study_id == study_id).values(_renamed(table, dict(row), name))
         )
+
+
+def _keep_first_name(connection: sa.Connection, study_id: int, before: str | None, name: str) -> None:
+    """Keep the name that a study was begun with: what is drawn from it is drawn as before."""
+    if before != name and studies.read_attribute(connection, study_id, studies.BEGUN_AS_KEY) is None:
+        studies.write_attribute(connection, study_id, studies.BEGUN_AS_KEY, before)
 
 
 @functools.cache

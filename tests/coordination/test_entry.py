@@ -2,7 +2,8 @@
 
 import pytest
 
-from search.coordination.entry import enter_study, find_same_study
+from search.coordination import entry
+from search.coordination.entry import enter_study, find_same_study, versions_note
 from search.errors import UsageError
 from search.preparation.files import prepare_study
 from search.spec import spec_to_json
@@ -34,6 +35,34 @@ def test_study_goes_on_with_another_time_limit_of_its_data(prepare, sqlite_url):
     with open_storage(sqlite_url, create=True) as storage:
         entered = enter_study(prepare(), None, storage)
         assert find_same_study(prepare("data.timeout_seconds=5"), storage)[1] == entered
+
+
+def test_versions_that_a_study_was_begun_with_are_compared(prepare, sqlite_url, monkeypatch):
+    with open_storage(sqlite_url, create=True) as storage:
+        entered = enter_study(prepare(), None, storage)
+        assert {"keras", "tensorflow", "optuna"} <= entered.versions.keys()
+        assert find_same_study(prepare(), storage)[0].notes == prepare().notes
+        now = {**entered.versions, "keras": "99.1", "numpy": "98.0"}
+        monkeypatch.setattr(entry, "installed_versions", lambda: now)
+        note = find_same_study(prepare(), storage)[0].notes[-1]
+    assert note == (
+        f"It was begun with keras {entered.versions['keras']} (now 99.1), numpy {entered.versions['numpy']} "
+        "(now 98.0): scores of earlier and later trials may differ for that reason alone."
+    )
+    assert versions_note({}, now) is None  # a study of a version that kept none
+
+
+def test_changed_study_is_refused_with_every_difference(prepare, sqlite_url):
+    with open_storage(sqlite_url, create=True) as storage:
+        enter_study(prepare(), None, storage)
+        with pytest.raises(UsageError) as caught:
+            find_same_study(prepare("study.seed=7", "space.l2.high=0.5", "model.hidden=[8]"), storage)
+    remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun."
+    assert str(caught.value).splitlines() == [
+        f"quick [study.seed]: expected 1 as the study was begun with, received 7. {remedy}",
+        f"quick [model.hidden]: expected [4] as the study was begun with, received [8]. {remedy}",
+        f"quick [space.l2.high]: expected 0.1 as the study was begun with, received 0.5. {remedy}",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from search.coordination import proposals
 from search.coordination.launching import Launch, run_study
 from search.errors import UsageError
 from search.preparation.files import prepare_study
 from search.reporting.backups import back_up, restore
 from search.storage import Storage, open_storage
+from search.tuning.history import History
 from tests.followup.fakes import Fake
 
 DATA = Path(__file__).parents[1] / "storage" / "data"
@@ -51,6 +53,21 @@ def test_restored_study_goes_on_as_the_one_that_it_was_copied_from(quick, backup
         trials, verdict = _extended(original, quick / "quick.toml", "quick")
     assert len(trials) == 40
     assert _extended(elsewhere, quick / "quick.toml", "again") == (trials, verdict)
+
+
+def test_what_is_drawn_from_the_name_is_drawn_from_the_first_one(quick, backup, elsewhere, monkeypatch):
+    """Hyperband's brackets come from the name of a study."""
+    restore(backup, elsewhere, "again")
+    elsewhere.rename_study("again", "and_again")
+    names = []
+
+    def noting(*given, **options):
+        names.append(options["study_name"])
+        return History(*given, **options)
+
+    monkeypatch.setattr(proposals, "History", noting)
+    _extended(elsewhere, quick / "quick.toml", "and_again")
+    assert names == ["quick"]
 
 
 def test_backup_is_one_file_without_anything_beside_it(backup, tmp_path):

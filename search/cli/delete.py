@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def delete(name: str, url: str | None, *, yes: bool, format_: str) -> None:
     """Delete a study with its trials, runs, curves and verdict, for ever; nobody may be running it.
 
-    `regsearch backup` keeps one as a file.
+    `regsearch backup` keeps one as a file. Who is asked and says no gets the exit code 1.
     """
     with opened(url) as storage:
         what = _in_words(storage, name)

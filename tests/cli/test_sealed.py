@@ -136,3 +136,21 @@ def test_lock_that_may_only_be_read_is_told_from_one_that_is_held(sealed, tmp_pa
     url = f"sqlite:///{tmp_path / 'sealed' / 'regsearch.db'}"
     with open_storage(url) as storage, storage.hold("quick"), sealed():
         assert storage.holder("quick").pid == os.getpid()
+
+
+def test_dashboard_reads_it(sealed):
+    from search.dashboard.server import _connect
+
+    with sealed() as path, _connect(f"sqlite:///{path}", writable=False) as storage:
+        assert [study.study_name for study in storage.get_all_studies()] == ["quick"]
+
+
+def test_doctor_says_that_it_can_be_read_and_not_written(sealed):
+    from search.reporting.health.database import check_database
+
+    with sealed() as path:
+        found = {each.name: each for each in check_database(f"sqlite:///{path}")}
+    assert (found["file"].mark, "journal" in found) == ("warning", False)
+    assert found["file"].found == (
+        "it or its folder may not be written: it is read as it is, and nothing can be run in it"
+    )

@@ -97,10 +97,11 @@ def _studies(found: Inspection) -> Finding:
 
 def _file(path: Path, found: Inspection, mounts: Path) -> Iterator[Finding]:
     """The file of a SQLite database."""
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-        remedy = "Make the file and its folder writable: readers, too, keep files beside it."
-        yield Finding(_PART, "file", "it or its folder may not be written", "problem", remedy)
-    if found.journal != "wal" and found.our_revision is not None:
+    if not (_may(path, os.W_OK) and _may(path.parent, os.W_OK | os.X_OK)):
+        remedy = "Make the file and its folder writable, or `regsearch restore` a backup elsewhere, to run studies."
+        told = "it or its folder may not be written: it is read as it is, and nothing can be run in it"
+        yield Finding(_PART, "file", told, "warning", remedy)
+    elif found.journal != "wal" and found.our_revision is not None:
         remedy = "Run `PRAGMA journal_mode=WAL` on it: without, readers and the coordinator wait for each other."
         yield Finding(_PART, "journal", f"{found.journal}, expected a write-ahead log", "warning", remedy)
     elif found.journal == "wal":
@@ -113,6 +114,10 @@ def _file(path: Path, found: Inspection, mounts: Path) -> Iterator[Finding]:
         yield Finding(_PART, "file system", f"{kind}, over a network", "warning", remedy)
     elif kind:
         yield Finding(_PART, "file system", kind)
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _file_system(path: Path, mounts: Path) -> str:

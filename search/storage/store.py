@@ -605,7 +605,7 @@ class Storage:
         """A transaction that sees one moment: of SQLite each does."""
         on_server = self._address.path is None
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if on_server else self._engine
-        return _transaction(self._address, engine)
+        return transaction(self._address, engine)
 
     def _find(self, connection: sa.Connection, name: str) -> int:
         """The key of a study of ours."""

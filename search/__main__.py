@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from search.signals import Terminated, exit_code, raise_on_signals
+from search.signals import Terminated, end_on_signals, exit_code, raise_on_signals
 
 
 def main() -> NoReturn:
@@ -20,6 +20,8 @@ def main() -> NoReturn:
         sys.exit(exit_code(signal.SIGINT))
     except Terminated as terminated:
         sys.exit(terminated.exit_code)
+    finally:
+        end_on_signals()
 
 
 if __name__ == "__main__":

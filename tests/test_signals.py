@@ -125,9 +125,13 @@ def test_main_thread_that_hears_nothing_is_ended_all_the_same(tmp_path):
         held, waiting = (sqlite3.connect({str(tmp_path / "a.db")!r}, timeout=60, isolation_level=None) for _ in "12")
         held.execute("BEGIN EXCLUSIVE")
         ready()
-        waiting.execute("BEGIN EXCLUSIVE")
+        try:
+            waiting.execute("BEGIN EXCLUSIVE")
+        except Terminated:  # it came before the wait began
+            time.sleep(60)
         """
     )
+    time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
     assert end(process, 10) == (143, "", "")
 

@@ -44,7 +44,7 @@ from search.cli.studies import studies
 from search.cli.trials import trials
 from search.cli.watch import watch
 from search.errors import RegsearchError
-from search.signals import Terminated, end_on_signals, exit_code, raise_on_signals
+from search.signals import Terminated, exit_code
 from search.user_code import code_told
 
 _WHOLE = 1000  # characters: where what a command does stands below its name, nothing need be cut
@@ -110,7 +110,6 @@ for _command in (cli, *cli.commands.values()):
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    raise_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a locale without a letter ends no command
     try:
@@ -140,8 +139,6 @@ def main() -> NoReturn:
         _drop_stdout()
         click.echo(f"output: expected room on the disk, received: {error.strerror}. What is stored is safe.", err=True)
         sys.exit(1)
-    finally:
-        end_on_signals()
     sys.exit(0)
 
 

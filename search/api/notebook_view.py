@@ -51,19 +51,16 @@ def _heading(found: Best, status: Status) -> str:
 
 
 def _table(found: Best) -> str:
-    """The baseline against the choice; the best trial of the search between them where it is neither."""
+    """The baseline against the choice; the best trial of the search, and the candidate, where they are neither."""
     choice, facts = found.choice, found.study.facts
     confirmed = {} if choice.verdict is None else {each.trial: each.score for each in choice.verdict.finalists}
-    named = (("baseline", choice.baseline), ("best", choice.best), ("chosen", choice.chosen))
-    trials = {trial.number: trial for _, trial in named if trial is not None}
     headers = ["", "trial", f"{found.study.metric}", *(["confirmed"] if confirmed else []), "configuration"]
     rows = []
-    for number, trial in trials.items():
-        label = ", ".join(word for word, each in named if each is not None and each.number == number)
-        numbers = [str(number), show_value(trial.score)]
+    for trial, roles in choice.roles:
+        numbers = [str(trial.number), show_value(trial.score)]
         if confirmed:
-            numbers.append(show_value(confirmed[number]) if number in confirmed else "")
-        cells = [f'<th scope="row" style="{_CELL}">{label}</th>']
+            numbers.append(show_value(confirmed[trial.number]) if trial.number in confirmed else "")
+        cells = [f'<th scope="row" style="{_CELL}">{", ".join(roles)}</th>']
         cells += [f'<td style="{_NUMBER}">{_escaped(cell)}</td>' for cell in numbers]
         cells.append(f'<td style="{_CELL}">{_escaped(describe_configuration(trial.configuration, facts))}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")

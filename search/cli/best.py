@@ -11,9 +11,9 @@ from search.cli._options import format_option, name_argument, opened, storage_op
 from search.cli._render import print_json, print_lines, print_table
 
 if TYPE_CHECKING:
-    from search.records import Trial
+    from collections.abc import Sequence
+
     from search.reporting.summaries import Best
-    from search.selection import Choice
 
 
 _MOST_NAMES = 6
@@ -54,44 +54,39 @@ def print_best(found: Best) -> None:
 
 
 def _print_table(found: Best) -> None:
-    """A row each for the constant guess, the baseline, the best trial of the search and the chosen one."""
+    """A row each for the constant guess, the baseline, the best trial of the search, the candidate and the choice."""
     study, choice = found.study, found.choice
-    verdict = choice.verdict
-    shown = [("baseline", choice.baseline), ("best", choice.best)]
-    if verdict is not None and choice.chosen is not None:
-        shown = _shown_with(choice, choice.chosen)
+    verdict, shown = choice.verdict, choice.roles
     searched, idle = list(study.spec["space"]), list[str]()
     if len(searched) > _MOST_NAMES:
-        used = {name for _, trial in shown if trial is not None for name in trial.configuration}
+        used = {name for trial, _ in shown for name in trial.configuration}
         searched, idle = [n for n in searched if n in used], [n for n in searched if n not in used]
     measured = ["zero activations"] if found.zero_shares else []
-    confirmed = {} if verdict is None else {each.trial: each.score for each in verdict.finalists}
-    again = [] if verdict is None else ["confirmed"]
+    finalists = {} if verdict is None else {each.trial: (each.score, each.expected) for each in verdict.finalists}
+    again = [] if verdict is None else ["confirmed", *(["expected"] if verdict.has_reference else [])]
     rows = [
         [
-            label,
+            _label(roles),
             trial.number,
             trial.score,
-            *(confirmed.get(trial.number) for _ in again),
+            *finalists.get(trial.number, (None, None))[: len(again)],
             *(found.zero_shares.get(trial.number) for _ in measured),
             *(trial.configuration.get(key, study.facts.absent_in_words(key)) for key in searched),
         ]
-        for label, trial in shown
-        if trial is not None
+        for trial, roles in shown
     ]
     if found.constant is not None:
         of_guess = [] if verdict is None else [verdict.constant]
-        empty = (None for _ in (*measured, *searched))
+        empty = (None for _ in (*again[1:], *measured, *searched))
         rows.insert(0, ["constant guess", None, found.constant.score, *of_guess, *empty])
     print_table(["", "trial", study.metric, *again, *measured, *searched], rows)
+    where = {1: "", 2: " in both"}.get(len(shown), " in all")
     for word, names in itertools.groupby(sorted(idle, key=study.facts.absent_in_words), study.facts.absent_in_words):
-        print_lines(f"Searched, and {word} in {'both' if len(shown) == 2 else 'all'}: {', '.join(names)}.")
+        print_lines(f"Searched, and {word}{where}: {', '.join(names)}.")
 
 
-def _shown_with(choice: Choice, chosen: Trial) -> list[tuple[str, Trial | None]]:
-    """The rows of a study with a verdict: one trial may be best and chosen."""
-    if choice.best is None or choice.best.number == chosen.number:
-        return [("baseline", choice.baseline), ("best and chosen", chosen)]
-    if choice.baseline is not None and choice.baseline.number == chosen.number:
-        return [("baseline (chosen)", choice.baseline), ("best", choice.best)]
-    return [("baseline", choice.baseline), ("best", choice.best), ("chosen", chosen)]
+def _label(roles: Sequence[str]) -> str:
+    """`best and chosen`, `baseline (chosen)`."""
+    if roles[0] == "baseline" and len(roles) > 1:
+        return f"baseline ({' and '.join(roles[1:])})"
+    return " and ".join(roles)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from search.records import StudyRecord
     from search.reporting.exports import Export
     from search.selection import Ensemble
+    from search.storage import Storage
 
 
 class _Format(click.ParamType[str]):
@@ -106,6 +107,8 @@ def export(
             chosen.write(storage, name, output, **({} if trial is None else {"trial": trial}))
         if output is not None:
             say(f"Wrote {output}")
+        if output is not None and trial is None and not ensemble:
+            _say_unregularized(storage, name)
         if output is not None and card:
             from search.reporting.exports.card import write_card
 
@@ -132,9 +135,21 @@ def _export_all(name: str, url: str | None, output: Path | None, trial: int | No
         written = export_folder(_formats(), storage, name, output, trial, ensemble=ensemble)
         if written.ensemble is not None:
             _say_ensemble(written.ensemble, storage.study(name))
+        if trial is None and not ensemble:
+            _say_unregularized(storage, name)
     for format_, reason in written.left_out.items():
         say(f"note: without {format_}: {reason}")
     say(f"Wrote {output}: {', '.join(sorted(written.files))}")
+
+
+def _say_unregularized(storage: Storage, name: str) -> None:
+    """That what was written is the baseline, where that is the choice: its file looks like any other."""
+    from search.reporting.sentences import baseline_in_words
+    from search.reporting.summaries import summarize_best
+
+    told = baseline_in_words(summarize_best(storage, name))
+    if told is not None:
+        say(told)
 
 
 def _say_ensemble(ensemble: Ensemble, study: StudyRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -39,6 +40,7 @@ def keep_advice(storage: Storage, record: StudyRecord, trials: Sequence[Trial]) 
         ended,
         ablation=_ablation(storage, record, choice.chosen),
         losses=_losses(storage, record, choice),
+        lowest=_lowest(storage, record, choice),
         rivals=_rivals(storage, record, choice),
     )
     advice = Advice(len(ended), choice.chosen.number, advise(situation))
@@ -74,3 +76,15 @@ def _losses(storage: Storage, study: StudyRecord, choice: Choice) -> Losses | No
             train.append(float(curve.train_loss[run.best_epoch - 1]))
             validation.append(float(curve.validation_loss[run.best_epoch - 1]))
     return Losses(fmean(train), fmean(validation), fmean(study.facts.constant_losses)) if train else None
+
+
+def _lowest(storage: Storage, study: StudyRecord, choice: Choice) -> tuple[int, float] | None:
+    """The finalist whose loss in the search is the lowest on rows that score, and that loss; the baseline is none."""
+    finalists = () if choice.verdict is None else choice.verdict.finalists
+    losses = defaultdict[int, list[float]](list)
+    for number, _, loss in storage.kept_losses(
+        study.study_id, [each.trial for each in finalists if each.trial != BASELINE_TRIAL]
+    ):
+        losses[number].append(loss)
+    means = {number: fmean(told) for number, told in losses.items()}
+    return min(means.items(), key=lambda pair: pair[1], default=None)

@@ -60,7 +60,7 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
         )
     )
     expected = [(each, label) for each, label in zip(others, labels, strict=True) if each.expected is not None]
-    if baseline.expected is not None and verdict.expected != verdict.difference:
+    if baseline.expected is not None and verdict.has_reference:
         figure.add_trace(
             go.Scatter(
                 x=[sign * (each.expected - baseline.expected) for each, _ in expected if each.expected is not None],

@@ -13,7 +13,7 @@ from search.records.estimate import SelectionEstimate
 Answer = Literal["helps", "no gain", "nothing to learn"]
 Rule = Literal["best", "one_se"]
 
-_ERRORS = 1.645
+CERTAIN_ERRORS = 1.645
 """Standard errors that a normal variable exceeds with a probability of 5 %. Corrected errors are on the safe side."""
 
 VERDICT_VERSION = 1
@@ -52,7 +52,7 @@ class Difference:
     @property
     def is_certain(self) -> bool:
         """Whether the mean is above its own uncertainty: more than chance makes of no difference in 19 of 20 cases."""
-        return self.exceeds(_ERRORS)
+        return self.exceeds(CERTAIN_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Finalist:
     end: Literal["beaten", "failed"] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What a study ends with.
 
@@ -127,6 +127,19 @@ class Verdict:
     estimate: SelectionEstimate | None
     asked: Mapping[str, Any]
     version: int = VERDICT_VERSION
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether expected scores are others than those by the labels."""
+        return self.expected != self.difference
+
+    def __repr__(self) -> str:
+        """In a line: what it holds of every finalist would fill a screen."""
+        told, ends = self.difference, ""
+        if told.low is not None and told.high is not None:
+            ends = f", {self.level:.0%} interval {told.low:.4g} to {told.high:.4g}"
+        gain = f"trial {self.candidate} gains {told.mean:.4g} over the baseline{ends}"
+        return f"<Verdict: {self.answer}; {gain}; chosen trial {self.chosen}>"
 
     def finalist(self, trial: int) -> Finalist | None:
         """The finalist of a trial."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from search.records.ablation import Ablation, Removal
 from search.records.configuration import Configuration, technique_of
 from search.records.facts import StudyFacts
 from search.records.study import Direction, StudyRecord
 from search.records.trial import BASELINE_TRIAL, Trial
-from search.records.verdict import Difference, Verdict
+from search.records.verdict import CERTAIN_ERRORS, Difference, Verdict
 
 EQUAL_ROWS = "Equal in features and target"
 """What a note begins with that tells of rows on both sides of a division."""
@@ -17,6 +18,10 @@ EQUAL_ROWS = "Equal in features and target"
 
 _SAID_OF = {"patience": "early stopping"}
 """What a technique does, where its name is that of its number: without any patience nothing stops early."""
+
+
+_NOTHING_TO_PICK = 2
+"""Trials of a study that has one configuration beside its baseline, as an exported one."""
 
 
 def show_value(value: object) -> str:
@@ -68,7 +73,17 @@ def absent_in_words(name: str, facts: StudyFacts) -> str:
 
 def question_in_words(study: StudyRecord) -> str:
     """What a study asks."""
-    return f"Does regularization help on {study.spec['data']['source']}, against {study.facts.baseline_in_words}?"
+    return f"Does regularization help on {data_in_words(study.spec['data'])}, against {study.facts.baseline_in_words}?"
+
+
+def data_in_words(data: Mapping[str, object]) -> str:
+    """Where rows come from: the name of the file that they stand in, or of what makes them.
+
+    Args:
+        data: The table [data] of a study.
+    """
+    path = data.get("path")
+    return str(data["source"]) if path is None else PurePath(str(path)).name
 
 
 def divisions_in_words(n_repeats: int, *, scores_other_rows: bool) -> str:
@@ -158,13 +173,34 @@ def verdict_lines(
     if changed and verdict.answer == "helps":
         lines.insert(1, _what_else_changed(changed, candidate, study))
     if verdict.optimism > 0:
-        lines.append(
-            f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} "
-            f"than in its {verdict.repeats} fresh repeats: the luck of being picked out of {n_trials}."
-        )
+        lines.append(_luck_in_words(verdict, study, n_trials))
     if not verdict.scores_other_rows:
         lines.append("As the same rows scored each time, nothing here tells how far they are like others.")
     return lines
+
+
+def rule_in_words(verdict: Verdict) -> str:
+    """Which of the finalists is the candidate, the one that is weighed against the baseline."""
+    if verdict.rule == "best":
+        return "the finalist with the best confirmed score"
+    return "the finalist that fits its training rows least of those within one standard error of the best"
+
+
+def candidate_in_words(verdict: Verdict) -> str:
+    """`The candidate, trial 7, is the finalist with the best confirmed score`; it is the choice where it helps."""
+    role = "choice" if verdict.candidate == verdict.chosen else "candidate"
+    return f"The {role}, trial {verdict.candidate}, is {rule_in_words(verdict)}"
+
+
+def _luck_in_words(verdict: Verdict, study: StudyRecord, n_trials: int) -> str:
+    """That the search promised more than came of it."""
+    told = (
+        f"In the search trial {verdict.candidate} scored {show_value(verdict.optimism)} {better(study.direction)} "
+        f"than in its {verdict.repeats} fresh repeats: "
+    )
+    if n_trials <= _NOTHING_TO_PICK:
+        return f"{told}chance alone, for it stood alone beside the baseline and nothing was picked."
+    return f"{told}the luck of being picked out of {n_trials}."
 
 
 def _what_else_changed(changed: Sequence[str], candidate: Configuration | None, study: StudyRecord) -> str:
@@ -180,37 +216,66 @@ def _what_else_changed(changed: Sequence[str], candidate: Configuration | None, 
 
 def _answer_in_words(verdict: Verdict, study: StudyRecord, changed: Sequence[str]) -> str:
     against, baseline = verdict.against_constant, study.facts.baseline_in_words
-    gain = f"{_amount(verdict.difference, study)} than {baseline} ({_interval(verdict.difference, verdict)})"
+    gain = f"{study.metric} {_amount(verdict.difference, study)} than {baseline}"
+    interval = f" ({_interval(verdict.difference, verdict)})"
     if verdict.answer == "nothing to learn" and against is not None:
         return (
             f"Nothing to learn: {study.metric} of the choice is {_amount(against, study)} than that of a guess that is "
             f"the same for every row, which luck explains ({_interval(against, verdict)})."
         )
     if verdict.answer == "helps":
-        return f"{'The choice' if changed else 'Regularization'} helps: {study.metric} {gain}."
-    return f"No gain: the best that was found has {study.metric} {gain}, and the choice is {baseline}."
+        # An interval that includes 0 would seem to say the contrary: a sentence of its own tells why it does not.
+        told = "" if _includes_zero(verdict.difference) else interval
+        return f"{'The choice' if changed else 'Regularization'} helps: {gain}{told}."
+    return (
+        f"No gain: the candidate, trial {verdict.candidate} ({rule_in_words(verdict)}), has {gain}{interval}, and the "
+        f"choice is {baseline}."
+    )
+
+
+def _includes_zero(difference: Difference) -> bool:
+    return difference.low is not None and difference.low <= 0
 
 
 def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
     """What decided, where that is something else than the labels."""
     if verdict.answer == "nothing to learn":
         return []
-    lines, is_certain = list[str](), verdict.expected.is_certain
-    if verdict.expected != verdict.difference:
-        error, amount = show_value(verdict.expected.standard_error), _amount(verdict.expected, study)
-        decided = "which is not enough"
-        if is_certain:
-            decided = "which decides" if verdict.answer == "helps" else "but the labels speak against it"
+    lines, is_certain, helps = list[str](), verdict.expected.is_certain, verdict.answer == "helps"
+    if helps and _includes_zero(verdict.difference):
+        why = ": a few of them sway it" if verdict.has_reference else ""
+        ends = interval_in_words(verdict.difference)
         lines.append(
-            "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
-            f"{amount}, give or take {error}, {decided}."
+            f"By the labels of the rows alone, the {verdict.level:.0%} interval of the gain, {ends}, includes 0{why}."
         )
-    if verdict.answer == "helps" and not is_certain:
+    if verdict.has_reference:
+        decided = "which is not enough" if verdict.expected.mean > 0 else "which is no gain"
+        if is_certain:
+            decided = "which decides" if helps else "but the labels speak against it"
+        lines.append(f"{_expected_in_words(verdict, study)}, {decided}.")
+    elif helps and is_certain and _includes_zero(verdict.difference):
+        error = show_value(verdict.difference.standard_error)
+        lines.append(
+            f"What decides is that the gain is more than {CERTAIN_ERRORS} times its standard error, {error}, which "
+            "chance makes of no difference in one case of 20."
+        )
+    if helps and not is_certain:
         lines.append(
             "What decides is that the baseline scores no better than a guess that is the same for every row, and the "
             "choice does, by more than luck explains."
         )
     return lines
+
+
+def _expected_in_words(verdict: Verdict, study: StudyRecord) -> str:
+    """What the candidate and the baseline are expected to score, and the difference of the two."""
+    candidate, baseline = verdict.finalist(verdict.candidate), verdict.finalist(BASELINE_TRIAL)
+    scores = [show_value(None if each is None else each.expected) for each in (candidate, baseline)]
+    amount, error = _amount(verdict.expected, study), show_value(verdict.expected.standard_error)
+    return (
+        f"By what all trials together hold likely of each row, the expected {study.metric} of trial "
+        f"{verdict.candidate} is {scores[0]} and that of the baseline {scores[1]}: {amount}, give or take {error}"
+    )
 
 
 def _amount(difference: Difference, study: StudyRecord) -> str:

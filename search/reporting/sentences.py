@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search.records import BASELINE_TRIAL
 from search.records.wording import better, show_value, verdict_lines
 
 if TYPE_CHECKING:
@@ -15,12 +16,29 @@ if TYPE_CHECKING:
 
 def sentences_on(found: Best) -> list[str]:
     """All that there is to say of the choice of a study, the verdict first; some texts have several lines."""
-    lines = _lines_on_choice(found)
+    first, *lines = _lines_on_choice(found)
+    lines = [first, *_lines_on_contradiction(found), *lines]
     if found.choice.verdict is None:
         lines += _lines_on_learning(found)
     elif found.choice.verdict.answer == "nothing to learn":
         lines += _lines_on_training(found)
     return [*lines, *look_lines(found), *(f"Advice: {advice}" for advice in found.advice)]
+
+
+def _lines_on_contradiction(found: Best) -> list[str]:
+    """That rows which nobody had seen say the contrary of a verdict: it stands right behind it."""
+    verdict, chosen = found.choice.verdict, found.choice.chosen
+    result = (found.seen.result if found.seen is not None else None) or {}
+    difference, seen = result.get("difference"), result.get("chosen")
+    if verdict is None or verdict.answer != "helps" or chosen is None or seen is None or difference is None:
+        return []
+    if seen["trial"] != chosen.number or difference >= 0:
+        return []
+    amount = f"{show_value(-difference)} {better(found.study.direction, worse=True)}"
+    told = f"The sealed rows say otherwise: there the choice scores {amount} than the baseline, which is worse"
+    if result.get("interval") is not None and result["interval"][1] < 0:
+        return [f"{told}, by more than chance explains. Do not count on a gain: nothing was chosen on those rows."]
+    return [f"{told}, though no more than chance explains. Count on no gain before more rows tell."]
 
 
 def look_lines(found: Best) -> list[str]:
@@ -52,6 +70,21 @@ def look_lines(found: Best) -> list[str]:
     if not found.is_clean:
         lines.append("No longer clean: trials were added after a look.")
     return lines
+
+
+def baseline_in_words(found: Best) -> str | None:
+    """That a study gives its baseline away, and what else it could; None where the choice is another trial."""
+    choice, study = found.choice, found.study
+    if choice.chosen is None or choice.chosen.number != BASELINE_TRIAL:
+        return None
+    why = "nothing that was tried scored better" if choice.verdict is None else choice.verdict.answer
+    told = f"The choice of {study.name} is its baseline ({why}): what was written has {study.facts.baseline_in_words}."
+    if study.facts.own_regularization:
+        told = f"The choice of {study.name} is its baseline ({why}): what was written is the model as it was given."
+    rejected = choice.candidate or choice.best
+    if rejected is None or rejected.number == BASELINE_TRIAL:
+        return told
+    return f"{told} `--trial {rejected.number}` writes the {'best' if choice.candidate is None else 'candidate'}."
 
 
 def warnings_on(studies: Sequence[Best]) -> list[str]:

@@ -7,6 +7,7 @@
 | patience alone | early stopping does all the work |
 | too few rows | the best two finalists, or the best one and the baseline, cannot be told apart, and more rows would |
 | nothing to gain | the baseline's loss is far from zero on the very rows that train, and no worse on others |
+| coarse metric | nothing is gained by a metric that counts decisions, while the loss of a finalist is lower |
 | duplicates | equal rows stand on both sides of a division |
 
 Everything here is a function of what is known; who looks it up is `search.coordination.advising`.
@@ -55,6 +56,12 @@ _FAR_FROM_ZERO = 0.5
 _SMALL_GAP = 0.2
 """Share of the training loss below which the loss on other rows is no worse."""
 
+_LOWER_LOSS = 0.9
+"""Share of the baseline's loss on rows that score below which another loss is lower by more than a little."""
+
+_SMOOTH_METRICS = ("log_loss", "brier")
+"""Metrics of classifications that change with every probability, and not only where a decision or an order does."""
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -96,6 +103,8 @@ class Situation:
         trials: Those that have ended.
         ablation: What the parts of this very choice are worth; None where that is not known.
         losses: How the baseline fares; None where that is not known, or where nothing was learned.
+        lowest: The finalist with the lowest loss on rows that score, and that loss, without penalties; None where it is
+            not known.
         rivals: The best two; None where there are none, or where nothing but seeds differs between repeats.
     """
 
@@ -104,6 +113,7 @@ class Situation:
     trials: Sequence[Trial]
     ablation: Ablation | None = None
     losses: Losses | None = None
+    lowest: tuple[int, float] | None = None
     rivals: Rivals | None = None
 
 
@@ -115,6 +125,7 @@ def advise(situation: Situation) -> tuple[str, ...]:
         *_patience_alone(situation),
         *_too_few_rows(situation),
         *_nothing_to_gain(situation),
+        *_coarse_metric(situation),
         *_duplicates(situation),
     )
 
@@ -325,6 +336,26 @@ def _nothing_to_gain(situation: Situation) -> Iterator[str]:
             f"{show_value(losses.train)} on the very rows that train, {show_value(losses.validation)} on others, and "
             f"{show_value(losses.constant)} for a constant guess. A larger model, more training or better features may "
             "gain more than regularization."
+        )
+
+
+def _coarse_metric(situation: Situation) -> Iterator[str]:
+    """What the loss sees and a metric of decisions does not: of few rows, or of a rare class, few decisions change."""
+    losses, lowest, study = situation.losses, situation.lowest, situation.study
+    verdict = situation.choice.verdict
+    if verdict is None or verdict.answer != "no gain" or losses is None or lowest is None:
+        return
+    if not study.facts.classes or study.metric in _SMOOTH_METRICS:
+        return
+    is_overfitted = losses.validation - losses.train > _SMALL_GAP * losses.train
+    number, loss = lowest
+    plain = study.facts.baseline_in_words
+    if is_overfitted and loss < _LOWER_LOSS * losses.validation:
+        yield (
+            f"{study.metric} sees no gain, but the loss does: with {plain} it is {show_value(losses.train)} on the "
+            f"rows that train and {show_value(losses.validation)} on others, where trial {number} has "
+            f"{show_value(loss)}. Of few rows, or of a rare class, few decisions change: a study with objective.metric "
+            '= "log_loss" sees more.'
         )
 
 

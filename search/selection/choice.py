@@ -22,6 +22,7 @@ class Choice:
         direction: Whether a low or a high score is good.
         verdict: What the confirmation found; None where there was none, or where trials have ended since.
         confirmed: The trial that it chose.
+        candidate: The finalist that it weighed against the baseline.
     """
 
     baseline: Trial | None
@@ -29,6 +30,7 @@ class Choice:
     direction: Direction
     verdict: Verdict | None = None
     confirmed: Trial | None = None
+    candidate: Trial | None = None
 
     @property
     def chosen(self) -> Trial | None:
@@ -40,6 +42,22 @@ class Choice:
         if self.confirmed is not None:
             return self.confirmed
         return self.baseline if self.gain is not None and self.gain <= 0 else self.best
+
+    @property
+    def roles(self) -> list[tuple[Trial, tuple[str, ...]]]:
+        """The trials that matter, each once, with all that it is: baseline, best, candidate, chosen.
+
+        The candidate is named where it is not chosen, and the chosen one where there is a verdict.
+        """
+        named = [("baseline", self.baseline), ("best", self.best)]
+        if self.confirmed is not None:
+            rejected = self.candidate if self.candidate != self.confirmed else None
+            named += [("candidate", rejected), ("chosen", self.confirmed)]
+        trials = {trial.number: trial for _, trial in named if trial is not None}
+        return [
+            (trial, tuple(role for role, each in named if each is not None and each.number == number))
+            for number, trial in trials.items()
+        ]
 
     @property
     def gain(self) -> float | None:
@@ -68,8 +86,12 @@ def choose(trials: Iterable[Trial], direction: Direction, verdict: Verdict | Non
     listed = list(trials)
     complete = [trial for trial in listed if trial.state is TrialState.COMPLETE]
     baseline = next((trial for trial in complete if trial.number == BASELINE_TRIAL), None)
-    confirmed = None if verdict is None else next(trial for trial in complete if trial.number == verdict.chosen)
-    return Choice(baseline, best_trial(complete, direction), direction, verdict, confirmed)
+    best = best_trial(complete, direction)
+    if verdict is None:
+        return Choice(baseline, best, direction)
+    by_number = {trial.number: trial for trial in complete}
+    confirmed, candidate = by_number[verdict.chosen], by_number.get(verdict.candidate)
+    return Choice(baseline, best, direction, verdict, confirmed, candidate)
 
 
 def choose_stored(storage: Storage, study: StudyRecord, trials: Sequence[Trial]) -> Choice:

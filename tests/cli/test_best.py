@@ -97,15 +97,15 @@ def test_baseline_that_brings_regularization_of_its_own_is_named(told):
 
 def test_name_that_is_off_where_the_model_brings_something_is_as_given_in_the_table(told):
     out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("L2 0.001 on hidden",), own_names=("l2",))
-    assert " ".join(out.splitlines()[3].split()) == "baseline 0 0.2 as given"
+    assert " ".join(out.splitlines()[3].split()) == "baseline (best) 0 0.2 as given"
     assert "off" not in out
 
 
 def test_names_that_have_no_column_are_listed_by_what_their_absence_means(told):
     names = ("l1", "l2", "dropout", "half.rate", "patience", "noise", "one.l2")
     out = told([0.2, 0.2], (1.0, 1.0), 0.2, own=("dropout 0.5",), own_names=("half.rate", "one.l2"), names=names)
-    assert "Searched, and as given in both: half.rate, one.l2.\n" in out
-    assert "Searched, and off in both: l1, l2, dropout, patience, noise.\n" in out
+    assert "Searched, and as given: half.rate, one.l2.\n" in out
+    assert "Searched, and off: l1, l2, dropout, patience, noise.\n" in out
 
 
 def test_brackets_in_a_name_are_brackets_in_the_table(told):

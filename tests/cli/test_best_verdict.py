@@ -103,11 +103,25 @@ def test_no_gain_chooses_the_baseline_and_shows_the_best_of_the_search(told):
     gain = Difference(0.02, -0.1, 0.14, 0.06)
     out = told(verdict_of("no gain", difference=gain, expected=gain))
     assert (
-        "No gain: the best that was found has log_loss 0.02 lower than no regularization at all (95% interval of the "
-        "gain -0.1 to 0.14), and the choice is no regularization at all.\n"
+        "No gain: the candidate, trial 1 (the finalist with the best confirmed score), has log_loss 0.02 lower than no "
+        "regularization at all (95% interval of the gain -0.1 to 0.14), and the choice is no regularization at all.\n"
     ) in out
     assert ["baseline", "(chosen)", "0", "0.5", "0.6", "off"] in table(out)
-    assert ["best", "1", "0.3", "0.45", "0.1"] in table(out)
+    assert ["best", "and", "candidate", "1", "0.3", "0.45", "0.1"] in table(out)
+
+
+def test_candidate_that_is_not_the_best_of_the_search_has_a_row_of_its_own(told):
+    rows = table(told(verdict_of("no gain", candidate=2, rule="one_se")))
+    assert ["baseline", "(chosen)", "0", "0.5", "0.6", "off"] in rows
+    assert ["best", "1", "0.3", "0.45", "0.1"] in rows
+    assert ["candidate", "2", "0.35", "0.7", "0.2"] in rows
+
+
+def test_simplest_candidate_is_told_by_its_rule(told):
+    assert (
+        "No gain: the candidate, trial 2 (the finalist that fits its training rows least of those within one standard "
+        "error of the best), has log_loss 0.15 lower"
+    ) in told(verdict_of("no gain", candidate=2, rule="one_se"))
 
 
 def test_nothing_to_learn_is_told_against_the_guess(told):
@@ -135,9 +149,46 @@ def test_nothing_to_learn_is_told_against_the_guess(told):
 def test_what_decides_is_told_where_labels_alone_do_not(answer, gain, expected, decided, told):
     out = told(verdict_of(answer, difference=gain, expected=expected))
     assert (
-        "A few labels sway that interval. By what all trials together hold likely of each row the difference is "
-        f"{expected.mean} lower, give or take {expected.standard_error}, {decided}"
+        "By what all trials together hold likely of each row, the expected log_loss of trial 1 is 0.44 and that of the "
+        f"baseline 0.61: {expected.mean} lower, give or take {expected.standard_error}, {decided}.\n"
     ) in out
+    assert ["0", "0.5", "0.6", "0.61", "off"] in [row[-5:] for row in table(out)]
+
+
+def test_candidate_that_is_expected_to_score_worse_is_told_as_no_gain(told):
+    out = told(verdict_of("no gain", difference=Difference(0.1, -0.1, 0.3, 0.1), expected=Difference(-0.2, -1, 1, 0.1)))
+    assert "0.2 higher, give or take 0.1, which is no gain.\n" in out
+
+
+@pytest.mark.parametrize(
+    ("expected", "why", "decided"),
+    [
+        (Difference(0.2, 0.1, 0.3, 0.05), ": a few of them sway it", "0.2 lower, give or take 0.05, which decides.\n"),
+        (
+            None,
+            "",
+            "What decides is that the gain is more than 1.645 times its standard error, 0.08, which chance makes of no "
+            "difference in one case of 20.\n",
+        ),
+    ],
+)
+def test_interval_that_includes_zero_does_not_stand_beside_helps_without_a_reason(expected, why, decided, told):
+    gain = Difference(0.15, -0.02, 0.32, 0.08)
+    out = told(verdict_of(difference=gain, expected=expected or gain))
+    assert (
+        "Regularization helps: log_loss 0.15 lower than no regularization at all.\n"
+        f"By the labels of the rows alone, the 95% interval of the gain, -0.02 to 0.32, includes 0{why}.\n"
+    ) in out
+    assert decided in out
+
+
+def test_one_configuration_beside_the_baseline_was_not_picked():
+    moment = dt.datetime(2026, 1, 1)
+    study = StudyRecord("s", 1, "minimize", "log_loss", {}, "ab" * 32, StudyFacts("binary"), moment, 2)
+    assert verdict_lines(verdict_of(n_trials=2), study, 2, {})[-1] == (
+        "In the search trial 1 scored 0.15 lower than in its 7 fresh repeats: chance alone, for it stood alone beside "
+        "the baseline and nothing was picked."
+    )
 
 
 BY_GUESS = (
@@ -151,7 +202,7 @@ BY_GUESS = (
 def test_guess_that_the_baseline_does_not_beat_is_told_where_it_decides(told, answer, has_reference):
     gain, expected = Difference(0.75, -0.3, 1.8, 0.5), Difference(0.5, -0.3, 1.3, 0.4)
     out = told(verdict_of(answer, difference=gain, expected=expected if has_reference else gain))
-    assert ("the difference is 0.5 lower, give or take 0.4, which is not enough.\n" in out) is has_reference
+    assert ("baseline 0.61: 0.5 lower, give or take 0.4, which is not enough.\n" in out) is has_reference
     assert (BY_GUESS in out) is (answer == "helps")
 
 

@@ -65,6 +65,16 @@ def test_place_that_cannot_be_is_bad_usage_before_anything_trains(arguments, sen
     assert list(tmp_path.iterdir()) == []
 
 
+def test_choice_that_is_the_baseline_is_told_where_it_is_written(export, tmp_path, monkeypatch):
+    # The study helps; its sentence on the baseline has a test of its own.
+    monkeypatch.setattr("search.reporting.sentences.baseline_in_words", lambda found: f"told of {found.study.name}")
+    told = "told of quick\n"
+    assert export("--format", "keras", "-o", "best.keras", cwd=tmp_path).err == f"Wrote best.keras\n{told}"
+    assert told in export("--all", "-o", "all", cwd=tmp_path).err
+    assert export("--trial", "0", "-o", "plain.toml", cwd=tmp_path).err == "Wrote plain.toml\n"
+    assert export("--format", "json", cwd=tmp_path).err == ""
+
+
 def test_card_stands_beside_the_model(export, tmp_path):
     done = export("--format", "keras", "-o", "best.keras", "--card", cwd=tmp_path)
     assert (done.code, done.err) == (0, "Wrote best.keras\nWrote best.card.md\n")

@@ -81,6 +81,10 @@ def test_path_is_drawn_once_it_was_trained(commands, confirmed):
         (["--over", "l2", "-o", "a.html"], "expected --over with --kind path alone, received --kind curves."),
         (["--kind", "path", "-o", "a.html"], "--over: expected the name of a path, received none. Give one"),
         (["--kind", "pie", "-o", "a.html"], "'pie' is not one of 'curves', 'finalists', "),
+        (
+            ["--kind", "residuals", "-o", "a.html"],
+            "expected a study that predicts numbers, received one that predicts classes. `--kind confusion` draws what",
+        ),
         (["-o", "no/such/folder/a.html"], "--output: expected a path that can be written"),
     ],
 )

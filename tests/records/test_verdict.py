@@ -60,6 +60,13 @@ def test_finalist_is_found_by_its_trial(verdict):
     assert verdict.finalist(-1) is None
 
 
+@given(VERDICTS)
+def test_verdict_shows_itself_in_a_line(verdict):
+    shown = repr(verdict)
+    assert shown.startswith(f"<Verdict: {verdict.answer}; trial {verdict.candidate} gains ")
+    assert len(shown) < 200
+
+
 @pytest.mark.parametrize("version", [None, 0, VERDICT_VERSION + 1, "1"])
 @given(VERDICTS)
 def test_other_version_is_refused(version, verdict):

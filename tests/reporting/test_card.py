@@ -41,9 +41,10 @@ def test_card_tells_choice_baseline_and_every_sentence_of_the_study(card, storag
     chosen, found = gather_chosen(storage, "quick"), summarize_best(storage, "quick")
     finalist = chosen.verdict.finalist(chosen.best.number)
     row = next(line for line in card if line.startswith(f"| trial {chosen.best.number} |"))
-    assert row.split(" | ")[1:4] == [
+    assert row.split(" | ")[1:5] == [
         f"{chosen.best.score:.4g}",
         f"{finalist.score:.4g}",
+        f"{finalist.expected:.4g}",
         f"{finalist.difference.mean:.4g}",
     ]
     told = "\n".join(card).replace("\\", "")
@@ -75,7 +76,7 @@ def test_card_of_an_ensemble_tells_each_of_its_trials(storage, tmp_path):
         {0: 0.25, 3: 0.75}, 0.4, SelectionEstimate(0.5, (0.3, 0.7), 0.0, (0.0, 0.0), 0.4, 0.1, 0.95, 200, 5)
     )
     text = write_card(storage, "quick", tmp_path / "mean.keras", ensemble=ensemble).read_text()
-    assert "quick it is the weighted mean of several: 25% trial 0, 75% trial 3." in text
+    assert '"quick" it is the weighted mean of several: 25% trial 0, 75% trial 3.' in text
     assert "\n- Trial 0: training.learning_rate 0.001\n- Trial 3: " in text
     assert "- The ensemble is estimated to score 0.5 on other rows\n  (95% interval 0.3 to 0.7).\n" in text
 

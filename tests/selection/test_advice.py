@@ -293,3 +293,36 @@ def test_there_are_no_rivals_where_one_is_left_or_seeds_alone_differ():
     assert find_rivals(verdict(1, 1, both, scores_other_rows=False), [], study(facts=one_fold)) is None
     earlier = replace(FACTS, training_rows=(), validation_rows=())
     assert find_rivals(verdict(1, 1, both), [], study(facts=earlier)) is None
+
+
+OVERFITTED = Losses(0.003, 0.75, 0.69)
+
+
+def without_gain(metric, lowest, losses=OVERFITTED, answer="no gain"):
+    told = verdict(0, 1, [finalist(0, 0.6), finalist(1, 0.6)], answer=answer)
+    choice = Choice(BASELINE, CLEAN, "maximize", told, BASELINE, CLEAN)
+    record = replace(study(direction="maximize"), metric=metric)
+    return Situation(record, choice, [BASELINE, CLEAN], losses=losses, lowest=lowest)
+
+
+def test_loss_that_sees_more_than_a_metric_of_decisions_is_told():
+    assert advise(without_gain("balanced_accuracy", (3, 0.25))) == (
+        "balanced_accuracy sees no gain, but the loss does: with no regularization at all it is 0.003 on the rows that "
+        "train and 0.75 on others, where trial 3 has 0.25. Of few rows, or of a rare class, few decisions change: a "
+        'study with objective.metric = "log_loss" sees more.',
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        without_gain("log_loss", (3, 0.25)),
+        without_gain("accuracy", (3, 0.7)),
+        without_gain("accuracy", None),
+        without_gain("accuracy", (3, 0.25), losses=None),
+        without_gain("accuracy", (3, 0.25), losses=Losses(0.3, 0.33, 0.69)),
+        without_gain("accuracy", (3, 0.25), answer="helps"),
+    ],
+)
+def test_metric_that_sees_as_much_as_the_loss_is_left_alone(told):
+    assert advise(told) == ()

@@ -130,7 +130,7 @@ def _source(chosen: Chosen, saved: SavedModel | None) -> str:
 def _comment(chosen: Chosen) -> str:
     study, best, baseline = chosen.study, chosen.best, chosen.baseline
     lines = [
-        f"Trial {best.number} of the study {study.name}, one of {chosen.n_trials}.",
+        f'Trial {best.number} of the study "{study.name}", one of {chosen.n_trials}.',
         "",
         f"{study.metric} on validation rows: {best.score:.6g}"
         + (f"; baseline: {baseline.score:.6g}." if baseline and baseline.score is not None else "."),

@@ -28,7 +28,7 @@ _MOST_NAMES = 100
 
 _USES = {
     ".keras": "a Keras model, trained once more on all rows that are not sealed",
-    ".toml": "a study file that compares baseline and choice",
+    ".toml": "a study file that compares it with the baseline",
     ".json": "the configuration, for programs",
     ".yaml": "the configuration, for programs",
     ".yml": "the configuration, for programs",
@@ -118,10 +118,11 @@ def _details(facts: CardFacts) -> Iterator[str]:
     yield f"A Keras model for {kind}, {what}. Out of {chosen.n_trials:,} trials of the study"
     if facts.ensemble is not None:
         shares = ", ".join(f"{weight:.0%} trial {trial}" for trial, weight in facts.ensemble.weights.items())
-        yield f"{_text(study.name)} it is the weighted mean of several: {shares}."
+        yield f'"{_text(study.name)}" it is the weighted mean of several: {shares}.'
         return
     chosen_trial = facts.found.choice.chosen
-    yield f"{_text(study.name)} it is trial {chosen.best.number}: {_configuration(facts, chosen.best.configuration)}."
+    configuration = _configuration(facts, chosen.best.configuration)
+    yield f'"{_text(study.name)}" it is trial {chosen.best.number}: {configuration}.'
     if chosen_trial is not None and chosen_trial.number != chosen.best.number:
         yield ""
         yield f"**Not the choice of the study**: that is trial {chosen_trial.number}."
@@ -232,6 +233,7 @@ def _evaluation(facts: CardFacts) -> Iterator[str]:
     if chosen.baseline is None or chosen.baseline.number != chosen.best.number:
         shown.append((f"trial {chosen.best.number}", chosen.best))
     rows, level = [], 0.95 if verdict is None else verdict.level
+    has_reference = verdict is not None and verdict.has_reference
     for label, trial in shown:
         finalist = None if verdict is None or trial is None else verdict.finalist(trial.number)
         difference = None if finalist is None else finalist.difference
@@ -240,13 +242,15 @@ def _evaluation(facts: CardFacts) -> Iterator[str]:
                 label,
                 show_value(None if trial is None else trial.score),
                 show_value(None if finalist is None else finalist.score),
+                *([show_value(None if finalist is None else finalist.expected)] if has_reference else []),
                 show_value(None if difference is None else difference.mean),
                 show_value(None) if difference is None else interval_in_words(difference),
             )
         )
-    yield from _table(("", "in the search", "confirmed", "better than the baseline by", f"{level:.0%} interval"), rows)
+    scores = ["in the search", "confirmed", *(["expected"] if has_reference else [])]
+    yield from _table(("", *scores, "confirmed better than the baseline by", f"{level:.0%} interval"), rows)
     yield ""
-    yield f"What the study {_text(study.name)} found:"
+    yield f'What the study "{_text(study.name)}" found:'
     yield ""
     for sentence in sentences_on(found):
         first, *further = sentence.splitlines()

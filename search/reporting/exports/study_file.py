@@ -134,10 +134,10 @@ def _comment(chosen: Chosen, missing: list[str]) -> list[str]:
     name, number = chosen.study.name, chosen.best.number
     is_baseline = not _differences(chosen, spec_from_json(chosen.study.spec))
     lines = (
-        [f"The baseline of the study {name}, trial {number}, as a study file: `regsearch run FILE` scores it again."]
+        [f'The baseline of the study "{name}", trial {number}, as a study file: `regsearch run FILE` scores it again.']
         if is_baseline
         else [
-            f"Trial {number} of the study {name} as a study file: `regsearch run FILE` compares it with the baseline",
+            f'Trial {number} of the study "{name}" as a study file: `regsearch run FILE` compares it with the baseline',
             "again, on the same splits and with the same seeds, and ends with a verdict of its own.",
         ]
     )

@@ -33,12 +33,13 @@ def read_diagnosis(plotted: Plotted) -> Diagnosis:
     return diagnosis
 
 
-def nothing_to_draw(plotted: Plotted, expected: str, received: str) -> UsageError:
+def nothing_to_draw(plotted: Plotted, expected: str, received: str, remedy: str = "") -> UsageError:
     """The error of a study that has no such figure.
 
     Args:
         plotted: The study.
         expected: What it would have to have.
         received: What it has.
+        remedy: What to do about it; empty where nothing helps.
     """
-    return UsageError(Problem(plotted.study.name, f"expected {expected}, received {received}"))
+    return UsageError(Problem(plotted.study.name, f"expected {expected}, received {received}", remedy))

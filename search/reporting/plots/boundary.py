@@ -20,5 +20,5 @@ def draw(plotted: Plotted, over: str | None = None) -> Figure:
     """
     diagnosis = read_diagnosis(plotted)
     if diagnosis.boundary is None:
-        raise nothing_to_draw(plotted, "rows of two numbers with classes, quickly trained", "others")
+        raise nothing_to_draw(plotted, "classes of rows with two numbers, and models that train in 2 seconds", "others")
     return boundary_figure(plotted.study, diagnosis, diagnosis.boundary)

@@ -18,8 +18,10 @@ def draw(plotted: Plotted, over: str | None = None) -> Figure:
     Raises:
         UsageError: They are not known, or there are no classes, or too many.
     """
+    if not plotted.study.facts.classes:
+        remedy = "`--kind residuals` draws what it predicts."
+        raise nothing_to_draw(plotted, "a study that predicts classes", "one that predicts numbers", remedy)
     diagnosis = read_diagnosis(plotted)
     if not diagnosis.confusions:
-        received = "none that are kept" if plotted.study.facts.classes else "a regression"
-        raise nothing_to_draw(plotted, "predictions of at most 50 classes", received)
+        raise nothing_to_draw(plotted, "predictions of at most 50 classes that were kept", "none")
     return confusion_figure(plotted.study, diagnosis)

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from search.reporting.plots.gathering import Plotted
 
 
+_KEEP = "confirm.keep_predictions_mib says how much room they have."
+
+
 def draw(plotted: Plotted, over: str | None = None) -> Figure:
     """Predictions against what rows are.
 
     Raises:
         UsageError: They are not known, or nothing is a number.
     """
+    if plotted.study.facts.classes:
+        remedy = "`--kind confusion` draws what it predicts."
+        raise nothing_to_draw(plotted, "a study that predicts numbers", "one that predicts classes", remedy)
     diagnosis = read_diagnosis(plotted)
     if not diagnosis.pairs:
-        received = "a classification" if plotted.study.facts.classes else "none that are kept"
-        raise nothing_to_draw(plotted, "predictions of numbers", received)
+        raise nothing_to_draw(plotted, "predictions of numbers that were kept", "none", _KEEP)
     return residuals_figure(plotted.study, diagnosis)

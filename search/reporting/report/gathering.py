@@ -9,8 +9,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from search.errors import UsageError
-from search.records import ABLATION_KIND, ABLATION_VERSION, Ablation, RunSummary, Trial
+from search.records import ABLATION_KIND, ABLATION_VERSION, BASELINE_TRIAL, Ablation, RunSummary, Trial
 from search.records.wording import (
+    candidate_in_words,
+    data_in_words,
     describe_configuration,
     interval_in_words,
     part_in_words,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from search.figures import Figure
     from search.storage import Storage
 
+
+_SEALED = {"baseline and choice": "chosen"}
+"""What a look calls a column, where that is something else."""
 
 _NO_WORD = re.compile(r"[^0-9A-Za-z_]+")
 """What an anchor has none of."""
@@ -119,14 +124,23 @@ def _tables(storage: Storage, found: Best) -> Iterator[Table]:
                 describe_configuration(configurations[each.trial], study.facts),
                 each.search_score,
                 each.end if each.score is None else each.score,
+                *([each.expected] if verdict.has_reference else []),
                 None if each.difference is None else each.difference.mean,
                 None if each.difference is None else interval_in_words(each.difference),
                 each.repeats,
             ]
             for each in verdict.finalists
         ]
-        headers = ["trial", "configuration", "in the search", "confirmed", "gain", f"{verdict.level:.0%} interval"]
-        yield Table.of("Finalists on fresh divisions of the rows", [*headers, "repeats"], rows)
+        headers = ["trial", "configuration", "in the search", "confirmed"]
+        headers += ["expected"] if verdict.has_reference else []
+        headers += ["confirmed gain", f"{verdict.level:.0%} interval", "repeats"]
+        words = [f"{candidate_in_words(verdict)}."]
+        if verdict.has_reference:
+            words.append(
+                "Expected scores are by what all trials together hold likely of each row: they decide whether it beats "
+                "the baseline."
+            )
+        yield Table.of("Finalists on fresh divisions of the rows", headers, rows, *words)
     ablation = _ablation(storage, found)
     if ablation is not None:
         yield _parts(ablation, study.metric)
@@ -136,19 +150,27 @@ def _against_baseline(storage: Storage, found: Best) -> Table:
     """Scores, epochs, gap and norms of baseline and choice, a row a measure."""
     study, choice = found.study, found.choice
     shown = {"baseline": choice.baseline, "chosen": choice.chosen}
+    if choice.chosen is not None and choice.chosen.number == BASELINE_TRIAL:
+        shown = {"baseline and choice": choice.chosen}
     trials = {label: trial for label, trial in shown.items() if trial is not None}
-    confirmed = {} if choice.verdict is None else {each.trial: each.score for each in choice.verdict.finalists}
+    verdict = choice.verdict
+    finalists = {} if verdict is None else {each.trial: each for each in verdict.finalists}
+    again = [finalists.get(trial.number) for trial in trials.values()]
     runs = {
         label: [run for run in storage.runs(study.study_id, trial.number) if run.score is not None]
         for label, trial in trials.items()
     }
     losses = {label: _losses(storage, study.study_id, of) for label, of in runs.items()}
+    expected: list[object] = []
+    if verdict is not None and verdict.has_reference:
+        expected = [None if each is None else each.expected for each in again]
     measures: list[tuple[str, list[object]]] = [
         ("trial", [trial.number for trial in trials.values()]),
         ("configuration", [describe_configuration(trial.configuration, study.facts) for trial in trials.values()]),
         (f"{study.metric} in the search", [trial.score for trial in trials.values()]),
-        (f"{study.metric} confirmed", [confirmed.get(trial.number) for trial in trials.values()]),
-        (f"{study.metric} on sealed rows", [sealed_score(found, label) for label in trials]),
+        (f"{study.metric} confirmed", [None if each is None else each.score for each in again]),
+        (f"{study.metric} expected, which decides", expected),
+        (f"{study.metric} on sealed rows", [sealed_score(found, _SEALED.get(label, label)) for label in trials]),
         ("loss of rows that train", [losses[label][0] for label in trials]),
         ("loss of rows that score", [losses[label][1] for label in trials]),
         ("gap of the two", [_difference(*losses[label]) for label in trials]),
@@ -159,7 +181,8 @@ def _against_baseline(storage: Storage, found: Best) -> Table:
         (f"norm of the weights of {layer}", [_mean_norm(runs[label], layer) for label in trials]) for layer in layers
     ]
     rows = [[measure, *values] for measure, values in measures if any(value is not None for value in values)]
-    return Table.of("The choice against the baseline", ["", *trials], rows)
+    caption = "The choice against the baseline" if len(trials) > 1 else "The choice"
+    return Table.of(caption, ["", *trials], rows)
 
 
 def _losses(storage: Storage, study_id: int, runs: Sequence[RunSummary]) -> tuple[float | None, float | None]:
@@ -238,7 +261,7 @@ def _facts(storage: Storage, found: Best) -> dict[str, str]:
     return {
         "trials": f"{len(ended):,} of {study.n_trials:,}{_states(ended)}",
         "rows": ", ".join(f"{count:,} {use}" for use, count in used.items() if count),
-        "data": f"{study.spec['data']['source']}, SHA-256 {study.data_sha256[:16]}",
+        "data": f"{data_in_words(study.spec['data'])}, SHA-256 {study.data_sha256[:16]}",
         "begun": f"{study.created:%Y-%m-%d %H:%M} UTC, seed {study.spec['study']['seed']}",
         "looks at sealed rows": str(len(found.looks)) if rows.test else "there are none",
         **({"versions": ", ".join(f"{name} {of}" for name, of in study.versions.items())} if study.versions else {}),

@@ -13,7 +13,8 @@
 | `optimism` | scores in the search against confirmed ones |
 | `path` | one coefficient over its values, as glmnet draws it |
 | `residuals` | predictions of numbers against what rows are |
-| `rendering` | a figure as a page of its own, or as JSON; the script that draws it |
+| `narrowing` | a figure for a narrow screen |
+| `rendering` | a figure as a page of its own, or as JSON; what any page needs that shows figures |
 | `svg` | a figure as SVG, for pages without scripts |
 | `tabulating` | its numbers as a table |
 | `_style` | colours, fonts and axes that all share |
@@ -30,10 +31,19 @@ from search.figures.curves import CurveSet, curves_figure
 from search.figures.finalists import finalists_figure
 from search.figures.gap import TrialGap, gap_figure
 from search.figures.importance import importance_figure
+from search.figures.narrowing import narrowed
 from search.figures.norms import TrialNorms, norms_figure
 from search.figures.optimism import optimism_figure
 from search.figures.path import path_figure
-from search.figures.rendering import figure_html, figure_json, plotly_script, warm_up
+from search.figures.rendering import (
+    Raw,
+    Scripts,
+    figure_html,
+    figure_json,
+    page_colours,
+    page_scripts,
+    warm_up,
+)
 from search.figures.residuals import residuals_figure
 from search.figures.svg import figure_svg
 from search.figures.tabulating import figure_table
@@ -45,6 +55,8 @@ __all__ = [
     "CurveSet",
     "Figure",
     "Gain",
+    "Raw",
+    "Scripts",
     "TrialGap",
     "TrialNorms",
     "boundary_figure",
@@ -58,10 +70,12 @@ __all__ = [
     "finalists_figure",
     "gap_figure",
     "importance_figure",
+    "narrowed",
     "norms_figure",
     "optimism_figure",
+    "page_colours",
+    "page_scripts",
     "path_figure",
-    "plotly_script",
     "residuals_figure",
     "warm_up",
 ]

@@ -19,7 +19,7 @@ class Gain:
     Args:
         study: Its name.
         answer: Its verdict in a word.
-        gain: By how much the finalist that came out best beats the baseline; positive is better.
+        gain: By how much the candidate beats the baseline; positive is better.
         low: The low end of its interval; None where there is none.
         high: The high end.
     """
@@ -31,13 +31,13 @@ class Gain:
     high: float | None
 
 
-def comparison_figure(gains: Sequence[Gain], unit: str, *, is_share: bool) -> go.Figure:
-    """Gains with their intervals, a line a study.
+def comparison_figure(gains: Sequence[Gain], metric: str, data: str) -> go.Figure:
+    """Gains with their intervals, a line a study, of studies with one metric on the same data.
 
     Args:
         gains: Of the studies, in their order.
-        unit: What is gained, in words.
-        is_share: Whether gains are shares of what the baseline scores.
+        metric: Of all of them.
+        data: What they have in common, in words.
     """
     import plotly.graph_objects as go
 
@@ -60,9 +60,8 @@ def comparison_figure(gains: Sequence[Gain], unit: str, *, is_share: bool) -> go
             },
         )
     )
-    figure.add_vline(x=0, line={"color": GUESS}, annotation_text="the baseline")
-    figure.update_xaxes(title_text=f"gain in {unit} (right is better)", tickformat=".0%" if is_share else None)
+    figure.add_vline(x=0, line={"color": GUESS}, annotation_text="the baseline", annotation_position="top")
+    figure.update_xaxes(title_text=f"gain in {metric} (right is better)")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return styled(
-        figure, "Gains", "of the finalist that came out best, over the baseline", height=240 + 56 * len(gains)
-    )
+    subtitle = "of the candidate over the baseline, by the labels of the rows; a verdict weighs expected scores, too"
+    return styled(figure, f"Gains in {metric} on {data}", subtitle, height=240 + 56 * len(gains))

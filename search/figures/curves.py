@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from search.figures._style import CHOICE, TRAIN, see_through, styled
+from search.figures._style import CHOICE, FAINT, TRAIN, see_through, styled
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -67,7 +67,7 @@ def _add_kept(figure: go.Figure, column: int, one: CurveSet) -> None:
             x=median(epoch for epoch, _ in pairs),
             row=1,
             col=column,
-            line={"dash": "dot", "color": "#888888"},
+            line={"dash": "dot", "color": FAINT},
             annotation_text="weights kept",
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from search.figures._style import BASELINE, CHOICE, TRAIN, styled
-from search.records.wording import describe_configuration, verdict_lines
+from search.figures._style import BASELINE, CHOICE, RULE, TRAIN, styled
+from search.records.wording import candidate_in_words, describe_configuration, verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
             x=[sign * (each.search_score - baseline.search_score) for each in others],
             y=labels,
             mode="markers",
-            name="in the search, where they were picked",
+            name="in the search",
             marker={"symbol": "circle-open", "size": 11, "color": BASELINE},
         )
     )
@@ -66,21 +66,21 @@ def finalists_figure(study: StudyRecord, verdict: Verdict, configurations: Mappi
                 x=[sign * (each.expected - baseline.expected) for each, _ in expected if each.expected is not None],
                 y=[label for _, label in expected],
                 mode="markers",
-                name="expected there, which decides",
+                name="expected there: whether the baseline is beaten",
                 marker={"symbol": "diamond", "size": 10, "color": TRAIN},
             )
         )
-    figure.add_vline(x=0, line={"color": "#444444"}, annotation_text=study.facts.baseline_in_words)
+    words = study.facts.baseline_in_words
+    figure.add_vline(x=0, line={"color": RULE}, annotation_text=words, annotation_position="top")
     figure.update_xaxes(title_text=f"gain in {study.metric} over the baseline (right is better)")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    title = f"{study.name}: finalists"
-    return styled(
-        figure, title, verdict_lines(verdict, study, verdict.n_trials, configurations)[0], height=240 + 60 * len(others)
-    )
+    answer = verdict_lines(verdict, study, verdict.n_trials, configurations)[0]
+    subtitle = answer if verdict.answer == "no gain" else f"{answer} {candidate_in_words(verdict)}."
+    return styled(figure, f"{study.name}: finalists", subtitle, height=240 + 60 * len(others))
 
 
 def _label(trial: int, verdict: Verdict, configuration: Configuration, study: StudyRecord) -> str:
-    chosen = ", chosen" if trial == verdict.chosen else ""
+    chosen = ", chosen" if trial == verdict.chosen else ", candidate" if trial == verdict.candidate else ""
     lines = textwrap.wrap(describe_configuration(configuration, study.facts), _LETTERS_A_LINE)
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES - 1 :] = [f"{lines[_MOST_LINES - 1].rstrip(',')} ..."]

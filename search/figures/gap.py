@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.figures._style import BASELINE, CHOICE, GUESS, styled
+from search.figures._style import BASELINE, CHOICE, FAINT, GUESS, styled
 from search.records.wording import better, describe_configuration, show_value
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def gap_figure(study: StudyRecord, gaps: Sequence[TrialGap], baseline: int | Non
         if shown:
             marker = {"size": 15, "color": colour, "symbol": symbol, "line": {"width": 1, "color": "white"}}
             figure.add_trace(_points(study, shown, f"{name}, trial {number}", marker))
-    figure.add_vline(x=0, line={"color": "#888888", "dash": "dot"})
+    figure.add_vline(x=0, line={"color": FAINT, "dash": "dot"})
     figure.update_xaxes(title_text="gap: loss of rows that score less that of rows that train")
     figure.update_yaxes(title_text=f"{study.metric} ({better(study.direction)} is better)")
     return styled(

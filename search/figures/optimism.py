@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.figures._style import BASELINE, CHOICE, GUESS, styled
+from search.figures._style import BASELINE, CHOICE, FAINT, GUESS, styled
 from search.records.wording import better, describe_configuration, show_value
 
 if TYPE_CHECKING:
@@ -26,14 +26,19 @@ def optimism_figure(study: StudyRecord, verdict: Verdict, configurations: Mappin
     import plotly.graph_objects as go
 
     baseline, chosen = verdict.finalists[0].trial, verdict.chosen
-    looks = {"baseline": (BASELINE, "square", 13), "chosen": (CHOICE, "star", 16), "finalists": (GUESS, "circle", 10)}
-    roles = {chosen: "chosen", baseline: "baseline"}
+    looks = {  # the later ones lie above
+        "finalists": (GUESS, "circle", 10),
+        "baseline": (BASELINE, "square", 13),
+        "candidate": (CHOICE, "diamond", 13),
+        "chosen": (CHOICE, "star", 16),
+    }
+    roles = {verdict.candidate: "candidate", chosen: "chosen", baseline: "baseline"}
     scored = [(each, each.score) for each in verdict.finalists if each.score is not None]
     ends = [value for each, score in scored for value in (each.search_score, score)]
     figure = go.Figure()
     if ends:
         diagonal = [min(ends), max(ends)]
-        line = {"color": "#888888", "dash": "dot"}
+        line = {"color": FAINT, "dash": "dot"}
         figure.add_trace(
             go.Scatter(x=diagonal, y=diagonal, mode="lines", name="as the search promised", line=line, hoverinfo="skip")
         )
@@ -53,12 +58,13 @@ def optimism_figure(study: StudyRecord, verdict: Verdict, configurations: Mappin
                 hovertemplate="%{text}<br>search %{x:.4g}, confirmed %{y:.4g}<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text=f"{study.metric} in the search, where they were picked")
-    figure.update_yaxes(title_text=f"{study.metric} on fresh divisions ({better(study.direction)} is better)")
+    figure.update_xaxes(title_text=f"{study.metric} in the search ({better(study.direction)} is better)")
+    figure.update_yaxes(title_text=f"{study.metric} on fresh divisions")
     side = "above" if study.direction == "minimize" else "below"
-    kept = f"trial {verdict.candidate}, which it picks, kept its promise"
+    role = "choice" if verdict.candidate == chosen else "candidate"
+    kept = f"the {role}, trial {verdict.candidate}, kept its promise"
     if verdict.optimism > 0:
-        kept = f"trial {verdict.candidate}, which it picks, fell short by {show_value(verdict.optimism)}"
+        kept = f"the {role}, trial {verdict.candidate}, fell short by {show_value(verdict.optimism)}"
     subtitle = f"{side} the line the search promised too much; {kept}"
     return styled(figure, f"{study.name}: optimism of the search", subtitle)
 

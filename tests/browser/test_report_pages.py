@@ -40,6 +40,7 @@ def pages(tmp_path_factory):
 
 
 KINDS = {"curves", "finalists", "path-l2", "importance", "confusion", "boundary"}
+ALL_DRAWN = "() => [...document.querySelectorAll('.figure')].every(each => each.querySelector('.main-svg'))"
 DRAWN = "() => document.querySelectorAll('.figure .main-svg').length > 0"
 
 
@@ -110,6 +111,7 @@ def test_small_page_shows_all_without_scripts(seen, pages):
     opened(seen, pages["svg"])
     assert seen.page.locator("script").count() == 0
     assert seen.page.locator(".figure svg").count() >= len(KINDS)
+    assert seen.page.locator(".figure.narrow svg").first.is_hidden()
     inside = seen.page.evaluate(
         "() => [...document.querySelectorAll('.figure svg')].every(svg => { const box = svg.getBoundingClientRect();"
         "return [...svg.querySelectorAll('text')].every(text => { const one = text.getBoundingClientRect();"
@@ -117,6 +119,52 @@ def test_small_page_shows_all_without_scripts(seen, pages):
         "&& one.bottom <= box.bottom + 1; }); })"
     )
     assert inside, "expected all words inside their figures"
+
+
+NARROW_WORDS = """
+() => [...document.querySelectorAll('.figure')].flatMap(figure => {
+  const outer = figure.getBoundingClientRect();
+  const boxes = [...figure.querySelectorAll('.annotation-text, .xtitle, .x2title, .ytitle, .y2title, .legendtext')]
+    .map(each => [each.textContent, each.getBoundingClientRect()]).filter(([_, box]) => box.width);
+  const outside = boxes.filter(([_, box]) => box.left < outer.left - 1 || box.right > outer.right + 1
+    || box.bottom > outer.bottom + 1).map(([text]) => `${figure.id}: ${text} is cut`);
+  const over = boxes.flatMap(([text, one], place) => boxes.slice(place + 1).filter(([_, other]) =>
+    one.left < other.right - 2 && other.left < one.right - 2
+    && one.top < other.bottom - 2 && other.top < one.bottom - 2)
+    .map(([other]) => `${figure.id}: ${text} lies on ${other}`));
+  return [...outside, ...over];
+})
+"""
+
+
+def test_words_of_interactive_figures_do_not_overlap_on_narrow_screens(seen, pages):
+    opened(seen, pages["interactive"], width=390)
+    seen.page.wait_for_function(ALL_DRAWN)
+    assert seen.page.evaluate(NARROW_WORDS) == []
+    assert seen.complaints == []
+
+
+def test_words_of_pictures_can_be_read_on_narrow_screens(seen, pages):
+    opened(seen, pages["svg"], width=390)
+    sizes = seen.page.evaluate(
+        "() => [...document.querySelectorAll('.figure svg text')].filter(each => each.getBoundingClientRect().width)"
+        ".map(each => { const {c, d} = each.getScreenCTM();"
+        "return Math.hypot(c, d) * parseFloat(each.getAttribute('font-size')); })"
+    )
+    assert len(sizes) > 50
+    assert min(sizes) >= 10
+
+
+def test_lines_are_lighter_on_dark_paper(seen, pages):
+    colours = "() => document.getElementById('figure-curves').data.map(each => each.line.color)"
+    opened(seen, pages["interactive"])
+    assert "#0072B2" in seen.page.evaluate(colours)
+    seen.page.emulate_media(color_scheme="dark")
+    seen.page.wait_for_function(f"() => ({colours})().includes('#4BA3DB')")
+    assert "#0072B2" not in seen.page.evaluate(colours)
+    opened(seen, pages["svg"], scheme="dark")
+    stroke = seen.page.locator('.wide-figure [stroke="#0072b2"]').first
+    assert stroke.evaluate("each => getComputedStyle(each).stroke") == "rgb(75, 163, 219)"
 
 
 def test_pages_print_whole(seen, pages):

@@ -11,7 +11,7 @@ import pytest
 
 from search.records.wording import show_value
 from search.reporting.report import gather_comparison, gather_report, report_html
-from search.reporting.summaries import compare_studies
+from search.reporting.summaries import compare_studies, summarize_best
 from search.storage import open_storage
 
 
@@ -128,7 +128,7 @@ def test_small_page_has_the_same_figures_without_any_script(report):
     assert len(page) < 300_000
     assert "<script" not in page
     assert "script-src 'none'" in html.unescape(page)
-    assert page.count("<svg ") == len(report.figures)
+    assert page.count("<svg ") == 2 * len(report.figures)  # one for wide screens, one for narrow ones
     assert page.count("<summary>Numbers:") == len(report.figures)
 
 
@@ -142,9 +142,10 @@ def test_several_studies_are_compared_and_each_is_told_of(confirmed, commands, r
     verdict = json.loads(commands("best", "quick", "--format", "json").out)["verdict"]
     row = dict(zip(comparison.table.headers, comparison.table.rows[0], strict=True))
     assert (row["study"], row["verdict"]) == ("quick", "helps")
-    assert row["gain of the best finalist"] == show_value(verdict["difference"])
+    assert row["gain of the candidate"] == show_value(verdict["difference"])
     assert comparison.warnings == []
-    (points,) = comparison.figure.data
+    (figure,) = comparison.figures.values()
+    (points,) = figure.data
     assert list(points.x) == [verdict["difference"]] * 2
     ends = [verdict["difference"] + more for more in points.error_x.array]
     assert ends == pytest.approx([verdict["interval"][1]] * 2)
@@ -154,17 +155,47 @@ def test_several_studies_are_compared_and_each_is_told_of(confirmed, commands, r
     assert "2 studies compared" in text_of(page)
 
 
-def test_studies_of_other_data_are_compared_by_shares_with_a_warning(confirmed):
+def test_studies_of_other_data_have_a_figure_each_and_a_warning(confirmed, report):
     with open_storage(f"sqlite:///{confirmed / 'regsearch.db'}") as storage:
         (found,) = compare_studies(storage, ["quick"])
     other = replace(found, study=replace(found.study, name="other", data_sha256="1"))
     with mock.patch("search.reporting.report.comparing.compare_studies", return_value=[found, other]):
         comparison = gather_comparison(None, ["quick", "other"])
     assert comparison.warnings == ["The studies have different data: their scores say nothing about each other."]
-    verdict = found.choice.verdict
-    unit = next(each.score for each in verdict.finalists if each.trial == 0)
-    assert list(comparison.figure.data[0].x) == [verdict.difference.mean / unit] * 2
-    assert "as a share of the baseline's" in comparison.figure.layout.xaxis.title.text
+    assert [list(figure.data[0].x) for figure in comparison.figures.values()] == [
+        [found.choice.verdict.difference.mean]
+    ] * 2
+    page = text_of(report_html(report, report, comparison=comparison, plots="svg"))
+    assert "Gains in log_loss on sklearn.make_moons (SHA-256 1)" in page
+    assert (
+        "Studies with another metric or other data have a figure of their own: their gains cannot be compared." in page
+    )
+
+
+def test_baseline_that_is_the_choice_has_one_column(confirmed):
+    with open_storage(f"sqlite:///{confirmed / 'regsearch.db'}") as storage:
+        found = summarize_best(storage, "quick")
+        choice = found.choice
+        kept = replace(choice, confirmed=choice.baseline, verdict=replace(choice.verdict, answer="no gain", chosen=0))
+        with mock.patch("search.reporting.report.gathering.summarize_best", return_value=replace(found, choice=kept)):
+            first, *_ = gather_report(storage, "quick").tables
+    assert (first.caption, first.headers) == ("The choice", ["", "baseline and choice"])
+    assert {len(row) for row in first.rows} == {2}
+    scores = {row[0]: row[1] for row in first.rows}
+    assert scores["log_loss expected, which decides"] == show_value(choice.verdict.finalist(0).expected)
+
+
+def test_expected_scores_stand_beside_the_difference_that_decides(report, commands):
+    told = json.loads(commands("best", "quick", "--format", "json").out)
+    by_trial = {each["trial"]: each["expected"] for each in told["verdict"]["finalists"]}
+    row = next(row for row in report.tables[0].rows if row[0] == "log_loss expected, which decides")
+    assert row[1:] == [show_value(by_trial[told[role]["trial"]]) for role in ("baseline", "chosen")]
+    finalists = next(table for table in report.tables if table.caption.startswith("Finalists"))
+    place = finalists.headers.index("expected")
+    assert [row[place] for row in finalists.rows] == [show_value(score) for score in by_trial.values()]
+    assert finalists.words[0] == (
+        f"The choice, trial {told['chosen']['trial']}, is the finalist with the best confirmed score."
+    )
 
 
 def test_one_name_twice_is_one_study(commands, confirmed):

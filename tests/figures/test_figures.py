@@ -149,7 +149,8 @@ def test_page_has_plotly_inside_and_names_are_text():
     page = figure_html(path_figure(STUDY, sweep_of(*POINTS)))
     assert "<title>quick &amp; &lt;small&gt;: the path over l2</title>" in page
     assert 'src="http' not in page
-    assert len(page) < 6e6
+    assert len(page) < 2.5e6
+    assert '<h1 id="title">quick &amp; &lt;small&gt;: the path over l2</h1>' in page
 
 
 def test_json_is_plotly_s():

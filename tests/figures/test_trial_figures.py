@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from search.figures import TrialGap, TrialNorms, gap_figure, norms_figure, optimism_figure
+from search.figures.svg.words import width_of
 from search.records import (
     Configuration,
     Difference,
@@ -98,9 +100,22 @@ def test_optimism_sets_the_search_against_the_confirmation():
         "finalists": ([0.375], [0.5]),
     }
     subtitle = figure.layout.title.subtitle.text
-    assert subtitle == "above the line the search promised too much; trial 1, which it picks, fell short by 0.125"
+    assert subtitle == "above the line the search promised too much; the choice, trial 1, fell short by 0.125"
     figure = optimism_figure(study("maximize"), found, {number: Configuration() for number in range(4)})
     assert figure.layout.title.subtitle.text.startswith("below the line")
+
+
+def test_optimism_marks_the_candidate_that_was_not_chosen():
+    figure = optimism_figure(study(), verdict(0, [(0.5, 0.5), (0.25, 0.375)]), {0: Configuration(), 1: Configuration()})
+    assert points(figure)["candidate, trial 1"] == ([0.25], [0.375])
+    assert figure.layout.title.subtitle.text.endswith("; the candidate, trial 1, fell short by 0.125")
+
+
+def test_titles_of_vertical_axes_are_no_longer_than_the_axis():
+    named = replace(study(), metric="balanced_accuracy")
+    figure = optimism_figure(named, verdict(0, [(0.5, 0.5), (0.25, 0.375)]), {0: Configuration(), 1: Configuration()})
+    axis, margin = figure.layout.yaxis, figure.layout.margin
+    assert width_of(axis.title.text, axis.title.font.size) < figure.layout.height - margin.t - margin.b
 
 
 def test_optimism_without_gain_marks_the_baseline_alone():

@@ -35,7 +35,7 @@ class Axis:
     is_log: bool = False
     categories: tuple[str, ...] = ()
     tick_format: str = ""
-    given_ticks: tuple[tuple[float, str], ...] | None = None
+    given_ticks: tuple[tuple[Any, str], ...] | None = None
 
     def place(self, value: Any) -> float | None:
         """Where a value is, in pixels; None for one that has no place."""

@@ -18,6 +18,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 20.0, 34.0, 52.0
 """Room for ticks and titles, in pixels."""
 _TOP_AXIS = 30.0
 _LINE_OF_LEGEND = 22.0
+_LINE_OF_TITLE = 14.4
+_TEXT_OF_BAR = 14.0
+"""More room on the right, for what stands at the end of a bar."""
 _LINE = "var(--line,#d0d7de)"
 
 
@@ -86,11 +89,22 @@ def _panels(figure: go.Figure) -> list[_Panel]:
 
 def _box(figure: go.Figure, panels: Sequence[_Panel], width: float, height: float) -> tuple[float, float, float, float]:
     """Left, right, top and bottom of all panels together."""
-    categories = [str(value) for panel in panels for trace in panel.traces for value in _categories(trace, "y")]
+    categories = [text for panel in panels for text in _labels(figure, panel)]
     left = max(_LEFT, 16 + max((width_of(text) for text in categories), default=0.0) + 20)
-    lines = _LINE_OF_LEGEND * len(_legend_lines(figure, width - left - _RIGHT))
+    lines = _LINE_OF_LEGEND * len(_legend_lines(figure, left, width)[1])
     has_top = any(_layout(figure, panel.x_name).side == "top" for panel in panels)
-    return left, width - _RIGHT, _TOP + (_TOP_AXIS if has_top else 0), height - _BOTTOM - lines
+    is_bar = any(_is_bar(panel.traces, "x") for panel in panels)
+    right = width - _RIGHT - (_TEXT_OF_BAR if is_bar else 0)
+    titles = max(str(_layout(figure, panel.x_name).title.text or "").count("<br>") for panel in panels)
+    bottom = height - _BOTTOM - _LINE_OF_TITLE * titles - lines
+    return left, right, _TOP + (_TOP_AXIS if has_top else 0), bottom
+
+
+def _labels(figure: go.Figure, panel: _Panel) -> list[str]:
+    """What categories of the vertical axis are called."""
+    told = _layout(figure, panel.y_name)
+    categories = [str(value) for trace in panel.traces for value in _categories(trace, "y")]
+    return categories if told.ticktext is None else [str(text) for text in told.ticktext]
 
 
 def _layout(figure: go.Figure, name: str) -> Any:
@@ -118,7 +132,7 @@ def _axis(figure: go.Figure, panels: Sequence[_Panel], name: str, ends: tuple[fl
     categories = tuple(dict.fromkeys(str(value) for trace in traces for value in _categories(trace, direction)))
     is_log = told.type == "log"
     given = told.tickvals
-    ticks = None if given is None else tuple(zip(map(float, given), map(str, told.ticktext), strict=True))
+    ticks = None if given is None else tuple(zip(given, map(str, told.ticktext), strict=True))
     if categories:
         low, high = -0.5, len(categories) - 0.5
     else:
@@ -268,24 +282,28 @@ def _anchored(axes: dict[str, Axis], reference: str | None, value: Any, *, is_no
     return axis.place(10.0**value if is_note and axis.is_log else value)
 
 
-def _legend_lines(figure: go.Figure, width: float) -> list[list[tuple[Any, float]]]:
-    """Traces that the legend names, line by line, each with the room that it takes."""
+def _legend_lines(figure: go.Figure, left: float, width: float) -> tuple[float, list[list[tuple[Any, float]]]]:
+    """Where the legend begins, and the traces that it names, line by line, each with the room that it takes.
+
+    It begins below the panels, or further left where a name needs the room.
+    """
     shown = [trace for trace in figure.data if trace.name and trace.showlegend is not False and trace.type != "heatmap"]
     if len(shown) < 2:
-        return []
+        return left, []
+    rooms = [width_of(str(trace.name)) + 44 for trace in shown]
+    begin = max(0.0, min(left, width - max(rooms)))
     lines: list[list[tuple[Any, float]]] = [[]]
-    for trace in shown:
-        room = width_of(str(trace.name)) + 44
-        if lines[-1] and sum(taken for _, taken in lines[-1]) + room > width:
+    for trace, room in zip(shown, rooms, strict=True):
+        if lines[-1] and sum(taken for _, taken in lines[-1]) + room > width - begin:
             lines.append([])
         lines[-1].append((trace, room))
-    return lines
+    return begin, lines
 
 
 def _legend(figure: go.Figure, left: float, height: float, width: float) -> Iterator[str]:
-    lines = _legend_lines(figure, width - left - _RIGHT)
+    begin, lines = _legend_lines(figure, left, width)
     for number, line in enumerate(lines):
-        x, y = left, height - _LINE_OF_LEGEND * (len(lines) - number) + 12
+        x, y = begin, height - _LINE_OF_LEGEND * (len(lines) - number) + 12
         for trace, room in line:
             if "lines" in (trace.mode or "lines") and trace.type == "scatter":
                 dash = ' stroke-dasharray="2 3"' if trace.line.dash == "dot" else ""

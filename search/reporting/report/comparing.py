@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from search.figures import Gain, comparison_figure
-from search.records.wording import describe_configuration, interval_in_words
+from search.records.wording import data_in_words, describe_configuration, interval_in_words
 from search.reporting.report.gathering import Table, sealed_score
 from search.reporting.sentences import warnings_on
 from search.reporting.summaries import Best, compare_studies
@@ -24,13 +25,13 @@ class Comparison:
     Args:
         names: Of the studies, in their order.
         table: A line a study.
-        figure: Their gains; None where none is known.
+        figures: Their gains, by the name of their place on the page: one figure for those that can be compared.
         warnings: Why they may not be compared, a sentence each.
     """
 
     names: Sequence[str]
     table: Table
-    figure: Figure | None
+    figures: Mapping[str, Figure]
     warnings: Sequence[str]
 
 
@@ -41,7 +42,7 @@ def gather_comparison(storage: Storage, names: Sequence[str]) -> Comparison:
         UnknownStudyError: There is no study of one of the names.
     """
     studies = compare_studies(storage, names)
-    return Comparison(names, _table(studies), _figure(studies), warnings_on(studies))
+    return Comparison(names, _table(studies), _figures(studies), warnings_on(studies))
 
 
 def _table(studies: Sequence[Best]) -> Table:
@@ -65,7 +66,7 @@ def _table(studies: Sequence[Best]) -> Table:
                 None if choice.chosen is None else describe_configuration(choice.chosen.configuration, study.facts),
             ]
         )
-    headers = ["study", "verdict", "metric", "baseline", "chosen", "gain of the best finalist", "interval of the gain"]
+    headers = ["study", "verdict", "metric", "baseline", "chosen", "gain of the candidate", "interval of the gain"]
     headers += ["baseline, sealed rows", "chosen, sealed rows", "trials", "choice"]
     filled = [place for place in range(len(headers)) if any(row[place] is not None for row in rows)]
     return Table.of(
@@ -73,28 +74,32 @@ def _table(studies: Sequence[Best]) -> Table:
     )
 
 
-def _figure(studies: Sequence[Best]) -> Figure | None:
-    metrics = {found.study.metric for found in studies}
-    is_share = len(metrics) > 1 or len({found.study.data_sha256 for found in studies}) > 1
-    gains = [gain for found in studies if (gain := _gain(found, is_share=is_share)) is not None]
-    unit = "score, as a share of the baseline's" if is_share else next(iter(metrics))
-    return comparison_figure(gains, unit, is_share=is_share) if gains else None
+def _figures(studies: Sequence[Best]) -> dict[str, Figure]:
+    """The gains, a figure for each metric and data, by the name of its place on the page."""
+    groups = defaultdict[tuple[str, str], list[Best]](list)
+    for found in studies:
+        groups[found.study.metric, found.study.data_sha256].append(found)
+    figures: dict[str, Figure] = {}
+    named = Counter((metric, _data_of(group[0])) for (metric, _), group in groups.items())
+    for (metric, sha256), group in groups.items():
+        gains = [gain for found in group if (gain := _gain(found)) is not None]
+        if gains:
+            data = _data_of(group[0])
+            if named[metric, data] > 1:
+                data = f"{data} (SHA-256 {sha256[:8]})"
+            figures[f"gains-{len(figures) + 1}"] = comparison_figure(gains, metric, data)
+    return figures
 
 
-def _gain(found: Best, *, is_share: bool) -> Gain | None:
+def _data_of(found: Best) -> str:
+    return data_in_words(found.study.spec["data"])
+
+
+def _gain(found: Best) -> Gain | None:
     choice, verdict = found.choice, found.choice.verdict
     if choice.baseline is None or choice.gain is None:
         return None
     if verdict is None:
-        answer, unit = "not confirmed", choice.baseline.score
-        values: tuple[float, float | None, float | None] = (choice.gain, None, None)
-    else:
-        told = verdict.difference
-        unit = next(each.score for each in verdict.finalists if each.trial == choice.baseline.number)
-        answer, values = verdict.answer, (told.mean, told.low, told.high)
-    if not is_share:
-        return Gain(found.study.name, answer, *values)
-    if not unit:
-        return None
-    gain, low, high = (None if value is None else value / abs(unit) for value in values)
-    return None if gain is None else Gain(found.study.name, answer, gain, low, high)
+        return Gain(found.study.name, "not confirmed", choice.gain, None, None)
+    told = verdict.difference
+    return Gain(found.study.name, verdict.answer, told.mean, told.low, told.high)

@@ -152,4 +152,8 @@ class RegsearchWarning(UserWarning):
 
 
 class RepeatabilityWarning(RegsearchWarning):
-    """This process is set up in a way that keeps results from repeating, or that cannot be undone."""
+    """This process is set up in a way that keeps results from repeating, or that cannot be undone.
+
+    Results are no less right for it: a second call with the same seed may differ from the first by what parallel sums
+    round, and by what training makes of that. The sentence says what to call, and when, so that they repeat.
+    """

@@ -106,9 +106,9 @@ def export(
             # A format of a program that was written before there was `trial` takes none.
             chosen.write(storage, name, output, **({} if trial is None else {"trial": trial}))
         if output is not None:
+            if trial is None and not ensemble:
+                _say_unregularized(storage, name)
             say(f"Wrote {output}")
-        if output is not None and trial is None and not ensemble:
-            _say_unregularized(storage, name)
         if output is not None and card:
             from search.reporting.exports.card import write_card
 

@@ -69,7 +69,7 @@ def test_choice_that_is_the_baseline_is_told_where_it_is_written(export, tmp_pat
     # The study helps; its sentence on the baseline has a test of its own.
     monkeypatch.setattr("search.reporting.sentences.baseline_in_words", lambda found: f"told of {found.study.name}")
     told = "told of quick\n"
-    assert export("--format", "keras", "-o", "best.keras", cwd=tmp_path).err == f"Wrote best.keras\n{told}"
+    assert export("--format", "keras", "-o", "best.keras", cwd=tmp_path).err == f"{told}Wrote best.keras\n"
     assert told in export("--all", "-o", "all", cwd=tmp_path).err
     assert export("--trial", "0", "-o", "plain.toml", cwd=tmp_path).err == "Wrote plain.toml\n"
     assert export("--format", "json", cwd=tmp_path).err == ""

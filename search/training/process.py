@@ -97,7 +97,8 @@ def _sentences(before: tuple[int, int], now: tuple[int, int]) -> tuple[str, ...]
     if max(now) > 1:
         return (
             f"expected TensorFlow on one thread, received a process that has used it on {max(now)}: what is trained "
-            f"in this process may not repeat. Call {calls} before the first model is made.",
+            "in this process may not repeat, as parallel sums round in any order; it is no less right. Call "
+            f"{calls} before the first model is made.",
         )
     if before != now:
         return ("TensorFlow had not been used in this process: from now on it uses one thread here.",)

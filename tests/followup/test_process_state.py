@@ -199,7 +199,8 @@ def test_threads_of_earlier_use_are_warned_of(tmp_path):
     lines, _ = run(BEGIN + THREADS.format(3) + TUNE + WARNED, tmp_path)
     sentence = (
         "search.tune: expected TensorFlow on one thread, received a process that has used it on 3: what is trained in "
-        "this process may not repeat. Call tf.config.threading.set_intra_op_parallelism_threads(1) and "
+        "this process may not repeat, as parallel sums round in any order; it is no less right. Call "
+        "tf.config.threading.set_intra_op_parallelism_threads(1) and "
         "tf.config.threading.set_inter_op_parallelism_threads(1) before the first model is made."
     )
     assert ast.literal_eval(lines[-2]) == [("search.errors.RepeatabilityWarning", True, sentence)]

@@ -1,8 +1,10 @@
 """Every command and every block of code in the documents is run, as it stands there but for smaller budgets."""
 
+import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -270,6 +272,15 @@ def test_studies_are_browsed_and_exported(regsearch, moons):
         finally:
             serving.send_signal(signal.SIGTERM)
         assert serving.wait(60) == 143
+
+
+@runs("regsearch logs moons")
+def test_study_goes_to_a_file_and_comes_back(regsearch, moons, tmp_path):
+    shutil.copy(moons / "regsearch.db", tmp_path / "regsearch.db")
+    run_all(regsearch, "regsearch logs moons", tmp_path)
+    assert (tmp_path / "moons.backup.db").exists()
+    studies = json.loads(regsearch("regsearch studies --format json", tmp_path).out)
+    assert [each["study"] for each in studies] == ["moons"]
 
 
 @runs("docker compose up -d --scale worker=4")

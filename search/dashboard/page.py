@@ -25,7 +25,7 @@ from search.reporting.summaries import Best, summarize_best
 from search.storage.display import NOTE_VERSION, is_note_ours, read_note
 
 if TYPE_CHECKING:
-    from search.records import StudyRecord
+    from search.records import StudyRecord, Trial
     from search.selection import Choice
     from search.storage import ObservedTrial, Storage
 
@@ -41,6 +41,8 @@ PATIENCE = 100
 _MOST_WORDY_TRIALS = 1_000
 """Of a study whose trials tell each of their runs, and numbers with all their digits."""
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
+
 _TRIAL_NOTE = re.compile(r"dashboard:(\d+):note_(?:ver|str:(\d+))")
 
 
@@ -52,11 +54,15 @@ class StudyPage:
         state: As the storage tells it.
         head: The document's members but `trials`, without its closing brace.
         trials: A JSON text each.
+        records: The trials that these tell of.
+        study: The study.
     """
 
     state: str
     head: bytes
     trials: Sequence[bytes]
+    records: Sequence[Trial]
+    study: StudyRecord
 
     def after(self, number: int) -> bytes:
         """The document with the trials from a number on."""
@@ -65,19 +71,30 @@ class StudyPage:
 
 @dataclass(frozen=True)
 class _TrialText:
-    """A trial's JSON, but for what may change after it has ended: its role, and a user's note."""
+    """A trial's JSON, but for what may change after it has ended: its role, and a user's note.
+
+    Args:
+        key: Optuna's key of it in the database.
+        text: The JSON of a trial without a role, and with a note of ours.
+        end_of_attributes: Where a role is put into it.
+        note: Ours.
+        is_final: Whether it has ended.
+    """
 
     key: int
-    start: bytes
+    text: bytes
+    end_of_attributes: int
     note: str
     is_final: bool
 
     def finished(self, role: str | None, note: Mapping[str, Any] | None) -> bytes:
+        if role is None and note is None:
+            return self.text
         told = b"" if role is None else b"," + _json({"key": "role", "value": role})
-        shown = {"version": 0, "body": self.note} if note is None else note
+        shown = _own_note(self.note) if note is None else note
         if not shown["body"]:
             shown = {**shown, "body": self.note}
-        return b"".join((self.start, told, b'],"note":', _json(shown), b"}"))
+        return b"".join((self.text[: self.end_of_attributes], told, b'],"note":', _json(shown), b"}"))
 
 
 class FollowedStudy:
@@ -92,6 +109,7 @@ class FollowedStudy:
         self._storage = storage
         self._name = name
         self._texts: list[_TrialText] = []
+        self._trials: list[Trial] = []
         self._axes: list[Axis] = []
         self._attributes: dict[str, bool] = {}
         self._has_values = False
@@ -114,7 +132,7 @@ class FollowedStudy:
         study = storage.study(self._name)
         holder = storage.holder(study.name)
         self._read_trials(study)
-        found = summarize_best(storage, study.name)
+        found = summarize_best(storage, study.name, self._trials)
         drawing_seconds = self._draw(study, is_running=holder is not None)
         known = storage.system_attributes(study.study_id)
         progress = storage.progress(study.study_id)
@@ -124,7 +142,7 @@ class FollowedStudy:
         roles, notes = _roles(found.choice), _notes(known)
         trials = [text.finished(roles.get(number), notes.get(text.key)) for number, text in enumerate(self._texts)]
         best = [] if found.choice.best is None else [json.loads(trials[found.choice.best.number])]
-        page = StudyPage(state, _json({**head, "best_trials": best})[:-1], trials)
+        page = StudyPage(state, _json({**head, "best_trials": best})[:-1], trials, tuple(self._trials), study)
         self.seconds = time.thread_time() - begun - drawing_seconds
         return page
 
@@ -138,6 +156,7 @@ class FollowedStudy:
                 study, next((each.trial.parameters for each in observed if each.trial.parameters), ())
             )
         brief = study.n_trials > _MOST_WORDY_TRIALS
+        self._trials[since:] = [each.trial for each in observed]
         self._texts[since:] = [self._text(each, study, brief=brief) for each in observed]
 
     def _text(self, observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> _TrialText:
@@ -170,7 +189,9 @@ class FollowedStudy:
             document["datetime_complete"] = trial.completed.isoformat()
         document["user_attrs"] = [{"key": name, "value": _attribute(value)} for name, value in attributes.items()]
         note = note_on_trial(observed, study, brief=brief)
-        return _TrialText(observed.key, _json(document)[:-2], note, trial.state.is_final)
+        start = _json(document)[:-2]
+        text = b"".join((start, b'],"note":', _json(_own_note(note)), b"}"))
+        return _TrialText(observed.key, text, len(start), note, trial.state.is_final)
 
     def _draw(self, study: StudyRecord, *, is_running: bool) -> float:
         """Draw the figures anew, unless that would take more than a hundredth of the time of a study that runs.
@@ -181,8 +202,7 @@ class FollowedStudy:
         if is_running and time.monotonic() < self._pictures_due:
             return 0.0
         is_first, begun = self._pictures_due == -math.inf, time.thread_time()
-        trials = self._storage.trials(study.study_id, parameters=False)
-        self._pictures = draw_pictures(self._storage, study, trials)
+        self._pictures = draw_pictures(self._storage, study, self._trials)
         seconds = time.thread_time() - begun
         # The first time is not like the others: what draws is imported.
         self._pictures_due = time.monotonic() + (0.0 if is_first else PATIENCE * seconds)
@@ -293,6 +313,10 @@ def _notes(known: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     }
 
 
+def _own_note(body: str) -> dict[str, Any]:
+    return {"version": 0, "body": body}
+
+
 def _number(value: float) -> float | str:
     """A number as optuna-dashboard writes it: JSON has none that are not finite."""
     if math.isfinite(value):
@@ -305,4 +329,4 @@ def _attribute(value: Any) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()

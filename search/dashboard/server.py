@@ -7,6 +7,7 @@ storage's address as an argument, where every user of the machine can read the p
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import logging
 import os
@@ -15,7 +16,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import FrameType
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from search.dashboard.guard import HOSTS_VARIABLE, Guard
+from search.dashboard.sharing import TooBusyError
 from search.dashboard.source import Source
 from search.dashboard.studies import StudyPages
-from search.errors import Problem, UsageError
+from search.errors import Problem, RegsearchError, UsageError
 from search.storage import open_storage
 from search.storage.address import parse_address
 from search.storage.sealed_files import existing_file_uri
@@ -55,21 +57,42 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
         StorageError: The storage is missing or cannot be read.
     """
     open_storage(url, create=False).close()
-    with _bind_server(host, port) as server, _connect(url, writable) as storage, _end_on_sigterm():
+    with (
+        _bind_server(host, port) as server,
+        _connect(url, writable) as storage,
+        _end_on_sigterm(),
+        _collecting_rarely(),
+    ):
         port = server.server_port
         app, forget = _create_app(storage)
         with closing(Source(url, forget)) as source:
-            server.set_app(Guard(StudyPages(app, source), _name_hosts(host, port), writable))
+            pages = StudyPages(app, source)
+            server.set_app(Guard(pages, _name_hosts(host, port), writable))
             on_ready(_describe(host, port, writable))
-            threading.Thread(target=_import_early, daemon=True).start()
+            threading.Thread(target=_prepare, args=[pages], daemon=True).start()
             server.serve_forever()
 
 
-def _import_early() -> None:
-    """Import what the first page of a study needs, while its reader is still on the way."""
+def _prepare(pages: StudyPages) -> None:
+    """Make the first page that may be asked for, while its reader is still on the way."""
     from search.figures import warm_up
 
-    warm_up()
+    with suppress(RegsearchError, TooBusyError):  # whoever asks is told
+        pages.prepare()
+    warm_up()  # where there was no study to draw
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Python's collector of cycles looks through all that is there each time that some objects were made: a third of
+    the time that it takes to read thousands of trials, which are no cycles.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager

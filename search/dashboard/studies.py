@@ -27,14 +27,18 @@ from search.dashboard.page import PATIENCE, FollowedStudy, StudyPage, attributes
 from search.dashboard.sharing import SharedWork, TooBusyError
 from search.dashboard.table import trials_csv
 from search.errors import StorageError, UnknownStudyError
+from search.records import TrialState
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from _typeshed import OptExcInfo
 
     from search.dashboard.source import Source
     from search.storage import Storage
 
 _ROUTE = re.compile(r"/api/studies/(?P<key>\d+)(?P<rest>/param_importances|/plot/\w+)?|/csv/(?P<table>\d+)")
+_PAGE = re.compile(r"/dashboard/studies/(\d+)(?:/|$)")
 _MOST_FOLLOWED = 4
 """Studies whose pages are kept."""
 _MOST_BODIES = 6
@@ -72,7 +76,7 @@ class _Followed:
     page: StudyPage | None = None
     due: float = 0.0
     bodies: dict[tuple[int, bool], bytes] = field(default_factory=dict)
-    importances: tuple[str, bytes] | None = None
+    importances: tuple[int, bytes] | None = None
 
 
 class StudyPages:
@@ -107,10 +111,25 @@ class StudyPages:
             else:
                 answer = _refusal(str(error), ("Retry-After", "5"))
         if answer is None:
-            return self._app(environ, start_response)
+            opened = _PAGE.match(path)
+            return self._app(environ, start_response if opened is None else _telling_ahead(start_response, opened[1]))
         length = ("Content-Length", str(len(answer.body)))
         start_response(answer.status, [("Content-Type", answer.kind), length, *answer.headers])
         return [] if environ["REQUEST_METHOD"].upper() == "HEAD" else [answer.body]
+
+    def prepare(self) -> None:
+        """Make the page of the study that was begun last, which is the likeliest to be looked at, before it is.
+
+        Raises:
+            StorageError: The database does not answer.
+            UnknownStudyError: The study is deleted meanwhile.
+            TooBusyError: Too much is asked for at once.
+        """
+        storage = self._source.storage()
+        for study in storage.studies()[-1:]:
+            followed = self._follow(storage, study.study_id, study.name)
+            page = self._page(followed, study.study_id)
+            self._body(followed, page, 0, packed=True)
 
     def _answer(self, path: str, environ: WSGIEnvironment) -> Answer | None:
         """Our answer, or optuna-dashboard's where it is costly; None where it is to answer by itself.
@@ -164,12 +183,16 @@ class StudyPages:
         headers = [tag, ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding")]
         if environ.get("HTTP_IF_NONE_MATCH") == tag[1]:
             return Answer("304 Not Modified", b"", headers=tuple(headers))
-        body = followed.bodies.get((after, packed)) if page is followed.page else None
-        if body is None:
-            body = self._work.share((key, tag[1]), lambda: _keep_body(followed, page, after, packed))
         if packed:
             headers.append(("Content-Encoding", "gzip"))
-        return Answer("200 OK", body, headers=tuple(headers))
+        return Answer("200 OK", self._body(followed, page, after, packed=packed), headers=tuple(headers))
+
+    def _body(self, followed: _Followed, page: StudyPage, after: int, *, packed: bool) -> bytes:
+        body = followed.bodies.get((after, packed)) if page is followed.page else None
+        if body is None:
+            asked = (page.study.study_id, page.state, after, packed)
+            body = self._work.share(asked, lambda: _keep_body(followed, page, after, packed))
+        return body
 
     def _follow(self, storage: Storage, key: int, name: str) -> _Followed:
         with self._lock:
@@ -192,15 +215,15 @@ class StudyPages:
 
     def _importances(self, storage: Storage, key: int, name: str) -> Answer:
         followed = self._follow(storage, key, name)
-        self._page(followed, key)  # the study itself comes first: a browser asks for both at once
-        complete = str(storage.progress(key).counts)
-        if followed.importances is None or followed.importances[0] != complete:
+        page = self._page(followed, key)  # the study itself comes first: a browser asks for both at once
+        n_complete = sum(trial.state is TrialState.COMPLETE for trial in page.records)
+        if followed.importances is None or followed.importances[0] != n_complete:
 
-            def weigh() -> tuple[str, bytes]:
-                weighed = weigh_parameters(storage, storage.study(name))
-                return complete, _dumped({"param_importances": [weighed]})
+            def weigh() -> tuple[int, bytes]:
+                weighed = weigh_parameters(page.records, page.study.direction)
+                return n_complete, _dumped({"param_importances": [weighed]})
 
-            followed.importances = self._work.share((key, "importances", complete), weigh)
+            followed.importances = self._work.share((key, "importances", n_complete), weigh)
         return Answer("200 OK", followed.importances[1])
 
     def _table(self, storage: Storage, key: int, name: str, environ: WSGIEnvironment) -> Answer:
@@ -240,6 +263,20 @@ def _needs_database(path: str) -> bool:
 
 def _takes_gzip(environ: WSGIEnvironment) -> bool:
     return bool(re.search(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", environ.get("HTTP_ACCEPT_ENCODING", "")))
+
+
+def _telling_ahead(start_response: StartResponse, key: str) -> StartResponse:
+    """A `start_response` that tells the browser what the page will ask for: it asks while it reads the page's script,
+    which takes it a second.
+    """
+    link = ("Link", f"</api/studies/{key}?after=0>; rel=preload; as=fetch; crossorigin")
+
+    def start(
+        status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        return start_response(status, [*headers, link], exc_info)
+
+    return start
 
 
 def _collect(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:

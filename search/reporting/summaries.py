@@ -220,14 +220,20 @@ class Best:
         return document
 
 
-def summarize_best(storage: Storage, name: str) -> Best:
+def summarize_best(storage: Storage, name: str, trials: Sequence[Trial] | None = None) -> Best:
     """The best configuration of one study against its baseline.
+
+    Args:
+        storage: An open database.
+        name: The study.
+        trials: All its trials, where they are known.
 
     Raises:
         UnknownStudyError: There is no such study.
     """
     study = storage.study(name)
-    trials = storage.trials(study.study_id, parameters=False)
+    if trials is None:
+        trials = storage.trials(study.study_id, parameters=False)
     ended = [trial for trial in trials if trial.state.is_final]
     choice = choose_stored(storage, study, trials)
     constant = _against_constant(storage, study, choice.best, len(ended))

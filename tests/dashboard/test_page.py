@@ -161,6 +161,12 @@ def test_pages_follow_a_study_and_read_what_is_new_alone(storage, add_odd_trials
     assert json.loads(fresh.after(0)) == json.loads(page.after(0))
 
 
+def test_page_reads_trials_once(storage, document, monkeypatch):
+    known = document(storage)
+    monkeypatch.setattr(storage, "trials", lambda *_, **__: pytest.fail("expected no second reading"))
+    assert document(storage) == known
+
+
 def test_state_is_another_one_whenever_anything_is(storage, add_odd_trials):
     seen = [storage.state(1)]
     assert storage.state(1) == seen[0]

@@ -32,6 +32,11 @@ def serving(url, work=None, writable=False):
             yield asking(StudyPages(app, source, work))
 
 
+def pages_of(ask):
+    """The layer that a function asks."""
+    return next(iter(ask.__closure__)).cell_contents
+
+
 def asking(app):
     def ask(path, method="GET", body=b"", **headers):
         path, _, query = path.partition("?")
@@ -110,12 +115,35 @@ def test_a_page_is_made_once_for_a_state(ask, monkeypatch):
     assert len(made) == 1
 
 
+def test_page_of_the_latest_study_is_made_before_it_is_asked_for(ask, monkeypatch):
+    pages_of(ask).prepare()
+    monkeypatch.setattr(layer, "_make_page", lambda *_: pytest.fail("expected the page that is there"))
+    monkeypatch.setattr(layer, "_keep_body", lambda *_: pytest.fail("expected the answer that is there"))
+    assert len(json.loads(gzip.decompress(ask("/api/studies/1", accept_encoding="gzip").body))["trials"]) == 30
+
+
+def test_nothing_is_prepared_where_there_is_no_study(tmp_path):
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    open_storage(url, create=True).close()
+    with serving(url) as ask:
+        pages_of(ask).prepare()
+        assert ask("/api/studies").status == 200
+
+
+def test_page_of_a_study_tells_the_browser_what_it_will_ask_for(ask):
+    link = "</api/studies/1?after=0>; rel=preload; as=fetch; crossorigin"
+    for path in ("/dashboard/studies/1", "/dashboard/studies/1/note", "/dashboard/studies/1/"):
+        assert ask(path).headers["Link"] == link
+    for path in ("/dashboard", "/dashboard/compare-studies", "/api/studies/1", "/dashboard/studies/1x"):
+        assert "Link" not in ask(path).headers
+
+
 def test_a_study_that_runs_is_made_anew_a_hundredth_of_the_time(ask, storage, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(layer.time, "monotonic", lambda: now)
     with storage.hold("quick"):
         ask("/api/studies/1")
-        layer_state = next(iter(ask.__closure__)).cell_contents._followed[1]
+        layer_state = pages_of(ask)._followed[1]
         layer_state.due = now + 5
         storage.write(1, [Started(30, Configuration()), Ended(30, TrialState.COMPLETE, 0.5)])
         assert json.loads(ask("/api/studies/1?after=30").body)["trials"] == []
@@ -202,7 +230,7 @@ def test_database_of_plain_optuna_gets_our_tables_later(tmp_path):
     theirs.engine.dispose()
     with serving(url) as ask:
         assert json.loads(ask("/api/studies/1").body)["name"] == "foreign"
-        next(iter(ask.__closure__)).cell_contents._source._checked -= 60
+        pages_of(ask)._source._checked -= 60
         make_study(url)
         assert json.loads(ask("/api/studies/2").body)["objective_names"] == ["log_loss"]
 
@@ -260,7 +288,7 @@ def test_server_that_stops_is_told_and_comes_back(postgresql, capfd):
         with serving(url) as ask:
             assert ask("/api/studies/1").status == 200
             server.stop()
-            source = next(iter(ask.__closure__)).cell_contents._source
+            source = pages_of(ask)._source
             source._checked -= 60
             capfd.readouterr()
             for path in PATHS:

@@ -25,7 +25,7 @@ from search.reporting.summaries import Best, summarize_best
 from search.storage.display import NOTE_VERSION, is_note_ours, read_note
 
 if TYPE_CHECKING:
-    from search.records import StudyRecord, Trial
+    from search.records import Coordinator, StudyRecord, Trial
     from search.selection import Choice
     from search.storage import ObservedTrial, Storage
 
@@ -35,8 +35,9 @@ MOST_VALUES = 50_000
 MOST_CURVES = 250
 """Trials whose intermediate values a page draws, a line each: with more of them a browser stands still."""
 
-PATIENCE = 100
-"""How long a page of a study that runs stays as it is, in lengths of the time that it took; and so its figures."""
+PATIENCE = 200
+"""How long a page of a study that runs stays as it is, in lengths of the time that it took; and so what is drawn, and
+what is weighed."""
 
 _MOST_WORDY_TRIALS = 1_000
 """Of a study whose trials tell each of their runs, and numbers with all their digits."""
@@ -118,11 +119,12 @@ class FollowedStudy:
         self.seconds = 0.0
         """Processor time that the latest page took, but for its figures."""
 
-    def make_page(self, state: str) -> StudyPage:
+    def make_page(self, state: str, holder: Coordinator | None) -> StudyPage:
         """The page of the study as it is now.
 
         Args:
             state: What the storage told of its state before.
+            holder: Who coordinates the study, if anybody does.
 
         Raises:
             UnknownStudyError: It was deleted.
@@ -130,7 +132,6 @@ class FollowedStudy:
         """
         begun, storage = time.thread_time(), self._storage
         study = storage.study(self._name)
-        holder = storage.holder(study.name)
         self._read_trials(study)
         found = summarize_best(storage, study.name, self._trials)
         drawing_seconds = self._draw(study, is_running=holder is not None)
@@ -194,7 +195,7 @@ class FollowedStudy:
         return _TrialText(observed.key, text, len(start), note, trial.state.is_final)
 
     def _draw(self, study: StudyRecord, *, is_running: bool) -> float:
-        """Draw the figures anew, unless that would take more than a hundredth of the time of a study that runs.
+        """Draw the figures anew, unless that would take more of a running study's time than it may.
 
         Returns:
             The processor time that it took.

@@ -2,8 +2,8 @@
 
 An answer is made once for each state of a study and shared by all who ask for it; so much is made at a time, and what
 is asked for beyond that is refused for a moment (503, Retry-After). Whoever asks again for what has not changed is
-told so (304) without its being sent. While a study runs its page is made anew at most so often that this takes a
-hundredth of the time, and its figures another one.
+told so (304) without its being sent. While a study runs its page is made anew at most so often that this takes half a
+hundredth of the time; figures and importances have as much, each.
 
 When the database does not answer, pages and answers say so (503) and come back with it.
 """
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
 
     from search.dashboard.source import Source
+    from search.records import Coordinator
     from search.storage import Storage
 
 _ROUTE = re.compile(r"/api/studies/(?P<key>\d+)(?P<rest>/param_importances|/plot/\w+)?|/csv/(?P<table>\d+)")
@@ -44,6 +45,8 @@ _MOST_FOLLOWED = 4
 _MOST_BODIES = 6
 """Answers that are kept of a page, by the trial that they begin with."""
 _GZIP_LEVEL = 1
+_HOLDER_SECONDS = 5.0
+"""How long who coordinates a study is believed to be alive; an end in good order is seen at once."""
 _SHORTEST_COMPRESSED = 2_000
 
 _JSON = "application/json"
@@ -77,6 +80,17 @@ class _Followed:
     due: float = 0.0
     bodies: dict[tuple[int, bool], bytes] = field(default_factory=dict)
     importances: tuple[int, bytes] | None = None
+    importances_due: float = 0.0
+    holder: Coordinator | None = None
+    holder_due: float = 0.0
+
+    def look_for_holder(self) -> Coordinator | None:
+        """Who coordinates the study."""
+        is_due = time.monotonic() >= self.holder_due
+        self.holder = self.storage.holder(self.name, None if is_due else self.holder)
+        if is_due:
+            self.holder_due = time.monotonic() + _HOLDER_SECONDS
+        return self.holder
 
 
 class StudyPages:
@@ -207,24 +221,21 @@ class StudyPages:
     def _page(self, followed: _Followed, key: int) -> StudyPage:
         """The page of the study's present state, or the latest one while that is of the last few seconds."""
         storage, page = followed.storage, followed.page
-        holder = storage.holder(followed.name)
+        holder = followed.look_for_holder()
         state = f"{storage.state(key)}-{'' if holder is None else holder.pid}"
         if page is not None and (page.state == state or (holder is not None and time.monotonic() < followed.due)):
             return page
-        return self._work.share((key, "page"), lambda: _make_page(followed, state))
+        return self._work.share((key, "page"), lambda: _make_page(followed, state, holder))
 
     def _importances(self, storage: Storage, key: int, name: str) -> Answer:
         followed = self._follow(storage, key, name)
         page = self._page(followed, key)  # the study itself comes first: a browser asks for both at once
+        kept = followed.importances
         n_complete = sum(trial.state is TrialState.COMPLETE for trial in page.records)
-        if followed.importances is None or followed.importances[0] != n_complete:
-
-            def weigh() -> tuple[int, bytes]:
-                weighed = weigh_parameters(page.records, page.study.direction)
-                return n_complete, _dumped({"param_importances": [weighed]})
-
-            followed.importances = self._work.share((key, "importances", n_complete), weigh)
-        return Answer("200 OK", followed.importances[1])
+        is_early = followed.holder is not None and time.monotonic() < followed.importances_due
+        if kept is None or (kept[0] != n_complete and not is_early):
+            kept = self._work.share((key, "importances", n_complete), lambda: _weigh(followed, page, n_complete))
+        return Answer("200 OK", kept[1])
 
     def _table(self, storage: Storage, key: int, name: str, environ: WSGIEnvironment) -> Answer:
         asked = parse_qs(environ.get("QUERY_STRING", "")).get("trial_ids", [""])[0]
@@ -236,13 +247,23 @@ class StudyPages:
         return Answer("200 OK", table.encode(), "text/csv; charset=utf-8", (attached,))
 
 
-def _make_page(followed: _Followed, state: str) -> StudyPage:
+def _make_page(followed: _Followed, state: str, holder: Coordinator | None) -> StudyPage:
     is_first = followed.page is None
-    page = followed.study.make_page(state)
+    page = followed.study.make_page(state, holder)
     # The first page reads all trials, the next ones what is new.
     due = time.monotonic() + (0.0 if is_first else PATIENCE * followed.study.seconds)
     followed.page, followed.due, followed.bodies = page, due, {}
     return page
+
+
+def _weigh(followed: _Followed, page: StudyPage, n_complete: int) -> tuple[int, bytes]:
+    is_first, begun = followed.importances is None, time.thread_time()
+    weighed = weigh_parameters(page.records, page.study.direction)
+    kept = n_complete, _dumped({"param_importances": [weighed]})
+    # The first time imports what weighs.
+    due = time.monotonic() + (0.0 if is_first else PATIENCE * (time.thread_time() - begun))
+    followed.importances, followed.importances_due = kept, due
+    return kept
 
 
 def _keep_body(followed: _Followed, page: StudyPage, after: int, packed: bool) -> bytes:

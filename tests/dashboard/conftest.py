@@ -64,6 +64,6 @@ def document():
 
     def make(storage, name="quick", after=0):
         key = storage.study(name).study_id
-        return json.loads(FollowedStudy(storage, name).make_page(storage.state(key)).after(after))
+        return json.loads(FollowedStudy(storage, name).make_page(storage.state(key), storage.holder(name)).after(after))
 
     return make

@@ -138,7 +138,44 @@ def test_page_of_a_study_tells_the_browser_what_it_will_ask_for(ask):
         assert "Link" not in ask(path).headers
 
 
-def test_a_study_that_runs_is_made_anew_a_hundredth_of_the_time(ask, storage, monkeypatch):
+def test_importances_of_a_study_that_runs_are_weighed_a_small_part_of_the_time(ask, storage, monkeypatch):
+    now, spent, weighed = 1000.0, iter(range(100)), []
+    weigh = layer.weigh_parameters
+    monkeypatch.setattr(layer, "weigh_parameters", lambda *given: weighed.append(now) or weigh(*given))
+    monkeypatch.setattr(layer, "time", SimpleNamespace(monotonic=lambda: now, thread_time=lambda: next(spent)))
+
+    def end_a_trial(number):
+        storage.write(1, [Started(number, Configuration()), Ended(number, TrialState.COMPLETE, 0.5)])
+        pages_of(ask)._followed[1].due = 0.0
+        assert ask("/api/studies/1/param_importances").status == 200
+
+    with storage.hold("quick"):
+        ask("/api/studies/1/param_importances")
+        for number, now in enumerate((1001.0, 1002.0, 1200.0, 1202.0), start=30):  # noqa: B007  # 1 s each, the first is free
+            end_a_trial(number)
+        assert weighed == [1000.0, 1001.0, 1202.0]
+        end_a_trial(34)
+        assert len(weighed) == 3
+    ask("/api/studies/1/param_importances")
+    assert len(weighed) == 4
+
+
+def test_who_coordinates_is_looked_for_every_few_seconds(ask, storage, monkeypatch):
+    now, asked = 1000.0, []
+    monkeypatch.setattr(layer.time, "monotonic", lambda: now)
+    served = pages_of(ask)._source.storage()
+    holder = served.holder
+    monkeypatch.setattr(served, "holder", lambda name, known: asked.append(known) or holder(name, known))
+    storage.set_n_trials(1, 99)
+    with storage.hold("quick"):
+        for now in (1000.0, 1001.0, 1004.0, 1006.0):  # noqa: B007
+            told = json.loads(ask("/api/studies/1").body)["note"]["body"]
+        assert [known is None for known in asked] == [True, False, False, True]
+    ended = json.loads(ask("/api/studies/1").body)["note"]["body"]
+    assert ("This page follows it" in told, "This page follows it" in ended) == (True, False)
+
+
+def test_a_study_that_runs_is_made_anew_a_small_part_of_the_time(ask, storage, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(layer.time, "monotonic", lambda: now)
     with storage.hold("quick"):

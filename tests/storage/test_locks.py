@@ -94,11 +94,14 @@ def test_the_name_of_a_dead_coordinator_does_not_count(
 ) -> None:
     with run_child(_HOLD, storage_url) as child:
         child.stdout.readline()
+        believed = storage.holder("moons")
         child.kill()
         child.wait()
     with storage.hold("other"):  # what a server needs to see the death is over
         pass
     assert storage.holder("moons") is None
+    assert storage.holder("moons", believed) == believed is not None
+    assert storage.holder("other", believed) is None
 
 
 def test_looking_at_the_lock_does_not_turn_a_coordinator_away(

@@ -2,6 +2,7 @@
 
 - `server`: `serve_dashboard`, which opens the storage, binds the port and serves until it is told to stop
 - `guard`: who may ask for what: the Host header, the methods, the origin of a request, security headers
+- `passwords`: the password, its hash, and how often it may be guessed
 - `studies`: `StudyPages`, which answers for the studies that regsearch began, in the place of optuna-dashboard
 - `page`, `parameters`, `notes`, `drawing`, `importances`, `table`: what it answers
 - `sharing`: an answer is made once for all who ask, and only so many at a time
@@ -16,6 +17,7 @@ The storage's rules (a missing file, a wrong address) live in `search.storage`; 
 """
 
 from search.dashboard.guard import Guard
+from search.dashboard.passwords import PasswordHash, find_password
 from search.dashboard.server import serve_dashboard
 
-__all__ = ["Guard", "serve_dashboard"]
+__all__ = ["Guard", "PasswordHash", "find_password", "serve_dashboard"]

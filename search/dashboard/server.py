@@ -15,8 +15,9 @@ import signal
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
 from types import FrameType
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from search.dashboard.guard import HOSTS_VARIABLE, Guard
+from search.dashboard.passwords import PASSWORD_VARIABLE, Doorkeeper, PasswordHash
 from search.dashboard.sharing import TooBusyError
 from search.dashboard.source import Source
 from search.dashboard.studies import StudyPages
@@ -40,7 +42,16 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Callable[[str], None]) -> None:
+def serve_dashboard(
+    url: str,
+    host: str,
+    port: int,
+    writable: bool,
+    on_ready: Callable[[str], None],
+    *,
+    password: PasswordHash | None = None,
+    names: Sequence[str] = (),
+) -> None:
     """Serve optuna-dashboard on a storage until Ctrl-C (KeyboardInterrupt) or SIGTERM (SystemExit(143)).
 
     Args:
@@ -51,14 +62,19 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
             something are refused, and the database connections are read-only besides.
         on_ready: Called once, when requests are accepted, with the text to show: the address to open and,
             when other machines can reach it, a warning.
+        password: What every request must bring; None lets in whoever reaches the address, this machine's own alone.
+        names: Further names, `name` or `name:port`, under which browsers reach it, as through a proxy.
 
     Raises:
-        UsageError: The host or port cannot be listened on.
+        UsageError: The host or port cannot be listened on, or other machines could reach it without a password.
         StorageError: The storage is missing or cannot be read.
     """
     open_storage(url, create=False).close()
+    address = _resolve(host)
+    if password is None and not _is_loopback(address.host):
+        raise UsageError(_ask_for_a_password(host))
     with (
-        _bind_server(host, port) as server,
+        _bind_server(host, address, port) as server,
         _connect(url, writable) as storage,
         _end_on_sigterm(),
         _collecting_rarely(),
@@ -67,8 +83,9 @@ def serve_dashboard(url: str, host: str, port: int, writable: bool, on_ready: Ca
         app, forget = _create_app(storage)
         with closing(Source(url, forget)) as source:
             pages = StudyPages(app, source)
-            server.set_app(Guard(pages, _name_hosts(host, port), writable))
-            on_ready(_describe(host, port, writable))
+            door = None if password is None else Doorkeeper(password)
+            server.set_app(Guard(pages, _name_hosts(host, port, names), writable, door))
+            on_ready(_describe(host, port, writable, is_local=_is_loopback(address.host), asks=door is not None))
             threading.Thread(target=_prepare, args=[pages], daemon=True).start()
             server.serve_forever()
 
@@ -176,17 +193,43 @@ class _Handler(WSGIRequestHandler):
         _logger.debug(format, *args)
 
 
-def _bind_server(host: str, port: int) -> _Server:
-    """A server that listens on the address, with no application yet."""
+@dataclass(frozen=True)
+class _Address:
+    """What a host's name stands for.
+
+    Args:
+        family: Of the socket.
+        host: In numbers.
+    """
+
+    family: int
+    host: str
+
+
+def _resolve(host: str) -> _Address:
     try:
         family, *_, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
         raise UsageError(
             Problem("--host", f"expected an address or name of this machine, received {host!r}")
         ) from error
-    server_type = type("_Server", (_Server,), {"address_family": family})
+    return _Address(family, str(address[0]))
+
+
+def _ask_for_a_password(host: str) -> Problem:
+    """Why other machines may not reach the dashboard yet."""
+    return Problem(
+        "--host",
+        f"expected a password where other machines can reach the dashboard, received {host!r} without one",
+        f"Give --password-file FILE or ${PASSWORD_VARIABLE}, or listen on 127.0.0.1.",
+    )
+
+
+def _bind_server(host: str, address: _Address, port: int) -> _Server:
+    """A server that listens on the address, with no application yet."""
+    server_type = type("_Server", (_Server,), {"address_family": address.family})
     try:
-        server: _Server = server_type((address[0], port), _Handler)
+        server: _Server = server_type((address.host, port), _Handler)
     except (OSError, OverflowError) as error:
         raise UsageError(_explain_bind_error(error, host, port)) from error
     return server
@@ -229,11 +272,11 @@ def _end_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _name_hosts(host: str, port: int) -> frozenset[str]:
-    """The Host headers to answer to: the bound name, this machine's own, and those of the environment."""
+def _name_hosts(host: str, port: int, names: Sequence[str] = ()) -> frozenset[str]:
+    """The Host headers to answer to: the bound name, this machine's own, those given and those of the environment."""
     own = {f"{name}:{port}" for name in (_bracket(host), "localhost", "127.0.0.1", "[::1]")}
     others = os.environ.get(HOSTS_VARIABLE, "").split(",")
-    return frozenset(name.strip().lower() for name in (*own, *others) if name.strip())
+    return frozenset(name.strip().lower() for name in (*own, *names, *others) if name.strip())
 
 
 def _bracket(host: str) -> str:
@@ -241,24 +284,20 @@ def _bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _describe(host: str, port: int, writable: bool) -> str:
+def _describe(host: str, port: int, writable: bool, *, is_local: bool, asks: bool) -> str:
     """What to tell the user once the dashboard answers."""
     shown = "localhost" if host in ("0.0.0.0", "::") else _bracket(host)
     mode = "studies can be changed and deleted" if writable else "read-only"
-    text = f"Dashboard at http://{shown}:{port}/ ({mode}). Ctrl-C ends it."
-    if _is_loopback(host):
+    told = f"{mode}; it asks for the password, with any user name" if asks else mode
+    text = f"Dashboard at http://{shown}:{port}/ ({told}). Ctrl-C ends it."
+    if is_local:
         return text
     return (
-        f"{text}\nWarning: it listens on {host} and asks for no password: whoever reaches this port sees "
-        f"every study. Names other than localhost are answered when {HOSTS_VARIABLE} lists them."
+        f"{text}\nWarning: it listens on {host} and speaks HTTP: whoever listens on the way reads the password. Names "
+        f"other than localhost are answered when --host-name or {HOSTS_VARIABLE} lists them."
     )
 
 
-def _is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_loopback(address: str) -> bool:
+    """Whether only this machine can reach an address in numbers."""
+    return ipaddress.ip_address(address).is_loopback

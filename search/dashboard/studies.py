@@ -10,7 +10,9 @@ When the database does not answer, pages and answers say so (503) and come back 
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import html
 import json
 import re
@@ -50,6 +52,8 @@ _HOLDER_SECONDS = 5.0
 _SHORTEST_COMPRESSED = 2_000
 
 _JSON = "application/json"
+_STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}"
+_SCRIPT = 'setInterval(() => fetch("/api/studies").then(told => told.ok && location.reload()), 5000)'
 
 
 @dataclass(frozen=True)
@@ -328,14 +332,20 @@ def _sorry(error: StorageError) -> Answer:
     """A page that tells what is wrong, and asks again by itself."""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>regsearch: no database</title>'
-        '<meta name="viewport" content="width=device-width">'
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:4rem auto;padding:0 1rem}</style>"
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         "</head><body><main><h1>The database does not answer</h1>"
         f"<p>{html.escape(str(error))}</p><p>It is asked again every 5 seconds.</p></main>"
-        '<script>setInterval(() => fetch("/api/studies").then(told => told.ok && location.reload()), 5000)</script>'
-        "</body></html>"
+        f"<script>{_SCRIPT}</script></body></html>"
     )
-    return Answer("503 Service Unavailable", page.encode(), "text/html; charset=utf-8", (("Retry-After", "5"),))
+    allowed = f"style-src {_source(_STYLE)}; script-src {_source(_SCRIPT)}"
+    policy = f"default-src 'none'; connect-src 'self'; img-src 'self'; {allowed}"
+    headers = (("Retry-After", "5"), ("Content-Security-Policy", policy))
+    return Answer("503 Service Unavailable", page.encode(), "text/html; charset=utf-8", headers)
+
+
+def _source(text: str) -> str:
+    """A style or script of ours, as a policy for content names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _dumped(document: Any) -> bytes:

@@ -25,6 +25,12 @@ def test_only_the_dashboard_is_published_and_only_on_loopback(compose):
     assert published == {"dashboard": ["127.0.0.1:8080:8080"]}
 
 
+def test_dashboard_asks_for_a_password(compose):
+    command = compose["services"]["dashboard"]["command"]
+    assert command[command.index("--password-file") + 1] == "/run/secrets/dashboard_password"
+    assert "--writable" not in command
+
+
 def test_every_network_but_the_dashboards_own_leads_nowhere(compose):
     assert [name for name, network in compose["networks"].items() if not network.get("internal")] == ["published"]
     members = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -65,10 +68,11 @@ def test_database_refuses_who_has_no_password_file(stack):
 
 
 def test_no_secret_stands_in_a_command_or_an_environment(stack):
-    password = (stack.secrets / "postgres_password").read_text()
-    for service in ("tables", "scheduler", "worker", "dashboard", "search"):
-        assert password not in " ".join(stack.command(service))
-        assert password not in " ".join(stack.environment(service).values())
+    for name in ("postgres_password", "dashboard_password"):
+        password = (stack.secrets / name).read_text().strip()
+        for service in ("tables", "scheduler", "worker", "dashboard", "search"):
+            assert password not in " ".join(stack.command(service))
+            assert password not in " ".join(stack.environment(service).values())
 
 
 def test_study_runs_on_the_workers_and_shows_in_the_dashboard(stack):
@@ -82,8 +86,13 @@ def test_study_runs_on_the_workers_and_shows_in_the_dashboard(stack):
     stack.start("dashboard")
     stack.wait_healthy("dashboard")
     port = stack.ports["8080"]
-    read = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/api/studies').read().decode())"
-    studies = json.loads(run_python(read, stack.environment("dashboard")).stdout)["study_summaries"]
+    address = f"http://127.0.0.1:{port}/api/studies"
+    password = (stack.secrets / "dashboard_password").read_text().strip()
+    known = base64.b64encode(f"me:{password}".encode()).decode()
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(address)
+    with urlopen(Request(address, headers={"Authorization": f"Basic {known}"})) as answer:
+        studies = json.load(answer)["study_summaries"]
     assert [study["study_name"] for study in studies] == ["tiny"]
 
 

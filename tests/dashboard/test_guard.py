@@ -9,13 +9,17 @@ from wsgiref.validate import validator
 import pytest
 
 from search.dashboard.guard import Guard, is_accepted
+from search.dashboard.passwords import Doorkeeper, PasswordHash, TooManyTriesError
 
+KNOWN = PasswordHash.parse("$scrypt$ln=10,r=8,p=1$c2FsdHNhbHQ$TP10l/J0v7dq+bTn6BbxXiexUKxCWRjz0KMUH+qZPfQ")
+KNOCK = "Basic dXNlcjpvcGVuIHNlc2FtZQ=="  # user:open sesame
 HOSTS = frozenset({"127.0.0.1:8080", "localhost:8080", "[::1]:8080", "dash.example.org"})
 
 
 def permissive(environ, start_response):
     """An application that lets everybody in, as optuna-dashboard does."""
     assert "HTTP_ACCEPT_ENCODING" in environ
+    assert "HTTP_AUTHORIZATION" not in environ
     headers = [
         ("Content-Type", "text/html"),
         ("Access-Control-Allow-Origin", "*"),
@@ -26,7 +30,7 @@ def permissive(environ, start_response):
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"reached"]
 
 
-def ask(method="GET", path="/", host="127.0.0.1:8080", writable=False, **headers):
+def ask(method="GET", path="/", host="127.0.0.1:8080", writable=False, door=None, **headers):
     environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": ""}
     environ.update({f"HTTP_{name.upper()}": value for name, value in headers.items()})
     if host is not None:
@@ -41,7 +45,7 @@ def ask(method="GET", path="/", host="127.0.0.1:8080", writable=False, **headers
         answer.update(status=status, headers=headers)
         return lambda data: None
 
-    body = validator(Guard(permissive, HOSTS, writable))(environ, start_response)
+    body = validator(Guard(permissive, HOSTS, writable, door))(environ, start_response)
     answer["body"] = b"".join(body)
     body.close()
     return answer
@@ -83,7 +87,7 @@ def test_foreign_host_is_refused(host):
     assert answer["status"] == "421 Misdirected Request"
     assert reason(answer) == (
         f"expected a Host header that this dashboard answers to, received {host or ''!r}. "
-        "Add the name to REGSEARCH_DASHBOARD_HOSTS if it is yours."
+        "Add the name with --host-name or REGSEARCH_DASHBOARD_HOSTS if it is yours."
     )
 
 
@@ -155,18 +159,65 @@ def test_foreign_host_is_refused_when_writable_too():
     assert ask("POST", host="evil.example", writable=True)["status"] == "421 Misdirected Request"
 
 
-@pytest.mark.parametrize("answer", [ask(), ask("POST"), ask(host="evil.example")])
+@pytest.fixture
+def door():
+    """Who asks for "open sesame", and lets nobody wait."""
+    return Doorkeeper(KNOWN, lambda: None)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE"])
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Basic dXNlcjp3cm9uZw=="}, {"authorization": "Bearer x"}])
+def test_nothing_passes_without_the_password(door, method, headers):
+    answer = ask(method, writable=True, door=door, **headers)
+    assert answer["status"] == "401 Unauthorized"
+    assert values(answer, "WWW-Authenticate") == ['Basic realm="regsearch dashboard", charset="UTF-8"']
+    assert values(answer, "Cache-Control") == ["no-store"]
+    assert reason(answer) == "expected this dashboard's password, with any user name"
+
+
+def test_who_has_the_password_is_let_in_and_bound_by_the_other_rules(door):
+    assert ask(door=door, authorization=KNOCK)["body"] == b"reached"
+    assert ask("POST", door=door, authorization=KNOCK)["status"] == "403 Forbidden"
+    foreign = ask("POST", writable=True, door=door, authorization=KNOCK, origin="http://evil.example")
+    assert foreign["status"] == "403 Forbidden"
+
+
+def test_password_is_asked_for_under_agreed_names_alone(door):
+    """A page whose name was re-pointed may not guess."""
+    answer = ask(host="evil.example", door=door)
+    assert answer["status"] == "421 Misdirected Request"
+    assert values(answer, "WWW-Authenticate") == []
+
+
+def test_too_many_who_guess_are_sent_away(door, monkeypatch):
+    def busy(_):
+        raise TooManyTriesError
+
+    monkeypatch.setattr(door, "lets_in", busy)
+    answer = ask(door=door)
+    assert (answer["status"], values(answer, "Retry-After")) == ("429 Too Many Requests", ["2"])
+    assert reason(answer) == "too many passwords are tried at once; ask again in a moment"
+
+
+@pytest.mark.parametrize("answer", [ask(), ask("POST"), ask(host="evil.example"), ask(door=Doorkeeper(KNOWN))])
 def test_every_answer_forbids_framing_sniffing_and_other_origins(answer):
     assert values(answer, "X-Content-Type-Options") == ["nosniff"]
     assert values(answer, "X-Frame-Options") == ["DENY"]
     assert values(answer, "Referrer-Policy") == ["no-referrer"]
     assert values(answer, "Cross-Origin-Resource-Policy") == ["same-origin"]
-    assert "frame-ancestors 'none'" in values(answer, "Content-Security-Policy")[-1]
+    assert values(answer, "Cross-Origin-Opener-Policy") == ["same-origin"]
+    assert "frame-ancestors 'none'" in " ".join(values(answer, "Content-Security-Policy"))
     assert values(answer, "Access-Control-Allow-Origin") == []
 
 
 def test_own_policy_of_the_application_is_kept():
-    assert values(ask(), "Content-Security-Policy")[0] == "default-src 'self'"
+    own, ours = values(ask(), "Content-Security-Policy")
+    assert own == "default-src 'self'"
+    assert "default-src" not in ours
+
+
+def test_what_is_no_page_loads_nothing():
+    assert "default-src 'none'" in values(ask("POST"), "Content-Security-Policy")
 
 
 @pytest.mark.parametrize("path", ["/artifacts/1/00ff", "//artifacts/1/2/00ff"])

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import optuna
 import pytest
@@ -23,9 +24,9 @@ from search.storage import open_storage
 
 SERVE = """
 import os, sys
-from search.dashboard import serve_dashboard
+from search.dashboard import find_password, serve_dashboard
 on_ready = lambda text: print(text, flush=True)
-serve_dashboard(os.environ["STORAGE"], "127.0.0.1", 0, "--writable" in sys.argv, on_ready)
+serve_dashboard(os.environ["STORAGE"], "127.0.0.1", 0, "--writable" in sys.argv, on_ready, password=find_password(None))
 """
 
 
@@ -98,6 +99,16 @@ def test_writable_dashboard_deletes_for_its_own_pages_only(storage):
         assert names(port) == []
 
 
+def test_password_opens_every_page_and_shows_nowhere(storage, monkeypatch):
+    monkeypatch.setenv("REGSEARCH_DASHBOARD_PASSWORD", "open sesame")
+    with serving(storage) as (process, port):
+        for path in ("/dashboard", "/api/meta", "/api/studies", "/static/bundle.js", "/favicon.ico"):
+            assert ask(port, "GET", path)[0] == 401
+            assert ask(port, "GET", path, Authorization="Basic dXNlcjpvcGVuIHNlc2FtZQ==")[0] == 200
+        command = Path(f"/proc/{process.pid}/cmdline")
+        assert not command.exists() or b"sesame" not in command.read_bytes()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
 def test_signal_ends_it_at_once(storage, number, code):
     with serving(storage) as (process, _):
@@ -160,7 +171,7 @@ def test_port_in_use_is_a_usage_error(storage):
             0,
             "--host: expected an address or name of this machine, received {host!r}.",
         ),
-        ("192.0.2.1", 0, "--host: expected an address of this machine, received {host!r}."),
+        ("127.0.0.1", 65537, "--port: expected a port from 0 to 65535, received {port}."),
         ("127.0.0.1", 65536, "--port: expected a port from 0 to 65535, received {port}."),
         ("127.0.0.1", -1, "--port: expected a port from 0 to 65535, received {port}."),
     ],
@@ -171,12 +182,24 @@ def test_address_that_cannot_be_listened_on_is_a_usage_error(storage, host, port
     assert str(caught.value) == message.format(host=host, port=port)
 
 
-def test_other_networks_are_warned_about():
-    assert _describe("127.0.0.1", 8080, False) == ("Dashboard at http://127.0.0.1:8080/ (read-only). Ctrl-C ends it.")
-    assert _describe("0.0.0.0", 8080, True) == (
-        "Dashboard at http://localhost:8080/ (studies can be changed and deleted). Ctrl-C ends it.\n"
-        "Warning: it listens on 0.0.0.0 and asks for no password: whoever reaches this port sees every "
-        "study. Names other than localhost are answered when REGSEARCH_DASHBOARD_HOSTS lists them."
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_other_machines_are_not_let_in_without_a_password(storage, host):
+    with pytest.raises(UsageError) as caught:
+        serve_nothing(storage, host)
+    assert str(caught.value) == (
+        f"--host: expected a password where other machines can reach the dashboard, received {host!r} without one. "
+        "Give --password-file FILE or $REGSEARCH_DASHBOARD_PASSWORD, or listen on 127.0.0.1."
+    )
+
+
+def test_what_is_told_of_the_address():
+    told = _describe("127.0.0.1", 8080, False, is_local=True, asks=False)
+    assert told == "Dashboard at http://127.0.0.1:8080/ (read-only). Ctrl-C ends it."
+    assert _describe("0.0.0.0", 8080, True, is_local=False, asks=True) == (
+        "Dashboard at http://localhost:8080/ (studies can be changed and deleted; it asks for the password, with any "
+        "user name). Ctrl-C ends it.\n"
+        "Warning: it listens on 0.0.0.0 and speaks HTTP: whoever listens on the way reads the password. Names other "
+        "than localhost are answered when --host-name or REGSEARCH_DASHBOARD_HOSTS lists them."
     )
 
 
@@ -184,3 +207,4 @@ def test_names_of_the_environment_are_answered(monkeypatch):
     monkeypatch.setenv("REGSEARCH_DASHBOARD_HOSTS", "Dash.Example.org, other:8443,")
     own = {"127.0.0.1:1", "localhost:1", "[::1]:1"}
     assert _name_hosts("::1", 1) == own | {"dash.example.org", "other:8443"}
+    assert _name_hosts("::1", 1, ["Proxy.example"]) == own | {"dash.example.org", "other:8443", "proxy.example"}

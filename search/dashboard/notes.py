@@ -1,23 +1,77 @@
-"""Notes on a study and on its trials, in the Markdown that optuna-dashboard draws."""
+"""Notes on a study and on its trials, and the roles of these, in the Markdown that optuna-dashboard draws."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from search.records import BASELINE_TRIAL, StudyRecord, TrialState
-from search.records.wording import describe_whole, question_in_words, show_value
+from search.records.wording import describe_whole, divisions_in_words, question_in_words, show_value
 from search.reporting.sentences import sentences_on
 
 if TYPE_CHECKING:
     from search.records import Coordinator
     from search.reporting.summaries import Best
+    from search.selection import Choice
     from search.storage import ObservedTrial, Progress, RunOutline
 
 _MOST_ROWS = 40
 """Of the table of a trial's runs."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a trial is in its study.
+
+    Args:
+        label: In a word or two, for a table.
+        sentence: For its note, in Markdown; empty where the note tells it already.
+    """
+
+    label: str
+    sentence: str
+
+
+def roles_of(choice: Choice, metric: str) -> dict[int, Role]:
+    """Number of a trial to its role: the baseline, the best of the search, finalists, the choice.
+
+    optuna-dashboard marks the best trial of the search alone, which need not be the one that is chosen.
+
+    Args:
+        choice: What is chosen.
+        metric: Of the study.
+    """
+    verdict, best = choice.verdict, choice.best
+    labels: dict[int, list[str]] = {} if choice.baseline is None else {BASELINE_TRIAL: ["baseline"]}
+    sentences: dict[int, list[str]] = {}
+    if best is not None:
+        labels.setdefault(best.number, []).append("best")
+    if verdict is not None:
+        for finalist in verdict.finalists:
+            labels.setdefault(finalist.trial, ["finalist"])
+        labels.setdefault(verdict.chosen, []).append("chosen")
+        sentences[verdict.chosen] = ["**Chosen**: what `regsearch best` and `regsearch export` give."]
+        if best is not None and best.number != verdict.chosen:
+            told = f"**The best of the search**, but not chosen: the choice is trial {verdict.chosen}."
+            sentences.setdefault(best.number, []).append(told)
+        for finalist in verdict.finalists:
+            if finalist.score is not None:
+                fresh = divisions_in_words(finalist.repeats, scores_other_rows=verdict.scores_other_rows)
+                told = _plain(f"Scored once more, on {fresh}: {metric} {show_value(finalist.score)}.")
+                sentences.setdefault(finalist.trial, []).append(told)
+    return {number: Role(" and ".join(words), " ".join(sentences.get(number, []))) for number, words in labels.items()}
+
+
+def choice_in_words(choice: Choice) -> str | None:
+    """Which trial is chosen, against the one that optuna-dashboard calls the best; None before the confirmation."""
+    if choice.verdict is None or choice.chosen is None or choice.best is None:
+        return None
+    number, best = choice.chosen.number, choice.best.number
+    told = f"trial {number}, the baseline" if number == BASELINE_TRIAL else f"trial {number}"
+    return f"{told}, which is the best of the search" if number == best else f"{told}; the best of the search is {best}"
 
 
 def note_on_study(

@@ -17,16 +17,15 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from search.dashboard.drawing import Picture, draw_pictures
-from search.dashboard.notes import note_on_study, note_on_trial, outcome_in_words
+from search.dashboard.notes import Role, choice_in_words, note_on_study, note_on_trial, outcome_in_words, roles_of
 from search.dashboard.parameters import Axis, make_axes, rounded
-from search.records import BASELINE_TRIAL, TrialState, technique_of
+from search.records import TrialState, technique_of
 from search.records.wording import describe_whole
 from search.reporting.summaries import Best, summarize_best
 from search.storage.display import NOTE_VERSION, is_note_ours, read_note
 
 if TYPE_CHECKING:
     from search.records import Coordinator, StudyRecord, Trial
-    from search.selection import Choice
     from search.storage import ObservedTrial, Storage
 
 MOST_VALUES = 50_000
@@ -77,25 +76,36 @@ class _TrialText:
     Args:
         key: Optuna's key of it in the database.
         text: The JSON of a trial without a role, and with a note of ours.
-        end_of_attributes: Where a role is put into it.
+        start_of_attributes: Where in it its attributes begin, and a role is put.
+        end_of_attributes: Where they end.
         note: Ours.
         is_final: Whether it has ended.
     """
 
     key: int
     text: bytes
+    start_of_attributes: int
     end_of_attributes: int
     note: str
     is_final: bool
 
-    def finished(self, role: str | None, note: Mapping[str, Any] | None) -> bytes:
+    @property
+    def has_attributes(self) -> bool:
+        return self.start_of_attributes < self.end_of_attributes
+
+    def finished(self, role: Role | None, note: Mapping[str, Any] | None) -> bytes:
         if role is None and note is None:
             return self.text
-        told = b"" if role is None else b"," + _json({"key": "role", "value": role})
-        shown = _own_note(self.note) if note is None else note
-        if not shown["body"]:
-            shown = {**shown, "body": self.note}
-        return b"".join((self.text[: self.end_of_attributes], told, b'],"note":', _json(shown), b"}"))
+        told, own = b"", self.note
+        if role is not None:
+            # In front of the others: a table shows the first ones without being moved.
+            told = _json({"key": "role", "value": role.label}) + (b"," if self.has_attributes else b"")
+            if role.sentence:
+                configuration, blank, others = own.partition("\n\n")
+                own = f"{configuration}\n\n{role.sentence}{blank}{others}"
+        shown = note if note is not None and note["body"] else {**(note or _own_note("")), "body": own}
+        attributes, end = self.text[self.start_of_attributes : self.end_of_attributes], b'],"note":'
+        return b"".join((self.text[: self.start_of_attributes], told, attributes, end, _json(shown), b"}"))
 
 
 class FollowedStudy:
@@ -140,7 +150,7 @@ class FollowedStudy:
         words = [picture.words for picture in self._pictures]
         body = note_on_study(found, progress, holder, words, self._hints(study))
         head = self._head(found, known, body if is_note_ours(known) else read_note(known))
-        roles, notes = _roles(found.choice), _notes(known)
+        roles, notes = roles_of(found.choice, study.metric), _notes(known)
         trials = [text.finished(roles.get(number), notes.get(text.key)) for number, text in enumerate(self._texts)]
         best = [] if found.choice.best is None else [json.loads(trials[found.choice.best.number])]
         page = StudyPage(state, _json({**head, "best_trials": best})[:-1], trials, tuple(self._trials), study)
@@ -188,11 +198,11 @@ class FollowedStudy:
             document["datetime_start"] = trial.started.isoformat()
         if trial.completed is not None:
             document["datetime_complete"] = trial.completed.isoformat()
-        document["user_attrs"] = [{"key": name, "value": _attribute(value)} for name, value in attributes.items()]
+        listed = [{"key": name, "value": _attribute(value)} for name, value in attributes.items()]
         note = note_on_trial(observed, study, brief=brief)
-        start = _json(document)[:-2]
-        text = b"".join((start, b'],"note":', _json(_own_note(note)), b"}"))
-        return _TrialText(observed.key, text, len(start), note, trial.state.is_final)
+        head, told = _json(document)[:-1] + b',"user_attrs":[', _json(listed)[1:-1]
+        text = b"".join((head, told, b'],"note":', _json(_own_note(note)), b"}"))
+        return _TrialText(observed.key, text, len(head), len(head) + len(told), note, trial.state.is_final)
 
     def _draw(self, study: StudyRecord, *, is_running: bool) -> float:
         """Draw the figures anew, unless that would take more of a running study's time than it may.
@@ -213,7 +223,7 @@ class FollowedStudy:
         from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
         from optuna_dashboard._form_widget import get_form_widgets_json
 
-        study, best = found.study, found.choice.best
+        study, best, chosen = found.study, found.choice.best, choice_in_words(found.choice)
         space = {axis.name: {"name": axis.name, "distribution": axis.distribution} for axis in self._axes}
         # Pages begin their parallel coordinates with these names and leave out trials that have no number for one: by
         # those that every trial has on, which are few, or by all of them, the best trial would not be seen.
@@ -225,12 +235,15 @@ class FollowedStudy:
         head: dict[str, Any] = {
             "name": study.name,
             "directions": [study.direction],
-            "user_attrs": attributes_of_study(study),
+            "user_attrs": [
+                *([] if chosen is None else [{"key": "chosen", "value": chosen}]),
+                *attributes_of_study(study),
+            ],
             "artifacts": [],
             "intersection_search_space": [space[name] for name in begun],
             "union_search_space": list(space.values()),
             "union_user_attrs": [
-                {"key": name, "sortable": sortable} for name, sortable in {**self._attributes, "role": False}.items()
+                {"key": name, "sortable": sortable} for name, sortable in {"role": False, **self._attributes}.items()
             ],
             "has_intermediate_values": self._has_values and len(self._texts) <= MOST_CURVES,
             "note": {"version": known.get(NOTE_VERSION, 0), "body": note},
@@ -283,16 +296,6 @@ def _attributes(observed: ObservedTrial, study: StudyRecord, *, brief: bool) -> 
     if trial.state in (TrialState.PRUNED, TrialState.FAIL):
         told["why it ended"] = outcome_in_words(observed, study)
     return {**told, **(observed.attributes or {})}
-
-
-def _roles(choice: Choice) -> dict[int, str]:
-    """Trial number to what it is in the study."""
-    roles = {} if choice.best is None else {choice.best.number: ["best"]}
-    if choice.chosen is not None and choice.verdict is not None:
-        roles.setdefault(choice.chosen.number, []).append("chosen")
-    if choice.baseline is not None:
-        roles.setdefault(BASELINE_TRIAL, []).insert(0, "baseline")
-    return {number: " and ".join(words) for number, words in roles.items()}
 
 
 def _notes(known: Mapping[str, Any]) -> dict[int, dict[str, Any]]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from search.dashboard.notes import choice_in_words, roles_of
 from search.records import Configuration, TrialState
+from search.selection import choose_stored
 from search.storage import Ended, Started
 
 
@@ -58,3 +64,63 @@ def test_note_on_a_copied_trial_names_the_one_that_was_trained(storage, document
     number = copied.attributes["same_as_trial"]
     told = notes(document(storage))[copied.trial.number]
     assert f"Not trained: its configuration is that of trial {number}, whose outcome it has." in told
+
+
+@pytest.fixture
+def choice(storage):
+    """What `quick` found: its best trial is chosen."""
+    return choose_stored(storage, storage.study("quick"), storage.trials(1))
+
+
+def test_chosen_baseline_and_finalists_are_marked_in_notes_and_attributes(storage, document, choice):
+    told = document(storage)
+    chosen = choice.chosen.number
+    assert {each["key"]: each["value"] for each in told["user_attrs"]}["chosen"] == (
+        f"trial {chosen}, which is the best of the search"
+    )
+    roles = {
+        trial["number"]: attribute["value"]
+        for trial in told["trials"]
+        for attribute in trial["user_attrs"][:1]
+        if attribute["key"] == "role"
+    }
+    others = {each.trial for each in choice.verdict.finalists} - {0, chosen}
+    assert roles == {0: "baseline", chosen: "best and chosen", **dict.fromkeys(others, "finalist")}
+    assert others
+    scores = {each.trial: f"{each.score:.4g}" for each in choice.verdict.finalists}
+    body = notes(told)[chosen]
+    assert body.split("\n\n")[1] == (
+        "**Chosen**: what `regsearch best` and `regsearch export` give. "
+        f"Scored once more, on 4 fresh divisions of the rows: log_loss {scores[chosen]}."
+    )
+    assert told["best_trials"][0]["note"]["body"] == body
+
+
+def test_best_of_the_search_that_is_not_chosen_says_so(choice):
+    chosen = choice.chosen.number
+    lucky = replace(choice.best, number=29)
+    roles = roles_of(replace(choice, best=lucky), "log_loss")
+    assert (roles[29].label, roles[chosen].label) == ("best", "finalist and chosen")
+    assert roles[29].sentence == f"**The best of the search**, but not chosen: the choice is trial {chosen}."
+    assert choice_in_words(replace(choice, best=lucky)) == f"trial {chosen}; the best of the search is 29"
+    baseline = replace(choice, confirmed=choice.baseline, verdict=replace(choice.verdict, chosen=0))
+    assert roles_of(baseline, "log_loss")[0].label == "baseline and chosen"
+    assert choice_in_words(baseline) == f"trial 0, the baseline; the best of the search is {choice.best.number}"
+
+
+def test_nothing_is_chosen_before_the_confirmation(choice):
+    early = replace(choice, verdict=None, confirmed=None)
+    assert {number: role.label for number, role in roles_of(early, "log_loss").items()} == {
+        0: "baseline",
+        choice.best.number: "best",
+    }
+    assert choice_in_words(early) is None
+
+
+def test_note_of_a_user_stands_alone_on_a_trial_that_has_a_role(storage, document, choice, monkeypatch):
+    key = storage.observe(1)[choice.chosen.number].key
+    kept = {f"dashboard:{key}:note_ver": 2, f"dashboard:{key}:note_str:0": "mine"}
+    monkeypatch.setattr(storage, "system_attributes", lambda _: kept)
+    chosen = document(storage)["trials"][choice.chosen.number]
+    assert chosen["note"] == {"version": 2, "body": "mine"}
+    assert chosen["user_attrs"][0] == {"key": "role", "value": "best and chosen"}

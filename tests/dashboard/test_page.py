@@ -124,14 +124,15 @@ def test_attributes_are_short_and_those_of_other_programs_stay(storage, document
     add_odd_trials(storage, 1)
     told = document(storage)
     assert {each["key"]: each["sortable"] for each in told["union_user_attrs"]} == {
+        "role": False,
         "configuration": False,
         "runs": True,
         "epochs trained": True,
         "same_as_trial": True,
         "why it ended": False,
         "mine": False,
-        "role": False,
     }
+    assert told["union_user_attrs"][0]["key"] == "role"  # the column that is seen first
     attributes = [{each["key"]: each["value"] for each in trial["user_attrs"]} for trial in told["trials"]]
     assert attributes[0] == {
         "configuration": "training.learning_rate 0.001, l2 off, dropout off, early stopping off, minimum_delta off",

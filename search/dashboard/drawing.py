@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.errors import StudyFailedError, UsageError
 from search.figures import figure_json
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _LETTERS_A_LINE = 95
 _HEIGHT = 450
 """Of the place that a page keeps for a figure, in pixels."""
+
+_MARGIN = {"l": 60, "r": 20, "t": 110, "b": 85}
+_LETTERS, _LINE = 11, 15
+"""Height of letters and of lines, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,34 @@ def _fitted(drawn: str) -> str:
     layout.pop("width", None)
     subtitle = layout["title"].get("subtitle", {})
     subtitle["text"] = "<br>".join(textwrap.wrap(subtitle.get("text", ""), _LETTERS_A_LINE)[:3])
-    layout |= {"height": _HEIGHT, "autosize": True, "font": {**layout["font"], "size": 11}}
-    layout["margin"] = {"l": 60, "r": 20, "t": 110, "b": 85}
+    layout |= {"height": _HEIGHT, "autosize": True, "font": {**layout["font"], "size": _LETTERS}}
+    layout["margin"] = _MARGIN
     for annotation in layout.get("annotations", ()):
-        annotation["font"] = {**annotation.get("font", {}), "size": 11}
+        annotation["font"] = {**annotation.get("font", {}), "size": _LETTERS}
     layout["legend"] |= {"y": -0.2}
+    _shorten_labels(figure["data"])
     return json.dumps({"data": figure["data"], "layout": layout}, separators=(",", ":"))
+
+
+def _shorten_labels(traces: Sequence[dict[str, Any]]) -> None:
+    """Cut the labels of rows, whose first lines tell them apart, to so many lines that none is written over another."""
+    named = [trace for trace in traces if isinstance(trace.get("y"), list) and any(map(_is_text, trace["y"]))]
+    labels = {label for trace in named for label in trace["y"]}
+    room = _HEIGHT - _MARGIN["t"] - _MARGIN["b"]
+    most = max(1, room // (_LINE * max(1, len(labels))))
+    for trace in named:
+        trace["y"] = [_first_lines(str(label), most) for label in trace["y"]]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _first_lines(label: str, most: int) -> str:
+    lines = label.split("<br>")
+    if len(lines) <= most:
+        return label
+    return "<br>".join(lines[:most]) + (" ..." if most > 1 else "")
 
 
 def _letters(name: str) -> str:

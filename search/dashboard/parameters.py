@@ -40,8 +40,8 @@ class Axis:
         Args:
             configuration: Of the trial.
             sampled: The parameter.
-            brief: Whether numbers have six digits, and the distribution's kind alone is told: pages of many trials are
-                read sooner, and look up distributions in the study's search space.
+            brief: Whether numbers have six digits, and types are left out: a page of many trials is read sooner, and
+                looks up distributions in the study's search space.
         """
         value = configuration.get(self.name)
         if brief and isinstance(value, float):
@@ -55,13 +55,8 @@ class Axis:
             number = value if isinstance(value, float | int) else None
             if self.choices is not None:
                 number = None if sampled is None else int(sampled.internal)
-        return {
-            "name": self.name,
-            "param_internal_value": number,
-            "param_external_value": text,
-            "param_external_pytyp": kind,
-            "distribution": {"type": self.distribution["type"]} if brief else self.distribution,
-        }
+        shown = {"name": self.name, "param_internal_value": number, "param_external_value": text}
+        return shown if brief else {**shown, "param_external_pytyp": kind, "distribution": self.distribution}
 
 
 def rounded(value: float) -> float:

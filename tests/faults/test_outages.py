@@ -21,6 +21,8 @@ def server():
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         made = PostgresServer(Path(folder) / "data")
+        made.execute("ALTER SYSTEM SET synchronous_commit = on")  # what it acknowledges is to outlive its crash
+        made.execute("SELECT pg_reload_conf()")
         yield made
         made.stop()
 

@@ -75,10 +75,11 @@ def _print_techniques(found: Techniques) -> None:
 def _print_studies(studies: list[Best]) -> None:
     from search.reporting.sentences import warnings_on
 
-    headers = ["study", "metric", "trials", "baseline", "best", "gain", "best configuration"]
+    headers = ["study", "verdict", "metric", "trials", "baseline", "best", "gain of best", "best configuration"]
     rows = [
         [
             best.study.name,
+            "not confirmed" if best.choice.verdict is None else best.choice.verdict.answer,
             best.study.metric,
             best.n_trials,
             best.choice.baseline and best.choice.baseline.score,
@@ -91,8 +92,8 @@ def _print_studies(studies: list[Best]) -> None:
     print_table(
         headers,
         rows,
-        pick_columns(headers, rows, ["study", "metric", "best", "gain", "best configuration"]),
-        pick_columns(headers, rows, ["study", "metric", "best", "gain"]),
+        pick_columns(headers, rows, ["study", "verdict", "metric", "best", "gain of best", "best configuration"]),
+        pick_columns(headers, rows, ["study", "verdict", "best", "gain of best"]),
     )
     for warning in warnings_on(studies):
         say(warning)

@@ -28,7 +28,7 @@ def studies(url: str | None, format_: str) -> None:
     if not listed:
         say(f"No studies yet: try `regsearch run moons`.{_foreign_words(foreign)}")
         return
-    headers = ["study", "state", "trials", "metric", "baseline", "best", "begun (UTC)"]
+    headers = ["study", "state", "trials", "metric", "baseline", "best", "verdict", "begun (UTC)"]
     rows = [
         [
             status.study.name,
@@ -37,6 +37,7 @@ def studies(url: str | None, format_: str) -> None:
             status.study.metric,
             status.baseline and status.baseline.score,
             status.best and status.best.score,
+            status.answer,
             f"{status.study.created:%Y-%m-%d %H:%M}",
         ]
         for status in listed

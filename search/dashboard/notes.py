@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.records import BASELINE_TRIAL, StudyRecord, TrialState
 from search.records.wording import describe_whole, divisions_in_words, question_in_words, show_value
@@ -177,13 +177,12 @@ def _against_baseline(found: Best) -> tuple[list[str], list[list[str]]]:
     if choice.verdict is None and choice.chosen is not choice.baseline and "chosen" in trials:
         trials["best so far"] = trials.pop("chosen")
     confirmed = {} if choice.verdict is None else {each.trial: each.score for each in choice.verdict.finalists}
-    sealed: Mapping[str, Any] = (found.seen.result or {}) if found.seen is not None else {}
     rows: list[tuple[str, list[object]]] = [
         ("trial", [trial.number for trial in trials.values()]),
         ("configuration", [describe_whole(trial.configuration, study) for trial in trials.values()]),
         (f"{study.metric} in the search", [trial.score for trial in trials.values()]),
         (f"{study.metric} confirmed", [confirmed.get(trial.number) for trial in trials.values()]),
-        (f"{study.metric} on sealed rows", [(sealed.get(label) or {}).get("score") for label in trials]),
+        (f"{study.metric} on sealed rows", [found.sealed_score(trial) for trial in trials.values()]),
     ]
     kept = [[name, *map(show_value, values)] for name, values in rows if any(value is not None for value in values)]
     return ["", *trials], kept

@@ -25,6 +25,7 @@ SUSPICIOUS = 0.98
 _MOST_COLUMNS = 200  # that are looked at one by one
 _MOST_ROWS = 5_000  # on which a column is tried
 _FOLDS = 3
+_MOST_LEAVES = 16
 _LEAST_ROWS = 30  # fewer tell nothing
 
 
@@ -39,7 +40,8 @@ class ColumnLook:
         different: Different values.
         values: Its range, or its most frequent values, in words.
         predicts: How well it alone predicts the target on rows that it was not fitted on, from 0 (not at all) to 1:
-            balanced accuracy above chance, or R2. None where it was not tried.
+            of two classes twice the area under the ROC curve less 1, of more balanced accuracy above chance, of numbers
+            R2. None where it was not tried.
     """
 
     name: str
@@ -162,8 +164,10 @@ def _predicts(column: pd.Series[Any], dataset: Dataset) -> float | None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0)
-        score = float(cross_val_score(tree, cells, target, cv=_FOLDS, scoring="balanced_accuracy").mean())
+        # Of a rare class a tree that decides would predict nothing, however much it knows.
+        measure = "roc_auc" if len(dataset.classes) == 2 else "balanced_accuracy"
+        tree = DecisionTreeClassifier(min_samples_leaf=2, max_leaf_nodes=_MOST_LEAVES, random_state=0)
+        score = float(cross_val_score(tree, cells, target, cv=_FOLDS, scoring=measure).mean())
     chance = 1 / len(dataset.classes)
     return max(0.0, (score - chance) / (1 - chance))
 

@@ -148,6 +148,8 @@ def read_new_rows(path: Path, form: RowForm | None) -> NewRows:
         columns[name] = column if found else _as_fed(column)
     if problems:
         remedy = "Correct the cell, or leave it empty." if told.may_lack else "Correct the cell."
+        if form is None:
+            remedy = "A model of columns of text says so where `regsearch export --format keras` wrote it."
         raise DataError(keep_first([_without_study(problem, remedy) for problem in problems]))
     return NewRows([""] * bool(sheet.index) + sheet.header, sheet.rows(), columns)
 

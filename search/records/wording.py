@@ -227,14 +227,21 @@ def _answer_in_words(verdict: Verdict, study: StudyRecord, changed: Sequence[str
         # An interval that includes 0 would seem to say the contrary: a sentence of its own tells why it does not.
         told = "" if _includes_zero(verdict.difference) else interval
         return f"{'The choice' if changed else 'Regularization'} helps: {gain}{told}."
+    told = "" if _is_outweighed(verdict) else interval  # it would seem to say the contrary, too
     return (
-        f"No gain: the candidate, trial {verdict.candidate} ({rule_in_words(verdict)}), has {gain}{interval}, and the "
+        f"No gain: the candidate, trial {verdict.candidate} ({rule_in_words(verdict)}), has {gain}{told}, and the "
         f"choice is {baseline}."
     )
 
 
 def _includes_zero(difference: Difference) -> bool:
     return difference.low is not None and difference.low <= 0
+
+
+def _is_outweighed(verdict: Verdict) -> bool:
+    """Whether the labels of the rows alone would make a gain of it, and what all trials hold likely does not."""
+    low = verdict.difference.low
+    return verdict.answer == "no gain" and verdict.has_reference and low is not None and low > 0
 
 
 def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
@@ -247,6 +254,12 @@ def _reasons(verdict: Verdict, study: StudyRecord) -> list[str]:
         ends = interval_in_words(verdict.difference)
         lines.append(
             f"By the labels of the rows alone, the {verdict.level:.0%} interval of the gain, {ends}, includes 0{why}."
+        )
+    if _is_outweighed(verdict):
+        ends = interval_in_words(verdict.difference)
+        lines.append(
+            f"By the labels of the rows alone, the {verdict.level:.0%} interval of the gain, {ends}, lies above 0: a "
+            "few of them may make that."
         )
     if verdict.has_reference:
         decided = "which is not enough" if verdict.expected.mean > 0 else "which is no gain"

@@ -51,9 +51,13 @@ def look_lines(found: Best) -> list[str]:
     result = seen.result
     if "error" in result:
         return [f"The sealed rows were looked at, and could not be scored: {result['error']}."]
-    told = [f"{name} {show_value(result[name]['score'])}" for name in ("baseline", "chosen") if name in result]
+    chosen = found.choice.chosen
+    is_of_choice = chosen is not None and result.get("chosen", {}).get("trial") == chosen.number
+    then = "chosen" if is_of_choice or "chosen" not in result else f"trial {result['chosen']['trial']}, chosen then,"
+    names = {"baseline": "baseline", "chosen": then}
+    told = [f"{name} {show_value(result[key]['score'])}" for key, name in names.items() if key in result]
     if "baseline" in result and result["baseline"]["trial"] == result["chosen"]["trial"]:
-        told = [f"baseline and choice {show_value(result['chosen']['score'])}"]
+        told = [f"baseline{' and choice' if is_of_choice else ''} {show_value(result['chosen']['score'])}"]
     elif result.get("interval") is not None:
         low, high = result["interval"]
         told.append(
@@ -69,6 +73,11 @@ def look_lines(found: Best) -> list[str]:
     ]
     if not found.is_clean:
         lines.append("No longer clean: trials were added after a look.")
+    if not is_of_choice and chosen is not None:
+        lines.append(
+            f"Trial {chosen.number}, the choice now, was not scored on them: `regsearch run --look-again` does that, "
+            "which counts."
+        )
     return lines
 
 

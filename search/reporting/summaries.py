@@ -52,6 +52,7 @@ class Status:
         interrupted: Numbers of the trials that were cut off; the next `run` trains them again.
         best: The best complete trial.
         baseline: Trial 0, once complete.
+        answer: Of the verdict; None where there is none yet.
         workers: Worker to the number of runs that it finished.
         last_completed: When a trial last ended, UTC.
     """
@@ -63,6 +64,7 @@ class Status:
     interrupted: tuple[int, ...]
     best: Trial | None
     baseline: Trial | None
+    answer: str | None
     workers: dict[str, int]
     last_completed: dt.datetime | None
 
@@ -88,6 +90,7 @@ class Status:
             "direction": self.study.direction,
             "baseline": trial_json(self.baseline),
             "best": trial_json(self.best),
+            "verdict": self.answer,
             "workers": self.workers,
             "last_completed": _utc(self.last_completed),
             "notes": list(self.study.notes),
@@ -126,6 +129,7 @@ def _status(storage: Storage, study: StudyRecord) -> Status:
         interrupted=open_trials if holder is None else (),
         best=choice.best,
         baseline=choice.baseline,
+        answer=None if choice.verdict is None else choice.verdict.answer,
         workers=storage.workers(study.study_id),
         last_completed=max((t.completed for t in trials if t.completed is not None), default=None),
     )
@@ -174,6 +178,15 @@ class Best:
     def seen(self) -> Look | None:
         """The latest look at the sealed rows that saw something."""
         return next((look for look in reversed(self.looks) if look.result is not None), None)
+
+    def sealed_score(self, trial: Trial | None) -> float | None:
+        """What a trial scored on sealed rows at the latest look; None where it was not among those that were scored."""
+        seen = (self.seen.result or {}) if self.seen is not None else {}
+        for told in (seen.get("baseline"), seen.get("chosen")):
+            if told is not None and trial is not None and told["trial"] == trial.number:
+                score: float | None = told["score"]
+                return score
+        return None
 
     @property
     def is_clean(self) -> bool:

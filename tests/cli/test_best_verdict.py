@@ -110,6 +110,17 @@ def test_no_gain_chooses_the_baseline_and_shows_the_best_of_the_search(told):
     assert ["best", "and", "candidate", "1", "0.3", "0.45", "0.1"] in table(out)
 
 
+def test_no_gain_that_the_labels_alone_would_have_made_one_is_explained(told):
+    gain = Difference(0.15, 0.05, 0.25, 0.04)
+    out = told(verdict_of("no gain", difference=gain, expected=Difference(0.01, -0.1, 0.2, 0.02)))
+    assert "has log_loss 0.15 lower than no regularization at all, and the choice is no regularization at all.\n" in out
+    assert (
+        "By the labels of the rows alone, the 95% interval of the gain, 0.05 to 0.25, lies above 0: a few of them may "
+        "make that.\nBy what all trials together hold likely of each row, "
+    ) in out
+    assert "which is not enough.\n" in out
+
+
 def test_candidate_that_is_not_the_best_of_the_search_has_a_row_of_its_own(told):
     rows = table(told(verdict_of("no gain", candidate=2, rule="one_se")))
     assert ["baseline", "(chosen)", "0", "0.5", "0.6", "off"] in rows

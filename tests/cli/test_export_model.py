@@ -134,14 +134,15 @@ def test_python_export_says_of_raw_rows_what_predict_says_with_the_same_weights(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    *told, of_program, usage = done.stdout.splitlines()
+    *told, _, of_program, most, usage = done.stdout.splitlines()
     assert len(told) == 2
     for labels, probabilities in map(json.loads, told):
         assert labels == [label for label, *_ in expected]
         for row, (_, *shares) in zip(probabilities, expected, strict=True):
             assert row == pytest.approx(list(map(float, shares)), rel=1e-5)
     assert re.fullmatch(r"24 rows that did not train: [\d.]+% of the labels are right", of_program)
-    assert usage == "Usage: python FILE.py rows.csv"
+    assert re.fullmatch(r"The most frequent label is that of [\d.]+%", most)
+    assert usage == "Usage: python exported.py rows.csv"
 
 
 NET = """

@@ -17,7 +17,7 @@ from search.records import (
     Verdict,
 )
 from search.records.wording import question_in_words
-from search.reporting.sentences import baseline_in_words, sentences_on
+from search.reporting.sentences import baseline_in_words, look_lines, sentences_on
 from search.reporting.summaries import Best
 from search.selection import choose
 
@@ -73,6 +73,22 @@ def test_sealed_rows_that_speak_against_a_gain_are_told_behind_the_verdict(looke
 )  # fmt: skip
 def test_sealed_rows_that_agree_or_saw_another_choice_are_not_said_to_differ(answer, looked, candidate):
     assert not [told for told in sentences_on(best_of(answer, looked, candidate=candidate)) if "otherwise" in told]
+
+
+def test_score_on_sealed_rows_is_that_of_the_trial_which_was_scored():
+    found = best_of(looked=(0.1, 0.0, 0.2), candidate=2)  # the look was at trial 1
+    told = [line for line in look_lines(found) if not line.startswith("  look")]
+    assert told == [
+        "On 30 sealed rows, looked at once: baseline 0.4; trial 1, chosen then, 0.3; 0.1 lower, 95% interval of the "
+        "gain 0 to 0.2.",
+        "Trial 2, the choice now, was not scored on them: `regsearch run --look-again` does that, which counts.",
+    ]
+    choice = found.choice
+    scored = {trial.number: found.sealed_score(trial) for trial in (choice.baseline, choice.best, choice.chosen)}
+    assert scored == {0: 0.4, 1: pytest.approx(0.3), 2: None}
+    assert found.sealed_score(None) is None
+    (line, _) = look_lines(best_of(looked=(0.1, 0.0, 0.2)))
+    assert "; chosen 0.3; 0.1 lower" in line
 
 
 def test_choice_that_is_the_baseline_is_told_to_whoever_is_given_it():

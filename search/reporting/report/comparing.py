@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from search.figures import Gain, comparison_figure
 from search.records.wording import data_in_words, describe_configuration, interval_in_words
-from search.reporting.report.gathering import Table, sealed_score
+from search.reporting.report.gathering import Table
 from search.reporting.sentences import warnings_on
 from search.reporting.summaries import Best, compare_studies
 
@@ -60,8 +60,8 @@ def _table(studies: Sequence[Best]) -> Table:
                 None if choice.chosen is None else confirmed.get(choice.chosen.number, choice.chosen.score),
                 choice.gain if difference is None else difference.mean,
                 None if difference is None else interval_in_words(difference),
-                sealed_score(found, "baseline"),
-                sealed_score(found, "chosen"),
+                found.sealed_score(choice.baseline),
+                found.sealed_score(choice.chosen),
                 found.n_trials,
                 None if choice.chosen is None else describe_configuration(choice.chosen.configuration, study.facts),
             ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from search.errors import UsageError
 from search.records import ABLATION_KIND, ABLATION_VERSION, BASELINE_TRIAL, Ablation, RunSummary, Trial
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from search.figures import Figure
     from search.storage import Storage
 
-
-_SEALED = {"baseline and choice": "chosen"}
-"""What a look calls a column, where that is something else."""
 
 _NO_WORD = re.compile(r"[^0-9A-Za-z_]+")
 """What an anchor has none of."""
@@ -170,7 +167,7 @@ def _against_baseline(storage: Storage, found: Best) -> Table:
         (f"{study.metric} in the search", [trial.score for trial in trials.values()]),
         (f"{study.metric} confirmed", [None if each is None else each.score for each in again]),
         (f"{study.metric} expected, which decides", expected),
-        (f"{study.metric} on sealed rows", [sealed_score(found, _SEALED.get(label, label)) for label in trials]),
+        (f"{study.metric} on sealed rows", [found.sealed_score(trial) for trial in trials.values()]),
         ("loss of rows that train", [losses[label][0] for label in trials]),
         ("loss of rows that score", [losses[label][1] for label in trials]),
         ("gap of the two", [_difference(*losses[label]) for label in trials]),
@@ -206,13 +203,6 @@ def _mean_norm(runs: Sequence[RunSummary], layer: str) -> float | None:
 
 def _difference(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else second - first
-
-
-def sealed_score(found: Best, label: str) -> float | None:
-    """What `baseline` or `chosen` scored on sealed rows at the latest look; None where that is not known."""
-    seen: Mapping[str, Any] = (found.seen.result or {}) if found.seen is not None else {}
-    told = seen.get(label)
-    return None if told is None else told["score"]
 
 
 def _ablation(storage: Storage, found: Best) -> Ablation | None:

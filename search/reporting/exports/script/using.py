@@ -50,9 +50,9 @@ def use_model(known: Known) -> RowsSource:
     """`train`, `predict` and `main`."""
     started, imports = "main()", list[str]()
     if takes_path(known):
-        started = "if len(sys.argv) != 2:\n    sys.exit(USAGE)\nmain(sys.argv[1])"
+        started = 'if len(sys.argv) != 2:\n    sys.exit(f"Usage: python {sys.argv[0]} {DATA}")\nmain(sys.argv[1])'
         imports = ["import sys"]
-    constants = [constant("USAGE", f"Usage: python FILE.py {shown_path(known)}")] if takes_path(known) else []
+    constants = [constant("DATA", shown_path(known))] if takes_path(known) else []
     if len(known.facts.classes) == 2:
         constants += _threshold(known)
     return RowsSource(
@@ -144,11 +144,14 @@ def _main(known: Known) -> str:
         by = f", {known.dividing}" if known.dividing else ""
         lines.append(f"others, test = divide(coded(y){by}, TEST_SHARE)")
     arguments = ["take(rows, others)", "y[others]", *(f"{role}[others]" for role in passed)]
+    lines.append('print(f"Trains for up to {EPOCHS} epochs, in silence; with verbose=2 each is told.")')
     lines.append(f"preparation, model = train({', '.join(arguments)}, verbose=0)")
     if known.facts.classes:
         lines.append("labels, _ = predict(model, preparation, take(rows, test))")
         lines.append("right = (coded(labels) == coded(y[test])).mean()")
+        lines.append("usual = np.unique(coded(y[test]), return_counts=True)[1].max() / len(test)")
         lines.append('print(f"{len(test)} rows that did not train: {right:.1%} of the labels are right")')
+        lines.append('print(f"The most frequent label is that of {usual:.1%}")')
     else:
         lines.append("values = predict(model, preparation, take(rows, test))")
         several = known.facts.n_targets > 1

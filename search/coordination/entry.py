@@ -155,13 +155,13 @@ def fingerprint_problem(place: str, thing: str, before: str | None, now: str | N
 
 
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy, renaming: str) -> None:
-    spec = spec_to_json(prepared.spec)
+    spec, is_command = spec_to_json(prepared.spec), renaming.startswith("--")
     remedy = f"Give the new study a name of its own with {renaming}, or go on with the one that was begun."
     problems = [
         Problem(
             f"{known.name} [{key}]",
             f"expected {_shown(before)} as the study was begun with, received {_shown(after)}",
-            remedy,
+            f"{remedy.removesuffix('.')}: --set {key}={before}." if _is_plain(before) and is_command else remedy,
         )
         for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
         if key not in _MAY_CHANGE
@@ -182,6 +182,11 @@ def _refuse_foreign_trials(known: StudyRecord, storage: Storage, renaming: str) 
                 f"Delete it there, or begin a study of another name with {renaming}.",
             )
         )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be typed behind `--set` as it is."""
+    return type(value) in (int, float) or (isinstance(value, str) and value.isidentifier())
 
 
 def _shown(value: Any) -> str:

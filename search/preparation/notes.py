@@ -213,7 +213,8 @@ def search_notes(spec: StudySpec, n_trials: int) -> tuple[str, ...]:
     if spec.study.sampler == "tpe" and n_trials <= first:
         notes.append(
             f"TPE proposes at random until {told} trials have been told, here up to trial {first - 1}: "
-            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower study.window."
+            f"a study of {n_trials} trials is a random search. Raise n_trials, or lower "
+            "study.window or study.n_startup_trials."
         )
     return tuple(notes)
 

@@ -166,7 +166,7 @@ def test_facts_count_the_rows_of_every_fold_as_a_run_without_early_stopping_uses
 def test_short_tpe_study_is_told_that_it_is_a_random_search():
     told = (
         "TPE proposes at random until 10 trials have been told, here up to trial 12: a study of 13 trials is a random "
-        "search. Raise n_trials, or lower study.window."
+        "search. Raise n_trials, or lower study.window or study.n_startup_trials."
     )
     assert told in prepare_study("moons", ["study.n_trials=13"]).notes
     assert not any("is a random search" in note for note in prepare_study("moons").notes)

@@ -78,7 +78,7 @@ def test_its_study_goes_on_as_if_it_had_never_been_cut_off(begun: Storage, sqlit
     assert (record.study_id, record.facts.version) == (study_id, 1)
     assert record.notes == (
         "TPE proposes at random until 10 trials have been told, here up to trial 12: a study of 12 trials is a random "
-        "search. Raise n_trials, or lower study.window.",
+        "search. Raise n_trials, or lower study.window or study.n_startup_trials.",
         "Where its file leaves that open, the study goes on as it was begun: study.n_startup_trials = 10.",
     )
     trials = begun.trials(study_id)

@@ -61,7 +61,8 @@ def test_changed_study_is_refused_with_every_difference(prepare, sqlite_url):
     assert str(caught.value).splitlines() == [
         f"quick [study.seed]: expected 1 as the study was begun with, received 7. {remedy}: --set study.seed=1.",
         f"quick [model.hidden]: expected [4] as the study was begun with, received [8]. {remedy}.",
-        f"quick [space.l2.high]: expected 0.1 as the study was begun with, received 0.5. {remedy}: --set space.l2.high=0.1.",
+        "quick [space.l2.high]: expected 0.1 as the study was begun with, received 0.5. "
+        f"{remedy}: --set space.l2.high=0.1.",
     ]
 
 

@@ -365,7 +365,7 @@ def test_best_lists_what_is_off_where_the_space_has_many_names(search_untrained,
     (tmp_path / "many.toml").write_text(text)
     ran = search_untrained("many.toml", "--n-trials", "1", *UNTRAINED, cwd=tmp_path)
     assert ran.code == 0, ran.err
-    assert "Searched, and off in both: " + ", ".join(names) + "." in ran.out.splitlines()
+    assert "Searched, and off: " + ", ".join(names) + "." in ran.out.splitlines()
 
 
 def test_check_of_a_function_that_hangs_ends_with_code_2(command, tmp_path):

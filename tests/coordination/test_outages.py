@@ -169,7 +169,7 @@ def test_power_cut_at_each_commit_changes_nothing(is_committed, tmp_path, monkey
             run_study(prepare(**small), storage, IN_A_THREAD, train=train)
             assert found(storage) == undisturbed, f"cut at commit {at}"
         at += 1
-    assert at > 20
+    assert at > 15
 
 
 def test_what_ended_in_an_outage_is_not_trained_again(storage, undisturbed, monkeypatch):

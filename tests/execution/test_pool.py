@@ -43,7 +43,7 @@ def test_thread_that_stood_still_with_its_process_is_not_given_up():
     with local.start_local_cluster(0) as cluster:
         assert cluster.scheduler.worker_ttl is None
     with local.start_local_cluster(1) as cluster:
-        assert cluster.scheduler.worker_ttl == 300
+        assert cluster.scheduler.worker_ttl == 60
 
 
 def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):

@@ -60,7 +60,7 @@ def locked(path):
 
 def test_server_that_crashes_and_comes_back_costs_nothing(launch, tmp_path, unbroken, server):
     url = server.url(server.new_database())
-    launched = launch("--n-jobs", "1", storage=url)
+    launched = launch("--n-trials", "40", "--n-jobs", "1", storage=url)
     for n_trials in (2, 6):
         wait_until_ended(url, n_trials)
         server.crash()
@@ -68,7 +68,7 @@ def test_server_that_crashes_and_comes_back_costs_nothing(launch, tmp_path, unbr
         assert launched.process.poll() is None
         server.start()
     assert launched.wait() == 0
-    assert trials(url) == unbroken
+    assert trials(url)[:14] == unbroken
     said = (tmp_path / "stderr.txt").read_text()
     assert "Training goes on, and results wait until it is back, for 1 h at most." in said
     assert "The database is back, after " in said
@@ -77,14 +77,14 @@ def test_server_that_crashes_and_comes_back_costs_nothing(launch, tmp_path, unbr
 
 def test_session_that_is_killed_while_its_server_is_away_loses_nothing(launch, look, tmp_path, unbroken, server):
     url = server.url(server.new_database())
-    launched = launch("--n-jobs", "1", storage=url)
+    launched = launch("--n-trials", "80", "--n-jobs", "1", storage=url)  # long enough not to end by itself meanwhile
     wait_until_ended(url, 2)
     server.crash()
     wait_until_kept(tmp_path)
     launched.kill()
     server.start()
     assert launch("--n-jobs", "1", storage=url).wait() == 0
-    assert trials(url) == unbroken
+    assert trials(url)[:14] == unbroken
     assert (
         "that ended while the database was away were taken from regsearch.hurt."
         in (tmp_path / "stderr.txt").read_text()
@@ -93,21 +93,21 @@ def test_session_that_is_killed_while_its_server_is_away_loses_nothing(launch, l
 
 
 def test_signal_ends_a_session_whose_database_is_locked_and_nothing_is_lost(launch, look, tmp_path, unbroken):
-    launched = launch("--n-jobs", "1")
+    launched = launch("--n-trials", "80", "--n-jobs", "1")
     launched.wait_until_ended(2)
     with locked(tmp_path / "regsearch.db"):
         wait_until_kept(tmp_path)
         os.kill(launched.process.pid, signal.SIGTERM)
         assert launched.wait(30) == 143
     assert launch("--n-jobs", "1").wait() == 0
-    assert look.outcome(tmp_path) == unbroken
+    assert look.outcome(tmp_path)[:14] == unbroken
     said = (tmp_path / "stderr.txt").read_text()
     assert "The database does not answer (database is locked)." in said
     assert "Traceback" not in said
 
 
 def test_stopped_worker_does_not_keep_a_session_from_ending(launch, look, tmp_path, unbroken):
-    launched = launch("--n-jobs", "2")
+    launched = launch("--n-trials", "80", "--n-jobs", "2")
     launched.wait_until_ended(1)
     for worker in launched.workers():
         worker.suspend()
@@ -116,4 +116,4 @@ def test_stopped_worker_does_not_keep_a_session_from_ending(launch, look, tmp_pa
     assert launched.wait(30) == 129
     assert not [worker for worker in workers if worker.is_running()]
     assert launch("--n-jobs", "2").wait() == 0
-    assert look.outcome(tmp_path) == unbroken
+    assert look.outcome(tmp_path)[:14] == unbroken

@@ -45,6 +45,7 @@ def main() -> None:
     """Answer the request in the folder that the command line names, into the same folder."""
     folder = Path(sys.argv[1])
     _end_with_parent(folder)
+    sys.dont_write_bytecode = True  # nothing is left beside the user's file
     request = pickle.loads((folder / REQUEST).read_bytes())
     try:
         arrays = answer(request, folder)

@@ -90,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile("repeatable")
 
-_BYTES_A_WORKER = 3 * 2**30  # of tests that compile programs, and start workers that do
+_BYTES_A_WORKER = 8 * 2**30  # of tests that compile programs, which no process gives back, and start workers that do
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from typing import NoReturn
 
-from search.signals import Terminated, end_on_signals, exit_code, raise_on_signals
+from search.signals import Terminated, end_now, end_on_signals, exit_code, raise_on_signals, was_signalled
 
 
 def main() -> NoReturn:
@@ -17,11 +18,23 @@ def main() -> NoReturn:
 
         run_command()
     except KeyboardInterrupt:
-        sys.exit(exit_code(signal.SIGINT))
+        _end(exit_code(signal.SIGINT))
     except Terminated as terminated:
-        sys.exit(terminated.exit_code)
+        _end(terminated.exit_code)
+    except SystemExit as ended:
+        if was_signalled() and isinstance(ended.code, int):
+            _end(ended.code)
+        raise
     finally:
         end_on_signals()
+
+
+def _end(code: int) -> NoReturn:
+    """End after a signal: what libraries would still do at the end, they may do on things that are half made."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    end_now(code)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,11 @@ def end_on_signals() -> None:
     _ignore()
 
 
+def was_signalled() -> bool:
+    """Whether the process is on its way out because of a signal."""
+    return _WATCH.has_heard
+
+
 class _Watch:
     """A thread that reads what signals came from a pipe, and ends the process where that is due.
 
@@ -85,6 +90,7 @@ class _Watch:
     def __init__(self) -> None:
         self.is_begun = False
         self.is_work_done = False
+        self.has_heard = False
         self._pipe = (-1, -1)
         self._first: tuple[int, float] | None = None
         self._n_repeated = 0
@@ -149,6 +155,9 @@ def end_now(code: int) -> NoReturn:
 
 
 def _raise_once(number: int, frame: FrameType | None) -> NoReturn:
+    _WATCH.has_heard = True
+    if (logging := sys.modules.get("logging")) is not None:  # threads of libraries log what is cut off under them
+        logging.disable(logging.CRITICAL)
     _ignore()
     _raise(number, frame)
 

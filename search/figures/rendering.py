@@ -101,7 +101,7 @@ def plotly_script() -> str:
 def warm_up() -> None:
     """Import what draws figures, which takes a second: a server does so before it is asked."""
     import plotly.graph_objects
-    import plotly.subplots  # noqa: F401
+    import plotly.subplots  # noqa: F401  # for its own sake
 
 
 def _data(figures: Mapping[str, go.Figure]) -> str:

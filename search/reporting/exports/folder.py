@@ -132,7 +132,7 @@ def _of_folder() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise error.__cause__ if isinstance(error.__cause__, OSError) else error  # noqa: B904
+        raise error.__cause__ if isinstance(error.__cause__, OSError) else error  # noqa: B904  # as it was
 
 
 def _texts(exports: Mapping[str, Export], chosen: Chosen, folder: Path) -> tuple[dict[str, str], dict[str, str]]:

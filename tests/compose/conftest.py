@@ -7,6 +7,7 @@ What a container would be given is mapped onto this machine, and nothing else is
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,8 +49,11 @@ def secrets():
 
 
 def free_port():
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return str(probe.getsockname()[1])
+    """A port that nothing listens on, and that no system hands out to who asks for any: a worker would take it."""
+    for port in random.SystemRandom().sample(range(10_000, 32_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
+    raise AssertionError("expected a free port")
 
 
 @dataclass

@@ -45,13 +45,13 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def workers_begun(n_jobs: int, scheduler: str | None = None) -> AbstractContextManager[object]:
+def workers_begun(n_jobs: int, scheduler: object | None = None) -> AbstractContextManager[object]:
     """Begin with what `search.dispatch.open_workers` will need: what workers import is imported while other things are
     done.
 
     Args:
         n_jobs: Processes on this machine.
-        scheduler: Address of a Dask scheduler to use instead.
+        scheduler: What has workers of its own; None for those of this machine.
     """
     return fork_server(TRAINING if n_jobs and scheduler is None else ())
 

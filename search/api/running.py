@@ -14,6 +14,7 @@ from search.fork_server import available_cores, workers_begun
 
 if TYPE_CHECKING:
     from search.api.study import Study
+    from search.execution import Cluster
 
 
 def run(
@@ -26,7 +27,7 @@ def run(
     n_jobs: int | None = None,
     seed: int | None = None,
     timeout: float | None = None,
-    scheduler: str | None = None,
+    scheduler: str | Cluster | None = None,
     look_again: bool = False,
     trust: bool = False,
     verbose: bool | int = True,
@@ -51,7 +52,7 @@ def run(
             left as it was, as `search.tune` leaves it.
         seed: Seed of splits, weights and sampler; default: the study file's.
         timeout: Ask no more trials after this many seconds.
-        scheduler: Address of a Dask scheduler whose workers train instead.
+        scheduler: Address of a Dask scheduler whose workers train instead, or a Dask cluster, of dask-jobqueue say.
         look_again: Score the sealed rows once more, after trials were added; it counts, and shows.
         trust: Run the code that a model comes with, model.custom of the study.
         verbose: Whether progress is told: by a bar in a notebook, else on standard error.

@@ -33,7 +33,8 @@ def scheduler_option(command: Command) -> Command:
         "--scheduler",
         metavar="ADDRESS",
         envvar="DASK_SCHEDULER_ADDRESS",
-        help="Train on a Dask scheduler's workers, e.g. tcp://host:8786. Default: $DASK_SCHEDULER_ADDRESS.",
+        help="Train on the workers of a Dask scheduler: tcp://HOST:8786 or tls://HOST:8786. "
+        "Default: $DASK_SCHEDULER_ADDRESS.",
     )(command)
 
 

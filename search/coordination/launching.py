@@ -24,7 +24,7 @@ from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
 from search.dispatch.hanging import Hanging
 from search.errors import StudyFailedError
-from search.execution import Pool
+from search.execution import Cluster, Pool
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, Trial, TrialState
 from search.selection import choose_stored, find_undecided, pick_finalists
@@ -39,7 +39,7 @@ class Launch:
 
     Args:
         n_jobs: Worker processes on this machine; 0 trains in a thread of this process.
-        scheduler: Address of a Dask scheduler to use instead; None for local workers.
+        scheduler: Address of a Dask scheduler to use instead, or a Dask cluster; None for local workers.
         timeout_seconds: Ask no more trials after this long, and withdraw those that do not end soon after; the next
             launch goes on with them. None for no limit.
         look_again: Whether the sealed rows are looked at though they were before; that counts, and is shown.
@@ -49,7 +49,7 @@ class Launch:
     """
 
     n_jobs: int = 1
-    scheduler: str | None = None
+    scheduler: str | Cluster | None = None
     timeout_seconds: float | None = None
     look_again: bool = False
     command: str = "run"
@@ -154,7 +154,7 @@ def launched_workers(
         n_jobs=launch.n_jobs,
         scheduler=launch.scheduler,
         train=train,
-        on_waiting=lambda: observer.note("Waiting for the scheduler's first worker."),
+        note=observer.note,
     ) as workers:
         yield workers
 

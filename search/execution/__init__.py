@@ -5,10 +5,11 @@
 | `pool` | `open_pool`: submit an item, wait for what is reported and done, withdraw an item |
 | `local` | the local cluster: one thread a process, temporary TLS credentials |
 | `gpus` | one GPU a worker |
+| `versions` | which workers of a scheduler may serve this process |
 
 What is trained lives in `search.training`, in which order in `search.coordination`. Only this package imports Dask.
 """
 
-from search.execution.pool import Done, ItemFailure, Pool, Reported, Running, open_pool
+from search.execution.pool import Cluster, Done, ItemFailure, Pool, Reported, Running, open_pool
 
-__all__ = ["Done", "ItemFailure", "Pool", "Reported", "Running", "open_pool"]
+__all__ = ["Cluster", "Done", "ItemFailure", "Pool", "Reported", "Running", "open_pool"]

@@ -1,4 +1,4 @@
-"""What runs on a Dask worker: its start, the call of a function on an item, its messages, and its renewal.
+"""What runs on a Dask worker: its start, the call of a function on an item, its messages, its renewal and its end.
 
 A message goes through the stream on which the worker also tells the scheduler that a task ended. So messages come to
 the pool in their order, and before the end of the task that sent them. A value that is small enough comes as a message,
@@ -18,14 +18,17 @@ from enum import IntEnum
 from typing import Any
 
 import dask
-from distributed import Status, Worker, WorkerPlugin, get_worker
+from distributed import Reschedule, Status, Worker, WorkerPlugin, get_worker
 from distributed.protocol import pickle
+
+from search.execution.versions import Versions, difference_in_words, own_versions
 
 # Each stream and the scheduler keep their last N messages for those who debug Dask; N is Dask's setting. A value
 # that would make more of them than this goes another way.
 _MOST_KEPT_BYTES = 2**23
 _FETCH_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
+_CLIENT_LOOK_SECONDS = 30.0
 
 
 class NotStartedError(Exception):
@@ -38,6 +41,7 @@ class Kind(IntEnum):
     REPORT = 1
     VALUE = 2
     BEGUN = 3
+    LEAVES = 4
 
 
 def call(token: str, payload: bytes) -> Any:
@@ -67,6 +71,10 @@ class PoolPlugin(WorkerPlugin):
         start: Makes what the worker holds of the shared value: called once, in a thread of its own, when the worker
             starts. None: the shared value itself is held.
         most_growth_bytes: A worker that has grown by more since the end of its first item is renewed.
+        is_one_at_a_time: Whether a worker of several threads works on one item all the same.
+        wanted: What workers have to run with. One that comes later and runs with something else leaves.
+        client: Whose pool it is, as the scheduler knows it: when it is gone, what is held is let go. None where the
+            workers end with it.
     """
 
     def __init__(
@@ -76,6 +84,9 @@ class PoolPlugin(WorkerPlugin):
         topic: str,
         start: Callable[[Any], Any] | None,
         most_growth_bytes: int,
+        is_one_at_a_time: bool,
+        wanted: Versions,
+        client: str | None,
     ) -> None:
         self._function = function
         self._shared = shared
@@ -86,16 +97,47 @@ class PoolPlugin(WorkerPlugin):
         self._most_growth_bytes = most_growth_bytes
         self._first_bytes: int | None = None
         self._values: dict[str, tuple[_Line, bytes]] = {}
+        self._is_one_at_a_time = is_one_at_a_time
+        self._wanted = wanted
+        self._client = client
+        self._is_leaving = False
+        self._watch: asyncio.Task[None] | None = None
 
     def setup(self, worker: Worker) -> None:
         """Begin to make what is held, which the process's own start does not wait for."""
         self._worker = worker
+        self._turn: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if self._is_one_at_a_time:
+            self._turn = threading.Lock()
+        words = difference_in_words(self._wanted, own_versions([name for name in self._wanted if name != "Python"]))
+        if words is not None:
+            self._is_leaving = True
+            worker.log_event(self._topic, (worker.address, "", int(Kind.LEAVES), pickle.dumps(words)))
+            worker.loop.add_callback(worker.close_gracefully, reason=f"a search expects other versions: {words}")
+            return
+        if self._client is not None:
+            self._watch = asyncio.get_running_loop().create_task(self._watch_client(worker, self._client))
         self._starting = threading.Thread(target=self._start_early, name="start", daemon=True)
         self._starting.start()
 
     def teardown(self, worker: Worker) -> None:
         """Let go of what is held: the process, which may be the caller's own, goes on without it."""
         self._held, self._is_started = None, False
+        if self._watch is not None and self._watch is not asyncio.current_task():
+            self._watch.cancel()
+
+    async def _watch_client(self, worker: Worker, client: str) -> None:
+        """When the coordinator was killed, have the scheduler take from all workers what its pool gave them.
+
+        It lives on with the scheduler, which may serve others for months.
+        """
+        while True:
+            await asyncio.sleep(_CLIENT_LOOK_SECONDS)
+            with contextlib.suppress(Exception):  # the scheduler is away for now, or another worker was first
+                events = await worker.scheduler.events(topic=client)
+                actions = [told.get("action") for _, told in events]
+                if not actions or actions[-1] == "remove-client":
+                    await worker.scheduler.unregister_worker_plugin(name=self._topic)
 
     def _start_early(self) -> None:
         # The first item tries again what failed here, and tells it.
@@ -108,8 +150,14 @@ class PoolPlugin(WorkerPlugin):
 
     def call(self, payload: bytes) -> Any:
         """See the function `call`."""
+        if self._is_leaving:
+            raise Reschedule
         # Two threads that import one package at a time may see it half made.
         self._starting.join()
+        with self._turn:
+            return self._call(payload)
+
+    def _call(self, payload: bytes) -> Any:
         if not self._is_started:
             try:
                 self._make_held()

@@ -8,6 +8,7 @@ holds as long as it lives; the pool calls `function(held, item, report)` there.
   the coordinator is gone: the function should then end early.
 - An item whose worker dies starts anew on another one; after four deaths it is given up.
 - A worker that has grown too large is started anew between two items.
+- Workers of a scheduler come and go. Those that run with other versions are not used (`versions`).
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from search.errors import Problem, RegsearchError, UsageError
+from search.execution.versions import Versions, own_versions, refuse_other_versions
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -43,6 +45,14 @@ _GIBIBYTE = 2**30
 _REPLACE_SECONDS = 20
 _MOST_COUNTED_SECONDS = 5.0
 _DIED = "its worker died each time it was tried (out of memory, or killed)"
+
+
+class Cluster(Protocol):
+    """A Dask cluster: Dask's own, or that of dask-jobqueue, dask-kubernetes and the like."""
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where its scheduler listens."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,9 @@ class Pool:
         start: Callable[[Any], Any] | None = None,
         most_growth_bytes: int = _GIBIBYTE,
         end_worker: EndWorker | None = None,
+        note: Callable[[str], None] = lambda _: None,
+        is_one_at_a_time: bool = False,
+        wanted: Versions | None = None,
     ) -> None:
         from search.execution._worker import PoolPlugin
 
@@ -147,12 +160,24 @@ class Pool:
         # What other threads received, to be understood in the caller's.
         self._received: queue.SimpleQueue[Callable[[], Reported | Done | None]] = queue.SimpleQueue()
         self._n_workers, self._next_count = 0, 0.0
+        self._note = note
+        self._is_missed = False  # that there is no worker was said
         self._counted_at = time.monotonic()
         self._end_worker = end_worker
         client.subscribe_topic(self._token, lambda event: self._received.put(partial(self._understand, *event[1])))
         try:
             client.register_plugin(
-                PoolPlugin(function, shared, self._token, start, most_growth_bytes), name=self._token
+                PoolPlugin(
+                    function,
+                    shared,
+                    self._token,
+                    start,
+                    most_growth_bytes,
+                    is_one_at_a_time,
+                    wanted or {},
+                    client.id if wanted else None,
+                ),
+                name=self._token,
             )
         except (OSError, TimeoutError) as error:  # a worker died just now
             raise _not_started(error) from error
@@ -160,11 +185,24 @@ class Pool:
     @property
     def n_workers(self) -> int:
         """Workers that stand ready, as they were counted a second ago at most."""
-        now = time.monotonic()
-        if now >= self._next_count:
-            self._next_count = now + _COUNT_SECONDS
-            self._n_workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+        if time.monotonic() >= self._next_count:
+            self.count_workers()
         return self._n_workers
+
+    def count_workers(self) -> None:
+        """Count the workers, and tell where there is none."""
+        self._next_count = time.monotonic() + _COUNT_SECONDS
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):  # the end of the items tells that it is gone
+            self._n_workers = len(self._client.scheduler_info(n_workers=-1)["workers"])
+            self._tell_of_none()
+
+    def _tell_of_none(self) -> None:
+        """Say once that no worker is there, and that there is one again."""
+        if self._n_workers and self._is_missed:
+            self._note(f"{self._n_workers} workers are there.")
+        elif not self._n_workers and not self._is_missed:
+            self._note("Waiting for a worker: the scheduler has none.")
+        self._is_missed = not self._n_workers
 
     def submit(self, item: Any) -> None:
         """Have a worker call the function on `item`; an item whose worker dies is submitted again.
@@ -212,6 +250,8 @@ class Pool:
             RegsearchError: The scheduler went away, and with it the items.
         """
         self._count_seconds()
+        if not self.n_workers:
+            timeout_seconds = min(timeout_seconds, _COUNT_SECONDS)
         told = self._give_up()
         with contextlib.suppress(queue.Empty):
             received = self._received.get(timeout=0 if told else timeout_seconds)
@@ -268,6 +308,9 @@ class Pool:
 
         from search.execution._worker import Kind
 
+        if kind == Kind.LEAVES:
+            self._note(f"The worker {key} is not used, it runs with other versions: {pickle.loads(pickled)}.")
+            return None
         one = self._open.get(key)
         if one is None:
             return None
@@ -326,11 +369,13 @@ def open_pool(
     shared: Any,
     *,
     n_workers: int,
-    scheduler: str | None = None,
+    scheduler: str | Cluster | None = None,
     start: Callable[[Any], Any] | None = None,
     most_growth_bytes: int = _GIBIBYTE,
-    on_waiting: Callable[[], None] = lambda: None,
+    note: Callable[[str], None] = lambda _: None,
     modules: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    is_one_at_a_time: bool = False,
 ) -> Iterator[Pool]:
     """Workers on this machine, or those of a Dask scheduler.
 
@@ -339,17 +384,20 @@ def open_pool(
         shared: Sent to each worker once.
         n_workers: Processes to start on this machine, 0 for a thread of this one; without meaning when `scheduler` is
             given.
-        scheduler: Address of a Dask scheduler (`tcp://host:8786`); None starts a local cluster.
+        scheduler: Address of a Dask scheduler (`tcp://host:8786`), or a Dask cluster; None starts a local one.
         start: Called as `start(shared)` once in each worker when it starts, in the background; what it returns is held
             there. The first item waits for its end, and tries again what it raised; items of a worker that cannot
             start come back with `ItemFailure.NOT_STARTED`. None holds the shared value itself.
         most_growth_bytes: A worker whose resident memory has grown by more since the end of its first item is
             started anew between two items, where a nanny can start it.
-        on_waiting: Called once when the scheduler has no worker yet; what is submitted waits for the first.
+        note: Told in a sentence that the scheduler has no worker, for which what is submitted waits, and what else is
+            to be known of its workers; called by the thread that uses the pool.
         modules: What workers on this machine find imported, see `fork_server`.
+        packages: Distributions whose versions are to be the same on a scheduler's workers as here, as Python's is.
+        is_one_at_a_time: Whether a worker of several threads works on one item all the same.
 
     Raises:
-        UsageError: No scheduler answers at that address.
+        UsageError: No scheduler answers at that address, or its workers run with other versions.
     """
     with _quiet_dask(), _connect(n_workers, scheduler, modules) as client:
         end_worker: EndWorker | None = None
@@ -357,14 +405,31 @@ def open_pool(
             end_worker = partial(_restart_worker, client)
         elif n_workers:
             end_worker = _kill_process
-        pool = Pool(client, function, shared, start, most_growth_bytes, end_worker)
+        wanted = own_versions(packages) if scheduler is not None else None
+        if wanted is not None:
+            refuse_other_versions(client, wanted)
+            if is_one_at_a_time:
+                _tell_of_threads(client, note)
+        told = note if scheduler is not None else lambda _: None  # workers of this machine are replaced
+        pool = Pool(client, function, shared, start, most_growth_bytes, end_worker, told, is_one_at_a_time, wanted)
         try:
-            if not pool.n_workers:
-                on_waiting()
+            pool.count_workers()
             yield pool
         finally:
             if scheduler is not None or not n_workers:  # processes of ours are killed, and some may not answer
                 pool.close()
+
+
+def _tell_of_threads(client: Client, note: Callable[[str], None]) -> None:
+    """Say that a worker's second thread idles; one process for each core is what trains."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    several = {address: told["nthreads"] for address, told in workers.items() if told["nthreads"] > 1}
+    for address, n_threads in several.items():
+        note(
+            f"The worker {address} has {n_threads} threads and trains one run at a time: `dask worker --nworkers "
+            f"{n_threads} --nthreads 1` uses as many cores."
+        )
+        break
 
 
 @contextlib.contextmanager
@@ -382,7 +447,7 @@ def _quiet_dask() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _connect(n_workers: int, scheduler: str | None, modules: Sequence[str]) -> Iterator[Client]:
+def _connect(n_workers: int, scheduler: str | Cluster | None, modules: Sequence[str]) -> Iterator[Client]:
     from search.execution._client import ClosedOnFailureClient
     from search.execution.local import start_local_cluster
 
@@ -398,16 +463,32 @@ def _connect(n_workers: int, scheduler: str | None, modules: Sequence[str]) -> I
     try:
         client = ClosedOnFailureClient(scheduler, timeout=_CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(
-            Problem(
-                "--scheduler",
-                f"expected the address of a Dask scheduler, received {scheduler}, where none answers "
-                f"within {_CONNECT_SECONDS} s",
-                "Start one with `dask scheduler`, and give its address as tcp://HOST:8786.",
-            )
-        ) from error
+        raise UsageError(_unreachable(scheduler, error)) from error
     with _Quietly(client) as connected:
         yield connected
+
+
+def _unreachable(scheduler: str | Cluster, error: Exception) -> Problem:
+    """Why no scheduler could be reached."""
+    from distributed.comm.core import FatalCommClosedError
+
+    address = scheduler if isinstance(scheduler, str) else scheduler.scheduler_address
+    if isinstance(error, FatalCommClosedError | FileNotFoundError) or "ssl_context" in str(error):
+        reason = "none" if "ssl_context" in str(error) else "one that the scheduler and this machine do not both know"
+        if isinstance(error, FileNotFoundError):
+            reason = "a file that is not there"
+        return Problem(
+            "--scheduler",
+            f"expected the certificate of {address}, received {reason}",
+            "Name it as Dask does: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._TLS__CLIENT__CERT and "
+            "..._TLS__CLIENT__KEY.",
+        )
+    return Problem(
+        "--scheduler",
+        f"expected the address of a Dask scheduler, received {address}, where none answers within {_CONNECT_SECONDS} s",
+        "Start one with `dask scheduler`, and give its address as tcp://HOST:8786, or as tls://HOST:8786 where it has "
+        "a certificate.",
+    )
 
 
 def _not_started(error: Exception) -> RegsearchError:

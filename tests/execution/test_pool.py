@@ -119,19 +119,19 @@ def test_nothing_is_served_in_clear_text():
 
 def test_worker_that_joins_late_has_the_shared_value():
     with LocalCluster(n_workers=0, processes=False, protocol="inproc://", dashboard_address=":0") as cluster:
-        waited = []
+        told = []
 
-        def grow():
-            waited.append(True)
+        def note(words):
+            told.append(words)
             cluster.scale(1)
 
         address = cluster.scheduler_address
         with open_pool(
-            lambda shared, item, report: shared + item, 40, n_workers=1, scheduler=address, on_waiting=grow
+            lambda shared, item, report: shared + item, 40, n_workers=1, scheduler=address, note=note
         ) as pool:
             pool.submit(2)
             assert gather(pool, 1)[2].value == 42
-    assert waited == [True]
+    assert told[0] == "Waiting for a worker: the scheduler has none."
 
 
 @pytest.fixture
@@ -148,7 +148,8 @@ def test_scheduler_that_does_not_answer_is_bad_usage(impatient):
         pass
     assert str(caught.value) == (
         "--scheduler: expected the address of a Dask scheduler, received tcp://127.0.0.1:9, where none answers "
-        "within 1 s. Start one with `dask scheduler`, and give its address as tcp://HOST:8786."
+        "within 1 s. Start one with `dask scheduler`, and give its address as tcp://HOST:8786, or as tls://HOST:8786 "
+        "where it has a certificate."
     )
 
 

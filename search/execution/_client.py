@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from distributed import Client
+from distributed.versions import VersionMismatchWarning
 
 
 class ClosedOnFailureClient(Client):
@@ -17,7 +19,9 @@ class ClosedOnFailureClient(Client):
     def start(self, **options: Any) -> None:
         """Connect, as `Client` does."""
         try:
-            super().start(**options)
+            # Which versions matter, and where, is told in our own words.
+            with warnings.catch_warnings(action="ignore", category=VersionMismatchWarning):
+                super().start(**options)
         except Exception:
             self.close()
             raise

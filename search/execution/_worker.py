@@ -44,6 +44,20 @@ class Kind(IntEnum):
     LEAVES = 4
 
 
+class Called:
+    """A call of `call`, which comes to pass where it is unpickled: on a worker.
+
+    A scheduler unpickles the functions that it is to hand on. It knows `pickle.loads`, whatever it has installed.
+    """
+
+    def __init__(self, token: str, payload: bytes) -> None:
+        self._arguments = (token, payload)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, bytes]]:
+        """What unpickling calls."""
+        return call, self._arguments
+
+
 def call(token: str, payload: bytes) -> Any:
     """Call the pool's function on what the worker holds, an item and a way to report.
 

@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pickle import loads as _loads
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -212,11 +213,11 @@ class Pool:
         """
         from distributed.protocol import pickle
 
-        from search.execution._worker import call
+        from search.execution._worker import Called
 
         # Pickled here, so that the scheduler passes it on unread.
-        payload = pickle.dumps(item)
-        future = self._client.submit(call, self._token, payload, pure=False)
+        called = pickle.dumps(Called(self._token, pickle.dumps(item)))
+        future = self._client.submit(_loads, called, key=f"regsearch-{uuid.uuid4()}", pure=False)
         self._open[future.key] = _Open(item, future)
         self._watch(future)
 

@@ -436,15 +436,17 @@ def _tell_of_threads(client: Client, note: Callable[[str], None]) -> None:
 @contextlib.contextmanager
 def _quiet_dask() -> Iterator[None]:
     """Let Dask log nothing but what is critical."""
-    import distributed  # noqa: F401  # which sets the level itself, when it is first imported
+    import distributed  # noqa: F401  # which sets the levels itself, when it is first imported
 
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,21 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROWS = ("start", "run", "kernel", "lanes", "front", "study", "digits", "lstm", "mnist", "search", "control", "scale")
+ROWS = (
+    "start",
+    "run",
+    "kernel",
+    "lanes",
+    "front",
+    "study",
+    "digits",
+    "lstm",
+    "mnist",
+    "search",
+    "control",
+    "scale",
+    "machines",
+)
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 sys.path.insert(0, str(HERE.parents[1]))  # a file that is run finds only the modules beside it

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "studies/README.md", "studies/from_keras_tuner.md")
-RUN_IN = ("sh", "python", "toml")
+RUN_IN = ("sh", "python", "toml", "yaml")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Block:
 
     Args:
         document: Its path in the checkout.
-        language: `sh`, `python` or `toml`.
+        language: One of `RUN_IN`.
         text: What it shows.
     """
 

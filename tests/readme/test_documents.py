@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 import search
+import tests.readme.test_machines  # noqa: F401  # which claims blocks, too
 from search.coordination import launching
 from search.dispatch import open_workers
 from search.preparation.catalogue import default_catalogue

@@ -5,6 +5,7 @@
 | `launching` | `run_study`: a study is launched, or goes on, until its budget is spent |
 | `coordinator` | the loop: ask, submit, wait, note, tell |
 | `entry` | creating a study in the storage, or making sure that the one there is the same |
+| `widening` | ranges that become wider while a study goes on |
 | `proposals` | trials proposed and their outcomes told, in number order, under the window rule |
 | `equal_configurations` | which of several equal trials is trained |
 | `open_trial` | a trial that is being trained: its runs, and when it is over |

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from search.coordination.widening import EARLIER_RANGES_KEY, in_wider_space, refused_ranges, take_ranges
 from search.errors import Problem, UsageError
 from search.preparation.notes import search_notes
 from search.preparation.study import PreparedStudy
@@ -24,7 +25,7 @@ _MAY_CHANGE = frozenset(
     }
 )
 """Keys that may differ when a study goes on: the data is held fast by its fingerprint, not by its path, and what
-[confirm] says follows the trials."""
+[confirm] says follows the trials. What may become of [space] is told by `search.coordination.widening`."""
 
 
 def find_same_study(
@@ -48,6 +49,7 @@ def find_same_study(
         prepared = _as_begun(prepared, spec_from_json(known.spec))
         _refuse_other_study(known, prepared, renaming)
         _refuse_foreign_trials(known, storage, renaming)
+        prepared = in_wider_space(prepared, known, storage)
         if note := versions_note(known.versions, installed_versions()):
             prepared = replace(prepared, notes=(*prepared.notes, note))
     return prepared, known
@@ -90,8 +92,8 @@ def _as_begun(prepared: PreparedStudy, begun: StudySpec) -> PreparedStudy:
     return replace(prepared, spec=spec, plan=plan, notes=(*notes, note))
 
 
-def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage) -> StudyRecord:
-    """Create the study, or go on with the one that `find_same_study` found."""
+def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Storage, n_trials: int = 0) -> StudyRecord:
+    """Create the study, or go on with the one that `find_same_study` found, of which so many trials were asked."""
     if known is None:
         return storage.create_study(
             prepared.spec.study.name,
@@ -107,9 +109,10 @@ def enter_study(prepared: PreparedStudy, known: StudyRecord | None, storage: Sto
         storage.set_n_trials(known.study_id, prepared.n_trials)
     if known.notes != prepared.notes:
         storage.set_notes(known.study_id, prepared.notes)
-    spec = {**known.spec, "confirm": spec_to_json(prepared.spec)["confirm"]}
+    space, ranges = take_ranges(prepared, known, storage, n_trials)
+    spec = {**known.spec, "confirm": spec_to_json(prepared.spec)["confirm"], "space": space}
     if spec != known.spec:
-        storage.set_spec(known.study_id, spec)
+        storage.set_spec(known.study_id, spec, {} if ranges is None else {EARLIER_RANGES_KEY: ranges})
     return replace(known, spec=spec, n_trials=prepared.n_trials, notes=prepared.notes)
 
 
@@ -155,20 +158,32 @@ def fingerprint_problem(place: str, thing: str, before: str | None, now: str | N
 
 
 def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy, renaming: str) -> None:
-    spec, is_command = spec_to_json(prepared.spec), renaming.startswith("--")
+    begun, is_command = spec_from_json(known.spec), renaming.startswith("--")
+    before, after = spec_to_json(begun), spec_to_json(prepared.spec)
     remedy = f"Give the new study a name of its own with {renaming}, or go on with the one that was begun."
     problems = [
         Problem(
             f"{known.name} [{key}]",
-            f"expected {_shown(before)} as the study was begun with, received {_shown(after)}",
-            f"{remedy.removesuffix('.')}: --set {key}={before}." if _is_plain(before) and is_command else remedy,
+            f"expected {_shown(was)} as the study was begun with, received {_shown(now)}",
+            f"{remedy.removesuffix('.')}: --set {key}={was}." if _is_plain(was) and is_command else remedy,
         )
-        for key, before, after in _differences(spec_to_json(spec_from_json(known.spec)), spec)
+        for key, was, now in _differences(_without_space(before), _without_space(after))
         if key not in _MAY_CHANGE
+    ]
+    problems += [
+        Problem(f"{known.name} [{'.'.join(('space', *path))}]", message, f"{_WIDER} {remedy}")
+        for path, message in refused_ranges(begun, prepared)
     ]
     problems += fingerprint_problems(known, prepared, remedy)
     if problems:
         raise UsageError(problems)
+
+
+_WIDER = "Of a range, low may become lower and high may become higher."
+
+
+def _without_space(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {table: section for table, section in spec.items() if table != "space"}
 
 
 def _refuse_foreign_trials(known: StudyRecord, storage: Storage, renaming: str) -> None:

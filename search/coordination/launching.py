@@ -19,6 +19,7 @@ from search.coordination.phases import keep_phase
 from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
+from search.coordination.widening import with_notes_on_ranges
 from search.coordination.write_behind import recover_spool
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
@@ -87,18 +88,19 @@ def run_study(
     with storage.hold(prepared.spec.study.name, Patience(launch.storage_timeout_seconds, observer.note)) as lock:
         told = prepared.notes
         prepared, known = find_same_study(prepared, storage)
-        for note in prepared.notes:
-            if note not in told:
-                observer.note(f"note: {note}")
         if known is not None:
             recover_spool(storage, known, observer)
         trials = [] if known is None else storage.trials(known.study_id)
         if known is not None:
+            prepared = with_notes_on_ranges(prepared, known, storage, len(trials))
             storage.clear_stop(known.study_id)  # of an earlier session; one that comes from now on is for this one
+        for note in prepared.notes:
+            if note not in told:
+                observer.note(f"note: {note}")
         if known is None or _is_open(prepared, storage, known, trials, launch):
             with launched_workers(prepared, launch, observer, train) as workers:
                 # Only now, so that a study which cannot be trained here leaves nothing behind.
-                known = enter_study(prepared, known, storage)
+                known = enter_study(prepared, known, storage, len(trials))
                 limits = SessionLimits(lock, storage, known.study_id, launch.timeout_seconds)
                 with noted_session(storage, known, trials):
                     trials = _search_and_confirm(prepared, known, trials, storage, workers, limits, observer, launch)

@@ -45,6 +45,7 @@ class Proposals:
             pruner=make_pruner(self._rule),
             study_name=begun_as or study.name,
             n_startup_trials=study.n_startup_trials or MOST_STARTUP_TRIALS,
+            n_elsewhere=1 + max((n for n, trial in trials.items() if not prepared.space.is_of(trial)), default=-1),
         )
         # What ended trials reported, and those of them that the history was not told of while they ran.
         self._reports = dict(reports) if self.prunes else {}
@@ -75,7 +76,7 @@ class Proposals:
         """The next trial: as an earlier session recorded it, or else a new one, RUNNING."""
         number = self._history.asked
         recorded = self._trials.get(number)
-        sampled = self._history.ask(self._space.sampled(recorded.parameters) if recorded else None)
+        sampled = self._history.ask(self._space.sampled(recorded) if recorded else None)
         if recorded is not None:
             return recorded
         configuration = self._space.configuration(sampled)

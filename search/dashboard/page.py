@@ -121,6 +121,7 @@ class FollowedStudy:
         self._name = name
         self._texts: list[_TrialText] = []
         self._trials: list[Trial] = []
+        self._space: Any = None
         self._axes: list[Axis] = []
         self._attributes: dict[str, bool] = {}
         self._has_values = False
@@ -160,6 +161,8 @@ class FollowedStudy:
     def _read_trials(self, study: StudyRecord) -> None:
         """Take up what is new: from the first trial on that had not ended."""
         since = next((number for number, text in enumerate(self._texts) if not text.is_final), len(self._texts))
+        if study.spec["space"] != self._space:  # a range became wider: it stands with every trial
+            self._space, self._axes, since = study.spec["space"], [], 0
         most = max(6, MOST_VALUES // max(1, study.n_trials))
         observed = self._storage.observe(study.study_id, since, most)
         if not self._axes:

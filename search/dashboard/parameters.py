@@ -84,9 +84,7 @@ def _axis(name: str, study: StudyRecord, stored: Mapping[str, Any]) -> Axis:
         return Axis(name, {"type": "CategoricalDistribution", "choices": told}, absent, choices)
     kind, technique = stored["name"], TECHNIQUES.get(technique_of(name) or "")
     entry = study.spec["space"][name]
-    if technique_of(name) is None:
-        entry = attributes  # a setting is never off: its axis is the user's
-    elif technique is not None and technique.domain.kind == "int":
+    if technique is not None and technique.domain.kind == "int":
         kind = "IntDistribution"
     step = entry.get("step") or (1 if kind == "IntDistribution" else None)
     shown = {"type": kind, "low": entry["low"], "high": entry["high"], "step": step, "log": bool(entry.get("log"))}

@@ -262,7 +262,7 @@ def _make_page(followed: _Followed, state: str, holder: Coordinator | None) -> S
 
 def _weigh(followed: _Followed, page: StudyPage, n_complete: int) -> tuple[int, bytes]:
     is_first, begun = followed.importances is None, time.thread_time()
-    weighed = weigh_parameters(page.records, page.study.direction)
+    weighed = weigh_parameters(page.study, page.records)
     kept = n_complete, _dumped({"param_importances": [weighed]})
     # The first time imports what weighs.
     due = time.monotonic() + (0.0 if is_first else PATIENCE * (time.thread_time() - begun))

@@ -4,6 +4,7 @@
 |---|---|
 | `summaries` | status, best, trials, comparison: storage in, plain records out |
 | `sentences` | what a summary says in words |
+| `importances` | how much of the scores each name of [space] explains |
 | `watching` | a study that runs, looked at again and again |
 | `plots` | figures of a study, by kind |
 | `report` | a study as one page |

@@ -186,7 +186,7 @@ def _at_edges(situation: Situation) -> Iterator[str]:
         entry = situation.study.spec["space"].get(name)
         edge = None if entry is None else _edge(value, entry)
         if edge is not None:
-            yield from _on_edge(name, value, edge, entry)
+            yield from _on_edge(name, value, edge, entry, _way_further(situation.study, name, entry))
 
 
 def _edge(value: Any, entry: Mapping[str, Any]) -> str | None:
@@ -205,7 +205,13 @@ def _edge(value: Any, entry: Mapping[str, Any]) -> str | None:
     return "low" if place <= margin else "high" if place >= 1 - margin else None
 
 
-def _on_edge(name: str, value: Any, edge: str, entry: Mapping[str, Any]) -> Iterator[str]:
+def _way_further(study: StudyRecord, name: str, entry: Mapping[str, Any]) -> str:
+    if "choices" in entry or study.spec.get("study", {}).get("sampler") == "ablation" or name == "training.epochs":
+        return "A study of another name can search further."
+    return "Widen it and raise n_trials: the study goes on."
+
+
+def _on_edge(name: str, value: Any, edge: str, entry: Mapping[str, Any], way_further: str) -> Iterator[str]:
     technique = TECHNIQUES.get(technique_of(name) or "")
     listed = "choices" in entry
     numbers = sorted(each for each in entry["choices"] if _is_number(each)) if listed else [entry["low"], entry["high"]]
@@ -219,7 +225,7 @@ def _on_edge(name: str, value: Any, edge: str, entry: Mapping[str, Any]) -> Iter
     if technique is not None and edge == technique.domain.weak:
         yield f"{where}, next to off: `regsearch ablate` tells whether it does anything."
     else:
-        yield f"{where}: what is best may lie beyond. A study of another name can search further."
+        yield f"{where}: what is best may lie beyond. {way_further}"
 
 
 def _two_that_shrink(situation: Situation) -> Iterator[str]:

@@ -8,6 +8,7 @@
 | `tables` | each table by itself: names, types and bounds of its keys |
 | `entries` | what a name of [space] means |
 | `checks`, `space`, `ranges` | what must hold between keys, and for the entries of [space] |
+| `widening` | what may become of [space] while a study goes on |
 | `overrides` | `--set table.key=value` |
 | `locations` | line of each key of a TOML document |
 | `findings`, `wording` | problems with their places; `expected ..., received ...` |
@@ -46,6 +47,7 @@ from search.spec.sections import (
 )
 from search.spec.space import baseline_problem, with_choices
 from search.spec.study_names import check_study_name
+from search.spec.widening import refused_changes, wider_ranges
 from search.spec.writer import describe_keys, spec_from_json, spec_to_json, spec_to_toml
 
 __all__ = [
@@ -83,9 +85,11 @@ __all__ = [
     "place_in_study",
     "read_result",
     "read_study",
+    "refused_changes",
     "spec_from_json",
     "spec_to_json",
     "spec_to_toml",
     "technique_of",
+    "wider_ranges",
     "with_choices",
 ]

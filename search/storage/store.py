@@ -238,9 +238,14 @@ class Storage:
         """Write down a new total."""
         self._update_study(study_id, n_trials=n_trials)
 
-    def set_spec(self, study_id: int, spec: Mapping[str, Any]) -> None:
-        """Write down the resolved study file, in the place of the one before."""
-        self._update_study(study_id, spec=json.dumps(spec))
+    def set_spec(self, study_id: int, spec: Mapping[str, Any], remembered: Mapping[str, Any] | None = None) -> None:
+        """Write down the resolved study file, in the place of the one before, with what to `remember` of that."""
+        with self._writing() as connection:
+            found = studies.update_study(connection, study_id, spec=json.dumps(spec))
+            for key, value in (remembered or {}).items() if found else ():
+                studies.write_attribute(connection, study_id, key, value)
+        if not found:
+            raise self._deleted(study_id)
 
     def set_notes(self, study_id: int, notes: Sequence[str]) -> None:
         """Write down what the user should know, in the place of what was noted before."""

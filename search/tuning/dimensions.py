@@ -13,6 +13,7 @@ Where even that does not help, as below the smallest double, `search.spec` has r
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import warnings
@@ -21,9 +22,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
 
-from search.records import Setting
+from search.records import Parameter, Setting, damage_told
 from search.spec import OFF, OFF_SHARE, Choices, Domain, Range
 
 Numbers = FloatDistribution | IntDistribution
@@ -43,6 +51,7 @@ class Dimension:
         name: As in the study file.
         distribution: What Optuna samples.
         decode: Sampled value to setting; None when it means "off".
+        encode: A sampled value that decodes to a setting; None for "off".
         baseline: The sampled value that stands for the baseline.
         on: Every other sampled value worth trying once; None for a continuum.
     """
@@ -50,8 +59,23 @@ class Dimension:
     name: str
     distribution: BaseDistribution
     decode: Callable[[Any], Setting | None]
+    encode: Callable[[Setting | None], Any]
     baseline: Any
     on: Sequence[Any] | None
+
+    @functools.cached_property
+    def distribution_json(self) -> str:
+        """The distribution as the storage keeps it."""
+        return distribution_to_json(self.distribution)
+
+    def is_of(self, parameter: Parameter) -> bool:
+        """Whether a parameter was sampled from this very distribution."""
+        stored = parameter.distribution
+        return stored == self.distribution_json or _distribution_of(stored) == self.distribution
+
+    def sampled(self, parameter: Parameter) -> Any:
+        """The sampled value of a parameter that was sampled from this distribution."""
+        return self.distribution.to_external_repr(parameter.internal)
 
     @property
     def n_points(self) -> int:
@@ -80,7 +104,12 @@ def technique_dimension(name: str, entry: Range | Choices, domain: Domain) -> Di
     if isinstance(entry, Choices):
         choices = tuple(_typed(value, domain) for value in entry.choices if value != OFF)
         return Dimension(
-            name, CategoricalDistribution((OFF, *choices)), lambda v: None if v == OFF else v, OFF, choices
+            name,
+            CategoricalDistribution((OFF, *choices)),
+            lambda v: None if v == OFF else v,
+            lambda setting: OFF if setting is None else setting,
+            OFF,
+            choices,
         )
     values = _integers(entry) if domain.kind == "int" else _reals(entry)
     below = domain.weak == "low"
@@ -94,13 +123,20 @@ def setting_dimension(name: str, entry: Range | Choices, current: Any) -> Dimens
     if isinstance(entry, Choices):
         encoded = tuple(_encode(value) for value in entry.choices)
         if current is None:
-            return Dimension(name, CategoricalDistribution((AS_GIVEN, *encoded)), _decode_given, AS_GIVEN, encoded)
+            given = CategoricalDistribution((AS_GIVEN, *encoded))
+            return Dimension(name, given, _decode_given, _encode_given, AS_GIVEN, encoded)
         first = _encode(current)
         others = tuple(value for value in encoded if value != first)
-        return Dimension(name, CategoricalDistribution(encoded), _decode, first, others)
+        return Dimension(name, CategoricalDistribution(encoded), _decode, _encode, first, others)
     values = _integers(entry) if isinstance(current, int) else _reals(entry, needed=current)
     on = _Steps(values, skipped=_index(values, current)) if _is_stepped(values) else None
-    return Dimension(name, values, lambda value: _on_a_step(values, value), current, on)
+    return Dimension(name, values, lambda value: _on_a_step(values, value), lambda setting: setting, current, on)
+
+
+@functools.lru_cache(maxsize=256)
+def _distribution_of(stored: str) -> BaseDistribution:
+    with damage_told("a distribution"):
+        return json_to_distribution(stored)
 
 
 def _typed(value: Any, domain: Domain) -> float | int | str:
@@ -122,6 +158,10 @@ def _decode(value: Any) -> Setting:
 
 def _decode_given(value: Any) -> Setting | None:
     return None if value == AS_GIVEN else _decode(value)
+
+
+def _encode_given(value: Setting | None) -> Any:
+    return AS_GIVEN if value is None else _encode(value)
 
 
 def _reals(entry: Range, needed: float | None = None) -> FloatDistribution:
@@ -177,7 +217,8 @@ def _with_off_stretch(name: str, values: Numbers, below: bool) -> Dimension:
         off = stepped < values.low if below else stepped > values.high
         return None if off else stepped
 
-    return Dimension(name, distribution, decode, _middle(values, end, below), on)
+    off = _middle(values, end, below)
+    return Dimension(name, distribution, decode, lambda setting: off if setting is None else setting, off, on)
 
 
 def _rounded(name: str, values: IntDistribution) -> Dimension:
@@ -188,7 +229,12 @@ def _rounded(name: str, values: IntDistribution) -> Dimension:
     def decode(value: float) -> Setting | None:
         return None if value < edge else min(max(round(value), values.low), values.high)
 
-    return Dimension(name, FloatDistribution(end, top, log=True), decode, math.sqrt(edge * end), None)
+    off = math.sqrt(edge * end)
+
+    def encode(setting: Setting | None) -> float:
+        return off if setting is None else float(setting)  # type: ignore[arg-type]  # of a range, and so a number
+
+    return Dimension(name, FloatDistribution(end, top, log=True), decode, encode, off, None)
 
 
 def _off_end(values: Numbers, below: bool) -> float:

@@ -24,7 +24,13 @@ from optuna.trial import TrialState as OptunaState
 from search.records import Direction, TrialState
 from search.spec import MOST_STARTUP_TRIALS
 from search.tuning.hyperband import Hyperband
-from search.tuning.samplers import N_BEST_TRIALS, N_MODELLED_TRIALS, STATEFUL, make_sampler
+from search.tuning.samplers import (
+    N_BEST_TRIALS,
+    N_MODELLED_TRIALS,
+    REMEMBERING_POINTS,
+    STATEFUL,
+    make_sampler,
+)
 from search.tuning.space import SearchSpace
 
 
@@ -39,6 +45,7 @@ class History:
         pruner: As `make_pruner` makes it; None prunes nothing.
         study_name: The study's name, from which Hyperband derives each trial's bracket.
         n_startup_trials: As in `make_sampler`.
+        n_elsewhere: Trials, the first ones, that were asked before a range became wider.
     """
 
     def __init__(
@@ -51,12 +58,15 @@ class History:
         pruner: BasePruner | None = None,
         study_name: str = "",
         n_startup_trials: int = MOST_STARTUP_TRIALS,
+        n_elsewhere: int = 0,
     ) -> None:
         self._space = space
         self._distributions = space.distributions
         self._stateful = sampler in STATEFUL
+        self._n_placed = n_elsewhere if sampler in REMEMBERING_POINTS else 0
         self._told = _ToldTrials(direction)
         self._points = space.points(sampler)
+        self._walked: set[tuple[Any, ...]] = set()
         self._memory = _Memory()
         # The study itself has no pruner: Optuna would show samplers one Hyperband bracket only, of brackets that exist
         # from the first report on, which comes sooner or later with the speed of the workers.
@@ -90,10 +100,10 @@ class History:
         return sampled
 
     def _propose(self, recorded: Mapping[str, Any] | None) -> dict[str, Any]:
-        planned = next(self._points) if self._points is not None else None
-        if self.asked == 0:
-            planned = self._space.baseline()
-        fixed = recorded if recorded is not None and not self._stateful else planned
+        is_asked_again = self._stateful and self.asked >= self._n_placed
+        fixed = recorded if recorded is not None and not is_asked_again else self._planned()
+        if self._points is not None and fixed is not None:
+            self._walked.add(tuple(fixed.values()))
         if fixed is None:
             proposed = self._sample()
             return dict(recorded) if recorded is not None else proposed
@@ -101,6 +111,17 @@ class History:
             optuna.create_trial(state=OptunaState.RUNNING, params=dict(fixed), distributions=self._distributions)
         )
         return dict(fixed)
+
+    def _planned(self) -> Mapping[str, Any] | None:
+        """What the next trial is without being sampled: the baseline, or the next point of a walk; None for neither.
+
+        Points that the study walked before a range became wider are among those of the wider range, between new ones.
+        """
+        if self.asked == 0:
+            return self._space.baseline()
+        if self._points is None:
+            return None
+        return next(point for point in self._points if tuple(point.values()) not in self._walked)
 
     def _sample(self) -> dict[str, Any]:
         if not self._shows_excerpts:

@@ -19,13 +19,17 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from search.records import Direction, Trial, TrialState, damage_told
+from search.tuning.space import SearchSpace
 
 LEAST_TRIALS = 10
 """With a score, below which shares are mostly chance."""
 
 
 def parameter_importances(
-    trials: Sequence[Trial], direction: Direction, least_trials: int = LEAST_TRIALS
+    trials: Sequence[Trial],
+    direction: Direction,
+    least_trials: int = LEAST_TRIALS,
+    space: SearchSpace | None = None,
 ) -> dict[str, float]:
     """How much each name of [space] tells the better trials from all.
 
@@ -33,6 +37,8 @@ def parameter_importances(
         trials: Of one study, with their parameters.
         direction: Whether a low or a high score is good.
         least_trials: With a score, below which nothing is told; 2 at least.
+        space: What the study searches now, where not all trials were asked in the same ranges: Optuna tells nothing of
+            a name whose distributions differ.
 
     Returns:
         Shares that sum to 1, the largest first; empty where too few trials have a score, where all scores are the same,
@@ -50,7 +56,7 @@ def parameter_importances(
         # Of a value that few trials had: the share of its name is as it is.
         warnings.simplefilter("ignore")
         found = get_param_importances(
-            _study_of(_as_optuna(scored)),
+            _study_of(_as_optuna(scored) if space is None else _in_space(scored, space)),
             target=lambda trial: sign * trial.values[0],
             evaluator=PedAnovaImportanceEvaluator(),
         )
@@ -66,17 +72,26 @@ def _as_optuna(trials: Sequence[Trial]) -> list[FrozenTrial]:
         if text not in known:
             with damage_told("a distribution"):
                 known[text] = json_to_distribution(text)
-    return [_frozen(trial, {each.name: known[each.distribution] for each in trial.parameters}) for trial in trials]
+    found = []
+    for trial in trials:
+        theirs = {each.name: known[each.distribution] for each in trial.parameters}
+        sampled = {each.name: theirs[each.name].to_external_repr(each.internal) for each in trial.parameters}
+        found.append(_frozen(trial, theirs, sampled))
+    return found
 
 
-def _frozen(trial: Trial, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
+def _in_space(trials: Sequence[Trial], space: SearchSpace) -> list[FrozenTrial]:
+    return [_frozen(trial, space.distributions, space.sampled(trial)) for trial in trials]
+
+
+def _frozen(trial: Trial, distributions: Mapping[str, BaseDistribution], sampled: Mapping[str, Any]) -> FrozenTrial:
     return FrozenTrial(
         number=trial.number,
         state=OptunaState.COMPLETE,
         value=trial.score,
         datetime_start=trial.started,
         datetime_complete=trial.completed,
-        params={each.name: distributions[each.name].to_external_repr(each.internal) for each in trial.parameters},
+        params=dict(sampled),
         distributions=dict(distributions),
         user_attrs={},
         system_attrs={},

@@ -46,6 +46,10 @@ N_VALUES_AS_REALS = 50
 STATEFUL = frozenset({"qmc", "cmaes"})
 """Samplers that keep notes in Optuna's history as they ask; to resume, they are asked again from the start."""
 
+REMEMBERING_POINTS = frozenset({"cmaes"})
+"""Those of them whose notes hold points that they proposed, which have no place in a wider range: there they begin
+anew. The others go on along a sequence that is the same in any range."""
+
 
 class TrialSeededSampler(BaseSampler):
     """Proposes trial n with a sampler made for it, over a space that is the same for every trial.

@@ -26,9 +26,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution
 
-from search.records import Configuration, Parameter, Setting
+from search.records import Configuration, Parameter, Setting, Trial
 from search.spec import Catalogue, StudySpec, technique_of
 from search.tuning.dimensions import Dimension, setting_dimension, technique_dimension
 
@@ -44,11 +44,13 @@ class SearchSpace:
         dimensions: One for each name, in the order of the study file.
         requires: Technique to those of which one at least must be on for it to mean anything, as in `Catalogue`.
         together: Names that an ablation switches on as one, as in `[study] together`.
+        earlier: Ranges of before they became wider, in which earlier trials were asked.
     """
 
     dimensions: tuple[Dimension, ...]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     together: tuple[tuple[str, ...], ...] = ()
+    earlier: tuple[Dimension, ...] = ()
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -87,15 +89,37 @@ class SearchSpace:
             Parameter(
                 dimension.name,
                 dimension.distribution.to_internal_repr(sampled[dimension.name]),
-                distribution_to_json(dimension.distribution),
+                dimension.distribution_json,
             )
             for dimension in self.dimensions
         )
 
-    def sampled(self, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-        """The sampled values that `parameters` made of them."""
-        kept = {parameter.name: parameter.internal for parameter in parameters}
-        return {d.name: d.distribution.to_external_repr(kept[d.name]) for d in self.dimensions}
+    def sampled(self, trial: Trial) -> dict[str, Any]:
+        """The sampled values of a trial that was asked here, or before a range became wider.
+
+        On the axis of a wider range "off" lies elsewhere, so that what was sampled then would mean something else: such
+        a value is found again by what it meant.
+        """
+        kept = {parameter.name: parameter for parameter in trial.parameters}
+        return {d.name: self._on_axis(d, kept[d.name], trial.configuration) for d in self.dimensions}
+
+    def _on_axis(self, dimension: Dimension, parameter: Parameter, configuration: Configuration) -> Any:
+        if dimension.is_of(parameter):
+            return dimension.sampled(parameter)
+        was = next((each for each in self.earlier if each.name == dimension.name and each.is_of(parameter)), None)
+        # The configuration says it too, but of a technique that meant nothing without another one.
+        setting = configuration.get(dimension.name) if was is None else was.decode(was.sampled(parameter))
+        return dimension.encode(setting)
+
+    def is_of(self, trial: Trial) -> bool:
+        """Whether a trial was asked in this very space."""
+        kept = {parameter.name: parameter for parameter in trial.parameters}
+        return all(dimension.name in kept and dimension.is_of(kept[dimension.name]) for dimension in self.dimensions)
+
+    def unlike(self, other: SearchSpace) -> list[str]:
+        """Names that both search as numbers of another kind: Optuna keeps the kind of a parameter all along."""
+        theirs = {dimension.name: type(dimension.distribution) for dimension in other.dimensions}
+        return [d.name for d in self.dimensions if theirs.get(d.name, type(d.distribution)) is not type(d.distribution)]
 
     def points(self, sampler: str) -> Iterator[dict[str, Any]] | None:
         """The points that a sampler walks, each once, the baseline first; None for a sampler that proposes."""

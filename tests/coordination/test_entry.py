@@ -56,13 +56,13 @@ def test_changed_study_is_refused_with_every_difference(prepare, sqlite_url):
     with open_storage(sqlite_url, create=True) as storage:
         enter_study(prepare(), None, storage)
         with pytest.raises(UsageError) as caught:
-            find_same_study(prepare("study.seed=7", "space.l2.high=0.5", "model.hidden=[8]"), storage)
+            find_same_study(prepare("study.seed=7", "space.l2.high=0.01", "model.hidden=[8]"), storage)
     remedy = "Give the new study a name of its own with --study-name, or go on with the one that was begun"
     assert str(caught.value).splitlines() == [
         f"quick [study.seed]: expected 1 as the study was begun with, received 7. {remedy}: --set study.seed=1.",
         f"quick [model.hidden]: expected [4] as the study was begun with, received [8]. {remedy}.",
-        "quick [space.l2.high]: expected 0.1 as the study was begun with, received 0.5. "
-        f"{remedy}: --set space.l2.high=0.1.",
+        "quick [space.l2.high]: expected 0.1 or more, for the study searches up to there, received 0.01. Of a range, "
+        f"low may become lower and high may become higher. {remedy}.",
     ]
 
 

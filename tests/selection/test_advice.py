@@ -82,8 +82,8 @@ def test_nothing_is_said_where_nothing_is_odd():
     [
         (
             {"l2": 0.09},
-            "l2 0.09 is at the upper edge of its range (1e-05 to 0.1): what is best may lie beyond. A study of another "
-            "name can search further.",
+            "l2 0.09 is at the upper edge of its range (1e-05 to 0.1): what is best may lie beyond. Widen it and raise "
+            "n_trials: the study goes on.",
         ),
         (
             {"l2": 1.1e-5},
@@ -92,8 +92,8 @@ def test_nothing_is_said_where_nothing_is_odd():
         ),
         (
             {"dropout": 0.5},
-            "dropout 0.5 is at the upper edge of its range (0.1 to 0.5): what is best may lie beyond. A study of "
-            "another name can search further.",
+            "dropout 0.5 is at the upper edge of its range (0.1 to 0.5): what is best may lie beyond. Widen it and "
+            "raise n_trials: the study goes on.",
         ),
         (
             {"l2": 1e-3, "patience": 399},
@@ -108,7 +108,7 @@ def test_nothing_is_said_where_nothing_is_odd():
         (
             {"dropout": 0.3, "rate": 1.05e-4},
             "training.learning_rate 0.000105 is at the lower edge of its range (0.0001 to 0.01): what is best may lie "
-            "beyond. A study of another name can search further.",
+            "beyond. Widen it and raise n_trials: the study goes on.",
         ),
     ],
 )

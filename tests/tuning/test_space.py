@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.preparation.catalogue import default_catalogue
-from search.records import Configuration
+from search.records import Configuration, Trial, TrialState
 from search.spec import OFF_SHARE, Arguments, Catalogue, Choices, Domain, Range, parse_study
 from search.tuning.history import History
 from search.tuning.space import MOST_POINTS, search_space
@@ -283,7 +283,9 @@ dropout = { choices = [0.1, 0.2] }
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     for _ in range(20):
         sampled = study.ask(space.distributions).params
-        assert space.sampled(space.parameters(sampled)) == sampled
+        trial = Trial(1, TrialState.RUNNING, space.configuration(sampled), parameters=space.parameters(sampled))
+        assert space.sampled(trial) == sampled
+        assert space.is_of(trial)
 
 
 def _spec_with(entries: dict[str, Range | Choices]):

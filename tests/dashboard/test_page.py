@@ -11,10 +11,14 @@ import optuna
 import optuna_dashboard
 import pytest
 
+from search.coordination.launching import Launch, run_study
 from search.dashboard import page as pages
+from search.dashboard.importances import weigh_parameters
 from search.dashboard.page import FollowedStudy
+from search.preparation.files import prepare_study
 from search.records import Configuration, Parameter, TrialState
 from search.storage import Ended, Started, open_storage
+from tests.followup.fakes import STUDY, Fake
 
 
 def theirs(database, path="/api/studies/1"):
@@ -94,6 +98,30 @@ def test_ranges_are_the_study_files(storage, document):
     assert space["l2"] == {"type": "FloatDistribution", "low": 1e-4, "high": 0.1, "step": None, "log": True}
     assert space["patience"] == {"type": "IntDistribution", "low": 5, "high": 20, "step": 1, "log": False}
     assert [each["value"] for each in space["training.learning_rate"]["choices"]] == ["0.001", "0.01"]
+
+
+def test_page_that_is_open_follows_a_range_that_becomes_wider(storage, tmp_path):
+    followed, key = FollowedStudy(storage, "quick"), storage.study("quick").study_id
+
+    def told():
+        return json.loads(followed.make_page(storage.state(key), None).after(0))
+
+    before = told()
+    path = tmp_path / "quick.toml"
+    path.write_text(STUDY)
+    wider = ("space.l2.low=1e-6", "space.patience.high=40", "study.n_trials=36")
+    run_study(prepare_study(str(path), wider), storage, Launch(0), train=Fake())
+    after = told()
+    space = {each["name"]: each["distribution"] for each in after["union_search_space"]}
+    assert space["l2"] == {"type": "FloatDistribution", "low": 1e-6, "high": 0.1, "step": None, "log": True}
+    assert (space["patience"]["low"], space["patience"]["high"]) == (5, 40)
+    assert [each["params"] for each in after["trials"][:30]] == [
+        [{**each, "distribution": space[each["name"]]} for each in trial["params"]] for trial in before["trials"]
+    ]
+    study, trials = storage.study("quick"), storage.trials(key)
+    weighed = {each["name"]: each["importance"] for each in weigh_parameters(study, trials)}
+    assert weighed.keys() == study.spec["space"].keys()
+    assert weighed["l2"] == max(weighed.values()) > 2 / len(weighed)
 
 
 def test_parallel_coordinates_begin_with_what_is_on_in_the_best_trial(storage, document):

@@ -91,9 +91,13 @@ def test_coefficients_are_in_the_model_and_survive_without_us(model, tmp_path):
 
 
 def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
-    for n_trials in (2, 3):
-        found = search.tune(model, X, Y, n_trials, space=SPACE, settings=QUICK, directory=tmp_path)
+    wider = {**SPACE, "l2": {"low": 1e-5, "high": 1e-1, "log": True}}
+    for n_trials, space in ((2, SPACE), (3, wider)):
+        found = search.tune(model, X, Y, n_trials, space=space, settings=QUICK, directory=tmp_path)
         assert len(found.trials) == n_trials
+    assert found.study.notes[-1] == (
+        "The range of l2 is wider since trial 2: 0.0001 to 0.1 before, 1e-05 to 0.1 from then on."
+    )
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".toml", ".keras", ".npz", ".db")) == [
         "data.npz",
         "model.keras",
@@ -103,7 +107,7 @@ def test_directory_keeps_the_study_which_goes_on(model, tmp_path):
     with search.open_storage(f"sqlite:///{tmp_path / 'regsearch.db'}") as storage:
         assert [study.name for study in storage.studies()] == ["tune"]
     with pytest.raises(UsageError) as caught:
-        search.tune(model, X, Y, 3, space=SPACE, settings=QUICK, directory=tmp_path, seed=7)
+        search.tune(model, X, Y, 3, space=wider, settings=QUICK, directory=tmp_path, seed=7)
     assert str(caught.value) == (
         "tune [study.seed]: expected 1 as the study was begun with, received 7. Give the new study a name of its own "
         "with name=, or go on with the one that was begun."

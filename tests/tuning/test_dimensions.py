@@ -136,6 +136,7 @@ def test_what_the_study_file_may_hold_is_searched(given_entry, share, place):
         assert baseline == pytest.approx(current, rel=1e-12)
     else:
         assert baseline is None
+    assert dimension.encode(baseline) == dimension.baseline
     inside = values_of(entry)
     distribution = dimension.distribution
     for sampled in [dimension.baseline, *_sampled(distribution, share), *_ends(dimension)]:
@@ -143,6 +144,9 @@ def test_what_the_study_file_may_hold_is_searched(given_entry, share, place):
         assert distribution._contains(internal)
         setting = dimension.decode(distribution.to_external_repr(internal))
         assert setting == dimension.decode(sampled)
+        again = dimension.encode(setting)
+        assert distribution._contains(distribution.to_internal_repr(again))
+        assert dimension.decode(again) == setting
         assert (setting is None and name in TECHNIQUES) or inside(setting)
         assert setting is None or is_whole(name) == isinstance(setting, int)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from search.errors import Problem, StorageError, UsageError
 from search.records import StudyRecord
 from search.reporting.exports.writing import check_place, staged
 from search.spec import check_study_name
-from search.storage import Storage, file_url, is_older_file, open_storage, write_blank_file
+from search.storage import Storage, file_url, open_storage, write_blank_file
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,12 @@ def restore(path: Path, storage: Storage, name: str | None = None) -> Copied:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Storage]:
-    """A backup's database; of an earlier version a copy, upgraded."""
-    with contextlib.ExitStack() as stack:
-        try:
-            if is_older := is_older_file(path):
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                path = Path(shutil.copy(path, folder / "backup.db"))
-            opened = stack.enter_context(open_storage(file_url(path), create=is_older))
-        except StorageError as error:
-            raise UsageError(Problem(str(path), "expected a file of `regsearch backup`", str(error))) from error
+    """A backup's database."""
+    try:
+        opened = open_storage(file_url(path))
+    except StorageError as error:
+        raise UsageError(Problem(str(path), "expected a file of `regsearch backup`", str(error))) from error
+    with opened:
         yield opened
 
 

@@ -10,6 +10,7 @@
 | `optuna_tables` | Optuna's own tables as SQLAlchemy declares them, and the schema's version we know |
 | `tables` | our tables, prefix `regsearch_` |
 | `schema`, `migrations/` | creating, upgrading and checking both sets of tables |
+| `older_tables` | tables of earlier versions, read as they are |
 | `inspection` | what a database is like, of whatever version: for `regsearch doctor` |
 | `cascades` | SQLite's triggers in the place of ON DELETE CASCADE |
 | `locks` | one coordinator a study: an OS file lock, or an advisory lock of PostgreSQL |
@@ -38,7 +39,6 @@ from search.storage.inspection import (
     KNOWN_REVISION,
     Inspection,
     inspect_storage,
-    is_older_file,
     locate_storage,
 )
 from search.storage.observing import ObservedTrial, RunOutline
@@ -74,7 +74,6 @@ __all__ = [
     "file_url",
     "inspect_storage",
     "installed_versions",
-    "is_older_file",
     "locate_storage",
     "open_storage",
     "shows_password",

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from search.storage import optuna_tables, schema, studies
-from search.storage.address import Address, file_url, parse_address
+from search.storage.address import Address, parse_address
 from search.storage.engine import make_engine, reading_values
 
 
@@ -78,21 +78,6 @@ def inspect_storage(url: str, patience_seconds: float) -> Inspection:
         return _inspect(address, engine)
     finally:
         engine.dispose()
-
-
-def is_older_file(path: Path) -> bool:
-    """Whether a SQLite file has tables of ours of a version that can be upgraded; nothing is written.
-
-    Raises:
-        StorageError: It cannot be read.
-    """
-    address = parse_address(file_url(path))
-    engine = make_engine(address)
-    try:
-        ours = schema.stored_revisions(address, engine)[1]
-    finally:
-        engine.dispose()
-    return ours is not None and ours != schema.REVISION and schema.is_known(ours)
 
 
 def _inspect(address: Address, engine: sa.Engine) -> Inspection:

@@ -12,7 +12,8 @@ from pathlib import Path
 from search.errors import MissingStorageError
 from search.storage.address import Address, parse_address
 from search.storage.engine import make_engine, storage_error
-from search.storage.schema import prepare_schema
+from search.storage.older_tables import OlderTables
+from search.storage.schema import REVISION, VERSION_TABLE, prepare_schema
 from search.storage.store import Storage
 
 
@@ -22,7 +23,8 @@ def open_storage(url: str, *, create: bool = False, patience_seconds: float | No
     Args:
         url: A SQLAlchemy URL of SQLite or PostgreSQL, as Optuna takes it.
         create: Create the file and the tables that are missing, and upgrade ours. Without it nothing is
-            written, and a missing file is an error and stays missing.
+            written, and a missing file is an error and stays missing; tables of an earlier version are read as they
+            are, and what would write to them is refused.
         patience_seconds: How long a locked file or a silent server is waited for; None: as whoever writes waits.
     Raises:
         UsageError: The URL cannot be used.
@@ -33,11 +35,12 @@ def open_storage(url: str, *, create: bool = False, patience_seconds: float | No
     _check_path(address, create)
     engine = make_engine(address, patience_seconds)
     try:
-        has_our_tables = prepare_schema(address, engine, create=create)
+        revision = prepare_schema(address, engine, create=create)
+        older = None if revision in (None, REVISION) else OlderTables(engine, VERSION_TABLE, str(revision), REVISION)
     except BaseException:
         engine.dispose()
         raise
-    return Storage(address, engine, has_our_tables=has_our_tables)
+    return Storage(address, engine, has_our_tables=revision is not None, older=older)
 
 
 @functools.cache

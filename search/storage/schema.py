@@ -9,7 +9,7 @@ from importlib.resources import as_file, files
 
 import sqlalchemy as sa
 
-from search.errors import MissingStorageError, PermanentStorageError, TransientStorageError
+from search.errors import MissingStorageError, PermanentStorageError, StorageError, TransientStorageError
 from search.storage import optuna_tables, tables
 from search.storage.address import Address
 from search.storage.cascades import renew_cascades
@@ -23,7 +23,7 @@ VERSION_TABLE = sa.Table("regsearch_version", sa.MetaData(), sa.Column("version_
 _CREATION_SECONDS = 60.0
 
 
-def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool:
+def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> str | None:
     """Make sure that the database has tables that we can read.
 
     Args:
@@ -31,7 +31,8 @@ def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool
         engine: Its engine.
         create: Create or upgrade what is missing; otherwise nothing is written.
     Returns:
-        Whether our tables are there. Without `create` they may be missing: a database of plain Optuna.
+        The version of our tables. Without `create` it may be an earlier one, and they may be missing, None: a database
+        of plain Optuna.
     Raises:
         StorageError: The tables are of a version that we do not know, or are missing and `create` is false.
     """
@@ -43,14 +44,13 @@ def prepare_schema(address: Address, engine: sa.Engine, *, create: bool) -> bool
     optuna, ours = stored_revisions(address, engine)
     _check_optuna(address, optuna)
     _check_ours(address, ours)
-    return ours is not None
+    return ours
 
 
 def _create(address: Address, engine: sa.Engine) -> None:
     """Create what is missing; under the creation lock, so that another process may just have done it."""
     optuna, ours = stored_revisions(address, engine)
-    if ours is None or not is_known(ours):
-        _check_ours(address, ours)
+    _check_ours(address, ours)
     if optuna is None:
         _create_optuna_tables(address)
     else:
@@ -182,17 +182,23 @@ def _check_optuna(address: Address, revision: str | None) -> None:
 
 
 def _check_ours(address: Address, revision: str | None) -> None:
-    if revision in (None, REVISION):
+    if revision is None or is_known(revision):
         return
-    remedy = (
-        "`regsearch run` upgrades them."
-        if is_known(str(revision))
-        else "They were made by a newer regsearch; install that one, or name another database."
+    remedy = "They were made by a newer regsearch; install that one, or name another database."
+    raise storage_error(address, _other_version(revision), remedy)
+
+
+def older_error(address: Address, revision: str) -> StorageError:
+    """Why nothing is written to tables of ours of an earlier version."""
+    return storage_error(
+        address, _other_version(revision), "They can be read as they are; `regsearch run` upgrades them."
     )
-    message = f"expected regsearch's tables of version {REVISION}, received version {revision}"
-    raise storage_error(address, message, remedy)
+
+
+def _other_version(revision: str) -> str:
+    return f"expected regsearch's tables of version {REVISION}, received version {revision}"
 
 
 def is_known(revision: str) -> bool:
-    """Whether this version of our tables is one that we can upgrade: they are numbered r0001, r0002, ..."""
+    """Whether this version of our tables is one that we can read and upgrade: they are numbered r0001, r0002, ..."""
     return len(revision) == len(REVISION) and revision <= REVISION

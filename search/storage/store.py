@@ -35,8 +35,10 @@ from search.storage.engine import quick_to_fail, reading_values, storage_error, 
 from search.storage.entries import Entry
 from search.storage.holding import Hold
 from search.storage.locks import make_lock
+from search.storage.older_tables import OlderTables
 from search.storage.patience import Patience, patiently
 from search.storage.reading import RunTally
+from search.storage.schema import older_error
 from search.storage.spool import Spool, make_spool
 from search.storage.studies import Budget
 from search.storage.writing import (
@@ -63,10 +65,13 @@ class Storage:
     Trials and studies that other programs made with Optuna in the same database are left alone.
     """
 
-    def __init__(self, address: Address, engine: sa.Engine, *, has_our_tables: bool) -> None:
+    def __init__(
+        self, address: Address, engine: sa.Engine, *, has_our_tables: bool, older: OlderTables | None = None
+    ) -> None:
         self._address = address
         self._engine = engine
         self._has_our_tables = has_our_tables
+        self._older = older
         self._hold: Hold | None = None
         self._patience: Patience | None = None
 
@@ -549,6 +554,7 @@ class Storage:
         Raises:
             StudyLockedError: Another coordinator holds it; the message says which.
         """
+        self._refuse_older()
         before = self._engine, self._hold, self._patience
         if patience is not None:
             self._engine = quick_to_fail(self._engine)
@@ -610,7 +616,17 @@ class Storage:
     def _writing(self) -> AbstractContextManager[sa.Connection]:
         if self._hold is not None:
             return self._hold.transaction()
+        self._refuse_older()
         return transaction(self._address, writing(self._engine))
+
+    def _refuse_older(self) -> None:
+        """Refuse to write to tables of an earlier version, which lack what would be written."""
+        if self._older is None:
+            return
+        with self._reading():  # which looks at the version again
+            pass
+        if not self._older.is_upgraded:
+            raise older_error(self._address, self._older.revision)
 
     def _snapshot(self) -> AbstractContextManager[sa.Connection]:
         """A transaction that sees one moment: of SQLite each does."""

@@ -3,6 +3,9 @@
 A study of ours has one row in Optuna's `studies` and one in `regsearch_studies`; a study without the latter
 was made by another program and is left alone. Deleting a study with Optuna deletes our rows too, by foreign keys
 with ON DELETE CASCADE, for which triggers stand in on SQLite (`search.storage.cascades`).
+
+What was not there from the beginning says since which version it is: in databases of earlier ones it is missing
+(`search.storage.older_tables`).
 """
 
 from __future__ import annotations
@@ -32,7 +35,14 @@ studies = sa.Table(
     sa.Column("n_trials", sa.Integer, nullable=False, comment="the total that the latest run asked for"),
     sa.Column("stop_requested", sa.Boolean, nullable=False),
     sa.Column("versions", sa.Text, nullable=False, comment="package to version at creation, JSON"),
-    sa.Column("notes", sa.Text, nullable=False, server_default="[]", comment="what the user should know, JSON"),
+    sa.Column(
+        "notes",
+        sa.Text,
+        nullable=False,
+        server_default="[]",
+        comment="what the user should know, JSON",
+        info={"since": "r0003"},
+    ),
 )
 
 coordinators = sa.Table(
@@ -61,12 +71,29 @@ runs = sa.Table(
     sa.Column("epochs_trained", sa.Integer, nullable=False),
     sa.Column("best_epoch", sa.Integer, nullable=False),
     sa.Column("weight_norms", sa.Text, nullable=False, comment="layer to L2 norm, JSON"),
-    sa.Column("zero_shares", sa.Text, nullable=False, server_default="{}", comment="layer to share of zeros, JSON"),
+    sa.Column(
+        "zero_shares",
+        sa.Text,
+        nullable=False,
+        server_default="{}",
+        comment="layer to share of zeros, JSON",
+        info={"since": "r0002"},
+    ),
     sa.Column("seconds", _DOUBLE, nullable=False),
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
-    sa.Column("cause", sa.String(32), comment="why it failed, for programs; null when it did not, or is not known"),
-    sa.Column("zero_weights", sa.Text, comment="layer to share of weights next to zero, JSON; null where not known"),
+    sa.Column(
+        "cause",
+        sa.String(32),
+        comment="why it failed, for programs; null when it did not, or is not known",
+        info={"since": "r0003"},
+    ),
+    sa.Column(
+        "zero_weights",
+        sa.Text,
+        comment="layer to share of weights next to zero, JSON; null where not known",
+        info={"since": "r0005"},
+    ),
     sa.UniqueConstraint("study_id", "trial_number", "purpose", "fold", "repeat"),
 )
 
@@ -95,6 +122,7 @@ predictions = sa.Table(
     ),
     sa.Column("predictions", sa.LargeBinary, nullable=False, comment="packed by Predictions.to_bytes"),
     sa.Column("n_bytes", sa.Integer, nullable=False, comment="their length, which is read without them"),
+    info={"since": "r0004"},
 )
 
 logs = sa.Table(
@@ -110,6 +138,7 @@ logs = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False, comment="UTC"),
     sa.Column("log", sa.Text, nullable=False, comment="all that the error said, with where it was raised"),
     comment="of the latest runs that failed",
+    info={"since": "r0006"},
 )
 
 verdicts = sa.Table(
@@ -125,6 +154,7 @@ verdicts = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False, comment="what the study came to, JSON"),
     sa.Column("n_trials", sa.Integer, nullable=False, comment="trials that had ended"),
     sa.Column("decided", sa.DateTime, nullable=False, comment="UTC"),
+    info={"since": "r0004"},
 )
 
 analyses = sa.Table(
@@ -135,6 +165,7 @@ analyses = sa.Table(
     sa.Column("key", sa.String(512), primary_key=True, comment="what tells those of a kind apart"),
     sa.Column("document", sa.Text, nullable=False, comment="what was asked and what came of it, JSON"),
     sa.Column("at", sa.DateTime, nullable=False, comment="UTC"),
+    info={"since": "r0005"},
 )
 
 looks = sa.Table(
@@ -148,4 +179,5 @@ looks = sa.Table(
     sa.Column("n_trials", sa.Integer, nullable=False, comment="trials that had ended by then"),
     sa.Column("result", sa.Text, comment="what was seen, JSON; null while it is not known"),
     comment="looks at sealed rows, each written down before anything is seen",
+    info={"since": "r0004"},
 )

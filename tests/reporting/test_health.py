@@ -203,7 +203,7 @@ def test_storage_of_plain_optuna_has_none_of_ours_yet(tmp_path):
     [
         (
             *("regsearch_version", "r0001", "our tables", "warning"),
-            "The next `regsearch run` upgrades them; until then none can be read.",
+            "They are read as they are; the next `regsearch run` upgrades them.",
         ),
         (
             *("regsearch_version", "r9999", "our tables", "problem"),

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from search.coordination.launching import Launch, run_study
-from search.errors import PermanentStorageError
 from search.preparation.files import prepare_study
 from search.records import Purpose, RowCounts, RunSummary, StudyFacts, Trial, TrialState
 from search.reporting.summaries import summarize_best, summarize_status
@@ -36,17 +35,20 @@ def begun(begun_url: str) -> Iterator[Storage]:
         yield storage
 
 
-def test_it_is_upgraded_by_creating_only(begun_url: str) -> None:
-    with pytest.raises(
-        PermanentStorageError, match="expected regsearch's tables of version r0006, received version r0002"
-    ):
-        open_storage(begun_url)
-    for create in (True, False):
-        with open_storage(begun_url, create=create) as storage:
-            assert [study.name for study in storage.studies()] == ["begun"]
+@pytest.mark.parametrize("option", ["", "?mode=ro&uri=true"], ids=["", "read-only"])
+def test_it_is_read_without_a_byte_of_it_being_written(begun_url: str, option: str) -> None:
+    path = Path(begun_url.removeprefix("sqlite:///"))
+    before = path.read_bytes(), sorted(path.parent.iterdir())
+    with open_storage(f"sqlite:///file:{path}{option}" if option else begun_url) as storage:
+        _check_contents(storage)
+    assert (path.read_bytes(), sorted(path.parent.iterdir())) == before
 
 
-def test_what_it_holds_is_read(begun: Storage) -> None:
+def test_what_it_holds_is_read_when_it_is_upgraded(begun: Storage) -> None:
+    _check_contents(begun)
+
+
+def _check_contents(begun: Storage) -> None:
     study = begun.study("begun")
     assert study.facts == StudyFacts(
         "binary",

@@ -31,7 +31,7 @@ from search.records import (
     StudyRecord,
     TrialState,
 )
-from search.storage import Ended, Started, open_storage, optuna_tables, schema, tables
+from search.storage import Ended, Started, Storage, open_storage, optuna_tables, schema, tables
 from search.storage.cascades import renew_cascades
 
 
@@ -249,31 +249,108 @@ _ROWS = (
 )
 
 
-@pytest.mark.parametrize("revision", ["r0001", "r0002", "r0003", "r0004", "r0005"])
-def test_older_tables_of_ours_are_upgraded_by_creating_only(
+_OLDER = ["r0001", "r0002", "r0003", "r0004", "r0005"]
+
+
+def test_what_a_version_lacks_is_declared(sqlite_url: str) -> None:
+    RDBStorage(sqlite_url).engine.dispose()
+    engine = sa.create_engine(sqlite_url, poolclass=sa.NullPool)
+    for revision in (*_OLDER, schema.REVISION):
+        with engine.connect() as connection:
+            _migrate(connection, revision)
+            inspector = sa.inspect(connection)
+            there = {
+                name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()
+            }
+        for table in tables.METADATA.tables.values():
+            since = table.info.get("since", "r0001")
+            declared = {column.name for column in table.columns if column.info.get("since", since) <= revision}
+            assert there.get(table.name) == (declared if since <= revision else None), (revision, table.name)
+
+
+def _check_rows(storage: Storage) -> None:
+    """What `_ROWS` come to, whether they are read as they are or have been upgraded."""
+    (study,) = storage.studies()
+    assert (study.name, study.n_trials, study.notes) == ("moons", 9, ())
+    assert study.facts == StudyFacts("binary", folder="studies", version=1)
+    assert [trial.cause for trial in storage.trials(1)] == [FailureCause.WORKER_DIED]
+    (run,) = storage.runs(1)
+    assert (run.error, run.cause, run.purpose, run.zero_shares) == ("it failed", None, Purpose.SEARCH, {})
+    assert run.zero_weights == {}
+    assert (storage.predictions(1), storage.predictions_size(1)) == ({}, {})
+    assert (storage.verdict(1), storage.looks(1), storage.analysis(1, "ablation")) == (None, [], None)
+    (log,) = storage.logs(1)
+    assert (log.error, log.at, log.log, log.cause) == ("it failed", None, None, None)
+    (observed,) = storage.observe(1)
+    assert [each.error for each in observed.runs] == ["it failed"]
+    assert storage.curves(1) == {}
+    assert storage.kept_losses(1, [0]) == []
+    assert storage.new_runs(1).workers == storage.workers(1) == {"host:42": 1}
+    assert storage.study_names() == ["moons"]
+    assert not storage.stop_requested(1)
+
+
+def _contents(connection: sa.Connection) -> dict[str, list[Any]]:
+    """Every row of every table, and what the tables are like."""
+    connection.rollback()
+    inspector = sa.inspect(connection)
+    found: dict[str, list[Any]] = {}
+    for name in sorted(inspector.get_table_names()):
+        rows = connection.execute(sa.text(f"SELECT * FROM {name}"))
+        found[name] = [list(rows.keys()), *(tuple(row) for row in rows)]
+    connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize("revision", _OLDER)
+def test_older_tables_of_ours_are_read_as_they_are(
+    revision: str, storage_url: str, connection: sa.Connection, tmp_path: Path, plain_optuna: RDBStorage
+) -> None:
+    _migrate(connection, revision)
+    for statement in _ROWS:
+        connection.execute(sa.text(statement))
+    connection.commit()
+    before = _contents(connection)
+    with open_storage(storage_url) as storage, open_storage(f"sqlite:///{tmp_path / 'copy.db'}", create=True) as copies:
+        _check_rows(storage)
+        state = storage.state(1)
+        assert storage.copy_study("moons", copies, "moons").n_trials == 9
+        _check_rows(copies)
+        said = (
+            f"storage {storage.url_shown}: expected regsearch's tables of version r0006, received version {revision}. "
+            "They can be read as they are; `regsearch run` upgrades them."
+        )
+        for write in (
+            lambda: storage.request_stop("moons"),
+            lambda: storage.delete_study("moons"),
+            lambda: storage.rename_study("moons", "suns"),
+            lambda: storage.keep_analysis(1, "ablation", "", {}),
+            lambda: copies.copy_study("moons", storage, "suns"),
+        ):
+            with pytest.raises(PermanentStorageError) as caught:
+                write()
+            assert str(caught.value) == said
+        assert _contents(connection) == before
+        assert storage.state(1) == state
+
+
+@pytest.mark.parametrize("revision", _OLDER)
+def test_older_tables_of_ours_are_upgraded_by_creating_under_the_eyes_of_who_reads(
     revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
 ) -> None:
     _migrate(connection, revision)
     for statement in _ROWS:
         connection.execute(sa.text(statement))
     connection.commit()
-    with pytest.raises(PermanentStorageError) as caught:
-        open_storage(storage_url)
-    assert str(caught.value).partition(": ")[2] == (
-        f"expected regsearch's tables of version r0006, received version {revision}. `regsearch run` upgrades them."
-    )
-    with open_storage(storage_url, create=True) as storage:
-        (study,) = storage.studies()
-        assert (study.name, study.n_trials, study.notes) == ("moons", 9, ())
-        assert study.facts == StudyFacts("binary", folder="studies", version=1)
-        assert [trial.cause for trial in storage.trials(1)] == [FailureCause.WORKER_DIED]
-        (run,) = storage.runs(1)
-        assert (run.error, run.cause, run.purpose, run.zero_shares) == ("it failed", None, Purpose.SEARCH, {})
-        assert run.zero_weights == {}
-        assert (storage.predictions(1), storage.predictions_size(1)) == ({}, {})
-        assert (storage.verdict(1), storage.looks(1), storage.analysis(1, "ablation")) == (None, [], None)
+    with open_storage(storage_url) as reader, open_storage(storage_url, create=True) as storage:
+        _check_rows(reader)
+        _check_rows(storage)
+        storage.keep_verdict(1, {"answer": "no gain"}, 1)
+        assert reader.verdict(1) == storage.verdict(1) is not None
+        reader.request_stop("moons")
+        assert storage.stop_requested(1)
         optuna.delete_study(study_name="moons", storage=plain_optuna)
-        assert storage.studies() == []
+        assert storage.studies() == reader.studies() == []
     for table in tables.runs, tables.studies:
         assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == 0
 

@@ -83,7 +83,7 @@ def _our_tables(found: Inspection) -> Finding:
     told = f"version {revision}, expected {KNOWN_REVISION}"
     if found.is_older:
         return Finding(
-            _PART, name, told, "warning", "The next `regsearch run` upgrades them; until then none can be read."
+            _PART, name, told, "warning", "They are read as they are; the next `regsearch run` upgrades them."
         )
     remedy = "They were made by a newer regsearch; install that one, or name another database."
     return Finding(_PART, name, told, "problem", remedy)

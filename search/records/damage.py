@@ -11,7 +11,8 @@ from search.errors import PermanentStorageError, Problem
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a value raises that is of another kind, lacks a part, or is none at all."""
 
-DAMAGED = "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."
+DAMAGED = "What is stored is damaged; restore a copy, or, of a SQLite file, see `.recover` of the sqlite3 shell."
+"""What to do where it is not known what it is stored in."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from search.errors import PermanentStorageError, Problem, StorageError, TransientStorageError
-from search.records.damage import DAMAGED, UNREADABLE, explain
+from search.records.damage import UNREADABLE, explain
 from search.storage.address import Address
 from search.storage.sealed_files import is_sealed, is_settled, lacks_index
 
@@ -25,21 +25,29 @@ _BUSY = "regsearch_busy_seconds"
 _SHORTEST_SECRET = 4
 _PLACES = frozenset({"host", "hostaddr", "port", "dbname"})
 
+_DAMAGED_FILE = "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell."
+_DAMAGED_SERVER = "What the server keeps is damaged; restore a backup of the database."
+
 # What a database says, and what to do about it. The first match counts.
-_REMEDIES = (
+_REMEDIES_OF_FILES = (
     ("disk is full", "Free some space and run again: what was accepted is kept."),
     ("disk I/O error", "Check the disk, then run again: what was accepted is kept."),
     ("readonly database", "Make the file and its folder writable."),
     ("unable to open", "Check that the file exists, and that it and its folder may be read and written."),
     ("not a database", "Name a SQLite file, or a new one."),
-    ("malformed", DAMAGED),
-    ("Could not decode to UTF-8", DAMAGED),
+    ("malformed", _DAMAGED_FILE),
+    ("Could not decode to UTF-8", _DAMAGED_FILE),
     ("is locked", "Another program keeps it; end that program, then try again."),
+)
+_REMEDIES_OF_SERVERS = (
+    ("No space left on device", "Free some space on the server and run again: what was accepted is kept."),
     ("authentication failed", "Check the user and the password."),
     ("no password supplied", "Give a password in the URL, in PGPASSWORD or in ~/.pgpass."),
     ("does not exist", "Create it on the server, or check its name."),
     ("permission denied", "Give this user the right to do so on the server."),
 )
+_DAMAGED_SQLSTATES = ("XX001", "XX002")
+"""Data and indexes that a server finds corrupted."""
 _UNREACHABLE = "Check that the server runs and can be reached, then run again: what was accepted is kept."
 
 # Which failures lie in the moment; every other one is permanent. By the code that the database gave, where it gave one.
@@ -205,7 +213,7 @@ def translated(address: Address) -> Iterator[_Told]:
     except UnicodeDecodeError as error:
         # Of a damaged SQLite file: Python's driver decodes what SQLite says, which quotes the bytes that are damaged.
         message = "expected the database to do its work, received: bytes that are no text"
-        raise storage_error(address, message, DAMAGED) from error
+        raise storage_error(address, message, _damaged(address)) from error
 
 
 @contextmanager
@@ -220,7 +228,11 @@ def reading_values(address: Address) -> Iterator[None]:
             raise
         except UNREADABLE as error:
             message = f"expected the database to hold what was written to it, received other values: {explain(error)}"
-            raise storage_error(address, message, DAMAGED) from error
+            raise storage_error(address, message, _damaged(address)) from error
+
+
+def _damaged(address: Address) -> str:
+    return _DAMAGED_SERVER if address.path is None else _DAMAGED_FILE
 
 
 def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
@@ -232,8 +244,11 @@ def _translate(address: Address, error: sa.exc.SQLAlchemyError) -> StorageError:
             # A short one stands in many words; drivers put what they were given in quotes.
             line = line.replace(f'"{told}"', '"***"')
             line = line.replace(told, "***") if len(told) >= _SHORTEST_SECRET else line
-    remedy = next((remedy for words, remedy in _REMEDIES if words in line), "")
-    if not remedy and isinstance(error, sa.exc.OperationalError) and address.path is None:
+    remedies = _REMEDIES_OF_SERVERS if address.path is None else _REMEDIES_OF_FILES
+    remedy = next((remedy for words, remedy in remedies if words in line), "")
+    if _sqlstate(error) in _DAMAGED_SQLSTATES:
+        remedy = _DAMAGED_SERVER
+    elif not remedy and isinstance(error, sa.exc.OperationalError) and address.path is None:
         remedy = _UNREACHABLE
     received = line.rstrip(".") or type(error).__name__
     kind = TransientStorageError if _is_transient(error) else PermanentStorageError
@@ -247,13 +262,20 @@ def _is_transient(error: sa.exc.SQLAlchemyError) -> bool:
     """Whether the same may succeed at another time, by what the driver tells, the most exact first."""
     if not isinstance(error, sa.exc.DBAPIError):
         return isinstance(error, sa.exc.TimeoutError)  # of the pool: all connections are in use
-    sqlstate = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)  # psycopg, psycopg2
+    sqlstate = _sqlstate(error)
     if sqlstate is not None:
-        return str(sqlstate).startswith(_TRANSIENT_SQLSTATES)
+        return sqlstate.startswith(_TRANSIENT_SQLSTATES)
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         return int(code) & 0xFF in _TRANSIENT_SQLITE_CODES
     return error.connection_invalidated or any(words in str(error.orig) for words in _TRANSIENT_WORDS)
+
+
+def _sqlstate(error: sa.exc.SQLAlchemyError) -> str | None:
+    """The code that a server gave; None where it gave none, and of SQLite."""
+    said = getattr(error, "orig", None)
+    code = getattr(said, "sqlstate", None) or getattr(said, "pgcode", None)  # psycopg, psycopg2
+    return None if code is None else str(code)
 
 
 def storage_error(

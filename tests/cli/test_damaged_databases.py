@@ -102,7 +102,8 @@ def test_value_that_was_not_written_so_is_named(database, command, tmp_path, sta
     told = answer(command, ["best", "quick"], changed_cell(database, tmp_path, statement, value), tmp_path)
     assert told.code == 3
     assert words in told.err
-    assert told.err.endswith("The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell.\n")
+    assert "is damaged; restore a copy, or" in told.err
+    assert told.err.endswith("see `.recover` of the sqlite3 shell.\n")
 
 
 def test_verdict_without_a_part_is_named(database, command, tmp_path):
@@ -114,7 +115,7 @@ def test_verdict_without_a_part_is_named(database, command, tmp_path):
     told = answer(command, ["best", "quick"], content, tmp_path)
     assert told.err == (
         "storage: expected a verdict as it was written, received another: no 'estimate'. "
-        "The file is damaged; restore a copy, or see `.recover` of the sqlite3 shell.\n"
+        "What is stored is damaged; restore a copy, or, of a SQLite file, see `.recover` of the sqlite3 shell.\n"
     )
 
 

@@ -343,6 +343,38 @@ def test_a_damaged_file_is_permanent(tmp_path: Path, create_study: Callable[...,
     )
 
 
+@pytest.mark.parametrize(
+    ("damage", "received"),
+    [
+        (
+            "UPDATE regsearch_studies SET spec = '[\"malformed\"]'",
+            'hold what was written to it, received other values: expected a study file, received ["malformed"]',
+        ),
+        (
+            "CREATE FUNCTION fail() RETURNS text LANGUAGE plpgsql AS"
+            " $$BEGIN RAISE EXCEPTION 'invalid page in block 7' USING ERRCODE = 'XX001'; END$$;"
+            "ALTER TABLE regsearch_studies RENAME TO hidden;"
+            "CREATE VIEW regsearch_studies AS SELECT study_id, fail() AS spec, metric, data_sha256, facts, created,"
+            " n_trials, stop_requested, versions, notes FROM hidden",
+            "do its work, received: invalid page in block 7",
+        ),
+    ],
+    ids=["value", "page"],
+)
+def test_damage_of_a_server_has_a_remedy_of_a_server(
+    postgresql_url: str, create_study: Callable[..., StudyRecord], damage: str, received: str
+) -> None:
+    engine = sa.create_engine(postgresql_url, poolclass=sa.NullPool)
+    with open_storage(postgresql_url, create=True) as storage:
+        create_study(storage)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(damage)
+        with pytest.raises(PermanentStorageError) as caught:
+            storage.studies()
+    assert f": expected the database to {received}" in str(caught.value)
+    assert str(caught.value).endswith(". What the server keeps is damaged; restore a backup of the database.")
+
+
 def test_a_row_that_sqlite_refuses_is_permanent(sqlite_url: str) -> None:
     open_storage(sqlite_url, create=True).close()
     assert type(_receive(sqlite_url, "INSERT INTO regsearch_runs (run_id) VALUES (1)")) is PermanentStorageError

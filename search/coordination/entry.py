@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from search.preparation.notes import search_notes
 from search.preparation.study import PreparedStudy
 from search.records import StudyRecord, TrialState
 from search.spec import ConfirmSection, StudySpec, spec_from_json, spec_to_json
+from search.spec.wording import dotted
 from search.storage import Storage, installed_versions
 
 _MAY_CHANGE = frozenset(
@@ -170,16 +172,23 @@ def _refuse_other_study(known: StudyRecord, prepared: PreparedStudy, renaming: s
         for key, was, now in _differences(_without_space(before), _without_space(after))
         if key not in _MAY_CHANGE
     ]
-    problems += [
-        Problem(f"{known.name} [{'.'.join(('space', *path))}]", message, f"{_WIDER} {remedy}")
-        for path, message in refused_ranges(begun, prepared)
-    ]
+    for path, message in refused_ranges(begun, prepared):
+        key, was = dotted(("space", *path)), _at(before["space"], path)
+        way = f": --set {shlex.quote(f'{key}={was}')}." if _is_plain(was) and is_command else "."
+        problems.append(Problem(f"{known.name} [{key}]", message, f"{_WIDER} {remedy.removesuffix('.')}{way}"))
     problems += fingerprint_problems(known, prepared, remedy)
     if problems:
         raise UsageError(problems)
 
 
 _WIDER = "Of a range, low may become lower and high may become higher."
+
+
+def _at(table: Any, path: Sequence[str]) -> Any:
+    """The value that keys lead to; None where there is none."""
+    for key in path:
+        table = table.get(key) if isinstance(table, Mapping) else None
+    return table
 
 
 def _without_space(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ def test_changed_study_is_refused_with_every_difference(prepare, sqlite_url):
         f"quick [study.seed]: expected 1 as the study was begun with, received 7. {remedy}: --set study.seed=1.",
         f"quick [model.hidden]: expected [4] as the study was begun with, received [8]. {remedy}.",
         "quick [space.l2.high]: expected 0.1 or more, for the study searches up to there, received 0.01. Of a range, "
-        f"low may become lower and high may become higher. {remedy}.",
+        f"low may become lower and high may become higher. {remedy}: --set space.l2.high=0.1.",
     ]
 
 

@@ -233,7 +233,7 @@ def test_crash_before_the_first_trial_of_a_wider_range_leaves_no_trace_of_it(pre
 
 REMEDY = (
     "Of a range, low may become lower and high may become higher. Give the new study a name of its own with "
-    "--study-name, or go on with the one that was begun."
+    "--study-name, or go on with the one that was begun"
 )
 RANGE = Range(low=0.2, high=0.4, step=0.05)
 BEGUN = "as the study was begun with"
@@ -302,7 +302,17 @@ def test_any_other_change_is_refused_with_what_may_change(prepare, storage, name
     changed = {key: value for key, value in (space | {name: entry}).items() if value is not None}
     with pytest.raises(UsageError) as caught:
         find_same_study(prepare(changed), storage)
-    assert str(caught.value).splitlines() == [f"quick [space.{sentence}. {REMEDY}" for sentence in sentences]
+    ways = [way and f": --set space.{way}" for way in (_way_back(sentence) for sentence in sentences)]
+    assert str(caught.value).splitlines() == [
+        f"quick [space.{sentence}. {REMEDY}{way}." for sentence, way in zip(sentences, ways, strict=True)
+    ]
+
+
+def _way_back(sentence):
+    """What a sentence offers to be typed: the number that was there, if there was one."""
+    key = sentence.partition("]")[0]
+    known = {"dropout.low": 0.2, "dropout.high": 0.4, "dropout.step": 0.05}
+    return f"{key}={known[key]}" if key in known else ""
 
 
 @pytest.mark.parametrize(
@@ -319,9 +329,10 @@ def test_wider_range_is_refused_where_earlier_trials_could_not_be_compared(prepa
     enter_study(prepare({name: begun}, settings), None, storage)
     with pytest.raises(UsageError) as caught:
         find_same_study(prepare({name: wider}, settings), storage)
+    key = f'"{name}"' if "." in name else name
     assert str(caught.value) == (
-        f"quick [space.{name}]: expected the range that the study was begun with, since {reason}, received a wider "
-        f"one. {REMEDY}"
+        f"quick [space.{key}]: expected the range that the study was begun with, since {reason}, received a wider "
+        f"one. {REMEDY}."
     )
 
 
@@ -332,5 +343,6 @@ def test_a_widened_study_does_not_become_narrow_again(prepare, storage, launch):
     with pytest.raises(UsageError) as caught:
         run_study(prepare(narrow, "study.n_trials=7"), storage, launch, train=train)
     assert str(caught.value) == (
-        f"quick [space.l2.low]: expected 0.0001 or less, for the study searches down to there, received 0.001. {REMEDY}"
+        "quick [space.l2.low]: expected 0.0001 or less, for the study searches down to there, received 0.001. "
+        f"{REMEDY}: --set space.l2.low=0.0001."
     )

@@ -482,7 +482,7 @@ def test_two_studies_run_side_by_side_in_one_storage(study_file, storage, launch
 @pytest.mark.parametrize(
     ("override", "place"),
     [
-        ("space.l2.high=1.0", "quick [space.l2.high]: expected 0.1 as the study was begun with, received 1.0."),
+        ("space.l2.log=false", "quick [space.l2.log]: expected true as the study was begun with, received false."),
         ("study.seed=4", "quick [study.seed]: expected 3 as the study was begun with, received 4."),
         ("training.epochs=4", "quick [training.epochs]: expected 3 as the study was begun with, received 4."),
     ],

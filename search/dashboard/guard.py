@@ -167,8 +167,15 @@ def _with_security_headers(start_response: StartResponse, is_artifact: bool) -> 
     def start(
         status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
-        is_page = any(name.lower() == "content-type" and value.startswith("text/html") for name, value in headers)
-        added = [*_SECURITY_HEADERS, *(() if is_page else (_NOT_A_PAGE,)), *(_ARTIFACT_HEADERS if is_artifact else ())]
+        # A browser puts what comes with "not modified" in the place of what it has kept, which may be a page.
+        may_be_page = status.startswith("304") or any(
+            name.lower() == "content-type" and value.startswith("text/html") for name, value in headers
+        )
+        added = [
+            *_SECURITY_HEADERS,
+            *(() if may_be_page else (_NOT_A_PAGE,)),
+            *(_ARTIFACT_HEADERS if is_artifact else ()),
+        ]
         # A policy for content adds up; any other header of ours replaces the application's.
         replaced = {name.lower() for name, _ in added} - {"content-security-policy"}
         kept = [

@@ -216,6 +216,20 @@ def test_own_policy_of_the_application_is_kept():
     assert "default-src" not in ours
 
 
+def test_page_that_is_not_modified_keeps_the_policy_of_the_page():
+    """A browser puts it in the place of the one that it kept: with another one, a page that is reloaded stays blank."""
+    told = {}
+
+    def unmodified(environ, start_response):
+        start_response("304 Not Modified", [("Content-Security-Policy", "default-src 'self'"), ("ETag", "1")])
+        return []
+
+    environ = {"REQUEST_METHOD": "GET", "HTTP_HOST": "127.0.0.1:8080"}
+    setup_testing_defaults(environ)
+    list(Guard(unmodified, HOSTS)(environ, lambda status, headers, exc_info=None: told.update(headers=headers)))
+    assert values(told, "Content-Security-Policy") == values(ask(), "Content-Security-Policy")
+
+
 def test_what_is_no_page_loads_nothing():
     assert "default-src 'none'" in values(ask("POST"), "Content-Security-Policy")
 

@@ -122,6 +122,7 @@ _SLOW = (
     "followup/",
     "api/",
     "faults/",
+    "cuts/",
     "execution/",
     "coordination/",
     "models/test_own_models.py",

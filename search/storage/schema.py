@@ -52,6 +52,7 @@ def _create(address: Address, engine: sa.Engine) -> None:
     optuna, ours = stored_revisions(address, engine)
     _check_ours(address, ours)
     if optuna is None:
+        _add_missing_indices(address, engine)
         _create_optuna_tables(address)
     else:
         _check_optuna(address, optuna)
@@ -94,6 +95,21 @@ def _is_of_optuna_or_ours(name: str, columns: set[str]) -> bool:
         return True
     known = {**optuna_tables.METADATA.tables, **tables.METADATA.tables, VERSION_TABLE.name: VERSION_TABLE}
     return name in known and columns >= {column.name for column in known[name].columns}
+
+
+def _add_missing_indices(address: Address, engine: sa.Engine) -> None:
+    """Give the tables of Optuna that are there all their indices.
+
+    On SQLite Optuna makes each table and each index in a transaction of its own, and passes over tables that it finds:
+    a process that was killed in between left a table whose index nobody would make.
+    """
+    if address.path is not None and not address.path.exists():
+        return
+    with translated(address), writing(engine).begin() as connection:
+        present = sa.inspect(connection).get_table_names()
+        for table in optuna_tables.METADATA.tables.values():
+            for index in table.indexes if table.name in present else ():
+                index.create(connection, checkfirst=True)
 
 
 def _create_optuna_tables(address: Address) -> None:

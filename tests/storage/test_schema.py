@@ -225,7 +225,7 @@ def test_tables_of_another_version_are_refused(
     assert connection.scalar(sa.text(f"SELECT version_num FROM {table}")) == version
 
 
-def _migrate(connection: sa.Connection, revision: str) -> None:
+def migrate(connection: sa.Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
@@ -234,7 +234,7 @@ def _migrate(connection: sa.Connection, revision: str) -> None:
     connection.commit()
 
 
-_ROWS = (
+ROWS = (
     "INSERT INTO studies (study_id, study_name) VALUES (1, 'moons')",
     "INSERT INTO study_directions (direction, study_id, objective) VALUES ('MINIMIZE', 1, 0)",
     "INSERT INTO trials (trial_id, number, study_id, state) VALUES (1, 0, 1, 'FAIL')",
@@ -338,8 +338,8 @@ def test_older_tables_of_ours_are_read_as_they_are(
 def test_older_tables_of_ours_are_upgraded_by_creating_under_the_eyes_of_who_reads(
     revision: str, storage_url: str, connection: sa.Connection, plain_optuna: RDBStorage
 ) -> None:
-    _migrate(connection, revision)
-    for statement in _ROWS:
+    migrate(connection, revision)
+    for statement in ROWS:
         connection.execute(sa.text(statement))
     connection.commit()
     with open_storage(storage_url) as reader, open_storage(storage_url, create=True) as storage:
@@ -360,7 +360,7 @@ def test_an_upgrade_replaces_the_trigger_of_before(sqlite_url: str) -> None:
     engine = sa.create_engine(sqlite_url, poolclass=sa.NullPool)
     triggers = sa.text("SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name")
     with engine.connect() as connection:
-        _migrate(connection, "r0002")
+        migrate(connection, "r0002")
         assert connection.scalars(triggers).all() == ["regsearch_study_deleted"]
     open_storage(sqlite_url, create=True).close()
     with engine.connect() as connection:

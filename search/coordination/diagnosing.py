@@ -71,13 +71,7 @@ def keep_diagnosis(
     """
     choice = choose_stored(storage, record, trials)
     n_trials = sum(trial.state.is_final for trial in trials)
-    if choice.chosen is None or not prepared.plan.scoring.is_of_one_output:
-        return
-    stored = storage.analysis(record.study_id, DIAGNOSIS_KIND)
-    if stored is not None and (stored.document.get("n_trials"), stored.document.get("chosen")) == (
-        n_trials,
-        choice.chosen.number,
-    ):
+    if choice.chosen is None or not _is_due(prepared, record, storage, choice.chosen, n_trials):
         return
     shown = list(dict.fromkeys(trial.number for trial in (choice.baseline, choice.chosen) if trial is not None))
     purpose, keys = _shared_runs(storage, record.study_id, shown, len(prepared.plan.folds))
@@ -92,10 +86,37 @@ def keep_diagnosis(
     )
     if keys:
         diagnosis = _with_rows(prepared, diagnosis, purpose, keys)
-    if dispatcher is not None and _has_plane(prepared.plan.dataset) and _is_cheap(storage, record.study_id, choice):
+    if dispatcher is not None and _has_cheap_plane(prepared, record, storage, choice):
         boundary = _boundary(prepared, record, storage, choice, dispatcher, meanwhile)
         diagnosis = dataclasses.replace(diagnosis, boundary=boundary)
     storage.keep_analysis(record.study_id, DIAGNOSIS_KIND, "", diagnosis.to_json())
+
+
+def is_plane_due(prepared: PreparedStudy, record: StudyRecord, storage: Storage, trials: Sequence[Trial]) -> bool:
+    """Whether the diagnosis of a study's choice is still to be made, as where its session was killed before that, and
+    has something to train.
+    """
+    choice = choose_stored(storage, record, trials)
+    n_trials = sum(trial.state.is_final for trial in trials)
+    return (
+        choice.chosen is not None
+        and _is_due(prepared, record, storage, choice.chosen, n_trials)
+        and _has_cheap_plane(prepared, record, storage, choice)
+    )
+
+
+def _is_due(prepared: PreparedStudy, record: StudyRecord, storage: Storage, chosen: Trial, n_trials: int) -> bool:
+    """Whether a study can be diagnosed, and what is stored is of another choice."""
+    if not prepared.plan.scoring.is_of_one_output:
+        return False
+    stored = storage.analysis(record.study_id, DIAGNOSIS_KIND)
+    if stored is None:
+        return True
+    return (stored.document.get("n_trials"), stored.document.get("chosen")) != (n_trials, chosen.number)
+
+
+def _has_cheap_plane(prepared: PreparedStudy, record: StudyRecord, storage: Storage, choice: Choice) -> bool:
+    return _has_plane(prepared.plan.dataset) and _is_cheap(storage, record.study_id, choice)
 
 
 def _shared_runs(

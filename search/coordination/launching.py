@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from search.coordination.advising import keep_advice
 from search.coordination.confirming import Confirmation, verdict_settings
 from search.coordination.coordinator import Coordinator
-from search.coordination.diagnosing import keep_diagnosis
+from search.coordination.diagnosing import is_plane_due, keep_diagnosis
 from search.coordination.entry import enter_study, find_same_study
 from search.coordination.limits import SessionLimits
 from search.coordination.looking import is_look_due, look_at_sealed_rows
@@ -189,7 +189,9 @@ def _is_open(
     if not _is_ended(prepared, trials) or not _is_confirmed(prepared, storage, known, trials):
         return True
     choice = choose_stored(storage, known, trials)
-    return is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again)
+    if is_look_due(prepared, storage.looks(known.study_id), choice, again=launch.look_again):
+        return True
+    return is_plane_due(prepared, known, storage, trials)
 
 
 def _is_ended(prepared: PreparedStudy, trials: list[Trial]) -> bool:

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from search.coordination import confirming, trial_buffer
 from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.errors import TransientStorageError
-from search.storage import Hold, Storage, open_storage, patience, store
+from search.storage import Storage, open_storage, patience, store
 from tests.coordination.test_confirming import keys, outcome, prepare, train
 
 IN_A_THREAD = Launch(n_jobs=0, storage_timeout_seconds=600.0)
@@ -121,55 +120,6 @@ def test_crashes_in_outages_lose_nothing_that_ended(seed, storage, undisturbed, 
     assert n_crashes > 2
     assert found(storage) == undisturbed
     assert not list_spools(storage)
-
-
-class Cut:
-    """A power cut at one of the transactions that write.
-
-    Args:
-        at: Which one, from 0.
-        is_committed: Whether it comes when that one is committed, or when it was about to be.
-    """
-
-    def __init__(self, at, is_committed):
-        self.left, self.is_committed = at, is_committed
-
-    def __call__(self, transaction):
-        @contextlib.contextmanager
-        def cutting(*arguments):
-            is_last = self.left == 0
-            self.left -= 1
-            with transaction(*arguments) as connection:
-                yield connection
-                if is_last and not self.is_committed:
-                    raise PowerCutError
-            if is_last:
-                raise PowerCutError
-
-        return cutting
-
-
-@pytest.mark.parametrize("is_committed", [True, False])
-def test_power_cut_at_each_commit_changes_nothing(is_committed, tmp_path, monkeypatch):
-    """Of the search, the confirmation, the verdict and what follows: each commit, and both sides of it."""
-    monkeypatch.setattr(trial_buffer, "LONGEST_UNWRITTEN_SECONDS", -1.0)
-    monkeypatch.setattr(confirming, "_LONGEST_UNWRITTEN_SECONDS", -1.0)
-    small = {"study": {"n_trials": 4}, "confirm": {"finalists": 2, "repeats": 2}}
-    with open_storage(f"sqlite:///{tmp_path}/whole.db", create=True) as storage:
-        run_study(prepare(**small), storage, IN_A_THREAD, train=train)
-        undisturbed = found(storage)
-    at = 0
-    while True:
-        with open_storage(f"sqlite:///{tmp_path}/{at}.db", create=True) as storage, monkeypatch.context() as patched:
-            patched.setattr(Hold, "transaction", Cut(at, is_committed)(Hold.transaction))
-            with contextlib.suppress(PowerCutError):
-                run_study(prepare(**small), storage, IN_A_THREAD, train=train)
-                break
-            patched.undo()
-            run_study(prepare(**small), storage, IN_A_THREAD, train=train)
-            assert found(storage) == undisturbed, f"cut at commit {at}"
-        at += 1
-    assert at > 15
 
 
 def test_what_ended_in_an_outage_is_not_trained_again(storage, undisturbed, monkeypatch):

@@ -5,6 +5,7 @@
 - `passwords`: the password, its hash, and how often it may be guessed
 - `studies`: `StudyPages`, which answers for the studies that regsearch began, in the place of optuna-dashboard
 - `page`, `parameters`, `notes`, `drawing`, `importances`, `table`: what it answers
+- `read_only`: buttons that would change something are hidden where nothing may be changed
 - `sharing`: an answer is made once for all who ask, and only so many at a time
 - `source`: the database, which may go away and come back
 

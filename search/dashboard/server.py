@@ -26,6 +26,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from search.dashboard.guard import HOSTS_VARIABLE, Guard
 from search.dashboard.passwords import PASSWORD_VARIABLE, Doorkeeper, PasswordHash
+from search.dashboard.read_only import ReadOnlyPages
 from search.dashboard.sharing import TooBusyError
 from search.dashboard.source import Source
 from search.dashboard.studies import StudyPages
@@ -82,7 +83,7 @@ def serve_dashboard(
         port = server.server_port
         app, forget = _create_app(storage)
         with closing(Source(url, forget)) as source:
-            pages = StudyPages(app, source)
+            pages = StudyPages(app if writable else ReadOnlyPages(app), source)
             door = None if password is None else Doorkeeper(password)
             server.set_app(Guard(pages, _name_hosts(host, port, names), writable, door))
             on_ready(_describe(host, port, writable, is_local=_is_loopback(address.host), asks=door is not None))

@@ -170,7 +170,7 @@ class StudyPages:
         name = storage.name_of(key)
         if name is None or (route["rest"] or "").startswith("/plot"):
             asked = (path, environ.get("QUERY_STRING", ""))
-            return self._work.share(asked, lambda: _collect(self._app, environ))
+            return self._work.share(asked, lambda: collect(self._app, environ))
         if route["table"]:
             return self._table(storage, key, name, environ)
         if route["rest"]:
@@ -179,7 +179,7 @@ class StudyPages:
 
     def _list(self, storage: Storage, environ: WSGIEnvironment) -> Answer:
         """optuna-dashboard's list, in which our studies have the attributes that their pages show."""
-        answer = _collect(self._app, environ)
+        answer = collect(self._app, environ)
         if not answer.status.startswith("200"):
             return answer
         document = json.loads(answer.body)
@@ -304,7 +304,7 @@ def _telling_ahead(start_response: StartResponse, key: str) -> StartResponse:
     return start
 
 
-def _collect(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+def collect(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     """The answer of another application, whole, so that it can be shared."""
     started: list[Any] = []
 

@@ -30,7 +30,7 @@ from search.dispatch.tasks import (
     TrainTask,
 )
 from search.errors import RegsearchError
-from search.execution import Done, ItemFailure, Pool, Reported
+from search.execution import Attempt, Done, ItemFailure, Pool, Reported, Running
 from search.records import EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
 from search.training import N_LANES
 
@@ -178,11 +178,11 @@ class Dispatcher:
         for task in tasks:
             self._queue.submit(task)
         while len(told) < len(tasks):
-            for hanging, words in self._take_hanging():
-                if not self._hanging.is_over(id(hanging)):
-                    self._queue.submit(hanging)
+            for running, words in self._take_hanging():
+                if not self._hanging.is_over(id(running.item)):
+                    self._queue.submit(running.item)
                 else:
-                    hung = next(place for place, task in enumerate(tasks) if task is hanging)
+                    hung = next(place for place, task in enumerate(tasks) if task is running.item)
                     told[hung] = PredictionFailure(f"it {words}", FailureCause.TIMED_OUT)
             for received in self._queue.wait(_WAIT_SECONDS):
                 place = next((place for place, task in enumerate(tasks) if task is received.item), None)
@@ -202,20 +202,21 @@ class Dispatcher:
             meanwhile()
         return [told[place] for place in range(len(tasks))]
 
-    def _take_hanging(self) -> list[tuple[Task, str]]:
+    def _take_hanging(self) -> list[tuple[Running, str]]:
         """Take the tasks that hang from their workers; each with what it has gone beyond, in words."""
         found = []
         for running in self._queue.running():
             if (words := self._hanging.limit_in_words(running)) is not None:
                 self._queue.abandon(running.item)
                 self._note(f"{_in_words(running.item)} {words}; its worker is replaced.")
-                found.append((running.item, words))
+                found.append((running, words))
         return found
 
     def _end_hanging(self) -> list[RunResult]:
         """Try again what hung, or fail it."""
         ended = []
-        for task, words in self._take_hanging():
+        for running, words in self._take_hanging():
+            task: Task = running.item
             if isinstance(task, CalibrateTask):
                 failure = CalibrationFailure(f"trying one {words}", FailureCause.TIMED_OUT)
                 if self._hanging.is_over(id(task)):
@@ -228,8 +229,7 @@ class Dispatcher:
                         continue
                     if self._hanging.is_over(_key(run)):
                         del self._task_of[_key(run)]
-                        error = f"{words}, {MOST_HANGS} times"
-                        ended.append(RunResult(run, score=None, error=error, cause=FailureCause.TIMED_OUT))
+                        ended.append(_hung(run, running, words))
                     else:
                         self._send(TrainTask((run,)))  # another one of its trip may have hung
         return ended
@@ -274,7 +274,16 @@ class Dispatcher:
         self._refuse_faulty_workers(done)
         if done.failure is ItemFailure.WORKER_DIED:
             results = [
-                RunResult(run, score=None, error=done.error, cause=FailureCause.WORKER_DIED) for run in task.runs
+                RunResult(
+                    run,
+                    score=None,
+                    error=done.error,
+                    cause=FailureCause.WORKER_DIED,
+                    seconds=done.deaths[-1].seconds if done.deaths else 0.0,
+                    worker=done.deaths[-1].worker if done.deaths else "",
+                    log=_log_of_deaths(done.deaths),
+                )
+                for run in task.runs
             ]
         else:
             results = done.value
@@ -334,6 +343,31 @@ class Dispatcher:
             seconds = result.seconds
             self._hanging.learn(seconds)
             self._run_seconds = seconds if self._run_seconds is None else 0.8 * self._run_seconds + 0.2 * seconds
+
+
+def _hung(run: Run, running: Running, words: str) -> RunResult:
+    """The result of a run that hung each time that it was tried."""
+    log = (
+        f"Worker {running.worker} was killed {running.seconds:.1f} s after it began; its last sign had come "
+        f"{running.silent_seconds:.1f} s before."
+    )
+    return RunResult(
+        run,
+        score=None,
+        error=f"{words}, {MOST_HANGS} times",
+        cause=FailureCause.TIMED_OUT,
+        seconds=running.seconds,
+        worker=running.worker,
+        log=log,
+    )
+
+
+def _log_of_deaths(deaths: Sequence[Attempt]) -> str | None:
+    """What is known of workers that died."""
+    if not deaths:
+        return None
+    lines = [f"Worker {each.worker} died within {each.seconds:.1f} s of its begin." for each in deaths]
+    return "\n".join([*lines, "Why is in the log of its machine: the system kills what has no memory left, for one."])
 
 
 def _in_words(task: Task) -> str:

@@ -10,6 +10,6 @@
 What is trained lives in `search.training`, in which order in `search.coordination`. Only this package imports Dask.
 """
 
-from search.execution.pool import Cluster, Done, ItemFailure, Pool, Reported, Running, open_pool
+from search.execution.pool import Attempt, Cluster, Done, ItemFailure, Pool, Reported, Running, open_pool
 
-__all__ = ["Cluster", "Done", "ItemFailure", "Pool", "Reported", "Running", "open_pool"]
+__all__ = ["Attempt", "Cluster", "Done", "ItemFailure", "Pool", "Reported", "Running", "open_pool"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import threading
 import time
 import uuid
@@ -179,7 +180,7 @@ class PoolPlugin(WorkerPlugin):
                 raise NotStartedError(in_one_line(error)) from error
         item = pickle.loads(payload)
         line = _Line(self._worker, self._topic)
-        line.send(Kind.BEGUN, pickle.dumps((self._worker.address, os.getpid())))
+        line.send(Kind.BEGUN, pickle.dumps((self._worker.address, os.getpid(), socket.gethostname())))
         try:
             value = self._function(self._held, item, line.report)
         finally:

@@ -81,6 +81,19 @@ class ItemFailure(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """What is known of a worker that began an item and did not end it.
+
+    Args:
+        worker: `host:pid`.
+        seconds: From its begin to its end, as far as the pool was asked.
+    """
+
+    worker: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Done:
     """One item that came back.
 
@@ -91,6 +104,8 @@ class Done:
         failure: The same for programs.
         withdrawn: Whether it was withdrawn. `value` is then what the function returned if it had begun and ended
             in time, else None.
+        deaths: Of an item whose worker died each time: those that had begun it, in their order. One may have died
+            before it said so.
     """
 
     item: Any
@@ -98,6 +113,7 @@ class Done:
     error: str | None = None
     failure: ItemFailure | None = None
     withdrawn: bool = False
+    deaths: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,11 +124,13 @@ class Running:
         item: What was submitted; the very object.
         seconds: Since this attempt began, as far as the pool was asked.
         silent_seconds: Since its last sign: its begin or a report.
+        worker: `host:pid`.
     """
 
     item: Any
     seconds: float
     silent_seconds: float
+    worker: str = ""
 
 
 @dataclass
@@ -124,7 +142,8 @@ class _Open:
         future: Dask's hold on it.
         attempts: Attempts that sent a message, in their order.
         given_up: When a withdrawn item is no longer waited for, in seconds of the monotonic clock.
-        where: Address and process of the worker that has begun it.
+        where: Address, process and host of the worker that has begun it.
+        deaths: Those that had begun it before.
         seconds: For how long it has run there, as the pool's clock counts.
         silent_seconds: For how long without a sign.
     """
@@ -133,9 +152,21 @@ class _Open:
     future: Future
     attempts: list[str] = field(default_factory=list)
     given_up: float | None = None
-    where: tuple[str, int] | None = None
+    where: tuple[str, int, str] | None = None
+    deaths: list[Attempt] = field(default_factory=list)
     seconds: float = 0.0
     silent_seconds: float = 0.0
+
+    @property
+    def worker(self) -> str:
+        """The worker that has begun it, `host:pid`; empty where none has."""
+        return "" if self.where is None else f"{self.where[2]}:{self.where[1]}"
+
+    def end_attempt(self) -> None:
+        """Take note that the worker which has begun it, if any has, did not end it."""
+        if self.where is not None:
+            self.deaths.append(Attempt(self.worker, self.seconds))
+        self.where, self.seconds = None, 0.0
 
 
 class Pool:
@@ -267,7 +298,7 @@ class Pool:
         if self._end_worker is None:
             return []
         return [
-            Running(one.item, one.seconds, one.silent_seconds)
+            Running(one.item, one.seconds, one.silent_seconds, one.worker)
             for one in self._open.values()
             if one.where is not None and one.given_up is None
         ]
@@ -284,7 +315,7 @@ class Pool:
                 del self._open[key]
                 self._client.cancel([one.future], force=True)
                 if one.where is not None and self._end_worker is not None:
-                    self._end_worker(*one.where)
+                    self._end_worker(*one.where[:2])
 
     def _count_seconds(self) -> None:
         """Count how long items have run. What passed while nobody asked, since this process was stopped, counts little:
@@ -317,7 +348,8 @@ class Pool:
             return None
         one.silent_seconds = 0.0
         if kind == Kind.BEGUN:
-            one.where, one.seconds = pickle.loads(pickled), 0.0
+            one.end_attempt()
+            one.where = pickle.loads(pickled)
             return None
         if attempt not in one.attempts:
             one.attempts.append(attempt)
@@ -349,7 +381,8 @@ class Pool:
             raise RegsearchError("The Dask scheduler went away. What ended is stored; run the same command to go on.")
         error = future.exception()
         if isinstance(error, KilledWorker):
-            return Done(one.item, error=_DIED, failure=ItemFailure.WORKER_DIED)
+            one.end_attempt()
+            return Done(one.item, error=_DIED, failure=ItemFailure.WORKER_DIED, deaths=tuple(one.deaths))
         if isinstance(error, NotStartedError):
             return Done(one.item, error=str(error), failure=ItemFailure.NOT_STARTED)
         return Done(one.item, error=in_one_line(error), failure=ItemFailure.RAISED)

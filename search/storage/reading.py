@@ -170,11 +170,11 @@ def read_progress(connection: sa.Connection, study_id: int) -> Progress:
 
 
 def read_workers(connection: sa.Connection, study_id: int) -> dict[str, int]:
-    """Worker to the number of its runs, of whatever purpose."""
+    """Worker to the number of its runs, of whatever purpose; runs whose worker is not known are left out."""
     worker = tables.runs.c.worker
     query = (
         sa.select(worker, sa.func.count().label("n_runs"))
-        .where(tables.runs.c.study_id == study_id)
+        .where(tables.runs.c.study_id == study_id, worker != "")
         .group_by(worker)
         .order_by(worker)
     )

@@ -7,7 +7,7 @@ import pytest
 from search.dispatch import EngineChoices
 from search.dispatch.tasks import CalibrateTask, CalibrationFailure, TrainTask, perform
 from search.errors import RegsearchError
-from search.execution import Done, ItemFailure, Reported
+from search.execution import Attempt, Done, ItemFailure, Reported
 from search.records import Configuration, EngineChoice, FailureCause, Purpose, Run, RunReport, RunResult
 from search.training import N_LANES
 from tests.dispatch.conftest import done, result, runs_of, spec
@@ -97,8 +97,14 @@ def test_run_that_kills_its_workers_alone_too_fails_with_its_cause(pool, make_di
     (task,) = pool.submitted
     assert answer(pool, dispatcher, died(task)) == []
     assert answer(pool, dispatcher) == []
-    (message,) = answer(pool, dispatcher, died(pool.submitted[1]))
+    deaths = (Attempt("host:42", 0.125), Attempt("other:7", 3.0))
+    (message,) = answer(pool, dispatcher, replace(died(pool.submitted[1]), deaths=deaths))
     assert (message.error, message.cause) == ("its worker died", FailureCause.WORKER_DIED)
+    assert (message.worker, message.seconds) == ("other:7", 3.0)
+    assert message.log == (
+        "Worker host:42 died within 0.1 s of its begin.\nWorker other:7 died within 3.0 s of its begin.\n"
+        "Why is in the log of its machine: the system kills what has no memory left, for one."
+    )
     assert len(pool.submitted) == 2
 
 

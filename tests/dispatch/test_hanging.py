@@ -31,8 +31,11 @@ def test_run_beyond_its_limit_is_tried_three_times_and_then_fails(pool, make_dis
         hang(pool, 5.5, silent_seconds=0.1)  # it reports, and takes too long all the same
         assert dispatcher.wait(0) == []
         assert len(pool.submitted) == n_tries + 1
-    hang(pool, 5.5)
-    assert outcomes(dispatcher.wait(0)) == [(7, 0, "did not end within 5 s, 3 times", FailureCause.TIMED_OUT)]
+    pool.begun = [Running(pool.submitted[-1], 5.5, 0.25, "host:42")]
+    results = dispatcher.wait(0)
+    assert outcomes(results) == [(7, 0, "did not end within 5 s, 3 times", FailureCause.TIMED_OUT)]
+    assert [(each.worker, each.seconds) for each in results] == [("host:42", 5.5)]
+    assert results[0].log == "Worker host:42 was killed 5.5 s after it began; its last sign had come 0.2 s before."
     assert len(pool.abandoned) == 3
     assert told == ["A run of trial 7 did not end within 5 s; its worker is replaced."] * 3
     assert not FailureCause.TIMED_OUT.is_transient

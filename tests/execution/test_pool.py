@@ -1,9 +1,11 @@
 """Workers die, raise and come late: the pool says what came of every item."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -29,6 +31,7 @@ def work(shared, item, report):
         marker.touch()
         os._exit(1)
     if kind == "always dies":
+        time.sleep(0.1)  # so that it is known to have begun
         os._exit(1)
     if kind == "raises":
         raise ValueError("bad item\nmore words")
@@ -68,6 +71,10 @@ def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):
     }
     assert done["always dies", 11].error == "its worker died each time it was tried (out of memory, or killed)"
     assert done["always dies", 11].failure is ItemFailure.WORKER_DIED
+    deaths = done["always dies", 11].deaths
+    assert len({each.worker for each in deaths}) == len(deaths) >= 1  # one may die before it tells
+    assert {each.worker.partition(":")[0] for each in deaths} == {socket.gethostname()}
+    assert all(each.seconds < 60 for each in deaths)
     assert done["raises", 12].error == "ValueError: bad item"
     assert done["cannot travel", 14].error == "TypeError: cannot pickle '_thread.lock' object"
 

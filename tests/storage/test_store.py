@@ -222,6 +222,15 @@ def test_an_end_that_fails_half_way_writes_nothing(
     assert storage.trials(study.study_id)[0].state is TrialState.COMPLETE
 
 
+def test_runs_whose_worker_is_not_known_are_nobodys(
+    storage: Storage, study: StudyRecord, make_result: MakeResult
+) -> None:
+    died = make_result(0, score=None, error="its worker died", worker="")
+    storage.write(study.study_id, [Started(0, Configuration()), Ended(0, TrialState.FAIL, error="no", results=[died])])
+    assert storage.count_runs(study.study_id, Purpose.SEARCH) == 1
+    assert storage.workers(study.study_id) == {}
+
+
 def test_runs_come_by_trial_fold_and_repeat_with_all_they_hold(
     storage: Storage, study: StudyRecord, make_result: MakeResult
 ) -> None:

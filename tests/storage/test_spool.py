@@ -62,6 +62,7 @@ def results(draw: st.DrawFn, trial: int = 0, purpose: Purpose | None = None) -> 
         predictions=draw(st.none() | st.just(Predictions(np.array([[0.25], [0.5]], np.float32))))
         if error is None
         else None,
+        log=None if error is None else draw(st.none() | texts),
     )
 
 

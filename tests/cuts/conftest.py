@@ -12,7 +12,7 @@ import pytest
 from tests.cuts.cutting import Story, Told, cut_everywhere
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def teller() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         yield process

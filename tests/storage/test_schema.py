@@ -257,7 +257,7 @@ def test_what_a_version_lacks_is_declared(sqlite_url: str) -> None:
     engine = sa.create_engine(sqlite_url, poolclass=sa.NullPool)
     for revision in (*_OLDER, schema.REVISION):
         with engine.connect() as connection:
-            _migrate(connection, revision)
+            migrate(connection, revision)
             inspector = sa.inspect(connection)
             there = {
                 name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()
@@ -269,7 +269,7 @@ def test_what_a_version_lacks_is_declared(sqlite_url: str) -> None:
 
 
 def _check_rows(storage: Storage) -> None:
-    """What `_ROWS` come to, whether they are read as they are or have been upgraded."""
+    """What `ROWS` come to, whether they are read as they are or have been upgraded."""
     (study,) = storage.studies()
     assert (study.name, study.n_trials, study.notes) == ("moons", 9, ())
     assert study.facts == StudyFacts("binary", folder="studies", version=1)
@@ -306,8 +306,8 @@ def _contents(connection: sa.Connection) -> dict[str, list[Any]]:
 def test_older_tables_of_ours_are_read_as_they_are(
     revision: str, storage_url: str, connection: sa.Connection, tmp_path: Path, plain_optuna: RDBStorage
 ) -> None:
-    _migrate(connection, revision)
-    for statement in _ROWS:
+    migrate(connection, revision)
+    for statement in ROWS:
         connection.execute(sa.text(statement))
     connection.commit()
     before = _contents(connection)

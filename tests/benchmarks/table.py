@@ -39,11 +39,18 @@ scaled to the whole.
 def describe(lines: Sequence[Line], limited_by: str) -> Measured:
     """What was measured, with where and when."""
     return {
-        "date": dt.date.today().isoformat(),
-        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        **describe_place(_PACKAGES),
         "limited_by": limited_by,
         "lines": [asdict(line) | {"ratios": line.ratios, "ratio": line.ratio} for line in lines],
+    }
+
+
+def describe_place(packages: Sequence[str]) -> dict[str, Any]:
+    """Where and when something is measured: day, machine, and versions of packages."""
+    return {
+        "date": dt.date.today().isoformat(),
+        "machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
     }
 
 

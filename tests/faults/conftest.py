@@ -6,17 +6,24 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.faults.databases import SqliteDatabase
+from tests.faults.hurting import run_hurt
 from tests.faults.launched import Launched, ended, outcome, read, stop, trials
 
 
 @pytest.fixture(scope="session")
-def unbroken(tmp_path_factory):
-    """What the study finds when nothing happens, with one worker."""
+def undisturbed(tmp_path_factory):
+    """How the study ends when nothing happens, with one worker."""
     folder = tmp_path_factory.mktemp("unbroken")
-    launched = Launched(folder, "--n-jobs", "1")
-    assert launched.wait() == 0, (folder / "stderr.txt").read_text()
-    found = outcome(folder)
-    assert len(found) == 14
+    course = run_hurt(folder, SqliteDatabase(folder / "regsearch.db"), 14, ("--n-jobs", "1"))
+    assert not course.history.violations
+    return course.end
+
+
+@pytest.fixture(scope="session")
+def unbroken(undisturbed):
+    """What the study finds when nothing happens."""
+    found = [(t.number, t.state.name, t.score, dict(t.configuration)) for t in undisturbed.trials]
     assert {"COMPLETE", "PRUNED"} == {state for _, state, _, _ in found}
     return found
 

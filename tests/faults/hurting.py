@@ -30,7 +30,7 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 _LONGEST_SILENCE_SECONDS = 300.0
 """A study that comes no further for so long is stuck."""
 _LEFT_OVER_SECONDS = 30.0
-_MOST_BAD_ENDS = 5
+_MOST_BAD_ENDS = 3
 _MOST_DEATHS = 2
 """Kills of workers without a result between them: one that dies four times fails its run, which is meant to be so."""
 

@@ -52,8 +52,8 @@ with those while the database was away in brackets. "Refused" counts attempts to
 "Undisturbed" and "hurt" are the seconds of all sessions, "a start" is the median time until workers stand ready, "work"
 is what is left when all starts are taken out, and "times" is the ratio of the two works. What a kill costs, "lost a
 kill", is what was being trained and what had ended within the last half second, which is trained once more, and the
-start of a worker. That does not depend on how long a study is, so the ratio says how often it is killed: it is {goal} at
-most where there are {fourfold} times "lost a kill" of work from one kill to the next. A kill for every other trial
+start of a worker. That does not depend on how long a study is, so the ratio says how often it is killed: it is {goal}
+at most where there are {fourfold} times "lost a kill" of work from one kill to the next. A kill for every other trial
 leaves less.
 
 {violations}## Where and when

@@ -29,16 +29,6 @@ def test_killed_coordinator_goes_on_where_it_was(launch, look, tmp_path, unbroke
     assert [t for t in look.ended(tmp_path) if t["trial"] in {a["trial"] for a in accepted}] == accepted
 
 
-def test_killed_worker_loses_no_run(launch, look, tmp_path, unbroken):
-    launched = launch()
-    launched.wait_until_ended(2)
-    victims = launched.workers()
-    assert victims
-    victims[0].kill()
-    assert launched.wait() == 0
-    assert look.outcome(tmp_path) == unbroken
-
-
 def test_signals_end_the_study_with_their_code_and_it_goes_on(launch, look, tmp_path, unbroken):
     first = launch("--n-jobs", "1")
     first.wait_until_ended(1)

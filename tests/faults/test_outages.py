@@ -4,27 +4,19 @@ import contextlib
 import os
 import signal
 import sqlite3
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
 from search.errors import StorageError, UnknownStudyError
 from search.storage import open_storage
-from tests.conftest import PostgresServer
+from tests.faults.databases import crashable_server
 
 
 @pytest.fixture
 def server():
-    """A PostgreSQL that may be crashed."""
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)
-        made = PostgresServer(Path(folder) / "data")
-        made.execute("ALTER SYSTEM SET synchronous_commit = on")  # what it acknowledges is to outlive its crash
-        made.execute("SELECT pg_reload_conf()")
+    with crashable_server() as made:
         yield made
-        made.stop()
 
 
 def trials(url):
@@ -56,23 +48,6 @@ def locked(path):
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
-
-
-def test_server_that_crashes_and_comes_back_costs_nothing(launch, tmp_path, unbroken, server):
-    url = server.url(server.new_database())
-    launched = launch("--n-trials", "40", "--n-jobs", "1", storage=url)
-    for n_trials in (2, 6):
-        wait_until_ended(url, n_trials)
-        server.crash()
-        time.sleep(1.0)
-        assert launched.process.poll() is None
-        server.start()
-    assert launched.wait() == 0
-    assert trials(url)[:14] == unbroken
-    said = (tmp_path / "stderr.txt").read_text()
-    assert "Training goes on, and results wait until it is back, for 1 h at most." in said
-    assert "The database is back, after " in said
-    assert not list(tmp_path.glob("*.spool"))
 
 
 def test_session_that_is_killed_while_its_server_is_away_loses_nothing(launch, look, tmp_path, unbroken, server):

@@ -1,0 +1,106 @@
+"""What `tests/faults/run.py` does for an hour, in short; and the page that it writes."""
+
+import argparse
+import json
+from collections import Counter
+
+import pytest
+
+from tests.faults.databases import PostgresqlDatabase, SqliteDatabase, crashable_server
+from tests.faults.history import History
+from tests.faults.hurting import Course, Stay, run_hurt
+from tests.faults.plan import Absence, Aim, Kill, plan_harms
+from tests.faults.table import describe, to_markdown, write_result
+
+N_TRIALS = 14
+
+
+def test_study_in_a_file_is_killed_and_ends_as_if_nothing_had_happened(tmp_path, undisturbed):
+    harms = (
+        Kill(2, 0.1, Aim.COORDINATOR, attempts=True),
+        Kill(4, 0.2, Aim.WORKER),
+        Kill(6, 0.1, Aim.FORK_SERVER),
+        Absence(8, 0.0, 1.5, Kill(0, 1.0, Aim.COORDINATOR), goes_on=True),
+    )
+    database = SqliteDatabase(tmp_path / "hurt.db")
+    course = run_hurt(tmp_path, database, N_TRIALS, ("--n-jobs", "2"), harms, undisturbed)
+    assert course.history.violations == []
+    assert course.kills == {Aim.COORDINATOR: 2, Aim.WORKER: 1, Aim.FORK_SERVER: 1}
+    assert (course.kills_while_away, course.n_attempts, len(course.stays)) == (1, 1, 3)
+    assert course.history.n_looks > 8
+
+
+def test_server_crashes_under_a_study_that_ends_as_if_nothing_had_happened(tmp_path, undisturbed):
+    harms = (Absence(2, 0.1, 1.0), Kill(5, 0.1, Aim.WORKER), Absence(7, 0.2, 0.5, Kill(0, 0.3, Aim.COORDINATOR)))
+    with crashable_server() as server:
+        course = run_hurt(tmp_path, PostgresqlDatabase(server), N_TRIALS, ("--n-jobs", "1"), harms, undisturbed)
+    assert course.history.violations == []
+    assert course.kills == {Aim.COORDINATOR: 1, Aim.WORKER: 1}
+    assert len(course.absences_seconds) == 2
+    said = (tmp_path / "stderr.txt").read_text()
+    assert "Training goes on, and results wait until it is back, for 1 h at most." in said
+    assert "The database is back, after " in said
+
+
+def test_session_that_does_not_start_is_a_violation(tmp_path):
+    course = run_hurt(tmp_path, SqliteDatabase(tmp_path / "hurt.db"), N_TRIALS, ("--set", "study.n_trial=3"))
+    assert course.end is None
+    assert len(course.stays) == 4
+    assert course.history.violations[0].startswith("a session ended by itself with code 2: ")
+    assert course.history.violations[-1] == "the database cannot be read at the end"
+
+
+@pytest.mark.parametrize(("kills", "restarts"), [(500, 50), (3, 0), (0, 2), (1, 8)])
+def test_plan_has_as_many_harms_as_asked_in_order_and_is_drawn_from_its_seed(kills, restarts):
+    plan = plan_harms(1, 1000, kills, restarts)
+    assert plan == plan_harms(1, 1000, kills, restarts)
+    assert plan != plan_harms(2, 1000, kills, restarts)
+    absences = [harm for harm in plan if isinstance(harm, Absence)]
+    assert len(absences) == restarts
+    assert len(plan) - restarts + sum(harm.kill is not None for harm in absences) == kills
+    points = [harm.at for harm in plan]
+    assert points == sorted(points)
+    assert all(1 <= point < 1000 for point in points)
+
+
+def test_plan_of_many_kills_aims_at_all_and_hits_some_in_their_start():
+    kills = [harm for harm in plan_harms(1, 1000, 500, 50) if isinstance(harm, Kill)]
+    aims = Counter(kill.aim for kill in kills)
+    assert aims[Aim.COORDINATOR] > aims[Aim.WORKER] > aims[Aim.FORK_SERVER] > 0
+    assert sum(kill.delay_seconds > 0.6 for kill in kills) > 20
+
+
+ASKED = argparse.Namespace(backend="sqlite", seed=3, trials=100, kills=4, restarts=1, jobs=2, epochs=4000)
+
+
+@pytest.fixture
+def result():
+    """Of a study that worked for 20 s when nothing happened, and for 24 s with four kills."""
+    undisturbed = Course(History(100), stays=[Stay(23.0, 3.0)])
+    hurt = Course(
+        History(100),
+        stays=[Stay(3.0, None), Stay(14.0, 2.0), Stay(15.0, 3.0, 60)],
+        kills=Counter({Aim.COORDINATOR: 2, Aim.WORKER: 2}),
+        kills_while_away=1,
+        absences_seconds=[1.5],
+        n_attempts=1,
+    )
+    return describe(ASKED, undisturbed, hurt)
+
+
+def test_page_tells_counts_costs_and_violations(result):
+    lines = to_markdown([result]).splitlines()
+    assert "| sqlite | 3 | 100 | 0 | 4 = 2 + 2 + 0 (1) | 1 | 3 | 0 | 1 | 0 |" in lines
+    assert "| sqlite | 3 | 4 | 23 s | 32 s | 2.5 s | 20 s | 24 s | 1.2 | 1 s |" in lines
+    assert "## Violations" not in lines
+    broken = {**result, "n_violations": 1, "violations": ["trial 3 was acknowledged, and is gone"]}
+    lines = to_markdown([broken]).splitlines()
+    assert "- sqlite, seed 3: trial 3 was acknowledged, and is gone" in lines
+
+
+def test_result_gives_way_to_a_later_one_of_the_same_kind(result, tmp_path):
+    for seed, looks in ((3, 5), (4, 6), (3, 7)):
+        write_result({**result, "seed": seed, "looks": looks}, tmp_path)
+    kept = json.loads((tmp_path / "results.json").read_text())
+    assert [(each["seed"], each["looks"]) for each in kept] == [(4, 6), (3, 7)]
+    assert (tmp_path / "RESULTS.md").read_text() == to_markdown(kept)

@@ -73,7 +73,6 @@ class RunTally:
 
 def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = True, first: int = 0) -> list[Trial]:
     """The trials of a study by number, from `first` on, in two queries; in one without what was sampled."""
-    sampled = _read_parameters(connection, study_id, first) if parameters else {}
     trials, values = optuna_tables.trials, optuna_tables.trial_values
     configuration = optuna_tables.trial_user_attributes.alias("configuration")
     error = optuna_tables.trial_user_attributes.alias("error")
@@ -97,6 +96,10 @@ def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = 
         .where(trials.c.study_id == study_id, *([trials.c.number >= first] if first else []))
         .order_by(trials.c.number)
     )
+    found = connection.execute(query).all()
+    # Only now: on a server a statement sees what was committed since the one before it, and a trial comes with all that
+    # was sampled.
+    sampled = _read_parameters(connection, study_id, first) if parameters else {}
     return [
         Trial(
             number=number,
@@ -109,9 +112,7 @@ def read_trials(connection: sa.Connection, study_id: int, *, parameters: bool = 
             completed=completed,
             cause=_tell_cause_of_trial(stored, reason),
         )
-        for trial_id, number, state, started, completed, score, settings, reason, stored in connection.execute(
-            query
-        ).all()
+        for trial_id, number, state, started, completed, score, settings, reason, stored in found
     ]
 
 

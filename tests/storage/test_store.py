@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from search.storage import (
     Storage,
     open_storage,
     optuna_tables,
+    reading,
     tables,
 )
 
@@ -149,6 +151,28 @@ def test_a_trial_is_read_as_it_was_written(
     assert done.started is not None
     assert done.completed is not None
     assert before <= done.started <= done.completed <= dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def test_a_trial_that_starts_while_trials_are_read_is_read_whole_or_not_at_all(
+    storage_url: str,
+    storage: Storage,
+    study: StudyRecord,
+    parameters: tuple[Parameter, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_parameters = reading._read_parameters
+
+    def start_a_trial_meanwhile(*arguments: Any) -> dict[int, list[Parameter]]:
+        found = read_parameters(*arguments)
+        with open_storage(storage_url) as other:
+            other.write(study.study_id, [Started(1, Configuration(), parameters)])
+        return found
+
+    storage.write(study.study_id, [Started(0, Configuration(), parameters)])
+    monkeypatch.setattr(reading, "_read_parameters", start_a_trial_meanwhile)
+    assert [(trial.number, trial.parameters) for trial in storage.trials(study.study_id)] == [(0, parameters)]
+    monkeypatch.undo()
+    assert [trial.parameters for trial in storage.trials(study.study_id)] == [parameters, parameters]
 
 
 def test_a_failed_trial_keeps_its_reason_and_has_no_score(

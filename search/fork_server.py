@@ -77,15 +77,23 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
     if _is_running():
         yield "forkserver"
         return
-    with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}), sigint_blocked():
-        multiprocessing.set_forkserver_preload(list(modules))
-        forkserver.ensure_running()
-    _OURS.append(_pid())
+    with sigint_blocked():
+        _begin(modules)
     try:
         yield "forkserver"
     finally:
         end_fork_server()
         _OURS.clear()
+
+
+def begin_fork_server_anew() -> None:
+    """Begin the process that `fork_server` began once more, where it has died.
+
+    multiprocessing would do so by itself: with all that leads to the database, with what Dask has it import instead,
+    and to live as long as this process.
+    """
+    if (pid := _pid()) is not None and pid in _OURS and _is_dead(pid):
+        _begin(_OURS[pid])
 
 
 def end_fork_server() -> None:
@@ -145,8 +153,25 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_OURS: list[int | None] = []
-"""The server that was begun here; nothing of another's may be ended."""
+_OURS: dict[int | None, Sequence[str]] = {}
+"""The servers that were begun here, and what they import; nothing of another's may be ended."""
+
+
+def _begin(modules: Sequence[str]) -> None:
+    with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}):
+        multiprocessing.set_forkserver_preload(list(modules))
+        forkserver.ensure_running()
+    _OURS[_pid()] = modules
+
+
+def _is_dead(pid: int) -> bool:
+    import psutil
+
+    try:
+        dead: bool = psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    return dead
 
 
 def _is_running() -> bool:

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -67,6 +69,45 @@ def test_worker_that_dies_is_forked_anew():
         (second,) = ask(pool, 2)
         assert second.value[0] != first.value[0]
         assert second.value[1:] == first.value[1:]
+
+
+@linux
+def test_server_that_dies_is_begun_anew_as_it_was_and_ends_with_the_pool(monkeypatch):
+    monkeypatch.setenv("OPTUNA_STORAGE", "postgresql://me:secret@here/studies")
+    with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+        (first,) = ask(pool, 1)
+        (before,) = servers()
+        before.kill()
+        psutil.wait_procs([psutil.Process(first.value[0])], timeout=60)
+        (second,) = ask(pool, 2)
+        (after,) = servers()
+        assert second.value[1] == second.value[2] == after.pid != before.pid
+        assert second.value[3:] == first.value[3:]
+        assert "OPTUNA_STORAGE" not in after.environ()
+        assert after.environ()["OMP_NUM_THREADS"] == "1"
+    assert not after.is_running()
+    assert servers() == []
+
+
+def kill_first_worker():
+    """Kill a worker as soon as there is one: it has not told yet that it stands ready."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for worker in (worker for server in servers() for worker in server.children()):
+            worker.kill()
+            return
+        time.sleep(0.001)
+
+
+@linux
+def test_worker_that_is_killed_while_it_starts_is_replaced():
+    with ThreadPoolExecutor(1) as killer:
+        killed = killer.submit(kill_first_worker)
+        with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+            killed.result()
+            (done,) = ask(pool, 1)
+            (server,) = servers()
+            assert done.value[1] == server.pid
 
 
 @linux

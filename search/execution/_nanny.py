@@ -11,10 +11,13 @@ from typing import Any
 from distributed import Nanny, Status
 
 from search.execution.gpus import assign_gpu
-from search.fork_server import DATABASE_SECRETS, ONE_THREAD
+from search.fork_server import DATABASE_SECRETS, ONE_THREAD, begin_fork_server_anew
 
 # Where workers are forked their server has none of these; where they are spawned they are emptied there.
 _SECRETS = dict.fromkeys(DATABASE_SECRETS, "")
+
+_MOST_STARTS = 4
+"""As often a worker may die before it stands ready; the session ends then."""
 
 
 class OneGpuNanny(Nanny):
@@ -30,8 +33,17 @@ class OneGpuNanny(Nanny):
         self._ending = ending
 
     async def instantiate(self) -> Status:
-        """Start a worker, unless all end now."""
-        return Status.closed if self._ending.is_set() else await super().instantiate()
+        """Start a worker, unless all end now; one that is killed while the first is awaited is replaced, too."""
+        status = Status.failed
+        for _ in range(_MOST_STARTS):
+            if self._ending.is_set():
+                return Status.closed
+            begin_fork_server_anew()
+            status = await super().instantiate()
+            # Later on a death in the middle of a start is told to the nanny, and it starts another one by itself.
+            if status == Status.running or self.status != Status.init:
+                break
+        return status
 
     def kill_worker(self) -> None:
         """Kill the worker, which holds nothing that lasts; to be called from any thread.

@@ -40,6 +40,7 @@ EndWorker = Callable[[str, int], None]
 """Ends a worker by its address and the number of its process; another one is started in its place."""
 
 _CONNECT_SECONDS = 10
+_MOST_TRIES = 4
 _WITHDRAWAL_SECONDS = 10.0
 _COUNT_SECONDS = 1.0
 _GIBIBYTE = 2**30
@@ -197,22 +198,23 @@ class Pool:
         self._counted_at = time.monotonic()
         self._end_worker = end_worker
         client.subscribe_topic(self._token, lambda event: self._received.put(partial(self._understand, *event[1])))
-        try:
-            client.register_plugin(
-                PoolPlugin(
-                    function,
-                    shared,
-                    self._token,
-                    start,
-                    most_growth_bytes,
-                    is_one_at_a_time,
-                    wanted or {},
-                    client.id if wanted else None,
-                ),
-                name=self._token,
-            )
-        except (OSError, TimeoutError) as error:  # a worker died just now
-            raise _not_started(error) from error
+        plugin = PoolPlugin(
+            function,
+            shared,
+            self._token,
+            start,
+            most_growth_bytes,
+            is_one_at_a_time,
+            wanted or {},
+            client.id if wanted else None,
+        )
+        for left in reversed(range(_MOST_TRIES)):
+            try:
+                client.register_plugin(plugin, name=self._token)
+                break
+            except (OSError, TimeoutError) as error:  # a worker died just now; its replacement may not
+                if not left:
+                    raise _not_started(error) from error
 
     @property
     def n_workers(self) -> int:

@@ -89,19 +89,16 @@ def plan_harms(seed: int, n_points: int, kills: int, restarts: int) -> Sequence[
 def _draw_kill(drawn: random.Random, n_points: int) -> Kill:
     (aim,) = drawn.choices(list(Aim), (COORDINATORS, WORKERS, FORK_SERVERS))
     attempts = drawn.random() < _SHARE_OF_ATTEMPTS
-    return Kill(_draw_point(drawn, n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS), aim, drawn.random(), attempts)
+    return Kill(drawn.randrange(n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS), aim, drawn.random(), attempts)
 
 
 def _draw_absence(drawn: random.Random, n_points: int, has_kill: bool) -> Absence:
     seconds = drawn.uniform(_SHORTEST_ABSENCE_SECONDS, _LONGEST_ABSENCE_SECONDS)
     kill = Kill(0, drawn.uniform(0, seconds), drawn.choice([Aim.COORDINATOR, Aim.WORKER]), drawn.random())
-    at, delay = _draw_point(drawn, n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS)
-    return Absence(at, delay, seconds, kill if has_kill else None, drawn.random() < 0.5)
-
-
-def _draw_point(drawn: random.Random, n_points: int) -> int:
-    """From the first result to the last but one, so that there is something left to be hurt."""
-    return drawn.randint(1, max(1, n_points - 1))
+    at = drawn.randrange(1, max(2, n_points))  # a database that is not there yet cannot go away
+    return Absence(
+        at, drawn.uniform(0, _LONGEST_DELAY_SECONDS), seconds, kill if has_kill else None, drawn.random() < 0.5
+    )
 
 
 def _hastened(drawn: random.Random, before: Harm | None, harm: Harm) -> Harm:

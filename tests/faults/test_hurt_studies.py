@@ -60,7 +60,8 @@ def test_plan_has_as_many_harms_as_asked_in_order_and_is_drawn_from_its_seed(kil
     assert len(plan) - restarts + sum(harm.kill is not None for harm in absences) == kills
     points = [harm.at for harm in plan]
     assert points == sorted(points)
-    assert all(1 <= point < 1000 for point in points)
+    assert all(0 <= point < 1000 for point in points)
+    assert all(absence.at > 0 for absence in absences)
 
 
 def test_plan_of_many_kills_aims_at_all_and_hits_some_in_their_start():

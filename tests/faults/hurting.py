@@ -143,7 +143,7 @@ class _Hurting:
         self._farther_at = self._counted_at = self._looked_at = time.monotonic()
         self._due_at: float | None = None
         self._deaths: list[int] = []
-        self._workers: set[psutil.Process] = set()
+        self._started: set[psutil.Process] = set()
         self._holder: Coordinator | None = None
 
     def run(self, undisturbed: Snapshot | None) -> Course:
@@ -220,7 +220,7 @@ class _Hurting:
             self._count()
         if now - self._looked_at >= _SECONDS_BETWEEN_LOOKS:
             self._look()
-            self._workers |= set(self._found(Aim.WORKER))
+            self._started |= {*self._found(Aim.WORKER), *self._found(Aim.FORK_SERVER)}
 
     def _count(self) -> None:
         with self._asking() as storage:
@@ -364,10 +364,11 @@ class _Hurting:
             return
         self._course.end = seen
         self._history.see_end(seen, undisturbed)
-        left = psutil.wait_procs(self._workers, timeout=_LEFT_OVER_SECONDS)[1]
-        for worker in left:
-            self._history.violate(f"worker {worker.pid} outlived its session")
-            worker.kill()
+        left = psutil.wait_procs(self._started, timeout=_LEFT_OVER_SECONDS)[1]
+        for process in left:
+            self._history.violate(f"process {process.pid}, which a session started, outlived it")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         for spool in self._folder.rglob("*.spool*"):
             self._history.violate(f"{spool.name} is left at the end")
 

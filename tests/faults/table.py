@@ -22,7 +22,18 @@ GOAL = 1.25
 _PACKAGES = ("tensorflow", "keras", "optuna", "distributed", "sqlalchemy", "psycopg")
 _MOST_VIOLATIONS = 50
 _COUNTS = ("backend", "seed", "trials", "results", "kills", "absences", "sessions", "looks", "refused", "violations")
-_TIMES = ("backend", "seed", "kills", "undisturbed", "hurt", "a start", "work", "work, hurt", "times", "lost a kill")
+_TIMES = (
+    "backend",
+    "seed",
+    "kills",
+    "undisturbed",
+    "hurt",
+    "a start (late)",
+    "work",
+    "work, hurt",
+    "times",
+    "lost a kill",
+)
 _PAGE = """\
 # Faults
 
@@ -49,12 +60,12 @@ with those while the database was away in brackets. "Refused" counts attempts to
 
 {times}
 
-"Undisturbed" and "hurt" are the seconds of all sessions, "a start" is the median time until workers stand ready, "work"
-is what is left when all starts are taken out, and "times" is the ratio of the two works. What a kill costs, "lost a
-kill", is what was being trained and what had ended within the last half second, which is trained once more, and the
-start of a worker. That does not depend on how long a study is, so the ratio says how often it is killed: it is {goal}
-at most where there are {fourfold} times "lost a kill" of work from one kill to the next. A kill for every other trial
-leaves less.
+"Undisturbed" and "hurt" are the seconds of all sessions, "a start" is the median time until workers stand ready (in
+brackets: where more than half of the trials were there), "work" is what is left when all starts are taken out, and
+"times" is the ratio of the two works. What a kill costs, "lost a kill", is what was being trained and what had ended
+within the last half second, which is trained once more, and the start of a worker. That does not depend on how long a
+study is, so the ratio says how often it is killed: it is {goal} at most where there are {fourfold} times "lost a kill"
+of work from one kill to the next. A kill for every other trial leaves less.
 
 {violations}## Where and when
 
@@ -161,19 +172,23 @@ def _count_cells(result: Result) -> tuple[str, ...]:
 
 
 def _time_cells(result: Result) -> tuple[str, ...]:
-    seconds, work, start = result["seconds"], result["work_seconds"], result["start_seconds"]["hurt"]
+    seconds, work, starts = result["seconds"], result["work_seconds"], result["start_seconds"]
     return (
         result["backend"],
         str(result["seed"]),
         str(sum(result["kills"].values())),
         f"{seconds['undisturbed']:,.0f} s",
         f"{seconds['hurt']:,.0f} s",
-        "" if start is None else f"{start:.2g} s",
+        f"{_in_seconds(starts['hurt'])} ({_in_seconds(starts['hurt, second half'])})",
         f"{work['undisturbed']:,.0f} s",
         f"{work['hurt']:,.0f} s",
         "" if result["times"] is None else f"{result['times']:.3g}",
-        "" if result["lost_seconds_a_kill"] is None else f"{result['lost_seconds_a_kill']:.2g} s",
+        _in_seconds(result["lost_seconds_a_kill"]),
     )
+
+
+def _in_seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.2g} s"
 
 
 def _place(result: Result) -> str:

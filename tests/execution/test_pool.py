@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from search.errors import UsageError
 from search.execution import Done, ItemFailure, local, open_pool
@@ -47,6 +47,23 @@ def test_thread_that_stood_still_with_its_process_is_not_given_up():
         assert cluster.scheduler.worker_ttl is None
     with local.start_local_cluster(1) as cluster:
         assert cluster.scheduler.worker_ttl == 60
+
+
+def test_worker_that_dies_while_it_is_given_its_function_costs_a_second_try(tmp_path, monkeypatch):
+    register, tried = Client.register_plugin, []
+
+    def fail_once(client, plugin, name):
+        tried.append(name)
+        if len(tried) == 1:
+            raise OSError("Timed out trying to connect to a worker")
+        return register(client, plugin, name=name)
+
+    monkeypatch.setattr(Client, "register_plugin", fail_once)
+    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=0) as pool:
+        pool.submit(("fine", 2))
+        assert list(gather(pool, 1).values()) == [Done(("fine", 2), 6)]
+    assert len(tried) == 2
+    assert tried[0] == tried[1]
 
 
 def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):

@@ -269,6 +269,9 @@ class _Hurting:
         if not self._harms or self._n_points < self._harms[0].at:
             return False
         harm, now = self._harms[0], time.monotonic()
+        waits_for_start = isinstance(harm, Kill) and harm.aim is Aim.COORDINATOR and not harm.in_start
+        if waits_for_start and self._course.stays[-1].start_seconds is None:
+            return False
         if self._due_at is None:
             self._due_at = now + harm.delay_seconds
         return now >= self._due_at and (not isinstance(harm, Kill) or self._is_possible(harm))

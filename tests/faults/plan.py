@@ -10,8 +10,8 @@ from dataclasses import dataclass
 COORDINATORS, WORKERS, FORK_SERVERS = 5, 4, 1
 """In which proportion each is aimed at."""
 
-_LONGEST_DELAY_SECONDS = 0.6
-"""A coordinator writes every half second: a kill comes at any moment of that."""
+_LONGEST_DELAY_SECONDS = 2.0
+"""So that most sessions come to train something, and a kill comes at any moment of the half second between writes."""
 _START_SECONDS = 4.0
 _SHARE_AT_START = 0.2
 _SHARE_OF_ATTEMPTS = 0.1
@@ -32,8 +32,9 @@ class Kill:
 
     Args:
         at: How far the study is by then: trials that ended and runs of the confirmation.
-        delay_seconds: How long it waits when the study is that far, or goes on after the harm before.
+        delay_seconds: How long it waits when the study is that far, and goes on after the harm before.
         aim: Which process.
+        in_start: Whether a coordinator may be hit before its workers stand ready.
         which: Which of several, from 0 to 1.
         attempts: Whether another one tries to take the study just before.
     """
@@ -41,6 +42,7 @@ class Kill:
     at: int
     delay_seconds: float
     aim: Aim
+    in_start: bool = False
     which: float = 0.0
     attempts: bool = False
 
@@ -89,12 +91,14 @@ def plan_harms(seed: int, n_points: int, kills: int, restarts: int) -> Sequence[
 def _draw_kill(drawn: random.Random, n_points: int) -> Kill:
     (aim,) = drawn.choices(list(Aim), (COORDINATORS, WORKERS, FORK_SERVERS))
     attempts = drawn.random() < _SHARE_OF_ATTEMPTS
-    return Kill(drawn.randrange(n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS), aim, drawn.random(), attempts)
+    return Kill(
+        drawn.randrange(n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS), aim, False, drawn.random(), attempts
+    )
 
 
 def _draw_absence(drawn: random.Random, n_points: int, has_kill: bool) -> Absence:
     seconds = drawn.uniform(_SHORTEST_ABSENCE_SECONDS, _LONGEST_ABSENCE_SECONDS)
-    kill = Kill(0, drawn.uniform(0, seconds), drawn.choice([Aim.COORDINATOR, Aim.WORKER]), drawn.random())
+    kill = Kill(0, drawn.uniform(0, seconds), drawn.choice([Aim.COORDINATOR, Aim.WORKER]), True, drawn.random())
     at = drawn.randrange(1, max(2, n_points))  # a database that is not there yet cannot go away
     return Absence(
         at, drawn.uniform(0, _LONGEST_DELAY_SECONDS), seconds, kill if has_kill else None, drawn.random() < 0.5
@@ -105,5 +109,5 @@ def _hastened(drawn: random.Random, before: Harm | None, harm: Harm) -> Harm:
     """Some kills of coordinators that follow another one come while the next session starts."""
     follows = isinstance(before, Kill) and before.aim is Aim.COORDINATOR
     if follows and isinstance(harm, Kill) and harm.aim is Aim.COORDINATOR and drawn.random() < 2 * _SHARE_AT_START:
-        return Kill(before.at, drawn.uniform(0, _START_SECONDS), harm.aim)
+        return Kill(before.at, drawn.uniform(0, _START_SECONDS), harm.aim, in_start=True)
     return harm

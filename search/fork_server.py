@@ -86,14 +86,18 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
         _OURS.clear()
 
 
-def begin_fork_server_anew() -> None:
+def begin_fork_server_anew() -> int | None:
     """Begin the process that `fork_server` began once more, where it has died.
 
     multiprocessing would do so by itself: with all that leads to the database, with what Dask has it import instead,
     and to live as long as this process.
+
+    Returns:
+        Number of the process that workers are forked from now; None where they are not.
     """
     if (pid := _pid()) is not None and pid in _OURS and _is_dead(pid):
         _begin(_OURS[pid])
+    return _pid()
 
 
 def end_fork_server() -> None:

@@ -89,6 +89,28 @@ def test_server_that_dies_is_begun_anew_as_it_was_and_ends_with_the_pool(monkeyp
     assert servers() == []
 
 
+@linux
+def test_server_that_dies_again_while_it_is_begun_anew_leaves_no_pool_without_workers():
+    with open_pool(where, None, n_workers=2, modules=(*MODULES, "tests.execution.slow_marker")) as pool:
+        ask(pool, 1)
+        (before,) = servers()
+        workers = before.children()
+        before.kill()
+        psutil.wait_procs(workers, timeout=60)
+        while not servers():
+            time.sleep(0.001)
+        (again,) = servers()
+        time.sleep(0.8)
+        again.kill()  # it still imports, and workers wait to be forked
+        pool.submit(2)
+        done, deadline = [], time.monotonic() + 60
+        while not done and time.monotonic() < deadline:
+            done = pool.wait(1)
+        (second,) = done
+        (after,) = servers()
+        assert second.value[1] == after.pid not in (before.pid, again.pid)
+
+
 def kill_first_worker():
     """Kill a worker as soon as there is one: it has not told yet that it stands ready."""
     deadline = time.monotonic() + 60

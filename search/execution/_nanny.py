@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -18,6 +19,10 @@ _SECRETS = dict.fromkeys(DATABASE_SECRETS, "")
 
 _MOST_STARTS = 4
 """As often a worker may die before it stands ready; the session ends then."""
+_DYING_SECONDS = 0.5
+"""A process that is killed closes its files before it counts as dead."""
+_LONGEST_START = "10 minutes"
+"""On a machine that is busy. Without a limit Dask would give a nanny up at the first start that fails."""
 
 
 class OneGpuNanny(Nanny):
@@ -28,8 +33,11 @@ class OneGpuNanny(Nanny):
         ending: Set when no worker is to be started any more.
     """
 
+    process: Any  # Dask's, without types
+
     def __init__(self, *args: Any, name: int, ending: threading.Event, **options: Any) -> None:
-        super().__init__(*args, name=name, env=_SECRETS | ONE_THREAD | assign_gpu(name), **options)
+        env = _SECRETS | ONE_THREAD | assign_gpu(name)
+        super().__init__(*args, name=name, env=env, death_timeout=_LONGEST_START, **options)
         self._ending = ending
 
     async def instantiate(self) -> Status:
@@ -38,8 +46,16 @@ class OneGpuNanny(Nanny):
         for _ in range(_MOST_STARTS):
             if self._ending.is_set():
                 return Status.closed
-            begin_fork_server_anew()
-            status = await super().instantiate()
+            server = begin_fork_server_anew()
+            try:
+                status = await super().instantiate()
+            except Exception:
+                if self.process is not None and self.process.status == Status.starting:
+                    self.process = None  # it was never forked, and whoever waits for its start or end waits for ever
+                await asyncio.sleep(_DYING_SECONDS)
+                if begin_fork_server_anew() == server:
+                    raise
+                continue
             # Later on a death in the middle of a start is told to the nanny, and it starts another one by itself.
             if status == Status.running or self.status != Status.init:
                 break

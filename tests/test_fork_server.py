@@ -21,7 +21,8 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers
 
 def servers():
     children = psutil.Process().children()
-    return [child for child in children if "forkserver" in " ".join(child.cmdline())]
+    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "forkserver" in " ".join(child.cmdline())]
 
 
 def where(held, item, report):
@@ -96,12 +97,12 @@ def test_server_that_dies_again_while_it_is_begun_anew_leaves_no_pool_without_wo
         (before,) = servers()
         workers = before.children()
         before.kill()
-        psutil.wait_procs(workers, timeout=60)
-        while not servers():
+        while not (found := [server for server in servers() if server != before]):
             time.sleep(0.001)
-        (again,) = servers()
-        time.sleep(0.8)
+        time.sleep(0.5)
+        (again,) = found
         again.kill()  # it still imports, and workers wait to be forked
+        psutil.wait_procs(workers, timeout=60)
         pool.submit(2)
         done, deadline = [], time.monotonic() + 60
         while not done and time.monotonic() < deadline:

@@ -64,8 +64,9 @@ with those while the database was away in brackets. "Refused" counts attempts to
 brackets: where more than half of the trials were there), "work" is what is left when all starts are taken out, and
 "times" is the ratio of the two works. What a kill costs, "lost a kill", is what was being trained and what had ended
 within the last half second, which is trained once more, and the start of a worker. That does not depend on how long a
-study is, so the ratio says how often it is killed: it is {goal} at most where there are {fourfold} times "lost a kill"
-of work from one kill to the next. A kill for every other trial leaves less.
+study is, so the ratio tells how often it is killed: it is {goal} at most where "work a kill", undisturbed, is
+{fourfold} times "lost a kill" or more. A kill for every other trial leaves less; with `--kills 10` the ratio is that of
+a bad day.
 
 {violations}## Where and when
 
@@ -173,16 +174,18 @@ def _count_cells(result: Result) -> tuple[str, ...]:
 
 def _time_cells(result: Result) -> tuple[str, ...]:
     seconds, work, starts = result["seconds"], result["work_seconds"], result["start_seconds"]
+    n_kills = sum(result["kills"].values())
     return (
         result["backend"],
         str(result["seed"]),
-        str(sum(result["kills"].values())),
+        str(n_kills),
         f"{seconds['undisturbed']:,.0f} s",
         f"{seconds['hurt']:,.0f} s",
         f"{_in_seconds(starts['hurt'])} ({_in_seconds(starts['hurt, second half'])})",
         f"{work['undisturbed']:,.0f} s",
         f"{work['hurt']:,.0f} s",
         "" if result["times"] is None else f"{result['times']:.3g}",
+        _in_seconds(work["undisturbed"] / n_kills if n_kills else None),
         _in_seconds(result["lost_seconds_a_kill"]),
     )
 

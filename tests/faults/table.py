@@ -32,6 +32,7 @@ _TIMES = (
     "work",
     "work, hurt",
     "times",
+    "work a kill",
     "lost a kill",
 )
 _PAGE = """\

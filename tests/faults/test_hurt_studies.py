@@ -93,6 +93,7 @@ def test_page_tells_counts_costs_and_violations(result):
     lines = to_markdown([result]).splitlines()
     assert "| sqlite | 3 | 100 | 0 | 4 = 2 + 2 + 0 (1) | 1 | 3 | 0 | 1 | 0 |" in lines
     assert "| sqlite | 3 | 4 | 23 s | 32 s | 2.5 s (3 s) | 20 s | 24 s | 1.2 | 5 s | 1 s |" in lines
+    assert "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |" in lines, "expected a heading for each"
     assert "## Violations" not in lines
     broken = {**result, "n_violations": 1, "violations": ["trial 3 was acknowledged, and is gone"]}
     lines = to_markdown([broken]).splitlines()

@@ -53,7 +53,7 @@ class OneGpuNanny(Nanny):
                 if self.process is not None and self.process.status == Status.starting:
                     self.process = None  # it was never forked, and whoever waits for its start or end waits for ever
                 await asyncio.sleep(_DYING_SECONDS)
-                if begin_fork_server_anew() == server:
+                if self._ending.is_set() or begin_fork_server_anew() == server:
                     raise
                 continue
             # Later on a death in the middle of a start is told to the nanny, and it starts another one by itself.

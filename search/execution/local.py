@@ -89,7 +89,7 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
                     threads_per_worker=1,
                     dashboard_address=None,
                     scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                    silence_logs=logging.CRITICAL,
+                    silence_logs=logging.CRITICAL + 1,
                     **kind,
                 )
             except BaseException:

@@ -459,24 +459,24 @@ def open_pool(
 def _tell_of_threads(client: Client, note: Callable[[str], None]) -> None:
     """Say that a worker's second thread idles; one process for each core is what trains."""
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    several = {address: told["nthreads"] for address, told in workers.items() if told["nthreads"] > 1}
-    for address, n_threads in several.items():
+    several = [(address, told["nthreads"]) for address, told in workers.items() if told["nthreads"] > 1]
+    if several:
+        address, n_threads = several[0]
         note(
             f"The worker {address} has {n_threads} threads and trains one run at a time: `dask worker --nworkers "
             f"{n_threads} --nthreads 1` uses as many cores."
         )
-        break
 
 
 @contextlib.contextmanager
 def _quiet_dask() -> Iterator[None]:
-    """Let Dask log nothing but what is critical."""
+    """Let Dask log nothing: what matters is raised, and the end of a session is critical to it now and then."""
     import distributed  # noqa: F401  # which sets the levels itself, when it is first imported
 
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:

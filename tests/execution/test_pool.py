@@ -1,5 +1,6 @@
 """Workers die, raise and come late: the pool says what came of every item."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -64,6 +65,12 @@ def test_worker_that_dies_while_it_is_given_its_function_costs_a_second_try(tmp_
         assert list(gather(pool, 1).values()) == [Done(("fine", 2), 6)]
     assert len(tried) == 2
     assert tried[0] == tried[1]
+
+
+def test_parts_of_dask_log_nothing_while_a_pool_is_open(tmp_path):
+    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=0):
+        for part in ("scheduler", "worker", "nanny"):
+            assert not logging.getLogger(f"distributed.{part}").isEnabledFor(logging.CRITICAL)
 
 
 def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):

@@ -64,7 +64,8 @@ class FitEngine:
         """Train a job to its end."""
         import keras
 
-        keras.backend.clear_session()
+        # Not a look for garbage as well, through all that the worker keeps: Python's own comes often enough.
+        keras.backend.clear_session(free_memory=False)
         own = _needs_own_steps(job)
         model = initial_model(job, self._stores.initial_weights(job), traced=own)
         optimizer = make_optimizer(job.training, job.values, job.names, model)

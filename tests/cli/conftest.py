@@ -1,6 +1,6 @@
 """One small study, run for real once, and the command line as a user types it.
 
-Commands that only read run in this process, through the very `main` that a shell starts: a process of their own costs a
+All commands but `run` run in this process, through the very `main` that a shell starts: a process of their own costs a
 second each. `process` starts one all the same, for what only a process shows.
 """
 
@@ -53,12 +53,9 @@ patience = { low = 1, high = 2 }
 """
 
 
-READING = ("studies", "status", "trials", "best", "compare", "stop", "--help", "--version")
-
-
 def regsearch(*arguments, cwd, storage=None, **variables):
-    """Run the command, in this process if it only reads; returns code, stdout and stderr."""
-    run = in_this_process if arguments and arguments[0] in READING else in_a_process
+    """Run the command, in a process of its own if it is `run`; returns code, stdout and stderr."""
+    run = in_a_process if arguments[0] == "run" else in_this_process
     return run(*arguments, cwd=cwd, storage=storage, **variables)
 
 
@@ -109,20 +106,28 @@ def command():
     return regsearch
 
 
+def keep_to_this_process(monkeypatch, train=None):
+    """Have commands train in a thread of this process, and start no other for it."""
+    monkeypatch.setattr(launching, "open_workers", lambda plan, **ignored: open_workers(plan, n_jobs=0, train=train))
+    monkeypatch.setattr("search.fork_server.fork_server", lambda modules: contextlib.nullcontext("spawn"))
+
+
+@pytest.fixture
+def search_here(monkeypatch):
+    """`regsearch run` in this process, for what follows a search that was trained for real."""
+    keep_to_this_process(monkeypatch)
+    return functools.partial(in_this_process, "run")
+
+
 @pytest.fixture
 def search_untrained(monkeypatch):
     """`regsearch run` in this process, for what commands say of a study whatever trained it: scores are made up."""
-    from search.coordination import launching
-    from search.dispatch import open_workers
 
     def make_up(plan, run, report):
         metric = np.array([1.0 + 0.01 * len(run.configuration)])
         return RunResult(run, float(metric[0]), epochs_trained=1, best_epoch=1, curve=Curve(metric, metric, metric))
 
-    def open_untrained(plan, **ignored):
-        return open_workers(plan, n_jobs=0, train=make_up)
-
-    monkeypatch.setattr(launching, "open_workers", open_untrained)
+    keep_to_this_process(monkeypatch, make_up)
     return functools.partial(in_this_process, "run")
 
 
@@ -154,7 +159,7 @@ def confirmed(tmp_path_factory):
 @pytest.fixture
 def commands(confirmed, command, monkeypatch):
     """The command line in that folder, in this process, and what trains there costs nothing."""
-    monkeypatch.setattr(launching, "open_workers", lambda plan, **ignored: open_workers(plan, n_jobs=0, train=Fake()))
+    keep_to_this_process(monkeypatch, Fake())
     return lambda *arguments: command.in_this_process(*arguments, cwd=confirmed)
 
 

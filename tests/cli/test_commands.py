@@ -29,9 +29,9 @@ def test_run_prints_progress_to_stderr_and_the_summary_to_stdout(tiny):
     assert (tiny.folder / "regsearch.db").exists()
 
 
-def test_finished_study_run_again_adds_nothing(tiny, command):
+def test_finished_study_run_again_adds_nothing(tiny, command, search_here):
     before = command("trials", "tiny", "--format", "json", cwd=tiny.folder).out
-    again = command("run", "tiny.toml", cwd=tiny.folder)
+    again = search_here("tiny.toml", cwd=tiny.folder)
     assert again.code == 0, again.err
     assert "tiny: 5 of 5 trials ended" in again.out
     assert command("trials", "tiny", "--format", "json", cwd=tiny.folder).out == before
@@ -271,7 +271,7 @@ def test_check_of_a_shipped_study_works_in_any_folder(command, tmp_path):
     ],
 )
 def test_bad_usage_exits_2_with_a_clear_line_and_creates_nothing(arguments, message, command, tmp_path):
-    done = command(*arguments, cwd=tmp_path)
+    done = command.in_this_process(*arguments, cwd=tmp_path)
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 
 import pytest
+
+from search.training.session import start_tensorflow
 
 PREDICT = """
 import sys
@@ -51,9 +54,9 @@ def make_study(folder):
     (folder / "study.toml").write_text(STUDY)
 
 
-def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, tmp_path):
+def test_model_takes_rows_as_the_table_has_them_and_needs_keras_alone(command, search_here, tmp_path):
     make_study(tmp_path)
-    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    assert search_here("study.toml", "-q", cwd=tmp_path).code == 0
     exported = command.in_this_process("export", "table", "--format", "keras", "-o", "best.keras", cwd=tmp_path)
     assert (exported.code, exported.err.splitlines()[-1]) == (0, "Wrote best.keras")
     done = subprocess.run(
@@ -107,7 +110,7 @@ NEW_ROWS = """extra,when,city,b,label,a
 """
 
 
-def test_python_export_says_of_raw_rows_what_predict_says_with_the_same_weights(command, tmp_path):
+def test_python_export_says_of_raw_rows_what_predict_says_with_the_same_weights(command, search_here, tmp_path):
     make_study(tmp_path)
     header, *lines = (tmp_path / "rows.csv").read_text().splitlines()
     for n, line in enumerate(lines):
@@ -117,7 +120,7 @@ def test_python_export_says_of_raw_rows_what_predict_says_with_the_same_weights(
     (tmp_path / "new.csv").write_text(NEW_ROWS)
     study = STUDY.replace('target = "label"', 'target = "label"\ndates = ["when"]').replace("epochs = 60", "epochs = 5")
     (tmp_path / "study.toml").write_text(study)
-    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    assert search_here("study.toml", "-q", cwd=tmp_path).code == 0
     for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
         arguments = ("--trial", "0", "--format", format_, "-o", file)
         exported = command.in_this_process("export", "table", *arguments, cwd=tmp_path)
@@ -186,14 +189,10 @@ def make_own_study(folder, model, training):
 
 def build_net(folder):
     """Save the model of net.py; its weights."""
-    script = (
-        "import json, net; model = net.build((2,)); model.save('net.keras'); "
-        "print(json.dumps([weight.tolist() for weight in model.get_weights()]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script], cwd=folder, check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    start_tensorflow()
+    model = runpy.run_path(str(folder / "net.py"))["build"]((2,))
+    model.save(folder / "net.keras")
+    return [weight.tolist() for weight in model.get_weights()]
 
 
 def find_stopped(command, folder):
@@ -243,9 +242,11 @@ def train_exported(folder):
     return json.loads(done.stdout)
 
 
-def test_python_export_of_the_users_own_model_is_the_model_of_the_keras_export_and_trains(command, tmp_path):
+def test_python_export_of_the_users_own_model_is_the_model_of_the_keras_export_and_trains(
+    command, search_here, tmp_path
+):
     make_own_study(tmp_path, 'builder = "net.py:build"', 'class_weight = "balanced"')
-    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    assert search_here("study.toml", "-q", cwd=tmp_path).code == 0
     stopped = find_stopped(command, tmp_path)
     for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
         arguments = ("--trial", str(stopped["trial"]), "--format", format_, "-o", file)
@@ -260,10 +261,10 @@ def test_python_export_of_the_users_own_model_is_the_model_of_the_keras_export_a
     assert found["stopping"] == [20, expected.get("minimum_delta", 0), expected.get("start_epoch", 0), True]
 
 
-def test_python_export_loads_the_weights_that_training_begins_with(command, tmp_path):
+def test_python_export_loads_the_weights_that_training_begins_with(command, search_here, tmp_path):
     make_own_study(tmp_path, 'keras = "net.keras"\nweights = "saved"', "class_weight = { yes = 2.0 }")
     weights = build_net(tmp_path)
-    assert command("run", "study.toml", "-q", "--n-jobs", "1", cwd=tmp_path).code == 0
+    assert search_here("study.toml", "-q", cwd=tmp_path).code == 0
     number = str(find_stopped(command, tmp_path)["trial"])
     for format_, file in (("keras", "best.keras"), ("python", "exported.py")):
         arguments = ("--trial", number, "--format", format_, "-o", file)

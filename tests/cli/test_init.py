@@ -54,7 +54,7 @@ def test_what_cannot_be_drafted_leaves_no_file(folder, command):
     assert [path.name for path in folder.iterdir()] == ["train.csv"]
 
 
-def test_saved_model_is_read_without_keras(folder, command):
+def test_saved_model_is_read_without_keras(folder, process):
     from search.training.session import start_tensorflow
 
     start_tensorflow()
@@ -66,8 +66,8 @@ def test_saved_model_is_read_without_keras(folder, command):
     # A module of this name in the way would be imported instead of Keras, and fail.
     (folder / "keras.py").write_text("raise ImportError('keras is not to be imported')")
     (folder / "tensorflow.py").write_text("raise ImportError('tensorflow is not to be imported')")
-    done = command(*given, cwd=folder)
+    done = process(*given, cwd=folder)
     assert done.code == 0, done.err
     assert "regsearch export study --format keras -o regularized.keras" in done.out
     assert 'keras = "net.keras"' in (folder / "study.toml").read_text()
-    assert command("check", "study.toml", cwd=folder).code == 0
+    assert process("check", "study.toml", cwd=folder).code == 0

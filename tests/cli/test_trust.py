@@ -71,10 +71,10 @@ def test_code_is_run_by_those_alone_who_say_so(command, process, tmp_path):
     assert 'expected --trust beside custom = "net.py", received none' in custom.err
     assert not (tmp_path / "was_run").exists()
 
-    ran = process("run", "study.toml", "--trust", cwd=tmp_path)
+    ran = process("run", "study.toml", "--trust", "--n-jobs", "1", cwd=tmp_path)
     assert ran.code == 0, ran.err
     assert "note: net.py is run, here and by every worker" in ran.err
-    exported = process(
+    exported = command(
         "export", "gated", "--trial", "2", "--format", "keras", "-o", "best.keras", "--trust", cwd=tmp_path
     )
     assert exported.code == 0, exported.err
@@ -83,5 +83,5 @@ def test_code_is_run_by_those_alone_who_say_so(command, process, tmp_path):
     )
     is_own, value = loaded.stdout.split()
     assert is_own == "True"
-    told = process("predict", "best.keras", "new.npz", "--custom", "net.py", "--trust", cwd=tmp_path)
+    told = command("predict", "best.keras", "new.npz", "--custom", "net.py", "--trust", cwd=tmp_path)
     assert float(told.out.splitlines()[1].split(",")[-1]) == pytest.approx(float(value), rel=1e-6)

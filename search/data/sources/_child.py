@@ -6,6 +6,7 @@ with a pipe for standard input that the parent holds open for as long as it live
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -47,6 +48,8 @@ def main() -> None:
     _end_with_parent(folder)
     sys.dont_write_bytecode = True  # nothing is left beside the user's file
     request = pickle.loads((folder / REQUEST).read_bytes())
+    if request["kind"] != "function":  # which may draw batch after batch, each with garbage of its own
+        gc.set_threshold(100_000, 20, 10)  # Keras' import makes many objects that all stay; to look took a quarter
     try:
         arrays = answer(request, folder)
     except _Refused as refused:
@@ -54,6 +57,7 @@ def main() -> None:
     else:
         np.savez(folder / "partial.npz", **arrays)
         (folder / "partial.npz").rename(folder / ANSWER)  # a child that dies while it writes leaves no answer
+    gc.freeze()  # Python would look through all of TensorFlow before it ends, for a quarter of this process's time
 
 
 def _end_with_parent(folder: Path) -> None:
@@ -199,7 +203,7 @@ def _build_model(
     random.seed(0)  # from which Keras draws the seeds of initializers
     np.random.seed(0)
     if "keras" in sys.modules:
-        sys.modules["keras"].utils.clear_session()  # names of layers are counted anew
+        sys.modules["keras"].utils.clear_session(free_memory=False)  # names of layers are counted anew
     shown = ", ".join(f"{name} = {value}" for name, value in options.items())
     wanted = f"a Keras model for {shown}" if shown else "a Keras model"
     offered = {**_taken(function, request["options"]), **options}

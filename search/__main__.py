@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import sys
 from typing import NoReturn
@@ -13,6 +14,7 @@ from search.signals import Terminated, end_now, end_on_signals, exit_code, raise
 def main() -> NoReturn:
     """Run the command line; a signal has its exit code from the first moment, while the commands are imported."""
     raise_on_signals()
+    gc.set_threshold(100_000, 20, 10)  # what is imported stays: to look through it for garbage took a sixth of `check`
     try:
         from search.cli import main as run_command
 
@@ -27,6 +29,7 @@ def main() -> NoReturn:
         raise
     finally:
         end_on_signals()
+        gc.freeze()  # else Python looks through all of it before it ends, for as long again
 
 
 def _end(code: int) -> NoReturn:

@@ -101,13 +101,13 @@ def test_device_takes_text_and_stays_a_device(export):
     assert not os.path.isfile(os.devnull)  # noqa: PTH113
 
 
-def test_exported_study_runs_and_scores_what_the_trial_scored(tiny, command, tmp_path):
+def test_exported_study_runs_and_scores_what_the_trial_scored(tiny, command, search_here, tmp_path):
     trials = json.loads(command("trials", "tiny", "--format", "json", cwd=tiny.folder).out)
     wanted = max(trials, key=lambda trial: len(trial["configuration"]))
     assert len(wanted["configuration"]) > 1
     exported = command.in_this_process("export", "tiny", "--trial", wanted["trial"], cwd=tiny.folder)
     (tmp_path / "again.toml").write_text(exported.out)
-    ran = command("run", "again.toml", "-q", "--n-jobs", "1", "--set", "confirm.finalists=0", cwd=tmp_path)
+    ran = search_here("again.toml", "-q", "--set", "confirm.finalists=0", cwd=tmp_path)
     assert ran.code == 0, ran.err
     name = tomllib.loads(exported.out)["study"]["name"]
     baseline, again = json.loads(command("trials", name, "--format", "json", cwd=tmp_path).out)

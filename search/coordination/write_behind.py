@@ -98,6 +98,7 @@ def recover_spool(storage: Storage, record: StudyRecord, observer: Observer) -> 
     try:
         kept = spool.read()
         if not kept:
+            spool.remove()  # a crash may have left half a line, behind which nothing would be read
             return
         entries: list[Entry] = [each for each in kept if isinstance(each, (Started, Ended))]
         storage.write(record.study_id, entries, repeated=True)

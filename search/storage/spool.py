@@ -65,22 +65,35 @@ class Spool:
         """Add things to the end; when this returns they are on the disk.
 
         Raises:
-            OSError: The disk is full, or the folder cannot be written.
+            OSError: The disk is full, or the folder cannot be written. The file is then what it was.
         """
         is_new = not self.path.exists()
+        n_bytes = 0 if is_new else self.path.stat().st_size
         lines = [_line(self._header())] if is_new else []
         lines += [_line(_to_json(each)) for each in kept]
         # Results may tell of data; what other users may read is for who owns the folder to say of the database alone.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(b"".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(b"".join(lines))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            self._cut_back(n_bytes)
+            raise
         if is_new:
             _sync_folder(self.path.parent)
 
+    def _cut_back(self, n_bytes: int) -> None:
+        """Take away what was written by half: nothing behind half a line would be read."""
+        with contextlib.suppress(OSError):
+            if n_bytes:
+                os.truncate(self.path, n_bytes)
+            else:
+                self.remove()
+
     def read(self) -> list[Kept]:
-        """What was kept, in its order; empty where there is no file.
+        """What was kept, in its order; empty where there is no file, or a crash cut its first line in two.
 
         Raises:
             SpoolError: It is of another study or version, or no spool.
@@ -88,6 +101,8 @@ class Spool:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
+            return []
+        if _line(self._header()).startswith(content):  # a crash cut its first line in two
             return []
         documents = list(_documents(content))
         if not documents or documents[0] != self._header():
@@ -211,7 +226,7 @@ _MAPPINGS = ("weight_norms", "zero_shares", "zero_weights")
 def _result_json(result: RunResult) -> dict[str, Any]:
     run = result.run
     return {
-        **{name: getattr(result, name) for name in _PLAIN},
+        **{name: getattr(result, name) for name in (*_PLAIN, "log")},
         **{name: dict(getattr(result, name)) for name in _MAPPINGS},
         "run": [run.trial, run.fold, run.repeat, run.seed, run.configuration.to_json(), run.purpose.value],
         "run_engine": None if run.engine is None else [run.engine.name, run.engine.reason],
@@ -232,6 +247,7 @@ def _result_of(document: Mapping[str, Any]) -> RunResult:
         log=document.get("log"),  # an earlier version kept none
         curve=Curve.from_bytes(base64.b64decode(document["curve"])),
         predictions=_made(_predictions, document["predictions"]),
+        log=document.get("log"),  # an earlier version kept none
         **{name: document[name] for name in (*_PLAIN, *_MAPPINGS)},
     )
 

@@ -184,6 +184,21 @@ def test_spool_of_another_study_is_set_aside(storage, undisturbed):
     assert found(storage) == undisturbed
 
 
+@pytest.mark.parametrize("n_lines", [0, 1])
+def test_spool_of_which_a_crash_left_half_a_line_is_gone(n_lines, storage, undisturbed):
+    """Behind half a line nothing would be read that is kept there later."""
+    run_study(prepare(), storage, IN_A_THREAD, train=train)
+    spool = storage.spool(storage.study("quick"))
+    spool.append([])
+    header = spool.path.read_bytes()
+    spool.path.write_bytes(header + b'00000000 {"sta' if n_lines else header[:20])
+    told = Told()
+    run_study(prepare(), storage, IN_A_THREAD, told, train=train)
+    assert not any(spool.path.name in note for note in told.notes)
+    assert not spool.path.exists()
+    assert found(storage) == undisturbed
+
+
 def list_spools(storage):
     path = storage.spool(storage.study("quick")).path
     return [each for each in path.parent.iterdir() if each.name == path.name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,6 +29,7 @@ from search.records import (
     TrialState,
 )
 from search.storage import Ended, Spool, SpoolError, Started, Storage
+from search.storage import spool as spool_module
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 floats = st.floats(width=32)
@@ -116,14 +119,34 @@ def test_line_that_a_crash_cut_is_left_out(spool: Spool, make_result: Callable[.
     spool.append(whole)
     content = spool.path.read_bytes()
     ends = [place + 1 for place, byte in enumerate(content) if byte == ord("\n")]
-    for length in range(ends[0], len(content)):
+    for length in range(len(content)):
         spool.path.write_bytes(content[:length])
         # A last line without its end is whole where its checksum is.
         n_whole = sum(end - 1 <= length for end in ends[1:])
         assert spool.read() == whole[:n_whole]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"words", b"00000000 {}\n", b"\x00\xff" * 40])
+def test_line_that_a_full_disk_cut_is_taken_away(
+    spool: Spool, make_result: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written when there is room again would not be read behind it, nor without the first line."""
+    whole = [make_result(number) for number in range(3)]
+
+    def fail(descriptor: int) -> None:
+        os.truncate(descriptor, os.fstat(descriptor).st_size - 5)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for number, result in enumerate(whole):
+        with monkeypatch.context() as patched:
+            patched.setattr(spool_module.os, "fsync", fail)
+            with pytest.raises(OSError, match="No space left"):
+                spool.append([result])
+        assert spool.path.exists() == (number > 0)
+        spool.append([result])
+        assert spool.read() == whole[: number + 1]
+
+
+@pytest.mark.parametrize("content", [b"\n", b"words", b"00000000 {}\n", b"\x00\xff" * 40])
 def test_file_that_is_no_spool_is_refused_and_can_be_set_aside(spool: Spool, content: bytes) -> None:
     spool.path.write_bytes(content)
     with pytest.raises(SpoolError, match="is not of this study moons"):

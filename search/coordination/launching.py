@@ -106,6 +106,7 @@ def run_study(
                     trials = _search_and_confirm(prepared, known, trials, storage, workers, limits, observer, launch)
         else:
             keep_note(storage, known, trials)  # an earlier version wrote none
+            _make_buffer(prepared, known, trials, storage).flush_all()  # predictions that a crash left beyond the bound
         _refuse_failure(known, trials)
         if _is_ended(prepared, trials):
             if _is_confirmed(prepared, storage, known, trials):
@@ -125,8 +126,7 @@ def _search_and_confirm(
     launch: Launch,
 ) -> list[Trial]:
     """All that is trained of a study, as far as the session's limits go; its trials."""
-    most_prediction_bytes = prepared.spec.confirm.keep_predictions_mib * 2**20
-    buffer = TrialBuffer(trials, record, storage, most_prediction_bytes)
+    buffer = _make_buffer(prepared, record, trials, storage)
     reports, begun_as = storage.intermediate_values(record.study_id), storage.recall(record.study_id, BEGUN_AS_KEY)
     proposals = Proposals(prepared, buffer.trials, reports, begun_as)
     dispatcher = make_dispatcher(prepared, record, storage, workers, observer)
@@ -144,6 +144,12 @@ def _search_and_confirm(
         keep_phase(storage, record.study_id, _DIAGNOSING)
         keep_diagnosis(prepared, record, storage, ended, dispatcher, limits.look)
     return ended
+
+
+def _make_buffer(
+    prepared: PreparedStudy, record: StudyRecord, trials: Sequence[Trial], storage: Storage
+) -> TrialBuffer:
+    return TrialBuffer(trials, record, storage, prepared.spec.confirm.keep_predictions_mib * 2**20)
 
 
 @contextmanager

@@ -199,6 +199,16 @@ def test_spool_of_which_a_crash_left_half_a_line_is_gone(n_lines, storage, undis
     assert found(storage) == undisturbed
 
 
+def test_predictions_beyond_the_bound_are_forgotten_of_a_study_that_has_ended(storage):
+    """As a crash leaves them that comes when the last trial was written, and a bound that was lowered does."""
+    small = {"study": {"n_trials": 3}, "confirm": {"finalists": 0}}
+    run_study(prepare(**small), storage, IN_A_THREAD, train=train)
+    assert sorted(storage.predictions_size(1)) == [0, 1, 2]
+    small["confirm"]["keep_predictions_mib"] = 0.0
+    run_study(prepare(**small), storage, IN_A_THREAD, train=train)
+    assert sorted(storage.predictions_size(1)) == [0]
+
+
 def list_spools(storage):
     path = storage.spool(storage.study("quick")).path
     return [each for each in path.parent.iterdir() if each.name == path.name]

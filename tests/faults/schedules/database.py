@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import sqlite3
 from dataclasses import dataclass, field
@@ -40,6 +41,12 @@ class StoredTrial:
     @property
     def is_final(self):
         return self.state in _FINAL
+
+    @functools.cached_property
+    def architecture(self):
+        """What tells its program from others."""
+        settings = json.loads(dict(self.asked[1])["configuration"])
+        return tuple((name, str(value)) for name, value in settings.items() if name.startswith("model."))
 
     @property
     def died(self):

@@ -1,7 +1,7 @@
 """A state machine of Hypothesis, which finds its way to a study's end through whatever can happen to it.
 
-Where a seeded schedule draws what happens, here each thing that can happen is a rule; what breaks is made as short as can
-be. The session runs in a thread of its own, which waits at each stop until a rule lets it go on.
+Where a seeded schedule draws what happens, here each thing that can happen is a rule; what breaks is made as short as
+can be. The session runs in a thread of its own, which waits at each stop until a rule lets it go on.
 """
 
 import threading

@@ -1,14 +1,13 @@
 """A database in memory, in the place of SQLite: what `search.storage` asks in SQL is answered from plain values.
 
 The statements alone are replaced. `Storage` itself, its transactions and what is refused in them, the hold, the lock's
-file, the patience and the spool are the real ones. That the answers are SQLite's is told by schedules that are played in
-both: the same seed must come to the same steps.
+file, the patience and the spool are the real ones. That the answers are SQLite's is told by schedules that are played
+in both: the same seed must come to the same steps.
 """
 
 import contextlib
 import datetime as dt
 import json
-
 import os
 import socket
 from dataclasses import dataclass, field, replace

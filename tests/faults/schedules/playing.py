@@ -1,4 +1,4 @@
-"""Seeded schedules: what happens to a study, drawn at random; the same seed gives the same study and the same faults."""
+"""Seeded schedules: what happens to a study is drawn; the same seed gives the same study and the same faults."""
 
 import contextlib
 import random
@@ -143,7 +143,7 @@ class Drawn(Calm):
         return self._random.choice(TEXT_FATES)
 
     def engine(self):
-        return self._random.choice(("compiled", "graph"))
+        return self._random.choice(("compiled", "graph", "lanes"))
 
     def share(self):
         return self._random.random()
@@ -194,7 +194,7 @@ class Player:
         """Play the schedule of a seed to its end; the world it was played in.
 
         Raises:
-            Violation: Something does not hold.
+            BrokenError: Something does not hold.
         """
         study, schedule = self.study(seed), Drawn(seed)
         with self._database.entered():

@@ -1,4 +1,4 @@
-"""The studies that are searched in a world: small ones, each of a kind that takes other ways through the coordinator."""
+"""The studies that are searched in a world: small ones, each of a kind that goes its own way."""
 
 import functools
 
@@ -31,6 +31,10 @@ _KINDS = {
         "study": {"window": 3},
         "training": {"engine": "auto"},
         "space": {"dropout": _DROPOUT, "model.hidden": Choices(choices=((4,), (64,)))},
+    },
+    "measured and raced": {
+        "study": {"pruner": "racing", "window": 3},
+        "training": {"engine": "auto"},
     },
 }
 KINDS = tuple(_KINDS)

@@ -25,7 +25,7 @@ def test_memory_answers_as_sqlite_does():
     told = {}
     for kind in ("memory", "sqlite"):
         with player(kind) as playing:
-            told[kind] = [(world := playing.play(seed)).steps + [world.counts] for seed in _SEEDS_OF_BOTH]
+            told[kind] = [[*(world := playing.play(seed)).steps, world.counts] for seed in _SEEDS_OF_BOTH]
     assert told["memory"] == told["sqlite"]
 
 

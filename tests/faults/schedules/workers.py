@@ -22,8 +22,10 @@ def result_of(run, n_epochs=N_EPOCHS):
     """
     settings = run.configuration
     level = abs(settings.get("dropout", 0.0) - 0.3) + 10 * settings.get("l2", 0.0) + (run.seed % 5) * 1e-2
+    engine = "" if run.engine is None else run.engine.name
     if "l1" in settings:
-        return RunResult(run, None, "diverged at epoch 1", cause=FailureCause.DIVERGED, log=f"where: {settings['l1']}")
+        log = f"where: {settings['l1']}"
+        return RunResult(run, None, "diverged at epoch 1", cause=FailureCause.DIVERGED, log=log, engine=engine)
     metric = level + np.exp(-np.arange(1, N_EPOCHS + 1) / 3)
     curve = Curve(metric, metric, metric).until(n_epochs)
     ends = n_epochs == N_EPOCHS
@@ -38,7 +40,7 @@ def result_of(run, n_epochs=N_EPOCHS):
         weight_norms={"dense_1": level},
         predictions=Predictions(np.full((N_SCORING, 1), level, np.float32)) if ends else None,
         seconds=0.01,
-        engine="" if run.engine is None else run.engine.name,
+        engine=engine,
         worker="here:1",
     )
 

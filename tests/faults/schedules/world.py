@@ -1,8 +1,8 @@
 """A world in which a study is searched: a clock, a database, a disk and workers, each of which can fail at any moment.
 
 What runs in it is the real `run_study` with the real coordinator, dispatcher, write-behind buffer, spool, lock and
-storage. Time passes when the world says so; no process ends, but what a process that is killed would lose is lost: after
-a `PowerCut` no transaction begins, no file is written and nobody sleeps until the next session.
+storage. Time passes when the world says so; no process ends, but what a process that is killed would lose is lost:
+after a `PowerCutError` no transaction begins, no file is written and nobody sleeps until the next session.
 
 Whatever happens is decided by a schedule, which the world asks at each moment at which something can happen.
 """
@@ -21,14 +21,16 @@ from search.coordination import entry, launching, limits, trial_buffer, write_be
 from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.coordination.trial_buffer import LONGEST_UNWRITTEN_SECONDS, TrialBuffer
-from search.errors import StorageError, StudyFailedError, StudyLockedError, TransientStorageError
+from search.errors import StudyFailedError, StudyLockedError, TransientStorageError
 from search.storage import Started, locks, patience, spool, store
 from tests.faults.schedules.workers import Workers
 
 _ROUNDING_SECONDS = 1e-6
+_MOST_STOPS = 1000
+"""Of a session; one that has more does not end."""
 
 
-class PowerCut(BaseException):  # noqa: N818  # it is no error
+class PowerCutError(BaseException):  # it is no error
     """The coordinator's process is gone."""
 
 
@@ -47,7 +49,7 @@ class Fate(enum.Enum):
     INTERRUPTED_AFTER = "interrupted when it is done"
 
 
-class Violation(AssertionError):
+class BrokenError(AssertionError):
     """Something that must hold whatever happens does not."""
 
 
@@ -94,6 +96,7 @@ class World:
         self._recorded = self.total = 0
         self._seen = {}
         self._seen_runs = {}
+        self._engines = {}
 
     # What happens
 
@@ -101,7 +104,8 @@ class World:
         """Run the study until its session ends, however it does; how it ended, in a word."""
         self.counts["sessions"] += 1
         self.told(f"session of {n_trials} trials, {n_workers} workers")
-        self.is_dead = False
+        self.is_dead, self._n_stops = False, 0
+        self._n_faults, self._faults_before_interrupt = 0, None
         self._recorded = len({number for number, _ in self._durable(self.database.look())})
         self.total = n_trials
         self.most_trials = max(self.most_trials, n_trials)
@@ -110,12 +114,13 @@ class World:
         launch = Launch(n_jobs=0, storage_timeout_seconds=patience_seconds)
         try:
             run_study(self.study.prepared(n_trials), self.database.storage, launch, _Told(self))
-        except PowerCut:
+        except PowerCutError:
             self._check_promises(self.database.look())
             return "crashed"
         except KeyboardInterrupt:
             self.counts["interrupts"] += 1
             self._check_promises(self.database.look())
+            self._check_interrupted()
             return "interrupted"
         except TransientStorageError:
             self._check_promises(self.database.look())
@@ -143,14 +148,16 @@ class World:
             kept = self._durable(self.database.look())
             for number, at in self._ended_at.items():
                 if at < late and (number, "ended") not in kept:
-                    raise Violation(
+                    raise BrokenError(
                         f"trial {number} ended {self.clock.now - at:.2f} s before the crash, and is lost with it"
                     )
-        raise PowerCut
+        raise PowerCutError
 
     def interrupt(self):
         """Ctrl-C."""
         self.told("interrupt")
+        if not self.is_away and not self.is_full:
+            self._faults_before_interrupt = self._n_faults
         raise KeyboardInterrupt
 
     def go_away(self):
@@ -199,7 +206,7 @@ class World:
             self.told("another coordinator tries to hold the study")
             try:
                 with self.database.other().hold(self.study.name):
-                    raise Violation("a second coordinator holds the study")
+                    raise BrokenError("a second coordinator holds the study")
             except StudyLockedError:
                 pass
 
@@ -214,8 +221,11 @@ class World:
 
     def _stop(self, where, seconds):
         if self.is_dead:
-            raise PowerCut
+            raise PowerCutError
         self.counts["steps"] += 1
+        self._n_stops += 1
+        if self._n_stops > _MOST_STOPS:
+            raise BrokenError("the session does not end")
         self.check()
         self.clock.now += self.schedule.stop(self, where, seconds)
 
@@ -249,20 +259,23 @@ class World:
 
     def _fate(self):
         if self.is_dead:
-            raise PowerCut
+            raise PowerCutError
         if self.is_away:
+            self._n_faults += 1
             return Fate.REFUSED
         fate = self.schedule.transaction_fate(self)
         if fate is not Fate.DONE:
+            self._n_faults += 1
             self.told(f"a transaction is {fate.value}")
         return fate
 
     def write_text(self, descriptor, text):
         """A text on its way to the spool, with its fate; called in the place of a file's `write`."""
         if self.is_dead:
-            raise PowerCut
+            raise PowerCutError
         fate = Fate.HALF if self.is_full else self.schedule.text_fate(self)
         if fate is not Fate.DONE:
+            self._n_faults += 1
             self.told(f"a text of {len(text)} bytes is {fate.value}")
         if fate is Fate.CUT_BEFORE:
             self.cut()
@@ -283,18 +296,18 @@ class World:
         stored = self.database.look()
         trials, runs = stored.trials, stored.runs
         if sorted(trials) != list(range(len(trials))):
-            raise Violation(f"expected trials from 0 on without a gap, received {sorted(trials)}")
+            raise BrokenError(f"expected trials from 0 on without a gap, received {sorted(trials)}")
         most = max(self.most_trials, 0)
         if len(trials) > most or len(trials) > max(self.total, self._recorded):
-            raise Violation(f"expected at most {self.total} trials, received {len(trials)}")
+            raise BrokenError(f"expected at most {self.total} trials, received {len(trials)}")
         for number, before in self._seen.items():
             if number not in trials:
-                raise Violation(f"trial {number} is gone")
+                raise BrokenError(f"trial {number} is gone")
             if before.is_final and trials[number] != before:
-                raise Violation(f"trial {number} ended as {before}, and is now {trials[number]}")
+                raise BrokenError(f"trial {number} ended as {before}, and is now {trials[number]}")
         for key, before in self._seen_runs.items():
             if key not in runs or not before.equals(runs[key], forgetful=True):
-                raise Violation(f"run {key} was {before}, and is now {runs.get(key)}")
+                raise BrokenError(f"run {key} was {before}, and is now {runs.get(key)}")
         if not self.study.undisturbed:
             return  # this is what others are compared with
         whole = self.study.undisturbed[max(self.study.undisturbed)]
@@ -304,47 +317,52 @@ class World:
         for key, run in runs.items():
             if key not in self._seen_runs:
                 if not trials[key[0]].is_final:
-                    raise Violation(f"run {key} is there, and its trial has not ended")
+                    raise BrokenError(f"run {key} is there, and its trial has not ended")
                 if not run.died and not run.equals(whole.runs.get(key), forgetful=True):
-                    raise Violation(f"expected run {key} as {whole.runs.get(key)}, received {run}")
+                    raise BrokenError(f"expected run {key} as {whole.runs.get(key)}, received {run}")
+                architecture = trials[key[0]].architecture
+                # A withdrawn run that does not come back tells no engine.
+                engine = self._engines.setdefault(architecture, run.engine) if run.engine else ""
+                if engine != run.engine:
+                    raise BrokenError(f"{architecture} was trained by {engine} and by {run.engine}")
         self._seen, self._seen_runs = trials, runs
 
     def _compare(self, number, trial, expected):
         if trial.asked != expected.asked:
-            raise Violation(f"expected trial {number} to be asked as {expected.asked}, received {trial.asked}")
+            raise BrokenError(f"expected trial {number} to be asked as {expected.asked}, received {trial.asked}")
         if trial.is_final and trial != expected and not (self.schedule.is_deadly and trial.died):
-            raise Violation(f"expected trial {number} to end as {expected}, received {trial}")
+            raise BrokenError(f"expected trial {number} to end as {expected}, received {trial}")
 
     def check_end(self):
         """Compare a study that has ended with the one that nothing disturbed: all of both."""
         with self.outside():
             stored, whole = self.database.look(), self.study.undisturbed[self.most_trials]
             if len(stored.trials) != self.most_trials or not all(trial.is_final for trial in stored.trials.values()):
-                raise Violation(f"expected {self.most_trials} trials that ended, received {stored.trials}")
+                raise BrokenError(f"expected {self.most_trials} trials that ended, received {stored.trials}")
             if self.database.spool_path.exists():
-                raise Violation(f"{self.database.spool_path.name} is left")
+                raise BrokenError(f"{self.database.spool_path.name} is left")
             if self.schedule.is_deadly:
                 return
             if stored.trials != whole.trials or sorted(stored.runs) != sorted(whole.runs):
-                raise Violation(f"expected {whole}, received {stored}")
+                raise BrokenError(f"expected {whole}, received {stored}")
             for key, run in stored.runs.items():
                 if not run.equals(whole.runs[key]):
-                    raise Violation(f"expected run {key} as {whole.runs[key]}, received {run}")
+                    raise BrokenError(f"expected run {key} as {whole.runs[key]}, received {run}")
 
     def submitted(self, task):
         """Runs are sent to a worker: none of a trial that has ended, as the database knows."""
         for run in task.runs:
             if run.trial in self._seen and self._seen[run.trial].is_final:
-                raise Violation(f"run {run.trial}.{run.fold} is trained, and its trial has ended")
+                raise BrokenError(f"run {run.trial}.{run.fold} is trained, and its trial has ended")
 
     def violated(self, words):
         """Something does not hold."""
-        raise Violation(words)
+        raise BrokenError(words)
 
     def trial_ended(self, number):
         """The coordinator says that a trial ended."""
         if number in self._ended_at or (number in self._seen and self._seen[number].is_final):
-            raise Violation(f"trial {number} is told again")
+            raise BrokenError(f"trial {number} is told again")
         self._ended_at[number] = self.clock.now
 
     def written(self, buffer):
@@ -361,13 +379,20 @@ class World:
         else:
             self._check_promises(stored)
 
+    def _check_interrupted(self):
+        """An interrupt costs nothing that had ended, where database and disk took what there was."""
+        if self._n_faults == self._faults_before_interrupt:
+            kept = self._durable(self.database.look())
+            if lost := [number for number in self._ended_at if (number, "ended") not in kept]:
+                raise BrokenError(f"trials {lost} had ended before the interrupt, and are lost")
+
     def _check_promises(self, stored):
         if missing := self._promised - self._durable(stored):
-            raise Violation(f"{sorted(missing)} were written, and are neither in the database nor in the spool")
+            raise BrokenError(f"{sorted(missing)} were written, and are neither in the database nor in the spool")
 
     def _check_stored(self, stored):
         if missing := self._promised - stored.events:
-            raise Violation(f"{sorted(missing)} were written, and are not in the database")
+            raise BrokenError(f"{sorted(missing)} were written, and are not in the database")
 
     def _durable(self, stored):
         with self.outside():

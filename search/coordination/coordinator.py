@@ -65,13 +65,13 @@ class Coordinator:
         self._tell_of_idle_workers()
         try:
             self._loop()
+            self._buffer.flush_all()
         except StorageError:
             raise  # what is not written cannot be written, or must not be any more
         except BaseException:
             with contextlib.suppress(StorageError):
                 self._buffer.flush()
             raise
-        self._buffer.flush_all()
 
     def _loop(self) -> None:
         while True:

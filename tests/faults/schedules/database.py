@@ -49,6 +49,11 @@ class StoredTrial:
         return tuple((name, str(value)) for name, value in settings.items() if name.startswith("model."))
 
     @property
+    def source(self):
+        """The trial whose outcome it has; None for one that was trained."""
+        return dict(self.attributes).get("same_as_trial")
+
+    @property
     def died(self):
         return dict(self.attributes).get("cause") in _TRANSIENT
 
@@ -90,11 +95,13 @@ class Stored:
         trials: Number to trial.
         runs: Trial, fold and repeat to run; what is stored twice is refused.
         created: When it was begun; None where there is none.
+        n_trials: The total that was asked for last.
     """
 
     trials: dict
     runs: dict
     created: dt.datetime | None
+    n_trials: int | None
 
     @property
     def events(self):
@@ -207,5 +214,6 @@ def _read(cursor):
             raise AssertionError(f"run {(trial, fold, repeat)} is stored twice")
         metric = np.asarray(Curve.from_bytes(curve).validation_metric).tobytes()
         runs[trial, fold, repeat] = StoredRun((*told, json.loads(norms)), metric, predictions, log, trained_by)
-    row = cursor.execute("SELECT created FROM regsearch_studies").fetchone()
-    return Stored(trials, runs, None if row is None else dt.datetime.fromisoformat(row[0]))
+    row = cursor.execute("SELECT created, n_trials FROM regsearch_studies").fetchone()
+    created, n_trials = (None, None) if row is None else (dt.datetime.fromisoformat(row[0]), row[1])
+    return Stored(trials, runs, created, n_trials)

@@ -123,8 +123,9 @@ class MemoryDatabase:
         """What it holds now."""
         if not self._is_seen:
             tables, self._is_seen = self._tables, True
-            created = None if tables.study is None else tables.study.created
-            self._stored = Stored({n: row.shown for n, row in tables.trials.items()}, tables.shown_runs, created)
+            study, trials = tables.study, {number: row.shown for number, row in tables.trials.items()}
+            created, n_trials = (None, None) if study is None else (study.created, study.n_trials)
+            self._stored = Stored(trials, tables.shown_runs, created, n_trials)
         return self._stored
 
     def read_spool(self):

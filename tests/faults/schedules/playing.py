@@ -15,6 +15,7 @@ _MOST_STEPS = 30
 _MOST_SESSIONS = 4
 N_STUDIES = 3 * len(KINDS)
 """Each kind with three seeds."""
+_DEADLY_SHARE = 0.15
 _CALM_SECONDS = 0.01
 TRANSACTION_FATES = (
     Fate.REFUSED,
@@ -33,6 +34,7 @@ class Calm:
     """Nothing goes wrong: runs end in the order in which they were asked for."""
 
     is_deadly = False
+    """Whether runs may die for good, so that their trials fail; others end as in the study that nothing disturbed."""
 
     def stop(self, world, where, seconds):
         """Let something happen; the seconds that pass."""
@@ -64,12 +66,15 @@ class Drawn(Calm):
 
     Args:
         seed: Of all that is drawn.
+        study: What it happens to.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed, study):
         self._random = random.Random(seed)
         draw = self._random
+        self.is_deadly = not study.learns and draw.random() < _DEADLY_SHARE
         self.chances = {event: draw.choice((0.0, 0.0, 0.03, 0.1)) for event in _EVENTS}
+        self.chances["full"] = draw.choice((0.0, 0.0, 0.1, 0.3))
         self._fate_chance = draw.choice((0.0, 0.0, 0.01, 0.05))
         self._text_chance = draw.choice((0.0, 0.3))
         self._back_chance = draw.choice((0.1, 0.5))
@@ -184,6 +189,10 @@ class Player:
             world.session(n_trials, n_workers=1)
             return self._reference.look()
 
+    def entered(self):
+        """What is played goes to the database, for the length of a `with` block."""
+        return self._database.entered()
+
     def new_world(self, study, schedule):
         """A new world, which is entered."""
         self._database.reset()
@@ -196,12 +205,13 @@ class Player:
         Raises:
             BrokenError: Something does not hold.
         """
-        study, schedule = self.study(seed), Drawn(seed)
-        with self._database.entered():
+        study = self.study(seed)
+        schedule = Drawn(seed, study)
+        with self.entered():
             world = self.new_world(study, schedule)
             for _ in range(_MOST_SESSIONS):
                 world.session(*schedule.next_session())
-                if schedule.is_over:
+                if schedule.is_over or world.is_done:
                     break
             schedule.is_over = True
             world.session(TOTALS[-1])
@@ -211,7 +221,7 @@ class Player:
 
 @contextlib.contextmanager
 def player(kind="memory"):
-    """A player, for the length of a `with` block; the undisturbed studies are always SQLite's.
+    """A player, for the length of a `with` block.
 
     Args:
         kind: `memory` or `sqlite`.
@@ -222,5 +232,5 @@ def player(kind="memory"):
         for each in folders:
             each.mkdir()
         made = MemoryDatabase if kind == "memory" else SqliteDatabase
-        with contextlib.closing(made(folders[0])) as database, contextlib.closing(SqliteDatabase(folders[1])) as other:
+        with contextlib.closing(made(folders[0])) as database, contextlib.closing(made(folders[1])) as other:
             yield Player(enter, database, other)

@@ -33,8 +33,9 @@ _KINDS = {
         "space": {"dropout": _DROPOUT, "model.hidden": Choices(choices=((4,), (64,)))},
     },
     "measured and raced": {
-        "study": {"pruner": "racing", "window": 3},
+        "study": {"pruner": "racing", "window": 4},
         "training": {"engine": "auto"},
+        "space": {"dropout": _DROPOUT, "model.hidden": Choices(choices=((4,), (64,)))},
     },
 }
 KINDS = tuple(_KINDS)
@@ -57,6 +58,12 @@ class Study:
         self.undisturbed = {}
         """Trials in all to what is stored in the end where nothing goes wrong, once that is known."""
         self._prepared = {}
+
+    @property
+    def learns(self):
+        """Whether what trials come to decides what others are, or how far they get."""
+        study = self.prepared(TOTALS[-1]).spec.study
+        return study.sampler == "tpe" or study.pruner != "none"
 
     def prepared(self, n_trials):
         """The study, ready to run."""

@@ -5,9 +5,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.schedules.machine import StudyMachine
-from tests.faults.schedules.playing import player
+from tests.faults.schedules.playing import Calm, player
+from tests.faults.schedules.studies import TOTALS
+from tests.faults.schedules.world import Fate
 
-_SEEDS, _SEEDS_OF_BOTH = range(300), range(1000, 1030)
+_SEEDS, _SEEDS_OF_BOTH = range(300), range(1000, 1012)
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +23,39 @@ def test_schedules_change_no_study_and_lose_nothing_that_was_written(in_memory):
         in_memory.play(seed)
 
 
+class _InterruptedAtTheEnd(Calm):
+    """Ctrl-C comes in the last transaction of the search."""
+
+    is_left = True
+
+    def transaction_fate(self, world):
+        if not self.is_left or world.n_ended < TOTALS[0]:
+            return Fate.DONE
+        self.is_left = False
+        return Fate.INTERRUPTED_BEFORE
+
+
+def test_interrupt_in_the_last_write_costs_no_trial_that_had_ended(in_memory):
+    study = in_memory.study(0)
+    with in_memory.entered():
+        world = in_memory.new_world(study, _InterruptedAtTheEnd())
+        assert world.session(TOTALS[0]) == "interrupted"
+        assert world.database.look().trials == study.undisturbed[TOTALS[0]].trials
+
+
 def test_memory_answers_as_sqlite_does():
     told = {}
     for kind in ("memory", "sqlite"):
         with player(kind) as playing:
-            told[kind] = [[*(world := playing.play(seed)).steps, world.counts] for seed in _SEEDS_OF_BOTH]
+            told[kind] = [_told(playing, seed) for seed in _SEEDS_OF_BOTH]
     assert told["memory"] == told["sqlite"]
+
+
+def _told(playing, seed):
+    """What happened, and what is stored in the end, also of the study that nothing disturbed."""
+    world = playing.play(seed)
+    stored = [world.database.look(), *world.study.undisturbed.values()]
+    return [world.steps, world.counts, [(each.trials, each.runs) for each in stored]]
 
 
 def test_machine_finds_no_way_to_another_study():
@@ -34,6 +63,6 @@ def test_machine_finds_no_way_to_another_study():
         run_state_machine_as_test(
             lambda: StudyMachine(playing),
             settings=settings(
-                max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

@@ -1,5 +1,6 @@
 """Workers that are told what to do: which run reports, ends or dies, and when."""
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ N_SCORING = 12
 """Rows that score a run."""
 
 
+@functools.lru_cache(maxsize=10_000)
 def result_of(run, n_epochs=N_EPOCHS):
     """What comes of a run, a pure function of its configuration, fold and seed; of some configurations an error.
 
@@ -161,9 +163,10 @@ class Workers:
         job.attempt += job.has_told
 
     def may_die(self, job):
-        """Whether a task may be given up: once for each run, or else its trial fails, and the study is another one."""
-        runs = {run_key(run) for run in _runs(job.task)}
-        return isinstance(job.task, TrainTask) and not job.is_withdrawn and not runs & self.died
+        """Whether a task may be given up: once for each run, or else its trial fails, as some schedules want it."""
+        if not isinstance(job.task, TrainTask) or job.is_withdrawn:
+            return False
+        return self.world.schedule.is_deadly or not {run_key(run) for run in job.task.runs} & self.died
 
     def die(self, job):
         """The task has killed its workers, and is given up."""

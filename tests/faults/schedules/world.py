@@ -20,12 +20,14 @@ import pytest
 from search.coordination import entry, launching, limits, trial_buffer, write_behind
 from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
+from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import LONGEST_UNWRITTEN_SECONDS, TrialBuffer
 from search.errors import StudyFailedError, StudyLockedError, TransientStorageError
 from search.storage import Started, locks, patience, spool, store
 from tests.faults.schedules.workers import Workers
 
 _ROUNDING_SECONDS = 1e-6
+_ROUNDING_SCORE = 1e-12
 _MOST_STOPS = 1000
 """Of a session; one that has more does not end."""
 
@@ -67,7 +69,7 @@ class Clock:
 
     def sleep(self, seconds):
         if self._on_sleep is None:
-            self.now += seconds
+            self.now += 3600.0  # whoever waits for a lock has waited
         else:
             self._on_sleep(seconds)
 
@@ -100,11 +102,23 @@ class World:
 
     # What happens
 
+    @property
+    def is_done(self):
+        """Whether all trials have ended that may be asked for."""
+        trials = self.database.look().trials
+        return len(trials) == max(self.study.undisturbed) and all(trial.is_final for trial in trials.values())
+
+    @property
+    def n_ended(self):
+        """Trials that ended in this session."""
+        return len(self._ended_at)
+
     def session(self, n_trials, n_workers=2, patience_seconds=3600.0):
         """Run the study until its session ends, however it does; how it ended, in a word."""
         self.counts["sessions"] += 1
         self.told(f"session of {n_trials} trials, {n_workers} workers")
         self.is_dead, self._n_stops = False, 0
+        self.is_stopping, self._failed_at, self._has_trained = False, None, False
         self._n_faults, self._faults_before_interrupt = 0, None
         self._recorded = len({number for number, _ in self._durable(self.database.look())})
         self.total = n_trials
@@ -122,7 +136,9 @@ class World:
             self._check_promises(self.database.look())
             self._check_interrupted()
             return "interrupted"
-        except TransientStorageError:
+        except TransientStorageError as error:
+            if not error.may_be_done and self.clock.now - self._failed_at < patience_seconds:
+                raise BrokenError(f"expected the database to be waited for, received {error}") from error
             self._check_promises(self.database.look())
             return "gave up"
         except StudyFailedError:
@@ -132,6 +148,8 @@ class World:
             self.is_away = self.is_full = False
         self.check()
         self._check_stored(self.database.look())
+        if self._has_trained and self.database.look().n_trials != n_trials:  # one with nothing to do writes none
+            raise BrokenError(f"expected a total of {n_trials}, received {self.database.look().n_trials}")
         return "ended"
 
     def told(self, words):
@@ -156,8 +174,8 @@ class World:
     def interrupt(self):
         """Ctrl-C."""
         self.told("interrupt")
-        if not self.is_away and not self.is_full:
-            self._faults_before_interrupt = self._n_faults
+        if self._faults_before_interrupt is None:  # a second one comes while the first one is answered
+            self._faults_before_interrupt = -1 if self.is_away or self.is_full else self._n_faults
         raise KeyboardInterrupt
 
     def go_away(self):
@@ -261,13 +279,18 @@ class World:
         if self.is_dead:
             raise PowerCutError
         if self.is_away:
-            self._n_faults += 1
+            self._fail()
             return Fate.REFUSED
         fate = self.schedule.transaction_fate(self)
         if fate is not Fate.DONE:
-            self._n_faults += 1
+            self._fail()
             self.told(f"a transaction is {fate.value}")
         return fate
+
+    def _fail(self):
+        self._n_faults += 1
+        if self._failed_at is None:
+            self._failed_at = self.clock.now
 
     def write_text(self, descriptor, text):
         """A text on its way to the spool, with its fate; called in the place of a file's `write`."""
@@ -318,8 +341,10 @@ class World:
             if key not in self._seen_runs:
                 if not trials[key[0]].is_final:
                     raise BrokenError(f"run {key} is there, and its trial has not ended")
-                if not run.died and not run.equals(whole.runs.get(key), forgetful=True):
-                    raise BrokenError(f"expected run {key} as {whole.runs.get(key)}, received {run}")
+                # The trial of equal configuration whose outcome it would have had may have died.
+                expected = whole.runs.get(key) or whole.runs[whole.trials[key[0]].source, *key[1:]]
+                if not run.died and not run.equals(expected, forgetful=True):
+                    raise BrokenError(f"expected run {key} as {expected}, received {run}")
                 architecture = trials[key[0]].architecture
                 # A withdrawn run that does not come back tells no engine.
                 engine = self._engines.setdefault(architecture, run.engine) if run.engine else ""
@@ -330,8 +355,19 @@ class World:
     def _compare(self, number, trial, expected):
         if trial.asked != expected.asked:
             raise BrokenError(f"expected trial {number} to be asked as {expected.asked}, received {trial.asked}")
-        if trial.is_final and trial != expected and not (self.schedule.is_deadly and trial.died):
+        if self.schedule.is_deadly and trial.is_final:
+            is_same = trial.died or (trial.state, trial.value) == (expected.state, expected.value)
+        else:
+            is_same = not trial.is_final or trial == expected
+        if not is_same:
             raise BrokenError(f"expected trial {number} to end as {expected}, received {trial}")
+
+    def _check_scores(self, stored):
+        """A trial's score is the mean over its runs."""
+        for number, trial in stored.trials.items():
+            scores = [run.told[1] for key, run in stored.runs.items() if key[0] == number]
+            if trial.state == "COMPLETE" and scores and abs(trial.value - sum(scores) / len(scores)) > _ROUNDING_SCORE:
+                raise BrokenError(f"expected trial {number} to score the mean of {scores}, received {trial.value}")
 
     def check_end(self):
         """Compare a study that has ended with the one that nothing disturbed: all of both."""
@@ -341,6 +377,7 @@ class World:
                 raise BrokenError(f"expected {self.most_trials} trials that ended, received {stored.trials}")
             if self.database.spool_path.exists():
                 raise BrokenError(f"{self.database.spool_path.name} is left")
+            self._check_scores(stored)
             if self.schedule.is_deadly:
                 return
             if stored.trials != whole.trials or sorted(stored.runs) != sorted(whole.runs):
@@ -349,8 +386,17 @@ class World:
                 if not run.equals(whole.runs[key]):
                     raise BrokenError(f"expected run {key} as {whole.runs[key]}, received {run}")
 
+    def asked(self, number, n_told, is_new):
+        """A trial is asked, of which the sampler knows what it must know, no more and no less."""
+        window = self.study.prepared(self.total).window
+        if n_told != max(0, number - window + 1):
+            raise BrokenError(f"trial {number} is asked when {n_told} trials were told, with a window of {window}")
+        if is_new and self.is_stopping:
+            raise BrokenError(f"trial {number} is asked, after the coordinator was asked to stop")
+
     def submitted(self, task):
         """Runs are sent to a worker: none of a trial that has ended, as the database knows."""
+        self._has_trained = True
         for run in task.runs:
             if run.trial in self._seen and self._seen[run.trial].is_final:
                 raise BrokenError(f"run {run.trial}.{run.fold} is trained, and its trial has ended")
@@ -376,6 +422,8 @@ class World:
         if buffer.seconds_until_due() is None:
             self._was_full = False
             self._check_stored(stored)
+            if self.database.spool_path.exists():
+                raise BrokenError("everything is written, and the spool is left")
         else:
             self._check_promises(stored)
 
@@ -408,6 +456,7 @@ class _Told(SilentObserver):
         self._world = world
 
     def note(self, message):
+        self._world.is_stopping = self._world.is_stopping or message.startswith("Asked to stop")
         self._world.told(f"note: {message}")
 
     def trial_ended(self, trial, progress):
@@ -489,6 +538,14 @@ def worlds():
 
         return write
 
+    def asking(method):
+        def ask(proposals):
+            number = proposals.next_number
+            now().asked(number, proposals._history.told, number not in proposals._trials)
+            return method(proposals)
+
+        return ask
+
     with pytest.MonkeyPatch.context() as patched:
         for module in (limits, trial_buffer, write_behind, patience):
             patched.setattr(module, "time", _Now(now))
@@ -502,6 +559,7 @@ def worlds():
         for module in (store, locks):
             patched.setattr(module, "transaction", lambda address, source: now().transaction(address, source))
         patched.setattr(spool, "os", _Disk(now))
+        patched.setattr(Proposals, "ask", asking(Proposals.ask))
         for name in ("flush", "flush_all"):
             patched.setattr(TrialBuffer, name, writing(getattr(TrialBuffer, name)))
 

@@ -12,7 +12,7 @@ from tests.faults.schedules.world import Fate
 _SEEDS, _SEEDS_OF_BOTH = range(300), range(1000, 1012)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def in_memory():
     with player("memory") as playing:
         yield playing

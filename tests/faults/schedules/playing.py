@@ -15,7 +15,7 @@ _MOST_STEPS = 30
 _MOST_SESSIONS = 4
 N_STUDIES = 3 * len(KINDS)
 """Each kind with three seeds."""
-_DEADLY_SHARE = 0.15
+_DEADLY_SHARE, _AGAIN_SHARE = 0.15, 0.25
 _CALM_SECONDS = 0.01
 TRANSACTION_FATES = (
     Fate.REFUSED,
@@ -153,6 +153,10 @@ class Drawn(Calm):
     def share(self):
         return self._random.random()
 
+    def runs_again(self):
+        """Whether a study that has ended is run once more, which must change nothing."""
+        return self._random.random() < _AGAIN_SHARE
+
     def next_session(self):
         """Total, workers and patience of the next session."""
         draw = self._random
@@ -210,11 +214,12 @@ class Player:
         with self.entered():
             world = self.new_world(study, schedule)
             for _ in range(_MOST_SESSIONS):
-                world.session(*schedule.next_session())
+                ended = world.session(*schedule.next_session())
                 if schedule.is_over or world.is_done:
                     break
             schedule.is_over = True
-            world.session(TOTALS[-1])
+            if ended != "ended" or not world.is_done or schedule.runs_again():
+                world.session(TOTALS[-1])
             world.check_end()
         return world
 

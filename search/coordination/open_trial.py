@@ -67,8 +67,10 @@ class OpenTrial:
         self._results[index] = result
 
     def _completed(self, result: RunResult, index: int, epoch: int) -> RunResult:
-        """The result of a run that was given up; of one whose worker did not come back the metric that it reported."""
-        if result.curve.n_epochs:
+        """The result of a run that was given up; where its worker did not come back, or another one had begun anew and
+        came less far, with the metric that was reported.
+        """
+        if result.curve.n_epochs >= epoch:
             return result
         metric = self._metrics.get(index, _EMPTY)[:epoch]
         unknown = np.full(len(metric), np.nan, np.float32)

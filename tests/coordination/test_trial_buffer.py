@@ -143,6 +143,25 @@ def test_entries_are_written_in_the_order_in_which_they_were_noted(buffer, stora
     assert entries[-1].intermediate == {1: 0.75, 2: 0.5}
 
 
+@pytest.mark.parametrize("n_epochs", [0, 1, 4])
+def test_run_that_is_given_up_has_the_epochs_by_which_it_was_judged(n_epochs):
+    """Its worker may have died after it reported, and another one have begun anew when it was withdrawn."""
+
+    class Judge:
+        keeps_last_run = False
+
+        def observe(self, index, metric, score):
+            return 3 if len(metric) >= 3 else None
+
+    metric = (0.5, 0.25, 0.125, 0.0625)
+    trial = OpenTrial([result(1).run], Judge())
+    assert trial.report(RunReport(result(1).run, 1, metric))
+    withdrawn = replace(result(1, metric[:n_epochs]), score=None, error="withdrawn", cause=FailureCause.WITHDRAWN)
+    trial.add(withdrawn)
+    assert trial.is_over
+    assert trial.results[0].curve.validation_metric.tolist() == [0.5, 0.25, 0.125]
+
+
 def test_progress_is_shown_until_the_trial_ends(buffer, storage, record):
     buffer.start(asked(0))
     buffer.progress(0, {1: 0.75})

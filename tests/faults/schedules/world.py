@@ -356,7 +356,8 @@ class World:
         if trial.asked != expected.asked:
             raise BrokenError(f"expected trial {number} to be asked as {expected.asked}, received {trial.asked}")
         if self.schedule.is_deadly and trial.is_final:
-            is_same = trial.died or (trial.state, trial.value) == (expected.state, expected.value)
+            is_death = trial.died and trial.source is None  # of another trial it says nothing
+            is_same = is_death or (trial.state, trial.value) == (expected.state, expected.value)
         else:
             is_same = not trial.is_final or trial == expected
         if not is_same:

@@ -231,7 +231,6 @@ def _result_json(result: RunResult) -> dict[str, Any]:
         "run": [run.trial, run.fold, run.repeat, run.seed, run.configuration.to_json(), run.purpose.value],
         "run_engine": None if run.engine is None else [run.engine.name, run.engine.reason],
         "cause": _value(result.cause),
-        "log": result.log,
         "curve": _packed(result.curve.to_bytes()),
         "predictions": None if result.predictions is None else _packed(result.predictions.to_bytes()),
     }
@@ -247,7 +246,6 @@ def _result_of(document: Mapping[str, Any]) -> RunResult:
         log=document.get("log"),  # an earlier version kept none
         curve=Curve.from_bytes(base64.b64decode(document["curve"])),
         predictions=_made(_predictions, document["predictions"]),
-        log=document.get("log"),  # an earlier version kept none
         **{name: document[name] for name in (*_PLAIN, *_MAPPINGS)},
     )
 

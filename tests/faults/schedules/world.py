@@ -557,6 +557,7 @@ def worlds():
         patched.setattr(entry, "spec_from_json", _remembering(entry.spec_from_json))
         for name in ("keep_diagnosis", "keep_advice"):  # what a choice tells afterwards is no part of the search
             patched.setattr(launching, name, lambda *arguments: None)
+        patched.setattr(launching, "is_plane_due", lambda *arguments: False)
         for module in (store, locks):
             patched.setattr(module, "transaction", lambda address, source: now().transaction(address, source))
         patched.setattr(spool, "os", _Disk(now))

@@ -5,11 +5,12 @@ A schedule that fails is told with its steps; `--seeds N` plays it again.
 
 import argparse
 import collections
+import multiprocessing
 import sys
-import time
-import traceback
+from concurrent.futures import ProcessPoolExecutor
 
-from tests.faults.schedules.playing import N_STUDIES, player
+from search.fork_server import available_cores
+from tests.faults.schedules.shares import play_all
 
 
 def main(arguments=None):
@@ -17,37 +18,32 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tests.faults.schedules", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="0:10000", help="one seed, or FIRST:END; default: 0:10000")
     parser.add_argument("--database", choices=("memory", "sqlite"), default="memory", help="default: memory")
+    parser.add_argument("--jobs", type=int, default=available_cores(), help="processes; default: one a core")
     parser.add_argument("--steps", action="store_true", help="print the steps of each schedule")
     asked = parser.parse_args(arguments)
     first, colon, end = asked.seeds.partition(":")
     seeds = range(int(first), int(end) if colon else int(first) + 1)
-    with player(asked.database) as playing:
-        for number in range(min(len(seeds), N_STUDIES)):
-            playing.study(seeds[number])  # made before the clock starts
-        return _play(playing, seeds, asked.steps)
+    shares = [share for number in range(asked.jobs) if (share := seeds[number :: asked.jobs])]
+    if len(shares) < 2:
+        played = [play_all(asked.database, seeds, asked.steps)]
+    else:
+        with ProcessPoolExecutor(len(shares), multiprocessing.get_context("spawn")) as processes:
+            playing = [processes.submit(play_all, asked.database, share, asked.steps) for share in shares]
+            played = [each.result() for each in playing]
+    return _tell(played)
 
 
-def _play(playing, seeds, prints_steps):
-    counts = collections.Counter()
-    since, cpu_since = time.perf_counter(), time.process_time()
-    for seed in seeds:
-        try:
-            world = playing.play(seed)
-        except Exception:  # noqa: BLE001  # whatever it is, it is told
-            world = playing.world
-            print(f"seed {seed}, a study of kind {world.study.kind!r}:", *world.steps, sep="\n")
-            traceback.print_exc(file=sys.stdout)
-            return 1
-        counts.update(world.counts)
-        counts["schedules"] += 1
-        if prints_steps:
-            print(f"seed {seed}, a study of kind {world.study.kind!r}:", *world.steps, sep="\n")
-    seconds, cpu_seconds = time.perf_counter() - since, time.process_time() - cpu_since
-    told = ", ".join(f"{counts[what]:,} {what}" for what in ("schedules", *world.counts))
-    print(f"{told}: nothing failed.")
+def _tell(played):
+    """Tell what came of all schedules; the exit code."""
+    print(*(each.text for each in played), sep="", end="")
+    if any(each.has_failed for each in played):
+        return 1
+    counts = sum((each.counts for each in played), collections.Counter())
+    n_schedules, seconds = counts["schedules"], max(each.seconds for each in played)
+    print(f"{', '.join(f'{count:,} {what}' for what, count in counts.items())}: nothing failed.")
     print(
-        f"{60 * counts['schedules'] / seconds:,.0f} schedules a minute; "
-        f"{60 * counts['schedules'] / cpu_seconds:,.0f} a minute of one core."
+        f"{60 * n_schedules / seconds:,.0f} schedules a minute in {len(played)} processes; "
+        f"{60 * n_schedules / sum(each.cpu_seconds for each in played):,.0f} a minute of one core."
     )
     return 0
 

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import filelock._api
 import pytest
 
-from search.coordination import entry, launching, limits, trial_buffer, write_behind
+from search.coordination import entry, launching, limits, trial_buffer, widening, write_behind
 from search.coordination.launching import Launch, run_study
 from search.coordination.progress import SilentObserver
 from search.coordination.proposals import Proposals
@@ -554,7 +554,9 @@ def worlds():
         patched.setattr(launching, "open_workers", open_workers)
         # Which packages there are, and what a study file says, does not change while worlds last.
         patched.setattr(entry, "installed_versions", functools.cache(entry.installed_versions))
-        patched.setattr(entry, "spec_from_json", _remembering(entry.spec_from_json))
+        for module in (entry, widening):
+            patched.setattr(module, "spec_from_json", _remembering(module.spec_from_json))
+        patched.setattr(widening, "default_catalogue", functools.cache(widening.default_catalogue))
         for name in ("keep_diagnosis", "keep_advice"):  # what a choice tells afterwards is no part of the search
             patched.setattr(launching, name, lambda *arguments: None)
         patched.setattr(launching, "is_plane_due", lambda *arguments: False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,9 +21,13 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers
 
 
 def servers():
-    children = psutil.Process().children()
-    alive = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in alive if "forkserver" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if is_server(child)]
+
+
+def is_server(process):
+    with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+        return process.status() != psutil.STATUS_ZOMBIE and "forkserver" in " ".join(process.cmdline())
+    return False
 
 
 def where(held, item, report):
@@ -116,9 +121,10 @@ def kill_first_worker():
     """Kill a worker as soon as there is one: it has not told yet that it stands ready."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        for worker in (worker for server in servers() for worker in server.children()):
-            worker.kill()
-            return
+        with contextlib.suppress(psutil.Error):
+            for worker in (worker for server in servers() for worker in server.children()):
+                worker.kill()
+                return
         time.sleep(0.001)
 
 

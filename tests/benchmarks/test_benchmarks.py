@@ -62,5 +62,5 @@ def test_rows_that_were_not_measured_stay(tmp_path):
 
 
 def test_unknown_row_is_refused():
-    with pytest.raises(Exception, match=r"^expected some of start, .*, scale, received speed$"):
+    with pytest.raises(Exception, match=r"^expected some of start, .*, machines, received speed$"):
         parse_rows("run,speed")

@@ -15,20 +15,25 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import logging
-import os
 import queue
-import signal
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pickle import loads as _loads
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from search.errors import Problem, RegsearchError, UsageError
+from search.errors import RegsearchError
+from search.execution.connecting import (
+    Cluster,
+    EndWorker,
+    connected,
+    not_started,
+    quiet_dask,
+    tell_of_threads,
+    way_to_end_workers,
+)
 from search.execution.versions import Versions, own_versions, refuse_other_versions
 
 if TYPE_CHECKING:
@@ -36,25 +41,13 @@ if TYPE_CHECKING:
 
 Report = Callable[[Any], bool]
 Function = Callable[[Any, Any, Report], Any]
-EndWorker = Callable[[str, int], None]
-"""Ends a worker by its address and the number of its process; another one is started in its place."""
 
-_CONNECT_SECONDS = 10
 _MOST_TRIES = 4
 _WITHDRAWAL_SECONDS = 10.0
 _COUNT_SECONDS = 1.0
 _GIBIBYTE = 2**30
-_REPLACE_SECONDS = 20
 _MOST_COUNTED_SECONDS = 5.0
 _DIED = "its worker died each time it was tried (out of memory, or killed)"
-
-
-class Cluster(Protocol):
-    """A Dask cluster: Dask's own, or that of dask-jobqueue, dask-kubernetes and the like."""
-
-    @property
-    def scheduler_address(self) -> str:
-        """Where its scheduler listens."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +207,7 @@ class Pool:
                 break
             except (OSError, TimeoutError) as error:  # a worker died just now; its replacement may not
                 if not left:
-                    raise _not_started(error) from error
+                    raise not_started(error) from error
 
     @property
     def n_workers(self) -> int:
@@ -435,17 +428,13 @@ def open_pool(
     Raises:
         UsageError: No scheduler answers at that address, or its workers run with other versions.
     """
-    with _quiet_dask(), _connect(n_workers, scheduler, modules) as client:
-        end_worker: EndWorker | None = None
-        if scheduler is not None:
-            end_worker = partial(_restart_worker, client)
-        elif n_workers:
-            end_worker = _kill_process
+    with quiet_dask(), connected(n_workers, scheduler, modules) as client:
+        end_worker = way_to_end_workers(client, n_workers, scheduler)
         wanted = own_versions(packages) if scheduler is not None else None
         if wanted is not None:
             refuse_other_versions(client, wanted)
             if is_one_at_a_time:
-                _tell_of_threads(client, note)
+                tell_of_threads(client, note)
         told = note if scheduler is not None else lambda _: None  # workers of this machine are replaced
         pool = Pool(client, function, shared, start, most_growth_bytes, end_worker, told, is_one_at_a_time, wanted)
         try:
@@ -454,120 +443,3 @@ def open_pool(
         finally:
             if scheduler is not None or not n_workers:  # processes of ours are killed, and some may not answer
                 pool.close()
-
-
-def _tell_of_threads(client: Client, note: Callable[[str], None]) -> None:
-    """Say that a worker's second thread idles; one process for each core is what trains."""
-    workers = client.scheduler_info(n_workers=-1)["workers"]
-    several = [(address, told["nthreads"]) for address, told in workers.items() if told["nthreads"] > 1]
-    if several:
-        address, n_threads = several[0]
-        note(
-            f"The worker {address} has {n_threads} threads and trains one run at a time: `dask worker --nworkers "
-            f"{n_threads} --nthreads 1` uses as many cores."
-        )
-
-
-@contextlib.contextmanager
-def _quiet_dask() -> Iterator[None]:
-    """Let Dask log nothing: what matters is raised, and the end of a session is critical to it now and then."""
-    import distributed  # noqa: F401  # which sets the levels itself, when it is first imported
-
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _connect(n_workers: int, scheduler: str | Cluster | None, modules: Sequence[str]) -> Iterator[Client]:
-    from search.execution._client import ClosedOnFailureClient
-    from search.execution.local import start_local_cluster
-
-    if scheduler is None:
-        with contextlib.ExitStack() as stack:
-            try:
-                cluster = stack.enter_context(start_local_cluster(n_workers, modules))
-                client = stack.enter_context(_Quietly(ClosedOnFailureClient(cluster)))
-            except (OSError, RuntimeError, TimeoutError) as error:
-                raise _not_started(error) from error
-            yield client
-        return
-    try:
-        client = ClosedOnFailureClient(scheduler, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(_unreachable(scheduler, error)) from error
-    with _Quietly(client) as connected:
-        yield connected
-
-
-def _unreachable(scheduler: str | Cluster, error: Exception) -> Problem:
-    """Why no scheduler could be reached."""
-    from distributed.comm.core import FatalCommClosedError
-
-    address = scheduler if isinstance(scheduler, str) else scheduler.scheduler_address
-    if isinstance(error, FatalCommClosedError | FileNotFoundError) or "ssl_context" in str(error):
-        reason = "none" if "ssl_context" in str(error) else "one that the scheduler and this machine do not both know"
-        if isinstance(error, FileNotFoundError):
-            reason = "a file that is not there"
-        return Problem(
-            "--scheduler",
-            f"expected the certificate of {address}, received {reason}",
-            "Name it as Dask does: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..._TLS__CLIENT__CERT and "
-            "..._TLS__CLIENT__KEY.",
-        )
-    return Problem(
-        "--scheduler",
-        f"expected the address of a Dask scheduler, received {address}, where none answers within {_CONNECT_SECONDS} s",
-        "Start one with `dask scheduler`, and give its address as tcp://HOST:8786, or as tls://HOST:8786 where it has "
-        "a certificate.",
-    )
-
-
-def _not_started(error: Exception) -> RegsearchError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return RegsearchError(f"The workers could not be started ({reason}). Run the same command again.")
-
-
-def _kill_process(address: str, process: int) -> None:
-    """End a worker of this machine, which may hear nothing any more; its nanny starts another one."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
-
-
-def _restart_worker(client: Client, address: str, process: int) -> None:
-    """Have a scheduler's worker killed by its nanny; one without is let go, and what it runs is left to itself."""
-    asked = client.scheduler.restart_workers(
-        workers=[address],
-        timeout=_REPLACE_SECONDS,
-        wait_for_workers=False,
-        on_error="return",
-        stimulus_id=f"hangs-{uuid.uuid4().hex}",
-    )
-    client.loop.add_callback(_suppressed, asked)
-
-
-async def _suppressed(asked: Awaitable[Any]) -> None:
-    with contextlib.suppress(Exception):
-        await asked
-
-
-class _Quietly:
-    """A client that is closed without waiting for a scheduler that is gone."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def __enter__(self) -> Client:
-        return self._client
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.suppress(Exception):
-            self._client.close(timeout=5)

@@ -16,8 +16,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from search.errors import UsageError
-from search.execution import Done, ItemFailure, local, open_pool
-from search.execution import pool as pool_module
+from search.execution import Done, ItemFailure, connecting, local, open_pool
 from search.fork_server import DATABASE_SECRETS
 from tests.execution.listening import gather
 
@@ -168,7 +167,7 @@ def test_worker_that_joins_late_has_the_shared_value():
 @pytest.fixture
 def impatient(monkeypatch):
     """A pool that waits for a scheduler's answer for a second."""
-    monkeypatch.setattr(pool_module, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 1)
 
 
 def test_scheduler_that_does_not_answer_is_bad_usage(impatient):

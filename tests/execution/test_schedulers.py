@@ -13,8 +13,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from search.errors import UsageError
-from search.execution import _worker, open_pool
-from search.execution import pool as pool_module
+from search.execution import _worker, connecting, open_pool
 from search.execution.versions import difference_in_words, own_versions
 from tests.execution.listening import gather, wait_until
 
@@ -316,7 +315,7 @@ def test_guarded_scheduler_serves_who_has_its_certificate(guarded, monkeypatch):
     ],
 )
 def test_guarded_scheduler_refuses_in_words_who_has_not(guarded, monkeypatch, certificate, received):
-    monkeypatch.setattr(pool_module, "_CONNECT_SECONDS", 3)
+    monkeypatch.setattr(connecting, "_CONNECT_SECONDS", 3)
     named = None if certificate is None else str(guarded.folder / certificate)
     with (
         configured(monkeypatch, named),

@@ -19,8 +19,9 @@ _SECRETS = dict.fromkeys(DATABASE_SECRETS, "")
 
 _MOST_STARTS = 4
 """As often a worker may die before it stands ready; the session ends then."""
-_DYING_SECONDS = 0.5
-"""A process that is killed closes its files before it counts as dead."""
+_DYING_SECONDS = 5.0
+"""A process that is killed closes its files before it counts as dead: long before, on a machine that is busy."""
+_LOOK_SECONDS = 0.25
 _LONGEST_START = "10 minutes"
 """On a machine that is busy. Without a limit Dask would give a nanny up at the first start that fails."""
 
@@ -52,14 +53,23 @@ class OneGpuNanny(Nanny):
             except Exception:
                 if self.process is not None and self.process.status == Status.starting:
                     self.process = None  # it was never forked, and whoever waits for its start or end waits for ever
-                await asyncio.sleep(_DYING_SECONDS)
-                if self._ending.is_set() or begin_fork_server_anew() == server:
+                if not await self._has_other_server(server):
                     raise
                 continue
             # Later on a death in the middle of a start is told to the nanny, and it starts another one by itself.
             if status == Status.running or self.status != Status.init:
                 break
         return status
+
+    async def _has_other_server(self, server: int | None) -> bool:
+        """Whether the process that workers are forked from has died, and another one is there."""
+        for _ in range(round(_DYING_SECONDS / _LOOK_SECONDS)):
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._ending.is_set():
+                return False
+            if begin_fork_server_anew() != server:
+                return True
+        return False
 
     def kill_worker(self) -> None:
         """Kill the worker, which holds nothing that lasts; to be called from any thread.

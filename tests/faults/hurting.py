@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 import signal
+import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ NAME = "hurt"
 _POLL_SECONDS = 0.02
 _SECONDS_BETWEEN_COUNTS = 0.1
 _SECONDS_BETWEEN_LOOKS = 2.0
+_ENDING_SECONDS = 30.0
 _LONGEST_SILENCE_SECONDS = 300.0
 """A study that comes no further for so long is stuck."""
 _LEFT_OVER_SECONDS = 30.0
@@ -349,7 +351,8 @@ class _Hurting:
                 return
             try:
                 with storage.hold(NAME):
-                    is_refused = process.poll() is not None
+                    pass
+                is_refused = _ends(process)  # it had let go just now, for it was about to end
             except StudyLockedError as refusal:
                 is_refused = f"process {process.pid} " in str(refusal)
             self._course.n_attempts += 1
@@ -383,3 +386,11 @@ class _Hurting:
 def _now() -> dt.datetime:
     """As times are stored."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process ends by itself, soon."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_ENDING_SECONDS)
+        return True
+    return False

@@ -136,6 +136,7 @@ def write_result(result: Result, folder: Path) -> None:
 def to_markdown(results: Sequence[Result]) -> str:
     """The page of results."""
     broken = [f"- {each['backend']}, seed {each['seed']}: {told}" for each in results for told in each["violations"]]
+    broken += [f"- {each['backend']}, seed {each['seed']}: {each['since']}" for each in results if "since" in each]
     return _PAGE.format(
         counts=_table(_COUNTS, map(_count_cells, results)),
         times=_table(_TIMES, map(_time_cells, results)),

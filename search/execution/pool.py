@@ -226,7 +226,7 @@ class Pool:
     def _tell_of_none(self) -> None:
         """Say once that no worker is there, and that there is one again."""
         if self._n_workers and self._is_missed:
-            self._note(f"{self._n_workers} workers are there.")
+            self._note("A worker is there." if self._n_workers == 1 else f"{self._n_workers} workers are there.")
         elif not self._n_workers and not self._is_missed:
             self._note("Waiting for a worker: the scheduler has none.")
         self._is_missed = not self._n_workers

@@ -12,6 +12,10 @@ COORDINATORS, WORKERS, FORK_SERVERS = 5, 4, 1
 
 _LONGEST_DELAY_SECONDS = 2.0
 """So that most sessions come to train something, and a kill comes at any moment of the half second between writes."""
+_SHARE_OF_WORK = 0.6
+"""Of what a study works, undisturbed, which its harms wait at most: else it ends before the last of them came."""
+_SECONDS_LEFT = 2.0
+"""Of work, undisturbed, that is left for the last harm."""
 _START_SECONDS = 4.0
 _SHARE_AT_START = 0.2
 _SHARE_OF_ATTEMPTS = 0.1
@@ -69,7 +73,7 @@ class Absence:
 Harm = Kill | Absence
 
 
-def plan_harms(seed: int, n_points: int, kills: int, restarts: int) -> Sequence[Harm]:
+def plan_harms(seed: int, n_points: int, work_seconds: float, kills: int, restarts: int) -> Sequence[Harm]:
     """The harms of a study in their order.
 
     Half of the absences have a kill in them. Some coordinators are killed once more while the next one starts.
@@ -77,32 +81,32 @@ def plan_harms(seed: int, n_points: int, kills: int, restarts: int) -> Sequence[
     Args:
         seed: Equal seeds give equal plans.
         n_points: How far the study goes.
+        work_seconds: How long it works when nothing happens.
         kills: How many processes are killed in all.
         restarts: How often the database goes away.
     """
     drawn = random.Random(seed)
     n_inside = min(kills, restarts // 2)
-    harms: list[Harm] = [_draw_absence(drawn, n_points, number < n_inside) for number in range(restarts)]
-    harms += [_draw_kill(drawn, n_points) for _ in range(kills - n_inside)]
+    n_harms = restarts + kills - n_inside
+    longest = min(_LONGEST_DELAY_SECONDS, 2 * _SHARE_OF_WORK * work_seconds / max(1, n_harms))
+    n_points = max(1, round(n_points * (1 - _SECONDS_LEFT / max(work_seconds, 2 * _SECONDS_LEFT))))
+    harms: list[Harm] = [_draw_absence(drawn, n_points, longest, number < n_inside) for number in range(restarts)]
+    harms += [_draw_kill(drawn, n_points, longest) for _ in range(kills - n_inside)]
     harms.sort(key=lambda harm: harm.at)
     return [_hastened(drawn, before, harm) for before, harm in zip([None, *harms], harms, strict=False)]
 
 
-def _draw_kill(drawn: random.Random, n_points: int) -> Kill:
+def _draw_kill(drawn: random.Random, n_points: int, longest_delay: float) -> Kill:
     (aim,) = drawn.choices(list(Aim), (COORDINATORS, WORKERS, FORK_SERVERS))
     attempts = drawn.random() < _SHARE_OF_ATTEMPTS
-    return Kill(
-        drawn.randrange(n_points), drawn.uniform(0, _LONGEST_DELAY_SECONDS), aim, False, drawn.random(), attempts
-    )
+    return Kill(drawn.randrange(n_points), drawn.uniform(0, longest_delay), aim, False, drawn.random(), attempts)
 
 
-def _draw_absence(drawn: random.Random, n_points: int, has_kill: bool) -> Absence:
+def _draw_absence(drawn: random.Random, n_points: int, longest_delay: float, has_kill: bool) -> Absence:
     seconds = drawn.uniform(_SHORTEST_ABSENCE_SECONDS, _LONGEST_ABSENCE_SECONDS)
     kill = Kill(0, drawn.uniform(0, seconds), drawn.choice([Aim.COORDINATOR, Aim.WORKER]), True, drawn.random())
     at = drawn.randrange(1, max(2, n_points))  # a database that is not there yet cannot go away
-    return Absence(
-        at, drawn.uniform(0, _LONGEST_DELAY_SECONDS), seconds, kill if has_kill else None, drawn.random() < 0.5
-    )
+    return Absence(at, drawn.uniform(0, longest_delay), seconds, kill if has_kill else None, drawn.random() < 0.5)
 
 
 def _hastened(drawn: random.Random, before: Harm | None, harm: Harm) -> Harm:

@@ -55,7 +55,8 @@ def hurt(asked, folder):
         undisturbed = run_hurt(new_folder(folder, "undisturbed"), left_alone, asked.trials, arguments)
         if undisturbed.history.violations:
             return undisturbed, undisturbed
-        harms = plan_harms(asked.seed, undisturbed.end.n_acknowledged, asked.kills, asked.restarts)
+        n_points, seconds = undisturbed.end.n_acknowledged, undisturbed.work_seconds
+        harms = plan_harms(asked.seed, n_points, seconds, asked.kills, asked.restarts)
         tell(f"undisturbed: {undisturbed.end.n_acknowledged} results in {undisturbed.seconds:.0f} s")
         ended = undisturbed.end
         return undisturbed, run_hurt(new_folder(folder, "hurt"), hurt_one, asked.trials, arguments, harms, ended, tell)

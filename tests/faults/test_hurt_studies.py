@@ -52,9 +52,9 @@ def test_session_that_does_not_start_is_a_violation(tmp_path):
 
 @pytest.mark.parametrize(("kills", "restarts"), [(500, 50), (3, 0), (0, 2), (1, 8)])
 def test_plan_has_as_many_harms_as_asked_in_order_and_is_drawn_from_its_seed(kills, restarts):
-    plan = plan_harms(1, 1000, kills, restarts)
-    assert plan == plan_harms(1, 1000, kills, restarts)
-    assert plan != plan_harms(2, 1000, kills, restarts)
+    plan = plan_harms(1, 1000, 200.0, kills, restarts)
+    assert plan == plan_harms(1, 1000, 200.0, kills, restarts)
+    assert plan != plan_harms(2, 1000, 200.0, kills, restarts)
     absences = [harm for harm in plan if isinstance(harm, Absence)]
     assert len(absences) == restarts
     assert len(plan) - restarts + sum(harm.kill is not None for harm in absences) == kills
@@ -65,10 +65,18 @@ def test_plan_has_as_many_harms_as_asked_in_order_and_is_drawn_from_its_seed(kil
 
 
 def test_plan_of_many_kills_aims_at_all_and_hits_some_in_their_start():
-    kills = [harm for harm in plan_harms(1, 1000, 500, 50) if isinstance(harm, Kill)]
+    kills = [harm for harm in plan_harms(1, 1000, 200.0, 500, 50) if isinstance(harm, Kill)]
     aims = Counter(kill.aim for kill in kills)
     assert aims[Aim.COORDINATOR] > aims[Aim.WORKER] > aims[Aim.FORK_SERVER] > 0
     assert sum(kill.in_start for kill in kills) > 20
+
+
+@pytest.mark.parametrize("work_seconds", [1.0, 30.0, 200.0, 5000.0])
+def test_harms_wait_for_less_than_the_study_works_and_leave_work_for_the_last(work_seconds):
+    harms = plan_harms(1, 1000, work_seconds, 500, 50)
+    waits = [harm.delay_seconds for harm in harms if not (isinstance(harm, Kill) and harm.in_start)]
+    assert sum(waits) < 0.7 * work_seconds
+    assert max(harm.at for harm in harms) < 1000 - min(500, 1000 * 1.9 / work_seconds)
 
 
 ASKED = argparse.Namespace(backend="sqlite", seed=3, trials=100, kills=4, restarts=1, jobs=2, epochs=4000)

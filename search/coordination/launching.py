@@ -20,7 +20,7 @@ from search.coordination.progress import Observer, SilentObserver, engine_notes
 from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import TrialBuffer
 from search.coordination.widening import with_notes_on_ranges
-from search.coordination.write_behind import recover_spool
+from search.coordination.write_behind import Attempts, recover_spool
 from search.dispatch import Dispatcher, EngineChoices, Train, open_workers
 from search.dispatch.engines import ENGINES_KEY
 from search.dispatch.hanging import Hanging
@@ -171,10 +171,12 @@ def make_dispatcher(
     prepared: PreparedStudy, record: StudyRecord, storage: Storage, workers: Pool, observer: Observer
 ) -> Dispatcher:
     """What trains runs of a study, each architecture by the engine that the storage keeps for it."""
+    attempts = Attempts(storage)
+    remember = functools.partial(storage.remember, record.study_id, ENGINES_KEY)
     engines = EngineChoices(
         prepared.spec,
         recorded=storage.recall(record.study_id, ENGINES_KEY),
-        keep=functools.partial(storage.remember, record.study_id, ENGINES_KEY),
+        keep=lambda choices: attempts.attempt(functools.partial(remember, choices)),
         size_of=prepared.products,
     )
     return Dispatcher(

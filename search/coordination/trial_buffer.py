@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.coordination.kept_predictions import surplus_predictions
-from search.coordination.write_behind import WriteBehind
+from search.coordination.write_behind import Attempts, WriteBehind
 from search.records import BASELINE_TRIAL, RunResult, StudyRecord, Trial, TrialOutcome, TrialState
 from search.selection import best_trial
 from search.storage import MAX_INTERMEDIATE_VALUES, Ended, Entry, Progressed, Started, Storage
@@ -45,7 +46,7 @@ class TrialBuffer:
         self.trials = {trial.number: trial for trial in trials}
         self.record = record
         self._storage = storage
-        self._writer = WriteBehind(storage, record)
+        self._writer, self._attempts = WriteBehind(storage, record), Attempts(storage)
         self._unwritten: list[Started | Ended] = []
         self._unwritten_progress: dict[int, Progressed] = {}
         self._is_written = True
@@ -149,24 +150,25 @@ class TrialBuffer:
         is_written = self._writer.write(self._entries())
         self._written_at = time.monotonic()
         if is_written:
-            self._forget(surplus)
+            self._unwritten.clear()
+            self._unwritten_progress.clear()
+            self._is_written = not surplus or self._attempts.attempt(functools.partial(self._forget, surplus))
 
     def flush_all(self) -> None:
         """As `flush`, however long the database is away."""
         surplus = self._drop_surplus()
         self._writer.write_all(self._entries())
         self._written_at = time.monotonic()
+        self._unwritten.clear()
+        self._unwritten_progress.clear()
         self._forget(surplus)
+        self._is_written = True
 
     def _entries(self) -> list[Entry]:
         return [*self._unwritten, *self._unwritten_progress.values()]
 
     def _forget(self, surplus: Sequence[int]) -> None:
-        """Everything is written: keep none of it, and no predictions beyond the bound."""
-        self._unwritten.clear()
-        self._unwritten_progress.clear()
-        self._is_written = True
-        # Not before: a crash in between would cost predictions that are kept in the end.
+        """Keep no predictions beyond the bound; once all is written, else a crash would cost some that are to stay."""
         self._storage.forget_predictions(self.record.study_id, surplus)
         for number in surplus:
             del self._prediction_sizes[number]

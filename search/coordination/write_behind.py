@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from search.coordination.progress import Observer
 from search.errors import StorageError, TransientStorageError
@@ -11,6 +11,45 @@ from search.records import RunResult, StudyRecord
 from search.storage import Ended, Entry, Progressed, SpoolError, Started, Storage
 
 _MOST_PAUSE_SECONDS = 0.5
+
+
+class Attempts:
+    """Asks a storage that may be away for a while, and never waits for it: results come in meanwhile.
+
+    Args:
+        storage: An open database whose study is held; without patience a failure is raised.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._try_at = 0.0
+
+    def attempt(self, call: Callable[[], object]) -> bool:
+        """Make a call, if it is time to try again.
+
+        Args:
+            call: Asks the database in one transaction, which does no harm where an earlier one succeeded.
+
+        Returns:
+            Whether the storage took it. Otherwise it is to be attempted again.
+
+        Raises:
+            StorageError: The database failed for good, or was away for longer than there is patience.
+        """
+        if time.monotonic() < self._try_at:
+            return False
+        patience = self._storage.patience
+        try:
+            with self._storage.at_once():
+                call()
+        except TransientStorageError as error:
+            if patience is None:
+                raise
+            self._try_at = time.monotonic() + patience.fail(error)
+            return False
+        if patience is not None:
+            patience.succeed()
+        return True
 
 
 class WriteBehind:
@@ -43,6 +82,8 @@ class WriteBehind:
         Raises:
             StorageError: The database failed for good, or was away for longer than there is patience.
         """
+        if not entries and not results:
+            return True
         if time.monotonic() < self._try_at:
             self._keep([*entries, *results])
             return False

@@ -60,7 +60,7 @@ class Dispatcher:
         name: Of the study, for errors.
         hanging: Tells tasks that hang.
         note: Told in a sentence when a worker is replaced.
-        on_engine: Told when an engine was chosen and written down, before any run is trained with it.
+        on_engine: Told when an engine was chosen, before any run is trained with it.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Dispatcher:
         self._task_of: dict[_RunKey, TrainTask] = {}
         self._uncalibrated: defaultdict[Hashable, list[Run]] = defaultdict(list)
         self._run_seconds: float | None = None
+        self._held_back: list[Run] = []
         self._for_lanes: list[Run] = []
         self._withdrawn: list[RunResult] = []
         self._hanging = hanging or Hanging()
@@ -102,10 +103,21 @@ class Dispatcher:
         """
         ready = []
         for run in runs:
-            engine = self._engines.get(run.configuration)
-            if engine is None:
+            if self._engines.get(run.configuration) is None:
                 self._wait_for_engine(run)
-            elif engine.trains_together:
+            else:
+                ready.append(run)
+        if self._engines.are_kept():
+            self._train(ready)
+        else:
+            self._held_back += ready
+
+    def _train(self, runs: Sequence[Run]) -> None:
+        """Send runs whose engine is known and written down."""
+        ready = []
+        for run in runs:
+            engine = self._engines.get(run.configuration)
+            if engine is not None and engine.trains_together:
                 self._for_lanes.append(replace(run, engine=engine))
             else:
                 ready.append(replace(run, engine=engine))
@@ -114,7 +126,7 @@ class Dispatcher:
             self._send(TrainTask(tuple(ready[first : first + size])))
 
     def withdraw(self, run: Run) -> None:
-        """Ask that a run ends early; without effect when it has ended or waits for its engine.
+        """Ask that a run ends early; without effect when it has ended or is not trained yet.
 
         Its result comes all the same, with the cause WITHDRAWN unless it had ended by itself. Runs that share its trip
         start anew; those that are trained together with it go on, and what its lane still does is for nothing.
@@ -140,6 +152,7 @@ class Dispatcher:
         Raises:
             RegsearchError: The workers' installation cannot train, or the scheduler went away.
         """
+        self._send_held_back()
         self._send_for_lanes()
         messages: list[Message] = [*self._withdrawn, *self._end_hanging()]
         self._withdrawn.clear()
@@ -318,6 +331,12 @@ class Dispatcher:
         for run in task.runs:
             self._task_of[_key(run)] = task
         self._queue.submit(task)
+
+    def _send_held_back(self) -> None:
+        """Send what waits until its engine is written down, while the storage is away."""
+        if self._held_back and self._engines.are_kept():
+            held_back, self._held_back = self._held_back, []
+            self._train(held_back)
 
     def _send_for_lanes(self) -> None:
         """Send the runs of one architecture together: as many as there are lanes, and as each worker's share is."""

@@ -41,7 +41,8 @@ class EngineChoices:
     Args:
         spec: The study; an engine that it names is every architecture's.
         recorded: What was given to `keep` in an earlier session; None when there was none.
-        keep: Writes all choices down, as JSON-ready values: a session that goes on after a crash takes the same ones.
+        keep: Writes all choices down, as JSON-ready values, and says whether it could: a session that goes on after a
+            crash takes the same ones. What could not be written for now is tried again by `are_kept`.
         size_of: How much the model of a configuration computes, in whatever unit; None where each architecture is
             calibrated.
     """
@@ -50,7 +51,7 @@ class EngineChoices:
         self,
         spec: StudySpec,
         recorded: Any = None,
-        keep: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+        keep: Callable[[list[dict[str, Any]]], bool] = lambda _: True,
         size_of: Callable[[Configuration], int] | None = None,
     ) -> None:
         named = spec.training.engine
@@ -62,6 +63,7 @@ class EngineChoices:
             for known in recorded or ()
         }
         self._keep = keep
+        self._are_kept = True
         self._size_of = size_of
         self._kinds: dict[ArchitectureKey, Hashable] = {}
 
@@ -74,6 +76,17 @@ class EngineChoices:
             self._note(key, EngineChoice(choice.name, f"as measured with {_in_words(alike)}: {choice.reason}"))
         return self._named or self._chosen.get(key)
 
+    def are_kept(self) -> bool:
+        """Whether all choices are written down; what is not is tried again. Before that no run may be trained."""
+        if not self._are_kept:
+            self._are_kept = self._keep(
+                [
+                    {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
+                    for architecture, choice in self._chosen.items()
+                ]
+            )
+        return self._are_kept
+
     def kind(self, configuration: Configuration) -> Hashable:
         """What architectures have in common for which one calibration is enough."""
         key = architecture_key(configuration)
@@ -85,7 +98,7 @@ class EngineChoices:
         return self._kinds[key]
 
     def learn(self, configuration: Configuration, choice: EngineChoice) -> None:
-        """Take the result of a calibration, and write it down."""
+        """Take the result of a calibration, which `are_kept` writes down."""
         self._note(architecture_key(configuration), choice)
 
     def _measured_alike(self, configuration: Configuration) -> tuple[ArchitectureKey, EngineChoice] | None:
@@ -98,12 +111,7 @@ class EngineChoices:
 
     def _note(self, key: ArchitectureKey, choice: EngineChoice) -> None:
         self._chosen[key] = choice
-        self._keep(
-            [
-                {"settings": dict(architecture), "engine": choice.name, "reason": choice.reason}
-                for architecture, choice in self._chosen.items()
-            ]
-        )
+        self._are_kept = False
 
 
 def _kind_of(name: str, value: Setting) -> Hashable:

@@ -246,7 +246,7 @@ def alike(**options):
 
 def test_architectures_of_about_one_size_are_calibrated_together(pool, make_dispatcher):
     kept = []
-    dispatcher = make_dispatcher(engines=alike(keep=kept.append))
+    dispatcher = make_dispatcher(engines=alike(keep=lambda choices: kept.append(choices) or True))
     for trial, hidden in enumerate([(16,), (17,), (64,), (16, 16)]):
         dispatcher.submit(runs_of(trial, 1, **{HIDDEN: hidden}))
     assert [task.run.trial for task in pool.submitted] == [0, 2, 3]
@@ -259,6 +259,22 @@ def test_architectures_of_about_one_size_are_calibrated_together(pool, make_disp
     later = EngineChoices(spec("auto"), recorded=kept[-1])
     assert later.get(Configuration({HIDDEN: (17,)})).name == "graph"
     assert later.get(Configuration({HIDDEN: (18,)})) is None
+
+
+def test_runs_wait_until_their_engine_is_written_down_and_others_go_on(pool, make_dispatcher):
+    kept, is_away = [], False
+    dispatcher = make_dispatcher(engines=alike(keep=lambda choices: not is_away and (kept.append(choices) or True)))
+    dispatcher.submit(runs_of(0, 1, **{HIDDEN: (16,)}))
+    answer(pool, dispatcher, Done(pool.submitted[0], EngineChoice("graph", "faster")))
+    n_before, is_away = len(pool.submitted), True
+    dispatcher.submit(runs_of(1, 1, **{HIDDEN: (64,)}))
+    answer(pool, dispatcher, Done(pool.submitted[n_before], EngineChoice("lanes", "faster")))
+    dispatcher.submit(runs_of(2, 1, **{HIDDEN: (16,)}))
+    assert len(pool.submitted) == n_before + 1, "expected nothing to be trained whose engine a crash would forget"
+    is_away = False
+    answer(pool, dispatcher)
+    assert sorted(task.runs[0].trial for task in pool.submitted[n_before + 1 :]) == [1, 2]
+    assert [known["settings"][HIDDEN] for known in kept[-1]] == [(16,), (64,)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.schedules.machine import StudyMachine
 from tests.faults.schedules.playing import Calm, player
-from tests.faults.schedules.studies import TOTALS
+from tests.faults.schedules.studies import KINDS, TOTALS
+from tests.faults.schedules.workers import trains
 from tests.faults.schedules.world import Fate
 
 _SEEDS, _SEEDS_OF_BOTH = range(300), range(1000, 1012)
@@ -41,6 +42,36 @@ def test_interrupt_in_the_last_write_costs_no_trial_that_had_ended(in_memory):
         world = in_memory.new_world(study, _InterruptedAtTheEnd())
         assert world.session(TOTALS[0]) == "interrupted"
         assert world.database.look().trials == study.undisturbed[TOTALS[0]].trials
+
+
+class _AwayWhenMeasured(Calm):
+    """The database is away when an engine is chosen, until all is trained that could be."""
+
+    is_left = True
+    n_ended_meanwhile = 0
+
+    def stop(self, world, where, seconds):
+        jobs = world.workers.jobs
+        measured = [job for job in jobs if not trains(job)]
+        if self.is_left and measured and any(map(trains, jobs)):
+            self.is_left = False
+            world.go_away()
+            world.workers.end(measured[0])
+            return 0.0
+        if world.is_away and not any(map(trains, jobs)):
+            world.come_back()
+        self.n_ended_meanwhile += world.is_away
+        return super().stop(world, where, seconds)
+
+
+def test_runs_end_while_the_choice_of_an_engine_waits_for_the_database(in_memory):
+    study = in_memory.study(KINDS.index("measured"))
+    with in_memory.entered():
+        schedule = _AwayWhenMeasured()
+        world = in_memory.new_world(study, schedule)
+        assert world.session(TOTALS[-1]) == "ended"
+        assert schedule.n_ended_meanwhile > 1
+        world.check_end()
 
 
 def test_memory_answers_as_sqlite_does():

@@ -24,7 +24,7 @@ from search.coordination.proposals import Proposals
 from search.coordination.trial_buffer import LONGEST_UNWRITTEN_SECONDS, TrialBuffer
 from search.errors import StudyFailedError, StudyLockedError, TransientStorageError
 from search.storage import Started, locks, patience, spool, store
-from tests.faults.schedules.workers import Workers
+from tests.faults.schedules.workers import Workers, trains
 
 _ROUNDING_SECONDS = 1e-6
 _ROUNDING_SCORE = 1e-12
@@ -235,6 +235,8 @@ class World:
         self._stop("wait", seconds)
 
     def _sleep(self, seconds):
+        if self.workers is not None and any(trains(job) and not job.is_withdrawn for job in self.workers.jobs):
+            raise BrokenError("the coordinator sleeps while runs are trained: nobody keeps what they come to")
         self._stop("sleep", seconds)
 
     def _stop(self, where, seconds):

@@ -295,31 +295,28 @@ class _Hurting:
         else:
             if harm.attempts:
                 self._attempt()
-            self._kill(harm)
-            if harm.aim is Aim.COORDINATOR:
+            if self._kill(harm):
                 self._look()
                 self._launch()
         n_kills = self._course.kills.total()
         self._tell(f"{self._n_points} results, {n_kills} kills, {len(self._course.absences_seconds)} absences")
 
     def _kill(self, kill: Kill) -> bool:
-        """Kill one, if there is one; whether a coordinator is dead."""
+        """Kill one, the coordinator where there is no other; whether a coordinator is dead."""
         assert self._session is not None
-        if kill.aim is Aim.COORDINATOR:
+        found = [] if kill.aim is Aim.COORDINATOR else sorted(self._found(kill.aim), key=lambda process: process.pid)
+        if not found:
             self._look()
             if self._session.process.poll() is not None:
                 return False  # it came to its end by itself meanwhile
             self._session.kill()
             self._note_end()
         else:
-            found = sorted(self._found(kill.aim), key=lambda process: process.pid)
-            if not found:
-                return False
             self._deaths.append(self._n_points)
             with contextlib.suppress(psutil.NoSuchProcess):
                 found[int(kill.which * len(found))].kill()
-        self._course.kills[kill.aim] += 1
-        return kill.aim is Aim.COORDINATOR
+        self._course.kills[kill.aim if found else Aim.COORDINATOR] += 1
+        return not found
 
     def _be_away(self, absence: Absence) -> None:
         self._look()

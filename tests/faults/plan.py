@@ -14,7 +14,7 @@ _LONGEST_DELAY_SECONDS = 2.0
 """So that most sessions come to train something, and a kill comes at any moment of the half second between writes."""
 _SHARE_OF_WORK = 0.6
 """Of what a study works, undisturbed, which its harms wait at most: else it ends before the last of them came."""
-_SECONDS_LEFT = 2.0
+_SECONDS_LEFT = 4.0
 """Of work, undisturbed, that is left for the last harm."""
 _START_SECONDS = 4.0
 _SHARE_AT_START = 0.2

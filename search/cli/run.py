@@ -87,6 +87,7 @@ def run(
     given = [f"{key}={value}" for key, value in named.items() if value is not None]
     began, n_workers = time.monotonic(), count_workers(n_jobs)
     interrupted = "Interrupted. What ended is stored; the same command goes on from there."
+    _refuse_at_once(study, url)
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers_begun(n_workers, scheduler))  # before this process imports what it needs itself
         from search.cli._progress import watch
@@ -118,6 +119,22 @@ def run(
             url is not None and storage.is_shown_whole,
             time.monotonic() - began,
         )
+
+
+def _refuse_at_once(study: str, url: str | None) -> None:
+    """Refuse what a glance at the command line tells, before workers begin to import TensorFlow.
+
+    The file is read, and the database opened, while they import: what is wrong there ends them.
+
+    Raises:
+        StudyFileError: There is no such study.
+        UsageError: The URL is not that of a database.
+    """
+    from search.preparation.shipped import find_study_file
+    from search.storage.address import default_url, parse_address
+
+    find_study_file(study)
+    parse_address(url or default_url())
 
 
 def _command() -> str:

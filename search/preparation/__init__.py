@@ -2,8 +2,8 @@
 
 | module | what lives there |
 |---|---|
-| `files` | a study file, found by its path or its name, is read and prepared |
-| `shipped` | the studies that come with the program |
+| `files` | a study file is read and prepared |
+| `shipped` | a study file is found, by its path or by the name of a study that comes with the program |
 | `catalogue` | the one catalogue of techniques, families and settings that a study file may name |
 | `resolving` | every default that depends on data or model is filled in |
 | `facts` | what the data is like, and what guesses that are the same for every row score |

@@ -1,16 +1,14 @@
-"""A study file, found by its path or as the name of a study that is shipped, becomes a `PreparedStudy`."""
+"""A study file becomes a `PreparedStudy`."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.errors import Problem, StudyFileError
 from search.preparation.catalogue import default_catalogue
-from search.preparation.shipped import shipped_studies
+from search.preparation.shipped import find_study_file
 from search.preparation.study import PreparedStudy, prepare_spec
 from search.spec import RESULT, place_in_study, read_result, read_study
 
@@ -43,29 +41,3 @@ def _notes_on_origin(path: Path, prepared: PreparedStudy) -> tuple[str, ...]:
         f"The data is other than that of the study which this file was exported from (SHA-256 {theirs[:8]} there, "
         f"{prepared.data_sha256[:8]} here): scores are not to be compared with those in [{RESULT}].",
     )
-
-
-def find_study_file(study: str) -> Path:
-    """The file of a study given as a path or by its name.
-
-    Args:
-        study: A path to a TOML file, or the name of a shipped study (`moons`).
-
-    Raises:
-        StudyFileError: There is no such file and no shipped study of that name.
-    """
-    path = Path(study)
-    if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
-        if path.is_file():
-            return path
-        raise StudyFileError(Problem(study, "expected a study file, received a path without a file", _list()))
-    shipped = shipped_studies()
-    if study in shipped:
-        return shipped[study]
-    near = difflib.get_close_matches(study, shipped, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else _list()
-    raise StudyFileError(Problem(study, "expected a TOML file or the name of a shipped study, received neither", hint))
-
-
-def _list() -> str:
-    return f"Shipped studies: {', '.join(shipped_studies())}."

@@ -113,6 +113,19 @@ def keep_to_this_process(monkeypatch, train=None):
 
 
 @pytest.fixture
+def servers_begun(monkeypatch):
+    """What each process that workers are forked from was to import; none is started."""
+    begun = []
+
+    def begin(modules):
+        begun.append(modules)
+        return contextlib.nullcontext("spawn")
+
+    monkeypatch.setattr("search.fork_server.fork_server", begin)
+    return begun
+
+
+@pytest.fixture
 def search_here(monkeypatch):
     """`regsearch run` in this process, for what follows a search that was trained for real."""
     keep_to_this_process(monkeypatch)

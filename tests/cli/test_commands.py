@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from search.cli import cli
+from search.fork_server import TRAINING
 
 TECHNIQUES = {"l2", "dropout", "patience"}
 UNTRAINED = ("-q", "--set", "training.engine=graph")
@@ -270,13 +271,40 @@ def test_check_of_a_shipped_study_works_in_any_folder(command, tmp_path):
         (("frobnicate",), "No such command 'frobnicate'"),
     ],
 )
-def test_bad_usage_exits_2_with_a_clear_line_and_creates_nothing(arguments, message, command, tmp_path):
+def test_bad_usage_exits_2_with_a_clear_line_and_creates_nothing(arguments, message, command, tmp_path, servers_begun):
     done = command.in_this_process(*arguments, cwd=tmp_path)
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("mons",),
+        ("no.toml",),
+        ("moons", "--n-trials", "0"),
+        ("moons", "--trials", "5"),
+        ("moons", "--storage", "nonsense"),
+        ("moons", "--storage", "sqlite:///:memory:"),
+    ],
+    ids=" ".join,
+)
+def test_run_refuses_what_a_glance_tells_before_workers_begin(arguments, command, tmp_path, servers_begun):
+    assert command.in_this_process("run", *arguments, cwd=tmp_path).code == 2
+    assert servers_begun == []
+
+
+def test_storage_of_the_environment_is_looked_at_before_workers_begin(command, tmp_path, servers_begun):
+    assert command.in_this_process("run", "moons", cwd=tmp_path, storage="mysql://here/studies").code == 2
+    assert servers_begun == []
+
+
+def test_study_file_is_read_while_workers_begin(command, tmp_path, servers_begun):
+    done = command.in_this_process("run", "moons", "--set", "training.epoch=5", cwd=tmp_path)
+    assert (done.code, servers_begun) == (2, [TRAINING])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from search.coordination.entry import find_same_study
 from search.coordination.launching import Launch, run_study
 from search.errors import StudyFileError
-from search.preparation.files import prepare_study, shipped_studies
+from search.preparation.files import prepare_study
+from search.preparation.shipped import shipped_studies
 from search.records import TrialState
 from search.spec import spec_from_json, spec_to_json
 from search.storage import open_storage

@@ -10,7 +10,8 @@ import pytest
 
 from search.data import read_data
 from search.errors import DataError, StudyFileError
-from search.preparation.files import find_study_file, prepare_study, shipped_studies
+from search.preparation.files import prepare_study
+from search.preparation.shipped import find_study_file, shipped_studies
 from search.preparation.study import prepare_data, prepare_spec, run_seed
 from search.records import Configuration
 

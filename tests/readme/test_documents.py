@@ -20,12 +20,10 @@ import yaml
 
 import search
 import tests.readme.test_machines  # noqa: F401  # which claims blocks, too
-from search.coordination import launching
-from search.dispatch import open_workers
 from search.preparation.catalogue import default_catalogue
 from search.preparation.files import prepare_study
 from search.spec import parse_study
-from tests.cli.conftest import environment_of, in_this_process
+from tests.cli.conftest import environment_of, in_this_process, keep_to_this_process
 from tests.readme.documents import BLOCKS, ROOT, claimed, commands_of, runs, shown
 
 FEW = [
@@ -43,7 +41,6 @@ FEW = [
 @pytest.fixture(scope="module")
 def regsearch():
     """The command line in this process, whose only worker is a thread of it."""
-    in_thread = mock.patch.object(launching, "open_workers", lambda plan, **ignored: open_workers(plan, n_jobs=0))
 
     def run(line, folder):
         words = shlex.split(line)
@@ -52,7 +49,8 @@ def regsearch():
         assert done.code == 0, f"{line}: {done.code}\n{done.err}"
         return done
 
-    with in_thread:
+    with pytest.MonkeyPatch.context() as patched:
+        keep_to_this_process(patched)
         yield run
 
 

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from search.preparation.files import shipped_studies
+from search.preparation.shipped import shipped_studies
 from search.techniques import (
     TECHNIQUES,
     BatchTechnique,

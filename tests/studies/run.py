@@ -17,7 +17,7 @@ from typing import Any
 from search import Launch, open_storage, prepare_study, run_study
 from search.errors import UsageError
 from search.figures import figure_svg
-from search.preparation.files import shipped_studies
+from search.preparation.shipped import shipped_studies
 from search.records import Direction, RunSummary, StudyFacts, Trial, TrialState, Verdict
 from search.records.wording import verdict_lines
 from search.reporting.plots import draw_kind, gather_plotted

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.preparation.files import prepare_study, shipped_studies
+from search.preparation.files import prepare_study
+from search.preparation.shipped import shipped_studies
 from search.techniques import TECHNIQUES
 
 HERE = Path(__file__).parent

@@ -26,16 +26,14 @@ from search.spec import parse_study
 from tests.cli.conftest import environment_of, in_this_process, keep_to_this_process
 from tests.readme.documents import BLOCKS, ROOT, claimed, commands_of, runs, shown
 
-FEW = [
-    "--n-trials",
-    "12",
-    "--set",
-    "training.epochs=1500",
-    "--set",
-    "confirm.repeats=2",
-    "--set",
-    "confirm.finalists=2",
-]
+SMALL = {
+    "training.epochs": 400,
+    "training.learning_rate": 0.01,  # so that the baseline overfits within them, and something is chosen before it
+    "model.hidden": [100],
+    "confirm.repeats": 2,
+    "confirm.finalists": 2,
+}
+FEW = ["--n-trials", "12", *(f"--set={key}={value}" for key, value in SMALL.items())]
 
 
 @pytest.fixture(scope="module")

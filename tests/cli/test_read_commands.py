@@ -84,8 +84,8 @@ def test_read_command_imports_nothing_heavy(folder, command):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_read_command_costs_little_more_than_its_imports(folder, least, command):
-    took = min(run(folder, "-m", "search", *command)[1] for _ in range(3))
-    assert took < MOST_TIMES_THE_LEAST * least
+    most = MOST_TIMES_THE_LEAST * least
+    assert any(run(folder, "-m", "search", *command)[1] < most for _ in range(3)), "expected one of three below it"
 
 
 def test_best_still_says_what_a_constant_guess_is_worth(folder):

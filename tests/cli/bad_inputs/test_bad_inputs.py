@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from unittest import mock
 
 import hypothesis
 import numpy as np
@@ -67,6 +68,17 @@ def refuse(command, case, folder, codes=None):
     return told
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_process_begun():
+    """`run` begins the process that workers are forked from before it reads a file, and ends it with what it says."""
+    with begun_without_server():
+        yield
+
+
+def begun_without_server():
+    return mock.patch("search.fork_server.fork_server", return_value=contextlib.nullcontext("spawn"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_bad_input_is_refused_with_a_sentence(command, tmp_path, case):
     refuse(command, case, tmp_path)
@@ -77,14 +89,15 @@ import contextlib, io, os, re, sys, tempfile
 from pathlib import Path
 from unittest import mock
 from search.cli import main
-from tests.cli.bad_inputs.test_bad_inputs import CASES, put
+from tests.cli.bad_inputs.test_bad_inputs import CASES, begun_without_server, put
 
 asked = [case for case in CASES if any(word in case.name for word in sys.argv[1:])]
 codes = set()
 for case in asked:
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name), contextlib.redirect_stderr(io.StringIO()):
         put(Path(name), case.files)
-        with mock.patch.object(sys, "argv", ["regsearch", *case.arguments]), contextlib.suppress(SystemExit):
+        asked_for = mock.patch.object(sys, "argv", ["regsearch", *case.arguments])
+        with asked_for, begun_without_server(), contextlib.suppress(SystemExit):
             main()
 peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]  # of this program alone
 print(len(asked), int(peak) // 1024)

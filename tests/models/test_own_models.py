@@ -269,41 +269,41 @@ import json, sys
 import numpy as np
 sys.modules["search"] = None
 import keras
-model = keras.saving.load_model(sys.argv[1])
-rows = np.load(sys.argv[2])
-told = {
-    "predicted": model(rows).numpy().tolist(),
-    "penalties": float(sum(model.losses)),
-    "classes": sorted({type(x).__module__.partition(".")[0] for x in model._flatten_layers()}),
-    "regularizers": {x.name: [x.kernel_regularizer.get_config(), x.bias_regularizer.get_config()]
-                     for x in model._flatten_layers() if getattr(x, "kernel_regularizer", None)},
-    "rates": {x.name: x.rate for x in model._flatten_layers() if isinstance(x, keras.layers.Dropout)},
-}
-print(json.dumps(told))
+
+def tell(net):
+    model = keras.saving.load_model(f"{net}.keras")
+    return {
+        "predicted": model(np.load(f"{net}.npy")).numpy().tolist(),
+        "penalties": float(sum(model.losses)),
+        "classes": sorted({type(x).__module__.partition(".")[0] for x in model._flatten_layers()}),
+        "regularizers": {x.name: [x.kernel_regularizer.get_config(), x.bias_regularizer.get_config()]
+                         for x in model._flatten_layers() if getattr(x, "kernel_regularizer", None)},
+        "rates": {x.name: x.rate for x in model._flatten_layers() if isinstance(x, keras.layers.Dropout)},
+    }
+
+print(json.dumps({net: tell(net) for net in sys.argv[1:]}))
 """
 
 
-@pytest.mark.parametrize("net", ["sequential", "shared", "nested"])
-def test_saved_result_needs_keras_alone_and_keeps_its_coefficients(own_model, described, tmp_path, net):
+def test_saved_result_needs_keras_alone_and_keeps_its_coefficients(own_model, described, tmp_path):
     configuration = {"l1": 0.25, "l2": 0.125, "bias_l2": 0.5, "dropout": 0.375}
-    model = build_model(regularize(described(own_model(net)), configuration, ()))
-    rows = rows_for(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        model.save(tmp_path / "result.keras")
-    np.save(tmp_path / "rows.npy", rows)
+    saved = {}
+    for net in ("sequential", "shared", "nested"):
+        saved[net] = model = build_model(regularize(described(own_model(net)), configuration, ()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model.save(tmp_path / f"{net}.keras")
+        np.save(tmp_path / f"{net}.npy", rows_for(model))
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, tmp_path / "result.keras", tmp_path / "rows.npy"],
-        capture_output=True,
-        check=True,
-        cwd=tmp_path,
-        text=True,
+        [sys.executable, "-c", LOAD, *saved], capture_output=True, check=True, cwd=tmp_path, text=True
     )
-    told = json.loads(done.stdout)
-    np.testing.assert_allclose(told["predicted"], model(rows).numpy(), rtol=1e-5)
-    assert told["penalties"] == pytest.approx(float(sum(model.losses)), rel=1e-6)
-    assert told["classes"] == ["keras"]
-    assert told["regularizers"]
-    assert all(pair == [{"l1": 0.25, "l2": 0.125}, {"l2": 0.5}] for pair in told["regularizers"].values())
-    assert [rate for name, rate in told["rates"].items() if name != "drop"]
-    assert all(rate == (0.5 if name == "drop" else 0.375) for name, rate in told["rates"].items())
+    for net, told in json.loads(done.stdout).items():
+        model = saved.pop(net)
+        np.testing.assert_allclose(told["predicted"], model(np.load(tmp_path / f"{net}.npy")).numpy(), rtol=1e-5)
+        assert told["penalties"] == pytest.approx(float(sum(model.losses)), rel=1e-6), net
+        assert told["classes"] == ["keras"], net
+        assert told["regularizers"], net
+        assert all(pair == [{"l1": 0.25, "l2": 0.125}, {"l2": 0.5}] for pair in told["regularizers"].values()), net
+        assert [rate for name, rate in told["rates"].items() if name != "drop"], net
+        assert all(rate == (0.5 if name == "drop" else 0.375) for name, rate in told["rates"].items()), net
+    assert not saved

@@ -10,12 +10,18 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
+
+from search.data.sources import child
+from tests.warm_children import WarmChildren
+
+_RUN_CHILD = child._run_child
 
 
 class PostgresServer:
@@ -165,6 +171,21 @@ def signals_as_in_a_terminal() -> None:
     """Let the processes that tests start hear SIGINT, also where a shell's `&` made this one deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_children() -> Iterator[None]:
+    """Have functions and builders of studies called in processes that find Keras imported."""
+    warm = WarmChildren(_RUN_CHILD)
+    with mock.patch.object(child, "_run_child", warm.run):
+        yield
+    warm.close()
+
+
+@pytest.fixture
+def cold_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have them called in processes that are started for it, as users have it."""
+    monkeypatch.setattr(child, "_run_child", _RUN_CHILD)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
+pytestmark = pytest.mark.usefixtures("cold_children")
+
 
 @pytest.fixture
 def stub_keras(tmp_path, monkeypatch):

@@ -2,20 +2,30 @@
 
 import os
 import signal
-from types import SimpleNamespace
 
 import pytest
 
-from tests.faults.databases import SqliteDatabase
+from tests.faults.databases import SqliteDatabase, crashable_server
 from tests.faults.hurting import run_hurt
-from tests.faults.launched import Launched, ended, outcome, read, stop, trials
+from tests.faults.launched import Launched
+
+N_TRIALS = 24
+SHORT = ("--set", "training.epochs=20000")  # a run takes a tenth of a second, so that there is time to be hurt in
+CONFIRMED = (*SHORT, "--set", "confirm.finalists=2", "--set", "confirm.repeats=5")
+
+
+@pytest.fixture(scope="session")
+def server():
+    with crashable_server() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """How the study ends when nothing happens, with one worker."""
+    """How the study ends, with its confirmation, when nothing happens, with one worker."""
     folder = tmp_path_factory.mktemp("unbroken")
-    course = run_hurt(folder, SqliteDatabase(folder / "regsearch.db"), 14, ("--n-jobs", "1"))
+    arguments = ("--n-jobs", "1", *CONFIRMED)
+    course = run_hurt(folder, SqliteDatabase(folder / "regsearch.db"), N_TRIALS, arguments)
     assert not course.history.violations
     return course.end
 
@@ -34,16 +44,10 @@ def launch(tmp_path):
     started = []
 
     def start(*arguments, storage=None):
-        started.append(Launched(tmp_path, *arguments, storage=storage))
+        started.append(Launched(tmp_path, *SHORT, *arguments, storage=storage))
         return started[-1]
 
     yield start
     for one in started:
         if one.process.poll() is None:
             os.killpg(one.process.pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def look():
-    """Read the study in a folder: `look.outcome(folder)`, `look.read(folder, "status", "hurt")`."""
-    return SimpleNamespace(read=read, stop=stop, trials=trials, ended=ended, outcome=outcome)

@@ -1,5 +1,6 @@
 """`regsearch run` in a process that can be hurt, and what its database tells."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,9 @@ import time
 from pathlib import Path
 
 import psutil
+from click.testing import CliRunner
 
+from search.cli import cli
 from search.errors import StorageError, UnknownStudyError
 from search.reporting.summaries import list_trials, trial_row_json
 from search.storage import open_storage
@@ -92,6 +95,13 @@ class Launched:
             time.sleep(0.05)
         raise AssertionError((self.folder / "stderr.txt").read_text())
 
+    def wait_until_kept(self, timeout_seconds=60):
+        """Wait until a trial that ended is on the disk, and not in the database, which is away."""
+        deadline = time.monotonic() + timeout_seconds
+        while not any(b'"ended"' in path.read_bytes() for path in self.folder.glob("*.spool")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def kill(self):
         """What a power cut does to the coordinator."""
         os.kill(self.process.pid, signal.SIGKILL)
@@ -99,24 +109,13 @@ class Launched:
 
 
 def read(folder, *arguments):
-    return regsearch(folder, *arguments, "--format", "json")
-
-
-def stop(folder):
-    return regsearch(folder, "stop", "hurt")
+    """What a command tells of the study, as JSON."""
+    return json.loads(regsearch(folder, *arguments, "--format", "json").stdout)
 
 
 def regsearch(folder, *arguments):
-    environment = {k: v for k, v in os.environ.items() if k != "OPTUNA_STORAGE"} | {"PYTHONPATH": str(CHECKOUT)}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "search", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    """A command that looks or asks, in this process: one of its own would start for a second."""
+    return CliRunner().invoke(cli, [*arguments, "--storage", _url(folder)], catch_exceptions=False)
 
 
 def trials(folder):
@@ -124,10 +123,14 @@ def trials(folder):
     if not (folder / "regsearch.db").exists():
         return []
     try:
-        with open_storage(f"sqlite:///{folder / 'regsearch.db'}") as storage:
+        with open_storage(_url(folder)) as storage:
             return [trial_row_json(trial) for trial in list_trials(storage, "hurt")[1]]
     except (StorageError, UnknownStudyError):  # its tables are being made, or the study is
         return []
+
+
+def _url(folder):
+    return f"sqlite:///{folder / 'regsearch.db'}"
 
 
 def ended(folder):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from search import Launch, open_storage, run_study
 from search.data import Dataset
@@ -11,6 +12,7 @@ from search.spec import Range, StudySpec
 from search.training.engines import LanesEngine
 
 N_TRIALS = 6
+IN_A_THREAD = Launch(n_jobs=0)
 
 
 def make_spec(engine, **study):
@@ -29,13 +31,13 @@ def make_spec(engine, **study):
     )
 
 
-def scores(engine, url, n_jobs):
+def scores(engine, url, launch=IN_A_THREAD):
     rng = np.random.default_rng(2)
     features = rng.normal(size=(90, 3)).astype(np.float32)
     target = (features @ np.array([1.0, -2.0, 0.5]) + rng.normal(size=90) > 0.3).astype(np.int64)
     dataset = Dataset(features, target, "binary", ("no", "yes"), standardize=True, sha256="0")
     with open_storage(url, create=True) as storage:
-        record = run_study(prepare_data(make_spec(engine), dataset), storage, Launch(n_jobs=n_jobs))
+        record = run_study(prepare_data(make_spec(engine), dataset), storage, launch)
         trials = storage.trials(record.study_id)
         runs = storage.runs(record.study_id)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * N_TRIALS
@@ -51,10 +53,12 @@ def test_scores_are_those_of_compiled_and_the_same_with_any_number_of_workers(tm
         return train_together(engine, jobs, watches)
 
     monkeypatch.setattr(LanesEngine, "train_together", noted)
-    configurations, compiled = scores("compiled", f"sqlite:///{tmp_path}/compiled.db", n_jobs=0)
-    same, in_lanes = scores("lanes", f"sqlite:///{tmp_path}/lanes.db", n_jobs=0)
+    configurations, compiled = scores("compiled", f"sqlite:///{tmp_path}/compiled.db")
+    same, in_lanes = scores("lanes", f"sqlite:///{tmp_path}/lanes.db")
     assert same == configurations
     assert in_lanes == pytest.approx(compiled, rel=1e-4)
     assert max(sizes) > 2
     assert sum(sizes) == 2 * N_TRIALS
-    assert scores("lanes", f"sqlite:///{tmp_path}/workers.db", n_jobs=2) == (configurations, in_lanes)
+    with LocalCluster(2, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="inproc://") as workers:
+        several = Launch(scheduler=workers.scheduler_address)
+        assert scores("lanes", f"sqlite:///{tmp_path}/workers.db", several) == (configurations, in_lanes)

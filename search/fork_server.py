@@ -89,20 +89,20 @@ def fork_server(modules: Sequence[str]) -> Iterator[str]:
 def begin_fork_server_anew() -> int | None:
     """Begin the process that `fork_server` began once more, where it has died.
 
-    multiprocessing would do so by itself: with all that leads to the database, with what Dask has it import instead,
-    and to live as long as this process.
+    multiprocessing does so by itself where a worker is started in the moment after: with all that leads to the
+    database, and with what Dask has it import instead. That one is begun anew and ended like the first.
 
     Returns:
         Number of the process that workers are forked from now; None where they are not.
     """
-    if (pid := _pid()) is not None and pid in _OURS and _is_dead(pid):
-        _begin(_OURS[pid])
+    if _OURS and (pid := _pid()) is not None and _is_dead(pid):
+        _begin(*_OURS)
     return _pid()
 
 
 def end_fork_server() -> None:
     """End the process that `fork_server` began, if it did, with all that were forked from it."""
-    if (pid := _pid()) is not None and pid in _OURS:
+    if _OURS and (pid := _pid()) is not None:
         _stop(pid)
 
 
@@ -157,15 +157,15 @@ def sigint_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_OURS: dict[int | None, Sequence[str]] = {}
-"""The servers that were begun here, and what they import; nothing of another's may be ended."""
+_OURS: list[Sequence[str]] = []
+"""What the server imports that was begun here; empty where it is another's, of whom nothing may be ended."""
 
 
 def _begin(modules: Sequence[str]) -> None:
     with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}):
         multiprocessing.set_forkserver_preload(list(modules))
         forkserver.ensure_running()
-    _OURS[_pid()] = modules
+    _OURS[:] = [modules]
 
 
 def _is_dead(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,12 +10,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 
 import psutil
 import pytest
+from distributed import Nanny, Status
 
 from search.execution import open_pool
-from search.fork_server import fork_server
+from search.fork_server import begin_fork_server_anew, fork_server
+from tests.execution.listening import listen
 
 MODULES = ("distributed", "tests.execution.imported_marker")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
@@ -115,6 +119,71 @@ def test_server_that_dies_again_while_it_is_begun_anew_leaves_no_pool_without_wo
         (second,) = done
         (after,) = servers()
         assert second.value[1] == after.pid not in (before.pid, again.pid)
+
+
+@linux
+def test_server_that_dies_twice_while_a_session_starts_has_not_died_four_times(monkeypatch):
+    """As it dies it takes a worker along, and refuses the next one."""
+    instantiate, harms = Nanny.instantiate, iter(["worker taken along", "worker refused"] * 2)
+
+    async def hurt(nanny):
+        harm = next(harms, None)
+        if harm == "worker taken along":
+            return Status.stopped
+        if harm == "worker refused":
+            (server,) = servers()
+            server.kill()
+            raise ConnectionRefusedError
+        return await instantiate(nanny)
+
+    monkeypatch.setattr(Nanny, "instantiate", hurt)
+    with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+        (done,) = ask(pool, 1)
+        (server,) = servers()
+        assert done.value[1] == server.pid
+
+
+@linux
+def test_server_that_is_begun_by_a_worker_s_start_in_the_place_of_a_dead_one_is_ours_too():
+    with fork_server(MODULES):
+        kill_server()
+        forkserver.ensure_running()
+        kill_server()
+        begin_fork_server_anew()
+        (last,) = servers()
+        kill_server()
+        forkserver.ensure_running()
+        (server,) = servers()
+        assert server != last
+    assert not server.is_running()
+
+
+def kill_server():
+    (server,) = servers()
+    server.kill()
+    while servers():
+        time.sleep(0.001)
+
+
+@linux
+def test_worker_that_dies_just_when_it_stands_ready_is_replaced(monkeypatch):
+    """Nobody is told of it who would start another one: its nanny does not count as started yet."""
+    instantiate, killed = Nanny.instantiate, []
+
+    async def hurt(nanny):
+        status = await instantiate(nanny)
+        if not killed:
+            killed.append(nanny.pid)
+            nanny.kill_worker()
+            while nanny.process.status == Status.running:
+                await asyncio.sleep(0.01)
+        return status
+
+    monkeypatch.setattr(Nanny, "instantiate", hurt)
+    with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
+        pool.submit(1)
+        (done,) = listen(pool, 1, 30)
+        assert done.value[0] not in killed
 
 
 def kill_first_worker():

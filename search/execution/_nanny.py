@@ -17,8 +17,8 @@ from search.fork_server import DATABASE_SECRETS, ONE_THREAD, begin_fork_server_a
 # Where workers are forked their server has none of these; where they are spawned they are emptied there.
 _SECRETS = dict.fromkeys(DATABASE_SECRETS, "")
 
-_MOST_STARTS = 4
-"""As often a worker may die before it stands ready; the session ends then."""
+_MOST_DEATHS = 4
+"""As often a worker, or what it is forked from, may die before it stands ready; the session ends then."""
 _DYING_SECONDS = 5.0
 """A process that is killed closes its files before it counts as dead: long before, on a machine that is busy."""
 _LOOK_SECONDS = 0.25
@@ -41,10 +41,18 @@ class OneGpuNanny(Nanny):
         super().__init__(*args, name=name, env=env, death_timeout=_LONGEST_START, **options)
         self._ending = ending
 
+    async def start_unsafe(self) -> OneGpuNanny:
+        """Start as Dask's nanny does, which takes no note of a worker that dies just when it stands ready."""
+        await super().start_unsafe()
+        self.status = Status.running  # from here on it replaces one that dies by itself
+        if self.process is not None and self.process.status == Status.stopped:
+            await self.instantiate()
+        return self
+
     async def instantiate(self) -> Status:
         """Start a worker, unless all end now; one that is killed while the first is awaited is replaced, too."""
-        status = Status.failed
-        for _ in range(_MOST_STARTS):
+        status, n_deaths, taken_along_by = Status.failed, 0, None
+        while n_deaths < _MOST_DEATHS:
             if self._ending.is_set():
                 return Status.closed
             server = begin_fork_server_anew()
@@ -55,10 +63,13 @@ class OneGpuNanny(Nanny):
                     self.process = None  # it was never forked, and whoever waits for its start or end waits for ever
                 if not await self._has_other_server(server):
                     raise
+                # A server that dies takes a worker along, and then refuses the next one: it has died once.
+                n_deaths += server != taken_along_by
                 continue
             # Later on a death in the middle of a start is told to the nanny, and it starts another one by itself.
             if status == Status.running or self.status != Status.init:
                 break
+            n_deaths, taken_along_by = n_deaths + 1, server
         return status
 
     async def _has_other_server(self, server: int | None) -> bool:

@@ -59,6 +59,8 @@ def test_scores_are_those_of_compiled_and_the_same_with_any_number_of_workers(tm
     assert in_lanes == pytest.approx(compiled, rel=1e-4)
     assert max(sizes) > 2
     assert sum(sizes) == 2 * N_TRIALS
-    with LocalCluster(2, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="inproc://") as workers:
+    with LocalCluster(
+        2, threads_per_worker=1, processes=False, dashboard_address=":0", protocol="inproc://"
+    ) as workers:
         several = Launch(scheduler=workers.scheduler_address)
         assert scores("lanes", f"sqlite:///{tmp_path}/workers.db", several) == (configurations, in_lanes)

@@ -104,7 +104,7 @@ def test_outages_change_nothing(seed, storage, undisturbed, monkeypatch):
     assert not list_spools(storage)
 
 
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_crashes_in_outages_lose_nothing_that_ended(seed, storage, undisturbed, monkeypatch):
     outages = Outages(seed, crash=0.1)
     begin(storage, monkeypatch, outages)

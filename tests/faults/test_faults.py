@@ -1,4 +1,4 @@
-"""Whatever ends a session, no accepted result is lost, nothing is stuck, and the study goes on as the unbroken one does."""
+"""Whatever ends a session, no accepted result is lost, nothing is stuck, and the study is the unbroken one."""
 
 import contextlib
 import os

@@ -6,7 +6,6 @@ import gc
 import itertools
 import os
 import signal
-import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from search.data.sources import child
+from tests.unflushed import flush_no_file
 from tests.warm_children import WarmChildren
 
 _RUN_CHILD = child._run_child
@@ -86,19 +86,12 @@ class PostgresServer:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have all processes of the tests share compiled programs, and none with what this user runs beside them."""
+    flush_no_file()
     gc.set_threshold(200_000, 20, 100)  # looking through the graphs of a thousand models took a tenth of the time
     if not hasattr(config, "workerinput"):
         folder = tempfile.TemporaryDirectory(prefix="programs", ignore_cleanup_errors=True)
         os.environ["REGSEARCH_CACHE"] = folder.name
         config.add_cleanup(folder.cleanup)
-
-
-@sa.event.listens_for(sa.Pool, "checkout")
-def _flush_nothing(connection: object, record: sa.PoolProxiedConnection, _proxy: object) -> None:
-    """As for PostgreSQL: a file, too, is written to the disk when the system finds time; each table waited for it."""
-    if isinstance(connection, sqlite3.Connection) and record.info.setdefault("is flushed", True):
-        connection.execute("PRAGMA synchronous=OFF")
-        record.info["is flushed"] = False
 
 
 # The same examples each time: what passes here passes elsewhere. For others give `--hypothesis-profile=default`.

@@ -14,7 +14,6 @@ import itertools
 import os
 import shutil
 import signal
-import sqlite3
 import threading
 import traceback
 from collections.abc import Callable
@@ -23,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import sqlalchemy as sa
 
 from tests.cuts.moments import die_at
+from tests.unflushed import flush_no_file
 
 _MOST_MOMENTS = 2_000
 _MOST_TOLD = 10_000
@@ -188,12 +187,7 @@ def cut_everywhere(story: Story, root: Path, server: str | None = None, *, twice
 @functools.cache
 def _flush_nothing() -> None:
     """Save the disk the work in this process and those forked from it: processes are killed here, and no machines."""
-
-    @sa.event.listens_for(sa.Engine, "connect")
-    def connected(connection, _record):
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous=OFF")
-
+    flush_no_file()
     os.fsync = lambda descriptor: None
 
 

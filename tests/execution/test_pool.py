@@ -82,7 +82,7 @@ def test_every_item_comes_back_whatever_happens_to_workers(tmp_path):
         ("cannot travel", 14),
         ("large", 15),
     ]
-    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=2) as pool:
+    with open_pool(work, {"factor": 3, "folder": str(tmp_path)}, n_workers=2, modules=("distributed",)) as pool:
         assert pool.n_workers == 2
         for item in items:
             pool.submit(item)

@@ -93,6 +93,7 @@ def test_worker_that_grows_is_renewed_and_every_item_runs_once(tmp_path, n_worke
         n_workers=n_workers,
         most_growth_bytes=50 * _MEBIBYTE,
         start=start,
+        modules=("distributed",),
     ) as pool:
         for item in range(n_items):
             pool.submit(item)

@@ -11,7 +11,7 @@ from tests.faults.launched import Launched
 
 N_TRIALS = 24
 SHORT = ("--set", "training.epochs=20000")  # a run takes a tenth of a second, so that there is time to be hurt in
-CONFIRMED = (*SHORT, "--set", "confirm.finalists=2", "--set", "confirm.repeats=5")
+CONFIRMED = (*SHORT, "--set", "confirm.finalists=2", "--set", "confirm.repeats=8")
 
 
 @pytest.fixture(scope="session")

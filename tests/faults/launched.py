@@ -92,7 +92,7 @@ class Launched:
             if len(ended(self.folder)) >= n_trials:
                 return
             assert self.process.poll() is None, (self.folder / "stderr.txt").read_text()
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError((self.folder / "stderr.txt").read_text())
 
     def wait_until_kept(self, timeout_seconds=60):

@@ -1,5 +1,7 @@
 """A finished and confirmed study, trained by a fake."""
 
+import functools
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -11,21 +13,41 @@ from search.storage import open_storage
 from tests.followup.fakes import STUDY, Fake
 
 
+@pytest.fixture(scope="session")
+def finished_database(tmp_path_factory):
+    """A function: the database in which a study is finished. It is run once, and tests take copies."""
+
+    @functools.cache
+    def run(study, overrides, kind):
+        folder, fake = tmp_path_factory.mktemp("quick"), kind()
+        (folder / "quick.toml").write_text(study)
+        prepared = prepare_study(str(folder / "quick.toml"), overrides)
+        with open_storage(f"sqlite:///{folder / 'quick.db'}", create=True) as storage:
+            run_study(prepared, storage, Launch(0), train=fake)
+        assert fake.new
+        return folder / "quick.db"
+
+    return run
+
+
 @pytest.fixture
-def finished(tmp_path):
-    """A function that runs a study with a fake; its storage, its record, and who trains for it from now on."""
+def finished(finished_database, tmp_path):
+    """A function: a study that a fake has finished, its storage, its record, and who trains for it from now on."""
     opened = []
 
     def finish(*overrides, study=STUDY, fake=None):
         path = tmp_path / "quick.toml"
         path.write_text(study)
-        storage = open_storage(f"sqlite:///{tmp_path / f'quick{len(opened)}.db'}", create=True)
-        opened.append(storage)
         fake = fake or Fake()
-        record = run_study(prepare_study(str(path), overrides), storage, Launch(0), train=fake)
-        assert fake.new
+        copy = shutil.copy(finished_database(study, overrides, type(fake)), tmp_path / f"quick{len(opened)}.db")
+        storage = open_storage(f"sqlite:///{copy}")
+        opened.append(storage)
         return SimpleNamespace(
-            storage=storage, record=record, fake=fake, trainers=Trainers(Launch(0), train=fake), path=path
+            storage=storage,
+            record=storage.study("quick"),
+            fake=fake,
+            trainers=Trainers(Launch(0), train=fake),
+            path=path,
         )
 
     yield finish

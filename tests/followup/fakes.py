@@ -52,6 +52,9 @@ _ASKED = []
 class Fake:
     """Trains nothing, and notes what it was asked for."""
 
+    def __init__(self):
+        _ASKED.clear()  # another test's
+
     def __call__(self, plan, run, report):
         _ASKED.append(run)
         score = float(made_up_score(run.configuration, run.seed))

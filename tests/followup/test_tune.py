@@ -54,12 +54,20 @@ def keras():
     return keras
 
 
+# Every layer is named, and inputs too: of models whose names are the same, one traced program trains all.
 @pytest.fixture
 def model(keras):
-    rows = keras.Input((4,))
+    rows = keras.Input((4,), name="rows")
     left, right = (keras.layers.Dense(5, "relu", name=name)(rows) for name in ("left", "right"))
     joined = keras.layers.Concatenate(name="joined")([left, right])
     return keras.Model(rows, keras.layers.Dense(1, "sigmoid", name="answer")(joined), name="branches")
+
+
+@pytest.fixture
+def one_layer(keras):
+    """The smallest model of two classes."""
+    layers = [keras.Input((4,), name="rows"), keras.layers.Dense(1, "sigmoid", name="out")]
+    return keras.Sequential(layers, name="one_layer")
 
 
 def test_best_configuration_comes_back_in_a_trained_model(model):
@@ -181,10 +189,10 @@ def test_numbers_of_numpy_may_stand_in_a_space(model):
     assert found.study.spec["space"]["l2"]["choices"] == pytest.approx([1e-4, 1e-3, 1e-2])
 
 
-def test_model_that_is_compiled_is_trained_as_it_is_compiled(keras, tmp_path):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0), keras.losses.BinaryFocalCrossentropy(gamma=3))
-    found = search.tune(model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK, directory=tmp_path)
+def test_model_that_is_compiled_is_trained_as_it_is_compiled(keras, one_layer, tmp_path):
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, clipnorm=1.0)
+    one_layer.compile(optimizer, keras.losses.BinaryFocalCrossentropy(gamma=3))
+    found = search.tune(one_layer, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=QUICK, directory=tmp_path)
     training = found.study.spec["training"]
     assert training["optimizer"] == {"name": "sgd", "momentum": 0.9, "clipnorm": 1.0}
     assert training["loss"] == {"name": "binary_focal_crossentropy", "gamma": 3}
@@ -195,42 +203,42 @@ def own_loss(y, predicted):
     return predicted - y
 
 
-def test_loss_that_cannot_be_taken_over_is_refused_unless_another_one_is_set(keras):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
-    model.compile("adam", own_loss)
+def test_loss_that_cannot_be_taken_over_is_refused_unless_another_one_is_set(one_layer):
+    one_layer.compile("adam", own_loss)
     space = {"l2": {"choices": [0.1]}}
     with pytest.raises(UsageError, match="received the loss own_loss, a function of its own"):
-        search.tune(model, X, Y, 1, space=space, settings=QUICK)
-    found = search.tune(model, X, Y, 1, space=space, settings=[*QUICK, 'training.loss="task"'])
+        search.tune(one_layer, X, Y, 1, space=space, settings=QUICK)
+    found = search.tune(one_layer, X, Y, 1, space=space, settings=[*QUICK, 'training.loss="task"'])
     assert found.model.loss == "binary_crossentropy"
-    model.compile("adam", lambda y, predicted: predicted - y)
+    one_layer.compile("adam", lambda y, predicted: predicted - y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras' own, of a lambda
         with pytest.raises(UsageError, match="received a lambda function as its loss"):
-            search.tune(model, X, Y, 1, space=space, settings=QUICK)
-    model.compile("adam", eval("lambda y, predicted: predicted - y"))  # whose source is nowhere
+            search.tune(one_layer, X, Y, 1, space=space, settings=QUICK)
+    one_layer.compile("adam", eval("lambda y, predicted: predicted - y"))  # whose source is nowhere
     with pytest.raises(UsageError, match=r"^model: expected a model that Keras can save, received OSError"):
-        search.tune(model, X, Y, 1, space=space, settings=QUICK)
+        search.tune(one_layer, X, Y, 1, space=space, settings=QUICK)
 
 
-def test_function_of_ones_own_trains_where_a_setting_names_it_in_a_file(keras, tmp_path, monkeypatch):
+def test_function_of_ones_own_trains_where_a_setting_names_it_in_a_file(one_layer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("def mine(y, predicted):\n    return (predicted - y)[:, 0] ** 2\n")
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
-    model.compile("adam", own_loss)
+    one_layer.compile("adam", own_loss)
     settings = [*QUICK, "training.loss='mine.py:mine'"]
     found = search.tune(
-        model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept"
+        one_layer, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept"
     )
     assert found.study.spec["training"]["loss"] == f"{tmp_path}/mine.py:mine"
     assert found.model.loss is None
     squares = search.tune(
-        model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mean_squared_error"']
+        one_layer, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mean_squared_error"']
     )
     assert found.best.score == pytest.approx(squares.best.score, rel=1e-5)
     (tmp_path / "mine.py").write_text("def mine(y, predicted):\n    return (predicted - y)[:, 0] ** 4\n")
     with pytest.raises(UsageError, match=r"^tune \[loss\]: expected the loss that the study was begun with \(SHA-256"):
-        search.tune(model, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept")
+        search.tune(
+            one_layer, X, Y, 2, space={"l2": {"choices": [0.1]}}, settings=settings, directory=tmp_path / "kept"
+        )
 
 
 def test_function_of_ones_own_scores_where_its_file_is_relative_to_the_working_directory(model, tmp_path, monkeypatch):
@@ -244,10 +252,9 @@ def test_function_of_ones_own_scores_where_its_file_is_relative_to_the_working_d
     assert [trial.score for trial in found.trials] == pytest.approx([trial.score for trial in same.trials], rel=1e-5)
 
 
-def test_setting_that_names_no_loss_is_refused_as_in_a_study_file(keras):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
+def test_setting_that_names_no_loss_is_refused_as_in_a_study_file(one_layer):
     with pytest.raises(StudyFileError, match=r'^--set training.loss="mse": expected "binary_crossentropy", .* "mse"'):
-        search.tune(model, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mse"'])
+        search.tune(one_layer, X, Y, 1, space={"l2": {"choices": [0.1]}}, settings=[*QUICK, 'training.loss="mse"'])
 
 
 def huber(y, predicted):
@@ -415,17 +422,16 @@ def test_typed_options_are_settings(model):
     assert found.study.facts.rows.test == 12
 
 
-def test_weights_of_rows_enter_training_and_scores(keras):
+def test_weights_of_rows_enter_training_and_scores(one_layer):
     """Rows that count nothing may say anything."""
     x, y = np.concatenate([X, X]), np.concatenate([Y, 1 - Y])
     weight = np.repeat([1.0, 0.0], len(X))
-    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
     options = {"space": {"l2": {"choices": [0.01]}}, "epochs": 60, "folds": 2, "verbose": 0, "metric": "roc_auc"}
     settings = ["training.learning_rate=0.05", 'training.engine="graph"']
-    found = search.tune(net, x, y, 1, sample_weight=weight, settings=settings, **options)
+    found = search.tune(one_layer, x, y, 1, sample_weight=weight, settings=settings, **options)
     assert found.best.score > 0.9
     with pytest.raises(AssertionError):
-        assert search.tune(net, x, y, 1, settings=settings, **options).best.score > 0.9
+        assert search.tune(one_layer, x, y, 1, settings=settings, **options).best.score > 0.9
 
 
 def test_rows_that_score_may_be_given(model):

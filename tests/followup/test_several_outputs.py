@@ -23,6 +23,7 @@ keras = "net.keras"
 [training]
 epochs = 60
 batch_size = 128
+engine = "graph"
 [space]
 l2 = {{ choices = [0.001] }}
 [confirm]
@@ -122,7 +123,12 @@ def test_model_of_a_table_gives_classes_and_numbers_in_their_own_unit(rows, fold
 def test_tune_gives_a_model_of_all_outputs(keras, rows, folder):
     model = keras.models.load_model(folder / "net.keras", compile=False)
     y = {name: rows[name] for name in ("sign", "kind")} | {"size": (rows["size"] - 1000) / 50}
-    settings = ["confirm.finalists=0", 'objective.output="kind"', "training.learning_rate=0.05"]
+    settings = [
+        "confirm.finalists=0",
+        'objective.output="kind"',
+        "training.learning_rate=0.05",
+        'training.engine="graph"',
+    ]
     settings.append('training.loss="sparse_categorical_crossentropy"')
     listed = [y[name] for name in model.output_names]
     logits = keras.losses.BinaryCrossentropy(from_logits=True)

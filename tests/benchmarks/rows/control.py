@@ -19,7 +19,7 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200, "n_many": 1000}
-TINY = {"rounds": 1, "n_trials": 4, "n_many": 8}
+TINY = {"rounds": 1, "n_trials": 4, "n_many": 8, "n_jobs": 0}
 
 N_EPOCHS = 4000
 N_FOLDS = 5
@@ -30,18 +30,18 @@ PRUNERS = {
 }
 
 
-def measure(rounds: int = 3, n_trials: int = 1000, n_many: int = 10_000) -> list[Line]:
+def measure(rounds: int = 3, n_trials: int = 1000, n_many: int = 10_000, n_jobs: int = 1) -> list[Line]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     text = study_text(n_trials, N_EPOCHS, engine="fit")  # "auto" would train to choose
     peers = {
-        "score alone": processor_milliseconds(lambda: run_here(text, n_jobs=1, train=score), n_trials),
+        "score alone": processor_milliseconds(lambda: run_here(text, n_jobs, train=score), n_trials),
         f"score and curves of {N_EPOCHS:,} epochs": processor_milliseconds(
-            lambda: run_here(text, n_jobs=1, train=score_and_curves), n_trials
+            lambda: run_here(text, n_jobs, train=score_and_curves), n_trials
         ),
         "Optuna": processor_milliseconds(lambda: by_optuna(n_trials), n_trials),
         "asking": processor_milliseconds(lambda: ask_and_tell(text, n_trials), n_trials),
     }
-    run_here(study_text(2, N_EPOCHS, engine="fit"), n_jobs=1, train=score)  # imports
+    run_here(study_text(2, N_EPOCHS, engine="fit"), n_jobs, train=score)  # imports
     costs = side_by_side(peers, rounds, warm=False)
     theirs, alone = costs.pop("Optuna"), costs.pop("asking")
     peer = "study.optimize, RDBStorage on SQLite"
@@ -52,16 +52,16 @@ def measure(rounds: int = 3, n_trials: int = 1000, n_many: int = 10_000) -> list
     work = f"{n_trials:,} trials, 3 parameters, TPE, score alone"
     lines.append(Line("control", work, "asking and telling alone", UNIT, costs["score alone"], alone))
     # Once: a round takes five minutes, and the ratio asked for is that of some trials to ten times as many.
-    return [*lines, *(line for pruner in PRUNERS for line in pruned(pruner, 1, n_trials, n_many))]
+    return [*lines, *(line for pruner in PRUNERS for line in pruned(pruner, 1, n_trials, n_many, n_jobs))]
 
 
-def pruned(pruner: str, rounds: int, n_trials: int, n_many: int) -> list[Line]:
+def pruned(pruner: str, rounds: int, n_trials: int, n_many: int, n_jobs: int) -> list[Line]:
     """Trials of five folds, judged after each."""
     folds = f'{{ method = "kfold", folds = {N_FOLDS} }}'
 
     def ours(n: int) -> Cost:
         text = study_text(n, N_EPOCHS, folds, engine="fit", sampler="random", pruner=pruner)
-        return processor_milliseconds(lambda: run_here(text, n_jobs=1, train=score), n)
+        return processor_milliseconds(lambda: run_here(text, n_jobs, train=score), n)
 
     n_counted = max(1, n_trials // 4)
     peers = {

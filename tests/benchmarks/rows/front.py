@@ -37,7 +37,7 @@ l2 = {{ low = 1e-6, high = 1e-1, log = true }}
 N_EPOCHS = 20
 FULL = {}
 QUICK = {"rounds": 2, "n_counted": 5}
-TINY = {"rounds": 1, "n_counted": 1, "n_filters": (2, 2), "engine": "graph"}
+TINY = {"rounds": 1, "n_counted": 1, "n_filters": (2,), "engine": "graph"}
 
 
 def measure(rounds=5, n_counted=N_EPOCHS, n_filters=(16, 32, 64), engine="compiled") -> list[Line]:

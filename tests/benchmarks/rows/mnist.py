@@ -13,13 +13,15 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 3, "n_epochs": 1}
-TINY = {"rounds": 1, "n_epochs": 1, "n_rows": 200, "width": 16}
+TINY = {"rounds": 1, "n_epochs": 1, "n_rows": 200, "hidden": (16,)}
 
 
-def measure(rounds: int = 5, n_epochs: int = 3, n_rows: int = 10_000, width: int = 500) -> list[Line]:
+def measure(
+    rounds: int = 5, n_epochs: int = 3, n_rows: int = 10_000, hidden: tuple[int, ...] = (500,) * 5
+) -> list[Line]:
     start_tensorflow()
     arrays = random_images(n_rows, n_rows // 5)
-    net = mlp(784, (width,) * 5, 10)
+    net = mlp(784, hidden, 10)
     peers, engines = {}, {}
     for precision in ("float32", "mixed_bfloat16"):
         training = TrainingSection(epochs=n_epochs, batch_size=128, precision=precision)

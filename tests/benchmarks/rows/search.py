@@ -18,21 +18,23 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 1}
-TINY = {"rounds": 1, "n_trials": 8, "n_epochs": 2}
+TINY = {"rounds": 1, "n_trials": 4, "n_epochs": 1, "engine": "graph", "n_jobs": 0}
 
 N_FOLDS = 5
 
 
-def measure(rounds: int = 3, n_trials: int = 60, n_epochs: int = 200) -> list[Line]:
+def measure(
+    rounds: int = 3, n_trials: int = 60, n_epochs: int = 200, engine: str = "auto", n_jobs: int = 1
+) -> list[Line]:
     start_tensorflow()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    text = study_text(n_trials, n_epochs, FIVE_FOLDS)
+    text = study_text(n_trials, n_epochs, FIVE_FOLDS, engine=engine)
     plan = prepared(text).plan
     rows = prepare(plan.dataset, plan.folds[0], keep_stop=False)
     once_it_runs = []
 
     def by_regsearch() -> float:
-        watch = run_here(text, n_jobs=1)
+        watch = run_here(text, n_jobs)
         once_it_runs.append(watch.seconds_a_trial())
         return watch.seconds / n_trials
 

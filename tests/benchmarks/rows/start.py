@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from unittest import mock
 
 from search.training.user_cache import VARIABLE
@@ -16,12 +17,15 @@ LIMITED_BY = (
     "all of them."
 )
 
+WAYS = {"cold": "compiled anew", "warm": "its program kept from before"}
 FULL = {}
 QUICK = {"rounds": 2}
-TINY = {"rounds": 1, "n_epochs": 2, "engine": "fit"}
+TINY = {"rounds": 1, "n_epochs": 1, "engine": "fit", "ways": ("cold",)}
 
 
-def measure(rounds: int = 5, n_epochs: int = 4000, engine: str = "auto") -> list[Line]:
+def measure(
+    rounds: int = 5, n_epochs: int = 4000, engine: str = "auto", ways: Collection[str] = tuple(WAYS)
+) -> list[Line]:
     text = study_text(1, n_epochs, engine=engine)
 
     def run_with(kept: str) -> None:
@@ -29,16 +33,15 @@ def measure(rounds: int = 5, n_epochs: int = 4000, engine: str = "auto") -> list
             run_by_command(text, 1)
 
     with tempfile.TemporaryDirectory() as folder:
-        run_with(folder)
-        peers = {
-            "cold": wall_seconds(lambda: run_with("")),
-            "warm": wall_seconds(lambda: run_with(folder)),
-            "import": wall_seconds(import_keras),
-        }
+        kept = {"cold": "", "warm": folder}
+        if "warm" in ways:
+            run_with(folder)
+        peers = {way: wall_seconds(lambda way=way: run_with(kept[way])) for way in ways}
+        peers["import"] = wall_seconds(import_keras)
         costs = side_by_side(peers, rounds, warm=False)
     return [
-        Line("start", f"one run of {n_epochs:,} epochs, {kept}", "import keras", "s", costs[name], costs["import"])
-        for name, kept in (("cold", "compiled anew"), ("warm", "its program kept from before"))
+        Line("start", f"one run of {n_epochs:,} epochs, {WAYS[way]}", "import keras", "s", costs[way], costs["import"])
+        for way in ways
     ]
 
 

@@ -15,14 +15,19 @@ LIMITED_BY = (
 
 FULL = {}
 QUICK = {"rounds": 1, "n_trials": 200}
-TINY = {"rounds": 1, "n_trials": 2, "n_epochs": 10, "n_fit_epochs": 1, "n_jobs": 1}
+TINY = {"rounds": 1, "n_trials": 2, "n_epochs": 10, "n_fit_epochs": 1, "n_jobs": 1, "engine": "graph"}
 
 
 def measure(
-    rounds: int = 3, n_trials: int = 1000, n_epochs: int = 4000, n_fit_epochs: int = 60, n_jobs: int | None = None
+    rounds: int = 3,
+    n_trials: int = 1000,
+    n_epochs: int = 4000,
+    n_fit_epochs: int = 60,
+    n_jobs: int | None = None,
+    engine: str = "auto",
 ) -> list[Line]:
     start_tensorflow()
-    text = study_text(n_trials, n_epochs)
+    text = study_text(n_trials, n_epochs, engine=engine)
     n_jobs = n_jobs or len(os.sched_getaffinity(0))
     fit = by_fit(make_job(moons(), mlp(2, (500,), 1), {"l2": 1e-3}, TrainingSection()))
     peers = {

@@ -72,7 +72,8 @@ def noisy(tmp_path_factory):
     with open_storage(f"sqlite:///{folder / 'studies.db'}", create=True) as storage:
         record = run_study(prepared, storage, Launch(n_jobs=0))
         sealed = prepared.sealed.open(lambda _: None)
-        yield SimpleNamespace(prepared=prepared, storage=storage, record=record, sealed=sealed)
+        session = WorkerSession()
+        yield SimpleNamespace(prepared=prepared, storage=storage, record=record, sealed=sealed, session=session)
 
 
 def loaded(path, rows, folder):
@@ -88,7 +89,7 @@ def trained_alone(noisy, trial):
     of_trial = next(each for each in noisy.storage.trials(noisy.record.study_id) if each.number == trial)
     runs = final_runs(noisy.prepared, noisy.storage, noisy.record.study_id, of_trial)
     plan = final_plan(noisy.prepared.plan, runs[0].configuration)
-    return np.stack([WorkerSession().predict(plan, [run], noisy.sealed) for run in runs])
+    return np.stack([noisy.session.predict(plan, [run], noisy.sealed) for run in runs])
 
 
 def test_exported_mean_of_several_seeds_reproduces_the_recorded_score_of_the_sealed_rows(noisy, tmp_path):

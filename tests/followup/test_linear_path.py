@@ -12,13 +12,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression, enet_path
 
 from search.coordination.launching import Launch, run_study
+from search.dispatch import process_session
 from search.followup.again import Trainers
 from search.followup.sweep import Values, sweep
 from search.models import weights_by_path
 from search.preparation.files import prepare_study
 from search.records import Configuration, EngineChoice
 from search.storage import open_storage
-from search.training import WorkerSession, start_tensorflow
+from search.training import start_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -67,9 +68,9 @@ def linear(tmp_path):
             y = (y > 0).astype(int)
         np.savez(tmp_path / "rows.npz", x=x, y=y)
         start_tensorflow()  # on one thread, before it is used
-        keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, activation=activation, name="dense")]).save(
-            tmp_path / "linear.keras"
-        )
+        # Named, so that one program serves every study of it.
+        layers = [keras.Input((6,), name="rows"), keras.layers.Dense(1, activation=activation, name="dense")]
+        keras.Sequential(layers, name="linear").save(tmp_path / "linear.keras")
         is_regression = activation == "linear"
         text = STUDY.format(
             data='task = "regression"\nscale_target = false' if is_regression else 'task = "classification"',
@@ -99,7 +100,7 @@ def elastic_net(x, y, l1):
 
 @pytest.mark.parametrize("l1", [0.01, 0.1, 0.6])
 def test_regression_is_an_elastic_net(linear, l1):
-    prepared, session = linear("linear"), WorkerSession()
+    prepared, session = linear("linear"), process_session()
     run = prepared.runs(0, Configuration({"l1": l1, "l2": L2}))[0]
     kernel = kernel_of(session, prepared, run)
     expected = elastic_net(*rows_of(session, prepared, run), l1)
@@ -110,7 +111,7 @@ def test_regression_is_an_elastic_net(linear, l1):
 
 
 def test_logistic_regression_is_one_with_an_elastic_net(linear):
-    prepared, session, l1 = linear("sigmoid"), WorkerSession(), 0.02
+    prepared, session, l1 = linear("sigmoid"), process_session(), 0.02
     run = prepared.runs(0, Configuration({"l1": l1, "l2": L2}))[0]
     kernel = kernel_of(session, prepared, run)
     x, y = rows_of(session, prepared, run)
@@ -125,7 +126,7 @@ def test_logistic_regression_is_one_with_an_elastic_net(linear):
 
 
 def test_path_tells_the_norms_and_the_zeros_of_the_elastic_net(linear, tmp_path):
-    prepared, session = linear("linear"), WorkerSession()
+    prepared, session = linear("linear"), process_session()
     with open_storage(f"sqlite:///{tmp_path}/linear.db", create=True) as storage:
         run_study(prepared, storage, Launch(0))
         values = Values("l1", low=0.1, high=0.6, n_points=2)

@@ -277,7 +277,8 @@ def test_threshold_is_where_the_metric_of_validation_rows_is_best(tmp_path, sour
     refitted = refit(prepared, Configuration({}), final_run(prepared))
     threshold = refitted.card.threshold
     assert 0 < threshold < 0.5, "a rare class is claimed before its probability is one half"
-    told = [WorkerSession().predict_validation(prepared.plan, run) for run in prepared.runs(0, Configuration({}))]
+    session = WorkerSession()
+    told = [session.predict_validation(prepared.plan, run) for run in prepared.runs(0, Configuration({}))]
     target = np.concatenate([each.target for each in told])
     probability = np.concatenate([each.predicted[:, -1] for each in told])
     tried = np.unique(np.concatenate([probability, [0.0]]))

@@ -331,7 +331,8 @@ import search
 
 x = np.random.default_rng(0).normal(size=(60, 4))
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="out")])
-found = search.tune(model, x, (x[:, 0] > 0).astype(int), 1, n_jobs=1, epochs=2, settings=["confirm.finalists=0"])
+found = search.tune(model, x, (x[:, 0] > 0).astype(int), 1, n_jobs=1, epochs=2,
+                    settings=["confirm.finalists=0", 'training.engine="graph"'])
 print(found.chosen.number, len(found.trials))
 """
 

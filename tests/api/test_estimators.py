@@ -50,7 +50,8 @@ def test_what_was_found_is_what_tune_finds(fitted):
 
     def net(n_features, n_classes):
         layers = [keras.layers.Dense(8, "relu", name="a"), keras.layers.Dense(n_classes, "softmax", name="b")]
-        return keras.Sequential([keras.Input((n_features,)), *layers])
+        # Named, so that one program serves both.
+        return keras.Sequential([keras.Input((n_features,), name="rows"), *layers], name="net")
 
     classifier = RegularizedClassifier(net, **QUICK).fit(X, Y)
     settings = [*SETTINGS, "data.standardize=true"]
@@ -94,6 +95,12 @@ def test_it_is_searched_inside_a_pipeline_and_leaves_no_files(monkeypatch, tmp_p
     found = GridSearchCV(pipeline, {"regularizedclassifier__epochs": [1, 30]}, cv=2).fit(X, Y)
     assert found.best_params_ == {"regularizedclassifier__epochs": 30}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_environment_is_left_as_it_was(fitted):
+    before = dict(os.environ)
+    clone(fitted).fit(X, Y)
+    assert dict(os.environ) == before
 
 
 def test_two_fits_at_once_are_two_fits(fitted):
@@ -191,9 +198,3 @@ def test_a_fit_that_fails_leaves_nothing_fitted(fitted):
     with pytest.raises(ValueError, match="Input X contains NaN"):
         again.fit(np.where(X > 1100, np.nan, X), Y)
     assert not hasattr(again, "model_")
-
-
-def test_environment_is_left_as_it_was(fitted):
-    before = dict(os.environ)
-    clone(fitted).fit(X, Y)
-    assert dict(os.environ) == before

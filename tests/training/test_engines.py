@@ -76,6 +76,20 @@ def test_everything_off_is_the_plain_keras_program_bit_for_bit(
     assert_same_weights(train(engines["fit"], job).weights, plain_program(keras, job))
 
 
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}], ids=["steps of Keras", "steps of our own"])
+def test_fit_leaves_no_rewritten_functions_in_the_temporary_folder(
+    keras, make_plan, make_run, settings, engines, make_job, monkeypatch
+):
+    from tensorflow.python.autograph.impl import api
+
+    rewritten, convert = [], api._convert_actual
+    monkeypatch.setattr(
+        api, "_convert_actual", lambda function, *rest: rewritten.append(function) or convert(function, *rest)
+    )
+    train(engines["fit"], make_job(make_plan(epochs=1), make_run(**settings)))
+    assert rewritten == []
+
+
 PLAIN_PROGRAM = """
 import sys
 import keras, numpy as np

@@ -315,7 +315,9 @@ def _shuffled_batches(job: Job, orders: EpochOrders, *, filled: bool) -> tf.data
         return rows, tf.gather(y, batch), (tf.gather(weight, batch), *counts, beside)
 
     drawn = tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec((n_epochs, n_rows), tf.int32))
-    return drawn.unbatch().flat_map(batches).map(gathered).with_options(_pipeline_options())
+    # Else TensorFlow rewrites them by way of files in the temporary folder, where they stay if this process is killed.
+    unconverted = tf.autograph.experimental.do_not_convert
+    return drawn.unbatch().flat_map(unconverted(batches)).map(unconverted(gathered)).with_options(_pipeline_options())
 
 
 def _gatherer(rows: npt.NDArray[np.float32]) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -330,8 +332,7 @@ def _gatherer(rows: npt.NDArray[np.float32]) -> Callable[[tf.Tensor], tf.Tensor]
         read = tf.numpy_function(lambda at: read_rows(rows, at), [places], tf.float32, stateful=False)
         return tf.ensure_shape(read, (None, *rows.shape[1:]))
 
-    unconverted: Callable[[tf.Tensor], tf.Tensor] = tf.autograph.experimental.do_not_convert(gather)
-    return unconverted
+    return gather
 
 
 def _pipeline_options() -> tf.data.Options:

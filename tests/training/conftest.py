@@ -11,7 +11,6 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import Part
 from search.training import TrainingPlan
-from search.training.engines import Stores, make_engines
 from search.training.jobs import make_job as make_job_with
 from search.training.stages import stage_jobs
 from search.training.stages import train_stages as train_stages_with
@@ -76,22 +75,25 @@ def make_run():
 
 @pytest.fixture(scope="session")
 def session(keras):
-    """One worker's session."""
+    """One worker's session, which lets go of no program that another test may want."""
     from search.training import WorkerSession
 
-    return WorkerSession()
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("loops", "lanes"):
+            patched.setattr(f"search.training.engines.{module}.PROGRAMS", 1000)
+        return WorkerSession()
 
 
 @pytest.fixture(scope="session")
-def stores():
+def stores(session):
     """What is kept for `engines`, `make_job` and `train_stages`."""
-    return Stores()
+    return session._stores
 
 
 @pytest.fixture(scope="session")
-def engines(keras, stores):
-    """Every engine by its name."""
-    return make_engines(stores)
+def engines(session):
+    """Every engine of the session by its name."""
+    return session._engines
 
 
 @pytest.fixture(scope="session")

@@ -228,11 +228,10 @@ def test_one_compilation_serves_all_values_and_seeds(plan_of, monkeypatch, net, 
 @pytest.mark.parametrize("net", NETS)
 def test_techniques_that_are_off_add_nothing_to_a_program(outcome_of, net):
     with_slots = outcome_of(net, {}, "compiled", SPACES[net])
-    without = outcome_of(net, {}, "compiled", ("training.learning_rate",))
+    without = outcome_of(net, {}, "fit", ("training.learning_rate",))
     assert_agree(replace(with_slots, zero_shares={}), without, relative=1e-5)
 
 
-# The last of all: each run of `fit` clears Keras' session, after which TensorFlow compiles programs anew.
 @pytest.mark.parametrize("case", COCKTAILS)
 def test_fit_agrees_with_programs(outcome_of, case):
     net, settings = COCKTAILS[case]

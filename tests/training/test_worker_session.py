@@ -237,7 +237,7 @@ def test_studies_of_one_architecture_share_one_program(make_plan, make_run, monk
     assert [program.n_compilations for program in made] == [1]
 
 
-def test_with_the_session_goes_all_that_it_kept(make_plan, make_run, monkeypatch):
+def test_with_the_session_goes_all_that_it_kept(make_plan, make_run, monkeypatch, kinds_of_new_objects):
     kept, init = [], Program.__init__
 
     def noted(program, *arguments, **named):
@@ -256,33 +256,47 @@ def test_with_the_session_goes_all_that_it_kept(make_plan, make_run, monkeypatch
     assert len(kept) == 2 + 3 + 2
     assert all(reference() is not None for reference in kept)
     del session
-    gc.collect()
+    kinds_of_new_objects()
     assert all(reference() is None for reference in kept)
     assert TECHNIQUES["zca"]._last is None
 
 
+@pytest.fixture
+def kinds_of_new_objects():
+    """A function that looks for garbage, and tells the names of the classes of what else there is since the test began.
+
+    It need not look through the million objects that were there before.
+    """
+
+    def kinds():
+        gc.collect()
+        return [type(kept).__name__ for kept in gc.get_objects()]
+
+    gc.collect()
+    gc.freeze()
+    return kinds
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, engine, session):
+def test_nothing_of_a_run_stays_in_memory(keras, make_plan, make_run, engine, session, kinds_of_new_objects):
     plan = make_plan(epochs=1, engine=engine)
     model = plan.spec.model.model_copy(update={"activation": "swish"})  # whose gradient is registered by hand
     plan = type(plan)(plan.dataset, plan.folds, plan.spec.model_copy(update={"model": model}), plan.metric)
     counts = []
     for seed in range(3):
         assert session.train(plan, make_run(seed, l2=0.1, dropout=0.2)).error is None
-        gc.collect()
-        kinds = [type(kept).__name__ for kept in gc.get_objects()]
+        kinds = kinds_of_new_objects()
         counts.append([kinds.count(kind) for kind in ("FuncGraph", "AtomicFunction", "Sequential")])
     assert counts[1] == counts[2]
 
 
-def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run, monkeypatch):
+def test_programs_of_architectures_gone_by_are_let_go(keras, make_plan, make_run, monkeypatch, kinds_of_new_objects):
     monkeypatch.setattr("search.training.engines.loops.PROGRAMS", 2)
     session, counts = WorkerSession(), []
     for width in range(2, 6):
         assert session.train(make_plan(epochs=1, hidden=(width,), engine="graph"), make_run()).error is None
-        gc.collect()
-        counts.append(sum(type(kept).__name__ == "Program" for kept in gc.get_objects()))
-    assert counts[-1] == counts[-2] == counts[0] + 1
+        counts.append(kinds_of_new_objects().count("Program"))
+    assert counts == [1, 2, 2, 2]
 
 
 def test_plan_pickles_with_its_identity(make_plan):

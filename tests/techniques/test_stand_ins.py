@@ -108,6 +108,39 @@ def copy_weights(source, target):
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
+def made_once(make):
+    """A function that makes the same of equal arguments only once: it takes half a second to compile a program."""
+    made = {}
+
+    def get(*arguments):
+        key = repr(arguments)
+        if key not in made:
+            made[key] = make(*arguments)
+        return made[key]
+
+    return get
+
+
+@made_once
+def plain_step(program, layer, input_shape):
+    """A model without techniques, and its training step as a program of rows."""
+    flat = [Part("layers.Flatten", {"name": "flatten"})] if len(input_shape) > 1 else []
+    plain = chain(input_shape, *map(make, [layer, *flat, OUTPUT]))
+    return plain, compile_as(program, trained_step(plain, weights=plain.trainable_weights))
+
+
+@made_once
+def open_step(program, name, layer, input_shape):
+    """A model with a slot for a technique, and its training step as a program of rows and of what fills the slot."""
+    opened = make_open(input_shape, *parts_of(name, Slot(name, TECHNIQUES[name].off), layer, input_shape))
+
+    def step(x, value):
+        with opened.filled({name: value}) as model:
+            return trained_step(model, weights=model.trainable_weights)(x)
+
+    return opened.made, compile_as(program, step)
+
+
 # In TensorFlow's own kernels one of each kind: these compute each operation alone, as XLA does not.
 ONE_OF_A_KIND = {"l1l2", "max_norm", "activity_l1", "batch_norm", "layer_norm", "dropout", "alpha_dropout", "rotation"}
 ONE_OF_A_KIND |= {"spatial_dropout", "recurrent_l1", "recurrent_dropout", "input_noise"}
@@ -119,22 +152,17 @@ ONE_OF_A_KIND |= {"spatial_dropout", "recurrent_l1", "recurrent_dropout", "input
     ids=lambda value: getattr(value, "path", None),
 )
 def test_off_leaves_predictions_penalty_and_gradients_as_they_are(keras, program, name, layer, input_shape):
-    opened = make_open(input_shape, *parts_of(name, Slot(name, TECHNIQUES[name].off), layer, input_shape))
-    fill_randomly(opened.made)
+    opened, step_with = open_step(program, name, layer, input_shape)
+    fill_randomly(opened)
     by_gates = BY_GATES if name == "recurrent_dropout" else {}
-    flat = [Part("layers.Flatten", {"name": "flatten"})] if len(input_shape) > 1 else []
-    plain = chain(input_shape, *map(make, [layer.with_arguments(**by_gates), *flat, OUTPUT]))
-    copy_weights(opened.made, plain)
-    shared = [opened.made.get_layer(own.name) for own in plain.layers]
-    weights = [weight for own in shared for weight in own.trainable_weights]
+    plain, step_without = plain_step(program, layer.with_arguments(**by_gates), input_shape)
+    copy_weights(opened, plain)
     x = rows_like(input_shape)
-
-    def step_off(x, off):
-        with opened.filled({name: off}) as model:
-            return trained_step(model, weights=weights)(x)
-
-    absent = compile_as(program, trained_step(plain, weights=plain.trainable_weights))(x)
-    off = compile_as(program, step_off)(x, keras.ops.convert_to_tensor(TECHNIQUES[name].off))
+    absent = step_without(x)
+    predicted, penalty, *gradients = step_with(x, keras.ops.convert_to_tensor(TECHNIQUES[name].off))
+    of_weight = {id(weight): each for weight, each in zip(opened.trainable_weights, gradients, strict=True)}
+    shared = [opened.get_layer(own.name) for own in plain.layers]
+    off = [predicted, penalty, *(of_weight[id(weight)] for own in shared for weight in own.trainable_weights)]
     if program == "graph":
         assert same_bits(off[:2], absent[:2])
         # Masks of ones are a factor in the gradients of each gate, whose sums are then taken in another order.
@@ -161,21 +189,17 @@ def test_layer_that_is_off_hands_on_every_bit(keras, tf, program, name):
 
 @case
 def test_on_changes_training_and_a_compiled_program_gives_what_python_does(keras, name, layer, input_shape):
-    opened = make_open(input_shape, *parts_of(name, Slot(name, TECHNIQUES[name].off), layer, input_shape))
-    fill_randomly(opened.made)
+    opened, step_with = open_step("xla", name, layer, input_shape)
+    fill_randomly(opened)
     fixed = chain(
         input_shape, *[make(part, traced=True) for part in parts_of(name, value_of(name), layer, input_shape)]
     )
     x, number = rows_like(input_shape), TECHNIQUES[name].domain.number(value_of(name))
 
-    def step_with(x, value):
-        with opened.filled({name: value}) as model:
-            return trained_step(model, weights=model.trainable_weights)(x)
-
-    compiled, start = compile_as("xla", step_with), opened.made.get_weights()
-    on = compiled(x, keras.ops.convert_to_tensor(number))
-    opened.made.set_weights(start)
-    off = compiled(x, keras.ops.convert_to_tensor(TECHNIQUES[name].off))
+    start = opened.get_weights()
+    on = step_with(x, keras.ops.convert_to_tensor(number))
+    opened.set_weights(start)
+    off = step_with(x, keras.ops.convert_to_tensor(TECHNIQUES[name].off))
     fixed.set_weights(start)
     eager = trained_step(fixed, weights=fixed.trainable_weights)(x)
     for one, other in zip(on, eager, strict=True):

@@ -46,7 +46,8 @@ TO_THE_END, BEST_EPOCH = {}, {"patience": 2, "dropout": 0.3}
 @pytest.mark.parametrize(
     ("case", "engine", "settings"),
     [
-        *((case, engine, BEST_EPOCH) for case in CASES for engine in ("compiled", "fit")),
+        *((case, engine, BEST_EPOCH) for case in CASES for engine in ("graph", "fit")),
+        *((case, engine, BEST_EPOCH) for case in ("binary", "scaled") for engine in ("compiled", "lanes")),
         *((case, engine, TO_THE_END) for case in ("binary", "scaled") for engine in ENGINES),
     ],
 )
@@ -62,7 +63,7 @@ def test_score_is_that_of_the_predictions(plan_of, make_run, session, case, engi
         assert told == pytest.approx(result.score, rel=1e-5)  # it takes the other class' probability in float64
 
 
-@pytest.mark.parametrize(("case", "engine"), [("multiclass", "compiled"), ("scaled", "compiled"), ("scaled", "fit")])
+@pytest.mark.parametrize(("case", "engine"), [("multiclass", "graph"), ("scaled", "compiled"), ("scaled", "fit")])
 def test_predictions_are_those_of_the_model_that_the_run_leaves(plan_of, make_run, session, case, engine):
     plan, _, _ = plan_of(case, engine=engine, learning_rate=0.1)
     run = make_run(patience=2)

@@ -33,13 +33,20 @@ def assert_agree(first, second, relative=1e-4):
         np.testing.assert_allclose(getattr(first.curve, name), getattr(second.curve, name), rtol=10 * relative)
 
 
-@pytest.mark.parametrize(("net", "batch_size"), [("mlp", 7), ("mlp", 64), ("cnn", 7), ("lstm", 7)])
-def test_engines_agree_after_fifty_epochs_of_adam(keras, make_net_job, make_run, net, batch_size, engines):
-    for configuration in ({}, {"l1": 1e-4, "l2": 1e-2, "output_l2": 1e-2, "patience": 4}):
-        job = make_net_job(net, make_run(**configuration), epochs=50, batch_size=batch_size, learning_rate=0.002)
-        by_fit = train(engines["fit"], job)
-        for name in ("compiled", "graph"):
-            assert_agree(train(engines[name], job), by_fit)
+PENALTIES = {"l1": 1e-4, "l2": 1e-2, "output_l2": 1e-2, "patience": 4}
+
+
+@pytest.mark.parametrize(
+    ("net", "batch_size", "configuration"),
+    [("mlp", 7, {}), ("mlp", 7, PENALTIES), ("mlp", 64, PENALTIES), ("cnn", 7, PENALTIES), ("lstm", 7, PENALTIES)],
+)
+def test_engines_agree_after_fifty_epochs_of_adam(
+    keras, make_net_job, make_run, net, batch_size, configuration, engines
+):
+    job = make_net_job(net, make_run(**configuration), epochs=50, batch_size=batch_size, learning_rate=0.002)
+    by_fit = train(engines["fit"], job)
+    for name in ("compiled", "graph"):
+        assert_agree(train(engines[name], job), by_fit)
 
 
 @settings(
@@ -71,7 +78,7 @@ def test_engines_agree_on_any_architecture_and_coefficients(
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_of_keras_takes_its_own_steps(keras, make_plan, make_run, optimizer, engines, make_job):
     """Twice, for the second job finds the optimizer as the first one left it."""
-    plan = make_plan(optimizer=optimizer, epochs=6, batch_size=16, space=("l2", "weight_decay"))
+    plan = make_plan(optimizer=optimizer, epochs=6, batch_size=16, hidden=(), space=("l2", "weight_decay"))
     by_fit = train(engines["fit"], make_job(plan, make_run(2, l2=0.01, weight_decay=0.3)))
     for seed, decay in ((1, {}), (2, {"weight_decay": 0.3})):
         ours = train(engines["graph"], make_job(plan, make_run(seed, l2=0.01, **decay)))  # its updates are compiled
@@ -160,9 +167,9 @@ def test_long_runs_pass_from_one_block_of_orders_to_the_next(
 
 def test_large_evaluations_go_piece_by_piece(keras, make_plan, make_run, monkeypatch, make_job):
     job = make_job(make_plan(epochs=5), make_run(patience=2))
-    whole = train(ENGINES["compiled"](Stores()), job)
+    whole = train(ENGINES["graph"](Stores()), job)
     monkeypatch.setattr(_tensors, "ROWS_AT_ONCE", 7)
-    assert_agree(train(ENGINES["compiled"](Stores()), job), whole, relative=1e-6)
+    assert_agree(train(ENGINES["graph"](Stores()), job), whole, relative=1e-6)
 
 
 def test_stop_rows_that_score_are_evaluated_once(keras, make_plan, make_run, engines, make_job):
@@ -176,12 +183,18 @@ def test_stop_rows_that_score_are_evaluated_once(keras, make_plan, make_run, eng
     assert_agree(outcome, train(engines["fit"], job))
 
 
+# Those of two classes: of several, and of numbers, `test_weights` has them all, and here are two of each.
 @pytest.mark.parametrize(
     ("task", "metric"),
-    [(task, name) for name, metric in METRICS.items() for task in sorted(metric.tasks)],
+    [
+        *(("binary", name) for name, metric in METRICS.items() if "binary" in metric.tasks),
+        *(("multiclass", name) for name in ("log_loss", "f1_macro")),
+        *(("regression", name) for name in ("mse", "r2")),
+    ],
 )
 def test_metric_in_the_curve_is_the_metric_of_the_score(keras, make_plan, make_run, task, metric, engines, make_job):
-    job = make_job(make_plan(task, metric, n_targets=2 if task == "regression" else None), make_run(l2=0.01))
+    n_targets = 2 if task == "regression" else None
+    job = make_job(make_plan(task, metric, n_targets=n_targets, hidden=(), space=("l2",)), make_run(l2=0.01))
     outcome = train(engines["graph"], job)
     assert outcome.curve.validation_metric[-1] == pytest.approx(outcome.score, rel=1e-4, abs=1e-5)
     if metric in ("f1_macro", "r2"):  # that of `fit` is NumPy's at every epoch
@@ -287,8 +300,9 @@ def test_mixed_precision_trains_close_to_float32(keras, make_plan, make_run, nam
     import tensorflow as tf
 
     plans = [make_plan(epochs=20, hidden=(30,), precision=precision) for precision in ("float32", "mixed_bfloat16")]
-    exact, mixed = (train(engines[name], make_job(plan, make_run(l2=0.01))) for plan in plans)
-    assert exact.curve != mixed.curve
+    jobs = [make_job(plan, make_run(l2=0.01)) for plan in plans]
+    exact, mixed = train(engines["fit"], jobs[0]), train(engines[name], jobs[1])
+    assert np.abs(exact.curve.train_loss - mixed.curve.train_loss).max() > 1e-4  # no two engines are that far apart
     assert mixed.score == pytest.approx(exact.score, rel=0.1)
     assert all(values.dtype == tf.float32.as_numpy_dtype for values in mixed.weights.values())
 
@@ -307,7 +321,7 @@ def test_patience_that_ends_with_a_piece_ends_the_run(keras, make_plan, make_run
 
 def test_rows_of_a_fold_are_kept_once_for_all_programs(keras, make_plan, make_run, engines, make_job, stores):
     before = len(stores._folds.values())
-    for width in (3, 4, 5):
+    for width in (3, 4):
         for patience in ({}, {"patience": 2}):
             train(engines["graph"], make_job(make_plan(epochs=1, hidden=(width,)), make_run(**patience)))
     assert len(stores._folds.values()) <= before + 2

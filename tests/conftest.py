@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -166,6 +167,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if place(item) < len(_SLOW):
             item.add_marker(pytest.mark.slow)
     items.sort(key=place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_taken_out() -> Iterator[None]:
+    """Look for garbage once a module that uses TensorFlow, and never again through the models that outlive it.
+
+    Python would look through all of them whenever a quarter has come to them, for seconds each time, and at the end.
+    """
+    yield
+    if "tensorflow" in sys.modules:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

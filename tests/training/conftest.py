@@ -11,6 +11,7 @@ from search.records import Configuration, Run
 from search.spec import Range, StudySpec
 from search.techniques import Part
 from search.training import TrainingPlan
+from search.training.engines import Stores, make_engines
 from search.training.jobs import make_job as make_job_with
 from search.training.stages import stage_jobs
 from search.training.stages import train_stages as train_stages_with
@@ -75,25 +76,25 @@ def make_run():
 
 @pytest.fixture(scope="session")
 def session(keras):
-    """One worker's session, which lets go of no program that another test may want."""
+    """One worker's session."""
     from search.training import WorkerSession
 
+    return WorkerSession()
+
+
+@pytest.fixture(scope="session")
+def stores():
+    """What is kept for `engines`, `make_job` and `train_stages`."""
+    return Stores()
+
+
+@pytest.fixture(scope="session")
+def engines(keras, stores):
+    """Every engine by its name. They let go of no program, for another test may want it."""
     with pytest.MonkeyPatch.context() as patched:
         for module in ("loops", "lanes"):
             patched.setattr(f"search.training.engines.{module}.PROGRAMS", 1000)
-        return WorkerSession()
-
-
-@pytest.fixture(scope="session")
-def stores(session):
-    """What is kept for `engines`, `make_job` and `train_stages`."""
-    return session._stores
-
-
-@pytest.fixture(scope="session")
-def engines(session):
-    """Every engine of the session by its name."""
-    return session._engines
+        return make_engines(stores)
 
 
 @pytest.fixture(scope="session")

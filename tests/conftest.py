@@ -169,14 +169,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+_MOST_GROWTH_BYTES = 2**29  # of a process, until what was thought to stay is looked through for garbage, too
+
+
+@pytest.fixture(scope="session")
+def looked_through() -> list[int]:
+    """How large this process was, each time that Python looked through all that there is."""
+    return [0]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def garbage_taken_out() -> Iterator[None]:
-    """Look for garbage once a module that uses TensorFlow, and never again through the models that outlive it.
+def garbage_taken_out(looked_through: list[int]) -> Iterator[None]:
+    """Look for garbage once a module that uses TensorFlow, and through the models that outlive it only now and then.
 
     Python would look through all of them whenever a quarter has come to them, for seconds each time, and at the end.
     """
     yield
     if "tensorflow" in sys.modules:
+        if psutil.Process().memory_info().rss > looked_through[-1] + _MOST_GROWTH_BYTES:
+            gc.unfreeze()
+            gc.collect()
+            looked_through.append(psutil.Process().memory_info().rss)
         gc.collect()
         gc.freeze()
 

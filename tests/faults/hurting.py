@@ -310,12 +310,13 @@ class _Hurting:
             if self._session.process.poll() is not None:
                 return False  # it came to its end by itself meanwhile
             self._session.kill()
+            self._course.kills[Aim.COORDINATOR] += 1
             self._note_end()
         else:
             self._deaths.append(self._n_points)
             with contextlib.suppress(psutil.NoSuchProcess):
                 found[int(kill.which * len(found))].kill()
-        self._course.kills[kill.aim if found else Aim.COORDINATOR] += 1
+            self._course.kills[kill.aim] += 1
         return not found
 
     def _be_away(self, absence: Absence) -> None:

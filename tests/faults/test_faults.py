@@ -12,7 +12,7 @@ from search.storage import open_storage
 from tests.faults.databases import SqliteDatabase
 from tests.faults.launched import ended, outcome, read, regsearch
 
-TOO_MANY = ("--n-trials", "120")
+TOO_MANY = ("--n-trials", "3000")
 """So many trials that no session comes to the end of the study by itself."""
 
 
@@ -102,7 +102,7 @@ def drained(launch, folder, n_trials):
     assert regsearch(folder, "stop", "hurt").exit_code == 0
     assert session.wait(60) == 0
     found = outcome(folder)
-    assert n_trials <= len(found) < 120
+    assert n_trials <= len(found) < 3000
     assert all(state in ("COMPLETE", "PRUNED") for _, state, _, _ in found)
     assert read(folder, "status", "hurt")["state"] == "stopped"
 

@@ -90,10 +90,10 @@ def stores():
 
 @pytest.fixture(scope="session")
 def engines(keras, stores):
-    """Every engine by its name. They let go of no program, for another test may want it."""
+    """Every engine by its name. They keep many programs, for another test may want one."""
     with pytest.MonkeyPatch.context() as patched:
         for module in ("loops", "lanes"):
-            patched.setattr(f"search.training.engines.{module}.PROGRAMS", 1000)
+            patched.setattr(f"search.training.engines.{module}.PROGRAMS", 100)
         return make_engines(stores)
 
 

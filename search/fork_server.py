@@ -39,6 +39,9 @@ DATABASE_SECRETS = ("OPTUNA_STORAGE", "PGPASSWORD", "PGPASSFILE")
 TRAINING = ("search.dispatch.imported",)
 """What workers that train with Keras find imported."""
 
+_ENDS_WITH_IT = "search.forked"
+"""Imported first, by way of its name: it is meant for that process alone."""
+
 
 def available_cores() -> int:
     """Cores that this process may use."""
@@ -163,7 +166,7 @@ _OURS: list[Sequence[str]] = []
 
 def _begin(modules: Sequence[str]) -> None:
     with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}):
-        multiprocessing.set_forkserver_preload(list(modules))
+        multiprocessing.set_forkserver_preload([_ENDS_WITH_IT, *modules])
         forkserver.ensure_running()
     _OURS[:] = [modules]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -26,6 +27,15 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers
 
 def servers():
     return [child for child in psutil.Process().children() if is_server(child)]
+
+
+def the_server():
+    """The only one, which may have been started just now: until it runs Python it looks like this process."""
+    deadline = time.monotonic() + 10
+    while not (found := servers()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    (server,) = found
+    return server
 
 
 def is_server(process):
@@ -61,7 +71,7 @@ def ask(pool, *items):
 @linux
 def test_workers_find_imported_what_one_process_imported():
     with open_pool(where, None, n_workers=2, modules=MODULES) as pool:
-        (server,) = servers()
+        server = the_server()
         told = [done.value for done in ask(pool, 1, 2, 3)]
         for pid, parent, imported_by, threads, is_blocked in told:
             assert parent == imported_by == server.pid != pid
@@ -86,11 +96,11 @@ def test_server_that_dies_is_begun_anew_as_it_was_and_ends_with_the_pool(monkeyp
     monkeypatch.setenv("OPTUNA_STORAGE", "postgresql://me:secret@here/studies")
     with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
         (first,) = ask(pool, 1)
-        (before,) = servers()
+        before = the_server()
         before.kill()
         psutil.wait_procs([psutil.Process(first.value[0])], timeout=60)
         (second,) = ask(pool, 2)
-        (after,) = servers()
+        after = the_server()
         assert second.value[1] == second.value[2] == after.pid != before.pid
         assert second.value[3:] == first.value[3:]
         assert "OPTUNA_STORAGE" not in after.environ()
@@ -103,7 +113,7 @@ def test_server_that_dies_is_begun_anew_as_it_was_and_ends_with_the_pool(monkeyp
 def test_server_that_dies_again_while_it_is_begun_anew_leaves_no_pool_without_workers():
     with open_pool(where, None, n_workers=2, modules=(*MODULES, "tests.execution.slow_marker")) as pool:
         ask(pool, 1)
-        (before,) = servers()
+        before = the_server()
         workers = before.children()
         before.kill()
         while not (found := [server for server in servers() if server != before]):
@@ -117,7 +127,7 @@ def test_server_that_dies_again_while_it_is_begun_anew_leaves_no_pool_without_wo
         while not done and time.monotonic() < deadline:
             done = pool.wait(1)
         (second,) = done
-        (after,) = servers()
+        after = the_server()
         assert second.value[1] == after.pid not in (before.pid, again.pid)
 
 
@@ -131,7 +141,7 @@ def test_server_that_dies_twice_while_a_session_starts_has_not_died_four_times(m
         if harm == "worker taken along":
             return Status.stopped
         if harm == "worker refused":
-            (server,) = servers()
+            server = the_server()
             server.kill()
             raise ConnectionRefusedError
         return await instantiate(nanny)
@@ -139,7 +149,7 @@ def test_server_that_dies_twice_while_a_session_starts_has_not_died_four_times(m
     monkeypatch.setattr(Nanny, "instantiate", hurt)
     with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
         (done,) = ask(pool, 1)
-        (server,) = servers()
+        server = the_server()
         assert done.value[1] == server.pid
 
 
@@ -150,19 +160,31 @@ def test_server_that_is_begun_by_a_worker_s_start_in_the_place_of_a_dead_one_is_
         forkserver.ensure_running()
         kill_server()
         begin_fork_server_anew()
-        (last,) = servers()
+        last = the_server()
         kill_server()
         forkserver.ensure_running()
-        (server,) = servers()
+        server = the_server()
         assert server != last
     assert not server.is_running()
 
 
 def kill_server():
-    (server,) = servers()
+    server = the_server()
     server.kill()
-    while servers():
-        time.sleep(0.001)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while server.status() != psutil.STATUS_ZOMBIE:  # it lets go of its command line long before it counts as dead
+            time.sleep(0.001)
+
+
+@linux
+def test_workers_do_not_outlive_the_process_that_they_were_forked_from():
+    """One that did would keep its name, under which no other is let in."""
+    with fork_server(MODULES):
+        worker = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(60,))
+        worker.start()
+        forked = psutil.Process(worker.pid)
+        kill_server()
+        assert psutil.wait_procs([forked], timeout=10)[1] == []
 
 
 @linux
@@ -204,14 +226,14 @@ def test_worker_that_is_killed_while_it_starts_is_replaced():
         with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
             killed.result()
             (done,) = ask(pool, 1)
-            (server,) = servers()
+            server = the_server()
             assert done.value[1] == server.pid
 
 
 @linux
 def test_who_begins_early_shares_the_process():
     with fork_server(MODULES) as method:
-        (server,) = servers()
+        server = the_server()
         assert method == "forkserver"
         with open_pool(where, None, n_workers=1, modules=MODULES) as pool:
             (done,) = ask(pool, 1)
@@ -223,7 +245,7 @@ def test_who_begins_early_shares_the_process():
 @linux
 def test_server_that_still_imports_is_not_waited_for():
     with fork_server(("tests.execution.endless_marker",)):
-        (server,) = servers()
+        server = the_server()
     assert not server.is_running()
 
 

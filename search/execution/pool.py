@@ -205,7 +205,8 @@ class Pool:
             try:
                 client.register_plugin(plugin, name=self._token)
                 break
-            except (OSError, TimeoutError) as error:  # a worker died just now; its replacement may not
+            # A worker died just now; its replacement may not. Tornado speaks of a value where a stream has just ended.
+            except (OSError, TimeoutError, ValueError) as error:
                 if not left:
                     raise not_started(error) from error
 

@@ -7,9 +7,11 @@ import logging
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.fork_server import ONE_THREAD, end_fork_server, fork_server, main_left_out, sigint_blocked
+from search.locked_folders import locked_folder
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -73,11 +75,10 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
         stack.enter_context(main_left_out("Dask Worker process"))
-        # Where Dask would leave a folder behind.
-        scratch = tempfile.TemporaryDirectory(
-            prefix="regsearch-", dir=dask.config.get("temporary-directory", None), ignore_cleanup_errors=True
-        )
-        stack.enter_context(dask.config.set({"temporary-directory": stack.enter_context(scratch)}))
+        # Where Dask would leave a folder behind; of a coordinator that is killed, its next one takes it away.
+        parent = Path(dask.config.get("temporary-directory", None) or tempfile.gettempdir())
+        scratch = stack.enter_context(locked_folder(parent, prefix="regsearch-workers-"))
+        stack.enter_context(dask.config.set({"temporary-directory": str(scratch)}))
         stack.enter_context(dask.config.set({"distributed.worker.multiprocessing-method": method}))
         ending = threading.Event()
         if n_workers:

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import cloudpickle
+import dask
 import pytest
 from distributed import LocalCluster
 
 from search.execution import Done, ItemFailure, open_pool
 from search.execution.gpus import assign_gpu, list_gpus
+from search.execution.local import start_local_cluster
 from tests.execution.listening import Held, gather, listen, wait_until
 
 # Workers cannot import this file: what it defines travels by value.
@@ -121,6 +123,15 @@ def test_worker_that_nobody_would_start_again_is_left_alone(tmp_path):
 def gpu(shared, item, report):
     time.sleep(0.05)  # so that no worker takes them all
     return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_what_dask_left_of_a_killed_coordinator_goes_with_the_next_start(tmp_path):
+    (tmp_path / "regsearch-workers-abc" / "dask-scratch-space").mkdir(parents=True)
+    with dask.config.set({"temporary-directory": str(tmp_path)}), start_local_cluster(0):
+        (folder,) = tmp_path.iterdir()
+        assert folder.name != "regsearch-workers-abc"
+        assert (folder / "dask-scratch-space").is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_local_workers_see_one_gpu_each(monkeypatch):

@@ -1,8 +1,8 @@
 """Files and folders are written whole or not at all, whatever moment the process is killed in.
 
 What is written grows in a folder of its own beside its place, `.NAME.*.part`, reaches the disk, and then takes that
-place in one step. The folder is locked by who writes in it: the system frees the lock of a process that was killed, so
-that the next export of that name knows the folder for a leftover, and removes it.
+place in one step. The folder is locked by who writes in it (see `search.locked_folders`), so that the next export of
+that name knows one that a killed process left, and removes it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import contextlib
 import ctypes
 import errno
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from search.errors import Problem, UsageError
+from search.locked_folders import locked_folder
 
 _REPLACED = "replaced"
 """The name, in the folder beside, of a folder that waits to be replaced where the system cannot swap two."""
@@ -121,54 +120,13 @@ def _check_folder(target: Path) -> None:
 @contextlib.contextmanager
 def _folder_beside(target: Path) -> Iterator[Path]:
     """A folder of this process alone beside a file; those that killed processes left are removed."""
-    _remove_leftovers(target)
-    folder, lock = _locked_folder(target)
-    try:
+
+    def put_back(left: Path) -> None:
+        if (waiting := left / _REPLACED).is_dir() and not target.exists():
+            waiting.rename(target)
+
+    with locked_folder(target.parent, prefix=f".{target.name}.", suffix=".part", rescue=put_back) as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
-
-
-def _locked_folder(target: Path) -> tuple[Path, int | None]:
-    while True:
-        folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-        if sys.platform == "win32":
-            return folder, None
-        import fcntl
-
-        lock = None
-        with contextlib.suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY)
-            with contextlib.suppress(OSError):  # a file system without locks: nobody takes it for a leftover either
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():
-                return folder, lock
-        if lock is not None:  # taken for a leftover between its making and its locking
-            os.close(lock)
-
-
-def _remove_leftovers(target: Path) -> None:
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    prefix, suffix = f".{target.name}.", ".part"
-    for folder in target.parent.iterdir():
-        middle = folder.name.removeprefix(prefix).removesuffix(suffix)
-        is_ours = folder.name == f"{prefix}{middle}{suffix}" and middle.replace("_", "").isalnum()
-        if not is_ours or folder.is_symlink() or not folder.is_dir():
-            continue
-        with contextlib.suppress(OSError):  # another process writes in it, has just removed it, or owns it
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if (waiting := folder / _REPLACED).is_dir() and not target.exists():
-                    waiting.rename(target)
-                shutil.rmtree(folder)
-            finally:
-                os.close(lock)
 
 
 def _replace_folder(written: Path, target: Path, folder: Path) -> None:

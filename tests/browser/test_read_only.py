@@ -14,13 +14,21 @@ from search.storage import open_storage
 from tests.browser.test_dashboard_pages import serving
 from tests.followup.fakes import STUDY, Fake
 
-PAGES = (
-    "",
-    "/compare-studies",
-    *(f"/studies/1{page}" for page in ("", "/analytics", "/trials?numbers=0", "/smartSelection", "/note")),
-    *(f"/studies/2{page}" for page in ("/trials?numbers=0", "/trials?numbers=1")),
-    *(f"/studies/3{page}" for page in ("", "/preference-history", "/trials?numbers=0")),
-)
+PAGES = {
+    "": "3. preferred",
+    "/compare-studies": "EDF for log_loss",
+    "/studies/1": "Timeline",
+    "/studies/1/analytics": "Contour",
+    "/studies/1/trials?numbers=0": "Trial 0 (trial_id=",
+    "/studies/1/smartSelection": "Param dropout",
+    "/studies/1/note": "30 of 30 trials ended.",
+    "/studies/2/trials?numbers=0": "Trial 0 (trial_id=",
+    "/studies/2/trials?numbers=1": "Trial 1 (trial_id=",
+    "/studies/3": "Which trial is the worst?",
+    "/studies/3/preference-history": "No feedback history",
+    "/studies/3/trials?numbers=0": "Trial 0 (trial_id=",
+}
+"""Each page to what it shows once it is drawn with what the database holds: a busy page may be quiet before that."""
 CHANGING = ("", "/studies/1/note", "/studies/2/trials?numbers=0", "/studies/3")
 """Pages that have all buttons which change something."""
 READING = {
@@ -63,7 +71,7 @@ def buttons(page, address, paths):
     found = {}
     for path in paths:
         page.goto(f"{address}/dashboard{path}")
-        page.wait_for_selector("header")
+        page.get_by_text(PAGES[path]).first.wait_for()
         page.wait_for_load_state("networkidle")
         found[path] = set(page.evaluate(FIND_BUTTONS))
     return found

@@ -91,6 +91,12 @@ class Architecture:
         return next(iter(self.inputs.values()))
 
     @property
+    def has_own_code(self) -> bool:
+        """Whether making it runs code that is not Keras' own: the user's, or that of a technique from elsewhere."""
+        has_file = self.saved is not None and self.saved.custom is not None
+        return has_file or any(part.is_own for part in self.chain)
+
+    @property
     def outputs(self) -> frozenset[str]:
         """Names of the layers that predict: one in a model of a family, perhaps several in the user's."""
         return frozenset((self.layers[-1].name,) if self.saved is None else self.saved.outputs)

@@ -37,6 +37,23 @@ def test_keras_draws_seeds_from_the_generator_it_is_given_and_then_from_its_own_
     assert drawn() == expected
 
 
+def test_seed_is_set_as_by_keras_and_a_stateful_operation_tells(keras, tf):
+    from keras.src.backend.common import global_state
+
+    def drawn():
+        seeds = keras.initializers.GlorotUniform().seed, keras.random.SeedGenerator().state.numpy().tolist()
+        return seeds, random.random(), np.random.rand(), keras.random.uniform((2,)).numpy().tolist()
+
+    keras.utils.set_random_seed(3)
+    expected = drawn()
+    has_drawn = private.set_random_seed(3)
+    assert drawn() == expected
+    assert global_state.get_global_attribute("global_random_seed") == 3
+    assert not has_drawn()
+    tf.random.uniform(())
+    assert has_drawn()
+
+
 @pytest.mark.parametrize("longer", ["left", "right"])
 def test_order_of_calls_does_not_change_with_the_length_of_a_branch(keras, longer):
     called = []

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.models import build_model, weights_by_path
-from search.techniques.private import seeds_drawn_from
+from search.models import Architecture, build_model, weights_by_path
+from search.techniques.private import seeds_drawn_from, set_random_seed
 from search.training.engines._base import Job
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ _RANDOM_LAYERS = 107  # a purpose of its own among the numbers drawn from a run'
 
 def draw_initial_weights(job: Job) -> Weights:
     """The weights that the plain model of a job is made with."""
-    with _seeded(job.seed):
-        model = build_model(job.plain if job.whole is None else job.whole.plain, heads=True)
+    plain = job.plain if job.whole is None else job.whole.plain
+    model = _seeded(job.seed, plain, lambda: build_model(plain, heads=True))
     weights = {path: weight.numpy() for path, weight in weights_by_path(model).items()}
     if job.whole is None:
         return weights
@@ -48,8 +47,7 @@ def initial_model(job: Job, initial: Weights, *, traced: bool = False) -> keras.
         traced: Whether stand-ins take the place of Keras' own objects, and the head comes too.
     """
     weights = {**initial, **(job.start or {})}
-    with _seeded(job.seed):
-        model = build_model(job.regularized, traced=traced, heads=traced)
+    model = _seeded(job.seed, job.regularized, lambda: build_model(job.regularized, traced=traced, heads=traced))
     for path, variable in weights_by_path(model).items():
         if path in weights:
             variable.assign(weights[path])
@@ -70,16 +68,21 @@ def first_states(seed: int, n_layers: int) -> npt.NDArray[np.uint32]:
     return np.stack([keys, np.zeros_like(keys)], axis=1)
 
 
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """What `keras.utils.set_random_seed(seed)` does, out of reach of the process's other threads.
+def _seeded(seed: int, architecture: Architecture, build: Callable[[], keras.Model]) -> keras.Model:
+    """A model that is built after `keras.utils.set_random_seed(seed)`, out of reach of the process's other threads.
 
     Keras 3.15 draws seeds from Python's global generator, from which every thread may draw: on a Dask worker the
-    event loop does, and about one run in fifty got other weights than its seed says. Inside this block Keras draws
-    the very same numbers from a generator of its own.
+    event loop does, and about one run in fifty got other weights than its seed says. While the model is built Keras
+    draws the very same numbers from a generator of its own.
     """
     import keras
 
+    if not architecture.has_own_code:
+        has_drawn = set_random_seed(seed)
+        with seeds_drawn_from(random.Random(seed)):
+            model = build()
+        if not has_drawn():
+            return model
     keras.utils.set_random_seed(seed)
     with seeds_drawn_from(random.Random(seed)):
-        yield
+        return build()

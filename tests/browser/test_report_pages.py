@@ -73,7 +73,8 @@ def test_no_serious_violation_of_accessibility(seen, pages, name, scheme):
     opened(seen, pages[name], scheme=scheme)
     for summary in seen.page.query_selector_all("summary")[:3]:
         summary.click()
-    assert seen.violations() == []
+    rules = {} if scheme == "light" else {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # all that differs
+    assert seen.violations(**rules) == []
     assert seen.complaints == []
 
 

@@ -34,7 +34,11 @@ def compile_it(keras, model, rate=0.05):
     model.compile(keras.optimizers.Adam(rate), loss=losses, loss_weights=WEIGHTS)
 
 
-@pytest.fixture(scope="module", params=["list", "dictionary"])
+ENGINES = {"list": ("fit", "lanes"), "dictionary": ("compiled", "graph")}
+"""How a model gives its outputs, which no engine sees, and the engines that score such a one."""
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def file(request, keras, tmp_path_factory):
     """A model of three outputs, of which the study's is the second."""
     keras.utils.set_random_seed(4)
@@ -42,9 +46,15 @@ def file(request, keras, tmp_path_factory):
     outputs = outputs_of(keras, keras.layers.Dense(6, "tanh", name="hidden")(rows))
     model = keras.Model(rows, outputs if request.param == "dictionary" else list(outputs.values()), name="mine")
     compile_it(keras, model)
-    path = tmp_path_factory.mktemp("models") / "mine.keras"
+    path = tmp_path_factory.mktemp(request.param) / "mine.keras"
     model.save(path)
     return path
+
+
+@pytest.fixture
+def scoring_engines(request, file):
+    """The engines of `ENGINES` that score this model."""
+    return ENGINES[request.node.callspec.params["file"]]
 
 
 @pytest.fixture
@@ -86,6 +96,7 @@ def test_engines_agree(plan_of, make_run, train_stages, settings):
         assert_agree(outcome, by_fit)
 
 
+@pytest.mark.parametrize("file", ["list"], indirect=True)
 def test_lanes_agree(keras, plan_of, engines, make_job):
     plan = plan_of()
     jobs = [make_job(plan, Run(0, 0, 0, 5, Configuration(each))) for each in CONFIGURATIONS.values()]
@@ -93,7 +104,7 @@ def test_lanes_agree(keras, plan_of, engines, make_job):
         assert_agree(outcome, engines["compiled"].train(job))
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["rows alike", "rows weighted"])
+@pytest.mark.parametrize(("file", "weighted"), [("list", True), ("dictionary", False)], indirect=["file"])
 def test_training_is_that_of_keras_alone(keras, file, plan_of, make_run, train_stages, weighted):
     """All rows in one batch, so that their order does not matter."""
     plan = plan_of(weighted, batch_size=64, learning_rate=0.05)
@@ -171,9 +182,9 @@ def scored_by_hand(plan, outputs, weights):
     )
 
 
-def test_score_is_the_weighted_sum_of_what_the_outputs_score(summed, make_run, session):
+def test_score_is_the_weighted_sum_of_what_the_outputs_score(summed, make_run, session, scoring_engines):
     make, weights = summed
-    for engine in ("compiled", "graph", "fit", "lanes"):
+    for engine in scoring_engines:
         plan = make(engine=engine)
         outputs = session.train_model(plan, make_run())(plan.dataset.features[40:])
         (result,) = (

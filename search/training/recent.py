@@ -22,7 +22,8 @@ class Recent(Generic[Key, Value]):
         most: The least recently used values are dropped while the sizes of all add up to more than this. The one used
             last stays, however large.
         size: The size of a value, measured when it is made; default: 1, so that `most` is their number.
-        grows: Whether values grow while they are used: each is then measured whenever it is asked for.
+        grows: Whether values grow while they are used: each is then measured whenever it is asked for, and once more
+            before the next one is, for it may have grown since.
     """
 
     def __init__(self, most: float, size: Callable[[Value], float] = _one, *, grows: bool = False) -> None:
@@ -36,6 +37,8 @@ class Recent(Generic[Key, Value]):
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """The value kept under a key, made now if there is none."""
+        if self._grows and self._kept:
+            self._measure(next(reversed(self._kept)))
         is_new = key not in self._kept
         if is_new:
             self._kept[key] = make()

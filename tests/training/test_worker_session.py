@@ -19,8 +19,9 @@ from sklearn import metrics as reference
 from search.errors import DivergedError
 from search.records import EngineChoice, FailureCause
 from search.techniques import TECHNIQUES
-from search.training import WorkerSession, stages, worker_session
-from search.training.engines import ENGINES, LanesEngine
+from search.training import WorkerSession, bounds, stages, worker_session
+from search.training.engines import ENGINES, LanesEngine, Stores
+from search.training.engines._orders import epochs_in_block
 from search.training.engines.fit import FitEngine
 from search.training.engines.loops import LoopEngine
 from search.training.engines.program import Program
@@ -351,6 +352,24 @@ def test_sizes_are_measured_once_and_those_that_grow_when_they_are_used():
     assert growing.values() == [[1, 1, 1, 1], [2]]
     assert growing.get("a", list) is first
     assert growing.values() == [first]
+
+
+def test_values_that_grow_once_they_are_in_hand_count_before_the_next_one():
+    growing = Recent(4, size=len, grows=True)
+    for value in "abc":
+        growing.get(value, list).extend([value, value])
+    assert growing.get("d", list) == []
+    assert growing.values() == [["b", "b"], ["c", "c"], []]
+
+
+def test_orders_of_many_seeds_stay_within_their_bound():
+    """A confirmation meets new seeds alone: each asks for its orders once."""
+    stores, n_rows = Stores(), 1_000
+    for seed in range(24):
+        stores.epoch_orders(seed, n_rows, epochs_in_block(n_rows)).block(0)
+    stores.epoch_orders(0, n_rows, epochs_in_block(n_rows))
+    kept = sum(orders.n_bytes for orders in stores._orders.values())
+    assert bounds.ORDERS_BYTES / 2 < kept <= bounds.ORDERS_BYTES
 
 
 def test_study_names_the_engine_or_the_run_does(keras, make_plan, make_run, session):

@@ -9,6 +9,7 @@ import signal
 import threading
 from typing import Any
 
+import dask
 from distributed import Nanny, Status
 
 from search.execution.gpus import assign_gpu
@@ -39,6 +40,9 @@ class OneGpuNanny(Nanny):
     def __init__(self, *args: Any, name: int, ending: threading.Event, **options: Any) -> None:
         env = _SECRETS | ONE_THREAD | assign_gpu(name)
         super().__init__(*args, name=name, env=env, death_timeout=_LONGEST_START, **options)
+        if dask.config.get("distributed.worker.multiprocessing-method") == "forkserver":
+            # Dask would set these in this process, for good; who is forked has them from the server.
+            self.pre_spawn_env: dict[str, str] = {}
         self._ending = ending
 
     async def start_unsafe(self) -> OneGpuNanny:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ SILENT_SECONDS = 60
 
 @contextlib.contextmanager
 def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator[LocalCluster]:
-    """Start workers on this machine, and end them; Dask's configuration is then what it was.
+    """Start workers on this machine, and end them; Dask's configuration and the environment are then what they were.
 
     Args:
         n_workers: Number of processes, one thread each; 0 for one worker that is a thread of this process.
@@ -71,9 +72,12 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
         }
     )
     kind: dict[str, Any] = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
+    environment = dict(os.environ)
     # Its parts ask for their settings while they run.
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
+        if n_workers and method == "spawn":
+            stack.callback(_put_back, environment)
         stack.enter_context(main_left_out("Dask Worker process"))
         # Where Dask would leave a folder behind; of a coordinator that is killed, its next one takes it away.
         parent = Path(dask.config.get("temporary-directory", None) or tempfile.gettempdir())
@@ -102,6 +106,19 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
         stack.callback(_kill_workers, cluster)
         stack.callback(ending.set)
         yield cluster
+
+
+def _put_back(environment: Mapping[str, str]) -> None:
+    """Undo what Dask sets here for workers that are spawned, and leaves; see `OneGpuNanny`."""
+    for name in (*ONE_THREAD, _HASH_SEED):
+        if name in environment:
+            os.environ[name] = environment[name]
+        else:
+            os.environ.pop(name, None)
+
+
+_HASH_SEED = "PYTHONHASHSEED"
+"""Dask's own: with it workers agree on the hashes of strings."""
 
 
 def _kill_workers(cluster: LocalCluster) -> None:

@@ -37,7 +37,15 @@ What a technique does to one layer is in `search.techniques`; training is in `se
 
 from search.models.architecture import Architecture, Beside, Head
 from search.models.averaging import Member, average_models
-from search.models.building import OpenModel, build_model, build_open_model, describe_optimizer, make_optimizer
+from search.models.building import (
+    OpenModel,
+    build_model,
+    build_open_model,
+    describe_optimizer,
+    is_off,
+    make_optimizer,
+    value_or_off,
+)
 from search.models.checks import check_patterns
 from search.models.compiled import is_own_loss, loss_in_memory, loss_setting
 from search.models.custom_code import check_custom_code, custom_objects, own_module_names
@@ -115,6 +123,7 @@ __all__ = [
     "find_front",
     "find_own",
     "given_value",
+    "is_off",
     "is_own_loss",
     "keeps_own_weights",
     "layers_by_path",
@@ -141,6 +150,7 @@ __all__ = [
     "targets_for",
     "thawed",
     "unfrozen",
+    "value_or_off",
     "weights_by_path",
     "with_ends",
     "with_named_inputs",

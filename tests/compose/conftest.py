@@ -198,7 +198,7 @@ def running_postgres(stack):
         shutil.rmtree(data)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # workers that wait for work cost a twentieth of a core
 def stack(compose, secrets):
     """PostgreSQL, the tables, the scheduler and two workers, up and healthy in the order that the file gives."""
     folder = Path(tempfile.mkdtemp(prefix="regsearch-stack-"))

@@ -48,6 +48,24 @@ def test_each_process_starts_once_before_its_first_item_and_holds_what_it_made(t
     assert len(list(tmp_path.glob("started-*"))) == 2
 
 
+def see_threads(held, item, report):
+    return os.environ["OMP_NUM_THREADS"], os.environ["KERAS_BACKEND"]
+
+
+@pytest.mark.parametrize("modules", [(), ("json",)], ids=["spawned", "forked"])
+def test_workers_have_an_environment_of_their_own_and_the_caller_keeps_his(monkeypatch, modules):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    for name in ("KERAS_BACKEND", "PYTHONHASHSEED"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with open_pool(see_threads, None, n_workers=2, modules=modules) as pool:
+        pool.submit("a")
+        assert gather(pool, 1) == {"a": Done("a", ("1", "tensorflow"))}
+        if modules:
+            assert dict(os.environ) == before
+    assert dict(os.environ) == before
+
+
 def start_at_the_third_try(folder):
     tries = Path(folder) / "tries"
     with tries.open("a") as file:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.models import Architecture, pretrained_kernels, weights_by_path
+from search.models import Architecture, is_off, pretrained_kernels, value_or_off, weights_by_path
 from search.techniques import (
     TECHNIQUES,
     AveragingTechnique,
@@ -247,8 +247,8 @@ class TrainingStep:
         total = tf.add_n([loss * weight for loss, (_, _, weight) in zip(losses, self._beside, strict=True)])
         for technique in self._of_heads:
             given = tf.convert_to_tensor(values.get(technique.name, math.nan), tf.float32)
-            weighed = technique.weigh(tf.add_n(losses), tf.where(tf.math.is_nan(given), technique.off, given))
-            total = tf.where(tf.math.is_nan(given), total, weighed)
+            weighed = technique.weigh(tf.add_n(losses), value_or_off(given, technique.off))
+            total = tf.where(is_off(given), total, weighed)
         return total
 
     def _average(self, values: Values, is_first: tf.Tensor) -> None:
@@ -313,8 +313,7 @@ def _number(values: Values, technique: Technique) -> tf.Tensor:
     """The number of a technique: what it is when off where there is none."""
     import tensorflow as tf
 
-    number = tf.convert_to_tensor(values.get(technique.name, math.nan), tf.float32)
-    return tf.where(tf.math.is_nan(number), technique.off, number)
+    return value_or_off(tf.convert_to_tensor(values.get(technique.name, math.nan), tf.float32), technique.off)
 
 
 def _added(gradient: tf.Tensor | None, of_penalty: tf.Tensor | None) -> tf.Tensor | None:

@@ -158,7 +158,9 @@ class TracedRun:
 
     def by_name(self, values: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `values_of` returned, by name."""
-        return {name: values[index] for index, name in enumerate(self._names)}
+        import tensorflow as tf
+
+        return dict(zip(self._names, tf.unstack(values, len(self._names)), strict=True))
 
     # What is traced
 
@@ -282,8 +284,8 @@ class TracedRun:
             losses *= rows.weight_evaluated
         validation_loss = summed(losses, rows.scores) / tf.reduce_sum(rows.scores)
         stop_loss = summed(losses, rows.stops) / tf.maximum(tf.reduce_sum(rows.stops), 1.0)
-        weights = [tf.reduce_all(tf.math.is_finite(v.value)) for v in self.model.trainable_variables]
-        finite = tf.math.is_finite(total + validation_loss + stop_loss) & tf.reduce_all(tf.stack(weights))
+        weights = [tf.reduce_all(_is_finite(v.value)) for v in self.model.trainable_variables]
+        finite = _is_finite(total + validation_loss + stop_loss) & tf.reduce_all(tf.stack(weights))
         epoch = state.epoch + 1
         unwatched = (stop.patience == 0) | (epoch <= stop.start_epoch)
         improved = unwatched | (stop_loss + stop.minimum_delta < state.best_loss)
@@ -394,6 +396,11 @@ def outcome_of(
         predicted=predicted,
         withdrawn=withdrawn,
     )
+
+
+def _is_finite(values: tf.Tensor) -> tf.Tensor:
+    """As `tf.math.is_finite`, which takes as long as `tf.math.is_nan` to be compiled; see `is_off`."""
+    return (values > -np.inf) & (values < np.inf)
 
 
 def _layer_paths(architecture: Architecture) -> list[str]:

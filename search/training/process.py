@@ -26,7 +26,7 @@ def lent_process() -> Iterator[tuple[str, ...]]:
         What could not be set up or cannot be put back, one sentence each; none to whoever had not imported TensorFlow.
     """
     environment = dict(os.environ)
-    n_frozen = gc.get_freeze_count()
+    is_any_frozen = anything_is_frozen()
     ours = "tensorflow" not in sys.modules
     with contextlib.ExitStack() as stack:
         stack.callback(_put_back_environment, environment)
@@ -35,12 +35,19 @@ def lent_process() -> Iterator[tuple[str, ...]]:
             stack.enter_context(kept())
         threads = _threads()
         start_tensorflow()
-        if not n_frozen:
+        if not is_any_frozen:
             stack.callback(gc.unfreeze)
             gc.freeze()
         if not ours:
             _use_up_first_lines()
         yield () if ours else _sentences(threads, _threads())
+
+
+def anything_is_frozen() -> bool:
+    """Whether the garbage collector passes over objects by the caller's will. Python counts them all: a second for ten
+    million.
+    """
+    return gc.get_freeze_count() > 0
 
 
 def _put_back_environment(environment: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from search.training import lent_process
+from search.training import lent_process, process
 
 
 def test_private_names_are_what_they_were(keras):
@@ -54,7 +54,8 @@ def test_seeds_inside_do_not_reach_the_caller(keras):
     assert drawn + [float(tf.random.uniform(())) for _ in range(2)] == expected
 
 
-def test_what_the_caller_froze_stays_frozen(keras):
+def test_what_the_caller_froze_stays_frozen(keras, monkeypatch, frozen_objects_uncounted):
+    monkeypatch.setattr(process, "anything_is_frozen", frozen_objects_uncounted)
     n_frozen = gc.get_freeze_count()
     assert n_frozen > 0  # `start_tensorflow` was called by the fixture
     with lent_process():

@@ -36,6 +36,12 @@ def compose():
     return yaml.safe_load(text)
 
 
+@pytest.fixture
+def image_environment():
+    """See `read_image_environment`."""
+    return read_image_environment()
+
+
 @pytest.fixture(scope="session")
 def secrets():
     """The folder of secrets that the header's commands make."""
@@ -54,6 +60,12 @@ def free_port():
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return str(port)
     raise AssertionError("expected a free port")
+
+
+def read_image_environment():
+    """What the Dockerfile sets for every process of its image."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    return dict(pair.split("=", 1) for words in re.findall(r"^ENV (.+)$", text, re.MULTILINE) for pair in words.split())
 
 
 @dataclass
@@ -82,9 +94,10 @@ class Stack:
         """What the container's process would find in its environment, in this machine's terms."""
         given = {k: self._map(str(v)) for k, v in self.compose["services"][service]["environment"].items()}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "OPTUNA", "DASK"))}
+        image = read_image_environment()
         # libpq looks for the password under the name `postgres`, and connects here.
         here = {"PGHOSTADDR": "127.0.0.1", "PGPORT": self.ports["5432"], "PYTHONPATH": str(ROOT)}
-        return inherited | here | given
+        return inherited | image | here | given
 
     def start(self, service, ports=None):
         """The service's command as a process, killed at the end."""

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dask
 import pytest
+
+from search.execution.local import start_local_cluster
 
 ROOT = Path(__file__).parents[2]
 LASTING = ("postgres", "scheduler", "worker", "dashboard")
@@ -81,6 +84,16 @@ def test_secrets_come_from_files_and_stand_nowhere_else(compose, secrets):
         assert stat.S_IMODE(made.stat().st_mode) == 0o600
         assert made.read_text().strip()
     assert (secrets / ".gitignore").read_text() == "*\n"
+
+
+def test_settings_of_the_image_are_those_that_a_local_cluster_has(image_environment):
+    told = {name: value for name, value in image_environment.items() if name.startswith("DASK_")}
+    settings = dask.config.collect_env(told)
+    with start_local_cluster(0):
+        for path in ("admin.tick.interval", "admin.tick.limit", "admin.system-monitor.interval",
+                     "worker.profile.enabled", "worker.memory.monitor-interval"):  # fmt: skip
+            assert dask.config.get(f"distributed.{path}", config=settings) == dask.config.get(f"distributed.{path}")
+    assert len(told) == 5
 
 
 def test_image_installs_the_pinned_versions_and_runs_as_nobody_in_particular():

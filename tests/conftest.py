@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 
 from search.data.sources import child
+from search.storage import open_storage
 from search.training import process
 from tests.unflushed import flush_no_file
 from tests.warm_children import WarmChildren
@@ -170,7 +173,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-_MOST_GROWTH_BYTES = 2**29  # of a process, until what was thought to stay is looked through for garbage, too
+_MOST_GROWTH_BYTES = 3 * 2**30  # of a process, until what was thought to stay is looked through for garbage, too
 
 
 @pytest.fixture(scope="session")
@@ -179,24 +182,34 @@ def looked_through() -> list[int]:
     return [0]
 
 
+@pytest.fixture(scope="session")
+def frozen_modules() -> list[str]:
+    """Modules after which objects of this process were frozen."""
+    return []
+
+
 @pytest.fixture(scope="module", autouse=True)
-def garbage_taken_out(looked_through: list[int]) -> Iterator[None]:
+def garbage_taken_out(
+    request: pytest.FixtureRequest, looked_through: list[int], frozen_modules: list[str]
+) -> Iterator[None]:
     """Look for garbage once a module that uses TensorFlow, and through the models that outlive it only now and then.
 
     Python would look through all of them whenever a quarter has come to them, for seconds each time, and at the end.
     """
     yield
     if "tensorflow" in sys.modules:
-        if psutil.Process().memory_info().rss > looked_through[-1] + _MOST_GROWTH_BYTES:
+        is_larger = psutil.Process().memory_info().rss > looked_through[-1] + _MOST_GROWTH_BYTES
+        if is_larger:
             gc.unfreeze()
-            gc.collect()
-            looked_through.append(psutil.Process().memory_info().rss)
         gc.collect()
         gc.freeze()
+        frozen_modules.append(request.node.nodeid)
+        if is_larger:
+            looked_through.append(psutil.Process().memory_info().rss)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def frozen_objects_uncounted(looked_through: list[int]) -> Iterator[Callable[[], bool]]:
+def frozen_objects_uncounted(frozen_modules: list[str]) -> Iterator[Callable[[], bool]]:
     """Answer `tune`, which asks whether anything is frozen, without counting the millions that are.
 
     Yields:
@@ -205,7 +218,7 @@ def frozen_objects_uncounted(looked_through: list[int]) -> Iterator[Callable[[],
     counted = process.anything_is_frozen
 
     def answer() -> bool:
-        return len(looked_through) > 1 or counted()
+        return bool(frozen_modules) or counted()
 
     with mock.patch.object(process, "anything_is_frozen", answer):
         yield counted
@@ -257,3 +270,24 @@ def storage_url(request: pytest.FixtureRequest) -> str:
     """The URL of a database of its own, empty; every test that asks for it runs on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def make_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
+    """A function that fills an empty database as `open_storage` does; one of SQLite by a copy of one that it filled."""
+
+    @functools.cache
+    def filled() -> Path:
+        path = tmp_path_factory.mktemp("tables") / "studies.db"
+        with open_storage(f"sqlite:///{path}", create=True):
+            pass
+        return path
+
+    def make(url: str) -> None:
+        if (database := sa.make_url(url)).get_backend_name() == "sqlite":
+            shutil.copyfile(filled(), str(database.database))
+        else:
+            with open_storage(url, create=True):
+                pass
+
+    return make

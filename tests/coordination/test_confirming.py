@@ -136,8 +136,9 @@ class Watching(SilentObserver):
 
 
 @pytest.fixture
-def storage(sqlite_url):
-    with open_storage(sqlite_url, create=True) as opened:
+def storage(sqlite_url, make_tables):
+    make_tables(sqlite_url)
+    with open_storage(sqlite_url) as opened:
         yield opened
 
 

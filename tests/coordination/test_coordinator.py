@@ -56,8 +56,10 @@ def study_file(tmp_path):
 
 
 @pytest.fixture
-def storage(tmp_path):
-    with open_storage(f"sqlite:///{tmp_path}/quick.db", create=True) as opened:
+def storage(tmp_path, make_tables):
+    url = f"sqlite:///{tmp_path}/quick.db"
+    make_tables(url)
+    with open_storage(url) as opened:
         yield opened
 
 

@@ -27,8 +27,9 @@ def study_file(tmp_path):
 
 
 @pytest.fixture
-def storage(storage_url):
-    with open_storage(storage_url, create=True) as opened:
+def storage(storage_url, make_tables):
+    make_tables(storage_url)
+    with open_storage(storage_url) as opened:
         yield opened
 
 

@@ -65,8 +65,10 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.fixture
-def storage(tmp_path):
-    with open_storage(f"sqlite:///{tmp_path}/o.db", create=True) as opened:
+def storage(tmp_path, make_tables):
+    url = f"sqlite:///{tmp_path}/o.db"
+    make_tables(url)
+    with open_storage(url) as opened:
         yield opened
 
 

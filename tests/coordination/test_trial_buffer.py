@@ -32,8 +32,10 @@ UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "
 
 
 @pytest.fixture
-def storage(tmp_path):
-    with open_storage(f"sqlite:///{tmp_path}/studies.db", create=True) as opened:
+def storage(tmp_path, make_tables):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    make_tables(url)
+    with open_storage(url) as opened:
         yield opened
 
 

@@ -89,8 +89,9 @@ def train(plan, run, report):
 
 
 @pytest.fixture
-def storage(sqlite_url):
-    with open_storage(sqlite_url, create=True) as opened:
+def storage(sqlite_url, make_tables):
+    make_tables(sqlite_url)
+    with open_storage(sqlite_url) as opened:
         yield opened
 
 

@@ -12,8 +12,9 @@ SPACE = {"l2": {"choices": [0.1]}, "dropout": {"choices": [0.2]}, "training.epoc
 
 
 @pytest.fixture
-def storage(sqlite_url):
-    with open_storage(sqlite_url, create=True) as opened:
+def storage(sqlite_url, make_tables):
+    make_tables(sqlite_url)
+    with open_storage(sqlite_url) as opened:
         yield opened
 
 

@@ -10,8 +10,9 @@ from search.storage import Ended, Started, open_storage
 
 
 @pytest.fixture
-def storage(storage_url):
-    with open_storage(storage_url, create=True) as opened:
+def storage(storage_url, make_tables):
+    make_tables(storage_url)
+    with open_storage(storage_url) as opened:
         yield opened
 
 

@@ -21,8 +21,9 @@ UNIT = '{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0, "
 
 
 @pytest.fixture
-def storage(storage_url: str) -> Iterator[Storage]:
-    with open_storage(storage_url, create=True) as opened:
+def storage(storage_url: str, make_tables: Callable[[str], None]) -> Iterator[Storage]:
+    make_tables(storage_url)
+    with open_storage(storage_url) as opened:
         yield opened
 
 

@@ -361,3 +361,15 @@ def test_no_step_of_graph_is_as_short_as_is_taken_for_granted(
     job = make_job(make_plan(hidden=(2,), batch_size=batch_size, epochs=200), make_run())
     n_steps = -(-30 // batch_size)
     assert engines["graph"].seconds_per_epoch(job) > choice._GRAPH_STEP_SECONDS * n_steps
+
+
+def test_no_operation_of_a_program_has_a_compiler_of_its_own(keras, make_plan, make_run, stores, make_job, monkeypatch):
+    """Each such operation takes as long to be compiled as thirty others; see `search.models.is_off`."""
+    import tensorflow as tf
+
+    for name in ("is_nan", "is_finite", "is_inf"):
+        monkeypatch.setattr(tf.math, name, None)
+    job = make_job(make_plan(), make_run(dropout=0.2))
+    traced = program.Program(job, stores, compiled=False)
+    assert traced.train(job, lambda *_: True).score > 0
+    assert traced.n_compilations == 1

@@ -165,7 +165,7 @@ _OURS: list[Sequence[str]] = []
 
 
 def _begin(modules: Sequence[str]) -> None:
-    with _environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}):
+    with environment({**dict.fromkeys(DATABASE_SECRETS), **ONE_THREAD}):
         multiprocessing.set_forkserver_preload([_ENDS_WITH_IT, *modules])
         forkserver.ensure_running()
     _OURS[:] = [modules]
@@ -205,8 +205,8 @@ def _stop(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """Variables for a process that is started inside; None takes one away."""
+def environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Variables for a process that is started inside, and put back afterwards; None takes one away."""
     before = {name: os.environ.get(name) for name in values}
     _set_all(values)
     try:

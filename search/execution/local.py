@@ -7,16 +7,18 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.fork_server import ONE_THREAD, end_fork_server, fork_server, main_left_out, sigint_blocked
+from search.fork_server import ONE_THREAD, end_fork_server, environment, fork_server, main_left_out, sigint_blocked
 from search.locked_folders import locked_folder
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
+
+_HASH_SEED = "PYTHONHASHSEED"
 
 SILENT_SECONDS = 60
 """A worker sends a heartbeat every second or so."""
@@ -72,12 +74,12 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
         }
     )
     kind: dict[str, Any] = {"worker_class": OneGpuNanny, "security": True} if n_workers else {"processes": False}
-    environment = dict(os.environ)
     # Its parts ask for their settings while they run.
     with configured, _handlers_kept(), contextlib.ExitStack() as stack:
         method = stack.enter_context(fork_server(modules if n_workers else ()))
         if n_workers and method == "spawn":
-            stack.callback(_put_back, environment)
+            # Dask sets them, too, and leaves them and a seed of hashes; see `OneGpuNanny`.
+            stack.enter_context(environment({**ONE_THREAD, _HASH_SEED: os.environ.get(_HASH_SEED)}))
         stack.enter_context(main_left_out("Dask Worker process"))
         # Where Dask would leave a folder behind; of a coordinator that is killed, its next one takes it away.
         parent = Path(dask.config.get("temporary-directory", None) or tempfile.gettempdir())
@@ -106,19 +108,6 @@ def start_local_cluster(n_workers: int, modules: Sequence[str] = ()) -> Iterator
         stack.callback(_kill_workers, cluster)
         stack.callback(ending.set)
         yield cluster
-
-
-def _put_back(environment: Mapping[str, str]) -> None:
-    """Undo what Dask sets here for workers that are spawned, and leaves; see `OneGpuNanny`."""
-    for name in (*ONE_THREAD, _HASH_SEED):
-        if name in environment:
-            os.environ[name] = environment[name]
-        else:
-            os.environ.pop(name, None)
-
-
-_HASH_SEED = "PYTHONHASHSEED"
-"""Dask's own: with it workers agree on the hashes of strings."""
 
 
 def _kill_workers(cluster: LocalCluster) -> None:

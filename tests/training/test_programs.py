@@ -363,8 +363,10 @@ def test_no_step_of_graph_is_as_short_as_is_taken_for_granted(
     assert engines["graph"].seconds_per_epoch(job) > choice._GRAPH_STEP_SECONDS * n_steps
 
 
-def test_no_operation_of_a_program_has_a_compiler_of_its_own(keras, make_plan, make_run, stores, make_job, monkeypatch):
-    """Each such operation takes as long to be compiled as thirty others; see `search.models.is_off`."""
+def test_programs_do_not_ask_for_numbers_in_the_way_that_takes_long_to_compile(
+    keras, make_plan, make_run, stores, make_job, monkeypatch
+):
+    """See `search.models.is_off`."""
     import tensorflow as tf
 
     for name in ("is_nan", "is_finite", "is_inf"):

@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from search.data.sources import child
 from search.storage import open_storage
 from search.training import process
+from tests.core_share import CoreShare
 from tests.unflushed import flush_no_file
 from tests.warm_children import WarmChildren
 
@@ -97,6 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix="programs", ignore_cleanup_errors=True)
         os.environ["REGSEARCH_CACHE"] = folder.name
         config.add_cleanup(folder.cleanup)
+        config.pluginmanager.register(CoreShare(config))
 
 
 # The same examples each time: what passes here passes elsewhere. For others give `--hypothesis-profile=default`.
@@ -112,7 +114,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return max(1, min(cores + 1, psutil.virtual_memory().available // _BYTES_A_WORKER, 8))
 
 
-# Files, and folders of files, that take seconds a test; they begin first, so that no long one is left at the end.
+# Files, and folders of files, that take seconds a test; they begin first, so that no long one is left at the end. Whole
+# runs say when something is missing here (core_share.py).
 _SLOW = (
     "training/test_technique_engines.py",
     "training/test_programs.py",
@@ -126,7 +129,20 @@ _SLOW = (
     "training/test_compiled_models.py",
     "training/test_class_weight.py",
     "training/test_step.py",
+    "training/test_several_outputs.py",
+    "training/test_lanes.py",
+    "training/test_frozen_front.py",
+    "training/test_texts.py",
+    "training/test_stored_rows.py",
+    "training/test_own_loss.py",
+    "training/test_custom_code.py",
+    "training/test_one_kernel.py",
+    "training/test_l2_sp.py",
+    "training/test_program_cache.py",
+    "training/test_threshold.py",
+    "training/test_several_inputs.py",
     "objective/",
+    "browser/",
     "techniques/test_stand_ins.py",
     "techniques/test_noise.py",
     "techniques/test_batches.py",
@@ -148,6 +164,8 @@ _SLOW = (
     "studies/",
     "benchmarks/",
     "readme/",
+    "reporting/test_killed_exports.py",
+    "preparation/test_own_metric.py",
     "preparation/test_drafting.py",
     "preparation/test_resolving.py",
     "preparation/test_study.py",
@@ -156,6 +174,10 @@ _SLOW = (
     "data/test_row_columns.py",
     "selection/test_paired.py",
     "storage/",
+    "dispatch/test_far_workers.py",
+    "test_fork_server.py",
+    "test_signals.py",
+    "test_core_share.py",
 )
 
 

@@ -135,6 +135,7 @@ _SLOW = (
     "training/test_texts.py",
     "training/test_stored_rows.py",
     "training/test_own_loss.py",
+    "training/test_own_draws.py",
     "training/test_custom_code.py",
     "training/test_one_kernel.py",
     "training/test_l2_sp.py",

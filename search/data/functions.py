@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.abc
 import inspect
 import sys
 import types
@@ -55,9 +56,10 @@ class SourceModule:
         """
         # Its own name, so that it takes no other module's place; it is registered, as dataclasses and pickle need it.
         module = types.ModuleType(f"regsearch_{self.sha256[:16]}")
-        module.__file__ = self.file
+        module.__file__ = shown = _shown(self)
+        module.__loader__ = _Text(self.text)
         sys.modules[module.__name__] = module
-        exec(compile(self.text, self.file, "exec"), module.__dict__)  # the user's own file, named by the study
+        exec(compile(self.text, shown, "exec"), module.__dict__)  # the user's own file, named by the study
         return vars(module)
 
     def load(self) -> dict[str, Any]:
@@ -134,6 +136,29 @@ def read_function(named: str, folder: Path, place: str, *, key: str) -> SourceFu
     except (OSError, ValueError) as error:
         message = f"expected {key} to name a Python file in UTF-8, received {file}: {error}"
         raise DataError(Problem(place, message)) from error
+
+
+class _Text(importlib.abc.InspectLoader):
+    """Where Python finds the lines of a module, for tracebacks and AutoGraph; on workers there is no such file."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_source(self, fullname: str) -> str:
+        """The lines, whatever the module is called."""
+        return self._text
+
+
+_FIRST: dict[str, str] = {}
+"""File to the text of that name that was run first."""
+
+
+def _shown(module: SourceModule) -> str:
+    """What tracebacks call the file: its name, unless Python would find the lines of another text under that."""
+    is_other = _FIRST.setdefault(module.file, module.sha256) != module.sha256
+    with contextlib.suppress(OSError, ValueError):
+        is_other |= Path(module.file).read_bytes().decode() != module.text
+    return f"{module.file} ({module.sha256[:8]})" if is_other else module.file
 
 
 @functools.lru_cache(maxsize=16)

@@ -11,6 +11,8 @@
 | `process_state` | the caller's process is left as it was |
 | `telling`, `notebook` | what a study says while it runs from Python |
 | `tune` | a study of a Keras model that is in memory, from its file to the trained model |
+| `tune_arguments`, `tune_options` | what `tune` is given, checked and as a study file says it |
+| `tune_files` | model, rows and space in memory become files, as the shell is given them |
 
 The search itself is `search.tuning` under `search.coordination`; choosing is `search.selection`.
 """

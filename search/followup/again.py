@@ -16,7 +16,8 @@ from search.coordination.progress import Observer, SilentObserver
 from search.dispatch import Train
 from search.errors import StudyFailedError, UsageError
 from search.fork_server import workers_begun
-from search.preparation.study import PreparedStudy, prepare_spec
+from search.preparation.preparing import prepare_spec
+from search.preparation.study import PreparedStudy
 from search.records import Configuration, StudyRecord, Trial
 from search.selection import choose_stored, no_score_remedy
 from search.spec import StudySpec, spec_from_json

@@ -8,7 +8,9 @@
 | `resolving` | every default that depends on data or model is filled in |
 | `facts` | what the data is like, and what guesses that are the same for every row score |
 | `own_metric` | a metric of the user's is read, and tried on the constant guess |
-| `study` | a study becomes a `PreparedStudy`: spec, data, splits and plan, checked against each other |
+| `preparing` | spec, data, splits and model become a `PreparedStudy` |
+| `checks` | what is refused once they are seen beside each other |
+| `study` | `PreparedStudy`: what can run, and the runs that it is made of |
 | `pruning` | whether trials are raced where the file leaves that open |
 | `notes` | what the user should know about a study before it runs |
 | `offers` | which techniques a drafted study offers, and how wide each is searched |

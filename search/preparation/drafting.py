@@ -30,8 +30,9 @@ from search.models import (
 from search.preparation.drafted_data import Draft, DraftedData, draft_data, filled_shape, fit_data, relative
 from search.preparation.input_sizes import OF_A_STUDY, check_inputs, told_shape
 from search.preparation.offers import Offer, OfferFacts, find_offers, size_of
+from search.preparation.preparing import prepare_data
 from search.preparation.resolving import taught_settings, tells_classes
-from search.preparation.study import PreparedStudy, prepare_data
+from search.preparation.study import PreparedStudy
 from search.preparation.texts import with_numbers_of_texts
 from search.spec import (
     TASK_LOSS,

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.preparation.catalogue import default_catalogue
+from search.preparation.preparing import prepare_spec
 from search.preparation.shipped import find_study_file
-from search.preparation.study import PreparedStudy, prepare_spec
+from search.preparation.study import PreparedStudy
 from search.spec import RESULT, place_in_study, read_result, read_study
 
 

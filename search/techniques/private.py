@@ -11,7 +11,7 @@ import itertools
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -111,6 +111,102 @@ def set_random_seed(seed: int) -> Callable[[], bool]:
     eager._seed, eager._rng = seed, random.Random(seed)
     untouched = eager._rng.getstate()
     return lambda: bool(eager._rng.getstate() != untouched)
+
+
+@contextlib.contextmanager
+def draws_keyed(next_key: Callable[[], tf.Tensor], begun_anew: Collection[int]) -> Iterator[None]:
+    """Let what is traced inside draw at random by keys, and not from states that go on from one run to the next.
+
+    `keras.src.random.seed_generator.SeedGenerator.next` of Keras 3.15, which `keras.random` asks where it is told no
+    whole number; the functions of `tensorflow.python.ops.gen_random_ops` of TensorFlow 2.21 that keep a state, by which
+    `tf.random`, `tf.nn` and `tf.image` draw; and `rng_read_and_skip` of `gen_stateful_random_ops`, by which a
+    `tf.random.Generator` does. A `tf.function` is traced anew each time that it is called inside: the one that it keeps
+    would hold on to the key of another trace. `_clone` of
+    `tensorflow.python.eager.polymorphic_function.polymorphic_function.Function` makes one that was never called.
+
+    Args:
+        next_key: Asked once a draw: shape (2,), int32, not negative.
+        begun_anew: `id` of the states that each run begins with; generators of these draw on their own.
+    """
+    from keras.src.random import seed_generator
+    from tensorflow.python.eager.polymorphic_function.polymorphic_function import Function
+    from tensorflow.python.ops import gen_random_ops, gen_stateful_random_ops
+
+    own_next, own_call = seed_generator.SeedGenerator.next, Function.__call__
+
+    def keyed_next(self: Any, ordered: bool = True) -> Any:
+        return own_next(self, ordered) if id(self.state) in begun_anew else next_key()
+
+    def call_anew(self: Any, *arguments: Any, **named: Any) -> Any:
+        return own_call(self._clone(None), *arguments, **named)
+
+    replaced = [(seed_generator.SeedGenerator, "next", keyed_next), (Function, "__call__", call_anew)]
+    replaced += [(gen_random_ops, name, function) for name, function in _stateless_draws(next_key).items()]
+    replaced.append((gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: _as_generator_state(next_key())))
+    own = [getattr(holder, name) for holder, name, _ in replaced]
+    for holder, name, function in replaced:
+        setattr(holder, name, function)
+    try:
+        yield
+    finally:
+        for (holder, name, _), function in zip(replaced, own, strict=True):
+            setattr(holder, name, function)
+
+
+def _stateless_draws(next_key: Callable[[], tf.Tensor]) -> dict[str, Callable[..., Any]]:
+    """By the names of TensorFlow's operations that keep a state those that draw the same by a key."""
+    import tensorflow as tf
+
+    def of_each(draw: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Of distributions: for each of their parameters `shape` numbers, whose axes come first."""
+
+        def drawn(shape: Any, parameter: Any, dtype: Any = None, **_: Any) -> Any:
+            whole = tf.concat([shape, tf.shape(parameter, tf.as_dtype(shape.dtype))], 0)
+            return draw(whole, next_key(), dtype=dtype or parameter.dtype, **{name: parameter})
+
+        return drawn
+
+    random = tf.random
+    return {
+        "random_standard_normal": lambda shape, dtype, **_: random.stateless_normal(shape, next_key(), dtype=dtype),
+        "truncated_normal": lambda shape, dtype, **_: random.stateless_truncated_normal(shape, next_key(), dtype=dtype),
+        "random_uniform": lambda shape, dtype, **_: random.stateless_uniform(shape, next_key(), dtype=dtype),
+        "random_uniform_int": lambda shape, minval, maxval, **_: random.stateless_uniform(
+            shape, next_key(), minval, maxval, dtype=minval.dtype
+        ),
+        "parameterized_truncated_normal": lambda shape, means, stdevs, minvals, maxvals, **_: (
+            random.stateless_parameterized_truncated_normal(shape, next_key(), means, stdevs, minvals, maxvals)
+        ),
+        "random_gamma": of_each(random.stateless_gamma, "alpha"),
+        "random_poisson_v2": of_each(random.stateless_poisson, "lam"),
+        "random_shuffle": lambda value, **_: random.experimental.stateless_shuffle(value, next_key()),
+        "multinomial": lambda logits, num_samples, output_dtype=tf.int64, **_: random.stateless_categorical(
+            logits, num_samples, next_key(), dtype=output_dtype
+        ),
+    }
+
+
+def _as_generator_state(key: tf.Tensor) -> tf.Tensor:
+    """A counter and a key of 64 bits as generators have them behind one another; shape (3,), int64."""
+    import tensorflow as tf
+
+    word = tf.bitcast(key, tf.int64)
+    return tf.stack([tf.zeros_like(word), word, word])
+
+
+@contextlib.contextmanager
+def python_draws_seeded() -> Iterator[None]:
+    """Let the global generators of NumPy and of Python begin at the same place; afterwards they are where they were."""
+    import numpy as np
+
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    np.random.seed(0)
+    random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
 
 
 def call_in_fixed_order(model: keras.Model) -> None:

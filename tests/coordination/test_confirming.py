@@ -18,7 +18,7 @@ from search.data import Dataset
 from search.dispatch.tasks import TrainTask
 from search.errors import StorageError
 from search.execution import Done, ItemFailure, Pool
-from search.preparation.study import prepare_data
+from search.preparation.preparing import prepare_data
 from search.records import Curve, FailureCause, Predictions, Purpose, RunReport, RunResult, TrialState, Verdict
 from search.reporting.summaries import summarize_best
 from search.selection import Reference, choose_stored

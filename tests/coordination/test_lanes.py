@@ -6,7 +6,7 @@ from distributed import LocalCluster
 
 from search import Launch, open_storage, run_study
 from search.data import Dataset
-from search.preparation.study import prepare_data
+from search.preparation.preparing import prepare_data
 from search.records import TrialState
 from search.spec import Range, StudySpec
 from search.training.engines import LanesEngine

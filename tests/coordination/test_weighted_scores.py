@@ -11,7 +11,7 @@ from search import Launch, open_storage, run_study
 from search.data import Dataset
 from search.dispatch import process_session
 from search.errors import StudyFileError
-from search.preparation.study import prepare_data
+from search.preparation.preparing import prepare_data
 from search.records import TrialState
 from search.spec import Range, StudySpec
 from search.training.engines import ENGINES

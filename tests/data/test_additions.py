@@ -15,7 +15,7 @@ from search.data.sources.raw import RawData
 from search.data.splitters import Splitter
 from search.errors import DataError, StudyFileError
 from search.preparation.catalogue import default_catalogue
-from search.preparation.study import prepare_spec
+from search.preparation.preparing import prepare_spec
 from search.records import TrialState
 from search.spec import SourceForm, Validation, parse_study, spec_from_json, spec_to_json, spec_to_toml
 

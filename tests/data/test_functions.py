@@ -1,6 +1,9 @@
 """A function of the user's travels as the text of its file."""
 
+import inspect
 import pickle
+import traceback
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +43,24 @@ def test_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     (tmp_path / "mine.py").write_bytes(b"\xff")
     with pytest.raises(DataError, match=r"^\[training\]: expected loss to name a Python file in UTF-8, received mine"):
         read_function("mine.py:f", tmp_path, "[training]", key="loss")
+
+
+def test_lines_are_found_though_there_is_no_such_file():
+    text = "def one():\n    raise ValueError('no')\n"
+    one = SourceFunction("told.py", "one", text).load()
+    assert inspect.getsource(one) == text
+    try:
+        one()
+    except ValueError as error:
+        told = "".join(traceback.format_exception(error))
+    assert 'File "told.py", line 2, in one\n    raise ValueError' in told
+
+
+def test_lines_are_those_of_the_text_and_not_of_another_that_has_the_files_name(tmp_path, monkeypatch):
+    """AutoGraph would compile those of the other."""
+    monkeypatch.chdir(tmp_path)
+    Path("here.py").write_text("def other():\n    return 1\n")
+    texts = [f"def one():\n    return {number}\n" for number in range(2)]
+    for file in ("here.py", "nowhere.py"):
+        ones = [SourceFunction(file, "one", text).load() for text in texts]
+        assert [inspect.getsource(one) for one in ones] == texts

@@ -13,7 +13,7 @@ from search.data import Dataset
 from search.errors import DataError, StudyFailedError, StudyFileError, UsageError
 from search.followup.refit import train_best
 from search.preparation.own_metric import read_own_metric
-from search.preparation.study import prepare_data
+from search.preparation.preparing import prepare_data
 from search.records import TrialState
 from search.spec import ObjectiveSection, StudySpec
 from search.training import OwnMetric, WorkerSession

@@ -11,8 +11,9 @@ import pytest
 from search.data import read_data
 from search.errors import DataError, StudyFileError
 from search.preparation.files import prepare_study
+from search.preparation.preparing import prepare_data, prepare_spec
 from search.preparation.shipped import find_study_file, shipped_studies
-from search.preparation.study import prepare_data, prepare_spec, run_seed
+from search.preparation.study import run_seed
 from search.records import Configuration
 
 CHECKOUT = Path(__file__).parents[2]

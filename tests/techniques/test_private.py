@@ -54,6 +54,52 @@ def test_seed_is_set_as_by_keras_and_a_stateful_operation_tells(keras, tf):
     assert has_drawn()
 
 
+DRAWS = {
+    "normal": lambda tf: tf.random.normal((3, 2), 1.0, 2.0),
+    "truncated": lambda tf: tf.random.truncated_normal((3, 2), dtype=tf.float64),
+    "bounded": lambda tf: tf.random.uniform((3, 2), -1.0, 1.0),
+    "whole": lambda tf: tf.random.uniform((3, 2), 0, 1000, tf.int32),
+    "gamma": lambda tf: tf.random.gamma((3,), [1.0, 2.0]),
+    "poisson": lambda tf: tf.random.poisson((3,), [100.0, 200.0]),
+    "shuffled": lambda tf: tf.random.shuffle(tf.range(50)),
+    "classes": lambda tf: tf.random.categorical(tf.zeros((2, 100)), 20),
+    "dropped": lambda tf: tf.nn.dropout(tf.ones((20, 20)), 0.5),
+    "generator": lambda tf: _GENERATORS.setdefault("one", tf.random.Generator.from_seed(1)).normal((3, 2)),
+    "keras": lambda tf: _keras_normal(),
+}
+_GENERATORS = {}
+
+
+def _keras_normal():
+    import keras
+
+    return keras.random.normal((3, 2))
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_draws_are_those_of_their_keys_and_of_the_kind_that_they_were(keras, tf, draw):
+    def drawn(first):
+        numbers = iter(range(first, first + 10))
+        with private.draws_keyed(lambda: tf.constant([next(numbers), 7], tf.int32), ()):
+            return draw(tf), draw(tf)
+
+    usual, (one, next_one), again, other = draw(tf), drawn(1), drawn(1), drawn(5)
+    assert (one.shape, one.dtype) == (usual.shape, usual.dtype)
+    np.testing.assert_array_equal(one, again[0])
+    np.testing.assert_array_equal(next_one, again[1])
+    assert not np.array_equal(one, next_one)
+    assert not np.array_equal(one, other[0])
+    assert not np.array_equal(draw(tf), draw(tf))  # as it was
+
+
+def test_generator_whose_state_runs_begin_with_draws_on_its_own(keras, tf):
+    generator, other = keras.random.SeedGenerator(3), keras.random.SeedGenerator(3)
+    expected = keras.random.normal((3,), seed=other)
+    with private.draws_keyed(lambda: tf.constant([1, 2]), {id(generator.state)}):
+        np.testing.assert_array_equal(keras.random.normal((3,), seed=generator), expected)
+    assert generator.state.numpy().tolist() == other.state.numpy().tolist() != [3, 0]
+
+
 @pytest.mark.parametrize("longer", ["left", "right"])
 def test_order_of_calls_does_not_change_with_the_length_of_a_branch(keras, longer):
     called = []

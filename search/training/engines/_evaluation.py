@@ -11,6 +11,7 @@ import numpy.typing as npt
 from search.data import is_stored, read_rows
 from search.models import probabilities_of, targets_for
 from search.training.engines._base import Job
+from search.training.engines._own_draws import evaluation_draws
 from search.training.engines._step import as_input, predictions
 
 if TYPE_CHECKING:
@@ -37,13 +38,11 @@ def evaluator(job: Job, model: keras.Model) -> Callable[[], tuple[Array, Array, 
     chunks = _stored_chunks(job) if is_stored(next(iter(validation.x.values()))) else _held_chunks(job)
 
     def evaluate(x: dict[str, tf.Tensor], y: tf.Tensor, weight: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        outputs = predictions(model(as_input(x), training=False))
+        with evaluation_draws(model):
+            outputs = predictions(model(as_input(x), training=False))
+            losses = loss(y, outputs) * weight
         finite = [tf.reduce_all(tf.math.is_finite(variable)) for variable in model.trainable_variables]
-        return (
-            probabilities_of(outputs, job.plain.loss.link),
-            loss(y, outputs) * weight,
-            tf.reduce_all(tf.stack(finite)),
-        )
+        return probabilities_of(outputs, job.plain.loss.link), losses, tf.reduce_all(tf.stack(finite))
 
     # Compiled once, for any number of rows.
     compiled = tf.function(evaluate, autograph=False, reduce_retracing=True)

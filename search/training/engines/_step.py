@@ -25,6 +25,7 @@ from search.techniques import (
     noise,
 )
 from search.techniques.private import flattened_layers
+from search.training.engines._own_draws import draws_repeated
 
 if TYPE_CHECKING:
     import keras
@@ -137,7 +138,7 @@ class TrainingStep:
         import tensorflow as tf
 
         batch = self._changed(batch, values, key)
-        with noise.noise_step(key, batch.counts), self._moved(values, key):
+        with noise.noise_step(key, batch.counts), draws_repeated(self._model, lambda: key), self._moved(values, key):
             weights = [variable.value for variable in self._variables]
             with tf.GradientTape() as tape:
                 tape.watch(weights)  # in a stateless scope they are tensors

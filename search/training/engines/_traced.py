@@ -21,6 +21,7 @@ from search.training.engines._base import NOT_PREDICTED, Job, Outcome
 from search.training.engines._evaluation import score_validation
 from search.training.engines._initial import random_states
 from search.training.engines._optimizer_start import OptimizerStart
+from search.training.engines._own_draws import evaluation_draws
 from search.training.engines._step import TrainingStep, as_input, predictions, step_names, summed
 from search.training.engines._zeros import watched_layers, zero_shares
 from search.training.stopping import Stopping
@@ -260,8 +261,9 @@ class TracedRun:
         """Predictions, shape (rows, outputs), and data losses, shape (rows,), by weights that are averaged already."""
         import tensorflow as tf
 
-        outputs = tf.cast(predictions(self.model(as_input(x), training=False)), tf.float32)
-        return probabilities_of(outputs, self._link), self._loss(y, outputs)
+        with evaluation_draws(self.model):
+            outputs = tf.cast(predictions(self.model(as_input(x), training=False)), tf.float32)
+            return probabilities_of(outputs, self._link), self._loss(y, outputs)
 
     def _judge(
         self,
@@ -321,7 +323,7 @@ class TracedRun:
 
     def sum_zero_shares(self, x: dict[str, tf.Tensor], counts: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
         """As `zero_shares`, of the watched layers."""
-        with self.opened.filled(self.by_name(values)):
+        with self.opened.filled(self.by_name(values)), evaluation_draws(self.model):
             return zero_shares(self.model, self.watched_layers, x, counts)
 
     def _in_own_unit(self, rows: _tensors.FoldTensors, values: tf.Tensor) -> tf.Tensor:

@@ -34,6 +34,7 @@ from search.training.engines._base import NOT_PREDICTED, Job, Outcome, Watch, ke
 from search.training.engines._evaluation import evaluator, further_targets, loss_targets, score_validation
 from search.training.engines._initial import initial_model
 from search.training.engines._orders import EpochOrders, Orders, epochs_in_block
+from search.training.engines._own_draws import draws_repeated
 from search.training.engines._step import TrainingStep, as_input, step_names
 from search.training.engines._stores import Stores
 from search.training.engines._tensors import ROWS_AT_ONCE
@@ -82,7 +83,9 @@ class FitEngine:
         )
         follower = _Follower(job, model, step, watch)
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=follower.on_epoch_end)]
-        if step is not None:
+        if step is None:
+            model.train_step = _with_draws_repeated(job, model, optimizer)
+        else:
             losses = _Losses()
             model.train_step = _train_step(job, step, optimizer, losses)
             callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=losses.on_epoch_begin))
@@ -175,6 +178,20 @@ def _train_step(
         losses.loss.update_state(loss, n_rows)
         losses.data_loss.update_state(data_loss / n_rows, n_rows)
         return {metric.name: metric.result() for metric in (losses.loss, losses.data_loss)}
+
+    return train_step
+
+
+def _with_draws_repeated(job: Job, model: keras.Model, optimizer: keras.Optimizer) -> Callable[[Any], Any]:
+    """The model's own `train_step`; what code of the user's draws in it is what the seed and the step say."""
+    import tensorflow as tf
+
+    own = model.train_step
+
+    def train_step(batch: Any) -> Any:
+        n_before = tf.cast(optimizer.iterations.value, tf.uint32)
+        with draws_repeated(model, lambda: noise.step_key(job.seed, n_before)):
+            return own(batch)
 
     return train_step
 

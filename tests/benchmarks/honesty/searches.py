@@ -17,7 +17,8 @@ from search.coordination.launching import Launch, run_study
 from search.coordination.taught import final_runs
 from search.data import read_data
 from search.dispatch.tasks import process_session
-from search.preparation.study import PreparedStudy, prepare_spec
+from search.preparation.preparing import prepare_spec
+from search.preparation.study import PreparedStudy
 from search.records import Configuration, Purpose, Run, StudyRecord, Trial, Verdict
 from search.selection import choose
 from search.spec import DataSection, StudySpec

@@ -12,7 +12,8 @@ from typing import Any
 
 from search.coordination.launching import Launch, run_study
 from search.dispatch.tasks import process_session
-from search.preparation.study import PreparedStudy, prepare_spec
+from search.preparation.preparing import prepare_spec
+from search.preparation.study import PreparedStudy
 from search.records import Configuration, EngineChoice, Run, Trial, TrialState
 from search.storage import open_storage
 from tests.benchmarks.honesty.searches import study_of

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from search.data import Dataset
-from search.preparation.study import prepare_data
+from search.preparation.preparing import prepare_data
 from search.spec import Choices, Range, StudySpec, Validation
 from tests.faults.schedules.workers import N_EPOCHS, N_SCORING
 

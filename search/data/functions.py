@@ -8,6 +8,7 @@ import hashlib
 import importlib.abc
 import inspect
 import sys
+import traceback
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -161,6 +162,18 @@ def _shown(module: SourceModule) -> str:
     return f"{module.file} ({module.sha256[:8]})" if is_other else module.file
 
 
+def last_line(error: BaseException, file: str) -> int | None:
+    """The line of the user's own file that was running last, or that does not parse; None where it had no part."""
+
+    def is_of_file(shown: str | None) -> bool:
+        return shown is not None and (shown == file or (shown.startswith(f"{file} (") and shown.endswith(")")))
+
+    if isinstance(error, SyntaxError) and is_of_file(error.filename):
+        return error.lineno
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_of_file(frame.filename)]
+    return frames[-1].lineno if frames else None
+
+
 @functools.lru_cache(maxsize=16)
 def _content(module: SourceModule) -> dict[str, Any]:
     return _imported(module) or module.run()
@@ -170,6 +183,8 @@ def _imported(module: SourceModule) -> dict[str, Any] | None:
     """The same file, where the program has imported it by itself: its objects are instances of these very classes."""
     for each in list(sys.modules.values()):
         file = getattr(each, "__file__", None)
+        if isinstance(getattr(each, "__loader__", None), _Text):
+            continue  # run here, by a name that may be that of another file since
         if isinstance(file, str) and Path(file).name == Path(module.file).name:
             with contextlib.suppress(OSError, ValueError):
                 if Path(file).read_bytes().decode() == module.text:

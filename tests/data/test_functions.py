@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.data import SourceFunction, read_function
+from search.data.functions import last_line
 from search.errors import DataError
 
 
@@ -64,3 +65,25 @@ def test_lines_are_those_of_the_text_and_not_of_another_that_has_the_files_name(
     for file in ("here.py", "nowhere.py"):
         ones = [SourceFunction(file, "one", text).load() for text in texts]
         assert [inspect.getsource(one) for one in ones] == texts
+
+
+def test_folder_with_another_file_of_that_name_has_another_function(tmp_path, monkeypatch):
+    """As in a notebook that goes from study to study."""
+    numbers = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path("same.py").write_text(f"def told():\n    return '{folder}'\n")
+        numbers.append(read_function("same.py:told", Path(), "[loss]", key="loss").load()())
+    assert numbers == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("def told():\n    1 / 0\n", 2), ("\n\ndef told():\n    1 / 0\n", 4), ("def told(:\n", 1)],
+)
+def test_last_line_is_that_of_the_file_whatever_tracebacks_call_it(text, line):
+    with pytest.raises((ZeroDivisionError, SyntaxError)) as caught:
+        SourceFunction("lines.py", "told", text).load()()
+    assert last_line(caught.value, "lines.py") == line
+    assert last_line(caught.value, "others.py") is None

@@ -9,7 +9,7 @@ from search import Configuration, Launch, open_storage, prepare_study, run_study
 from search.data import RowsFile, is_stored
 from search.data.stored_rows import RowsWriter, as_features
 from search.errors import StudyFileError
-from search.followup import tune as tuning
+from search.followup import tune_arguments
 from search.followup.refit import refit_study
 from search.training.engines import keep_going
 
@@ -135,7 +135,7 @@ def test_tune_takes_a_stream_that_does_not_fit(keras, tmp_path, monkeypatch):
     def few(asked_gib):
         return 100 if asked_gib is None else int(asked_gib * 2**30)
 
-    monkeypatch.setattr(tuning, "most_bytes_in_memory", few)
+    monkeypatch.setattr(tune_arguments, "most_bytes_in_memory", few)
     monkeypatch.setattr("search.data.sources.npz_file.most_bytes_in_memory", few)
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 80)

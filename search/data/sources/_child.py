@@ -299,7 +299,7 @@ def _loaded(request: Mapping[str, Any], folder: Path) -> Any:
     os.chdir(request["folder"])
     import keras
 
-    from search.data.functions import SourceModule
+    from search.data.functions import SourceModule, last_line
 
     content: Mapping[str, Any] = {"__name__": None}
     if request["text"]:
@@ -312,7 +312,7 @@ def _loaded(request: Mapping[str, Any], folder: Path) -> Any:
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # whatever a layer of the user's raises
-            line = _last_line(error, request["file"])
+            line = last_line(error, request["file"])
             shown = f"{request['shown']}:{line}" if line else request["shown"]
             message = f"expected what {request['function']} is made of, received {first_cause(error)}"
             raise _Refused(message, place=shown) from error
@@ -348,7 +348,7 @@ def _try_loss(request: Mapping[str, Any]) -> Any:
 
     name, shown = request["function"], request["shown"]
     targets, predicted = (np.asarray(request[key]) for key in ("targets", "predicted"))
-    from search.data.functions import called_loss
+    from search.data.functions import called_loss, last_line
 
     function, place = _call(request, "one loss a row", called_loss)
 
@@ -375,7 +375,7 @@ def _try_loss(request: Mapping[str, Any]) -> Any:
     except _Refused:
         raise
     except BaseException as error:  # the user's code can raise anything, SystemExit too
-        line = _last_line(error, shown)
+        line = last_line(error, shown)
         message = (
             f"expected {name} to return one loss a row for targets of shape {targets.shape} and predictions of shape "
             f"{predicted.shape}, received {_one_line(error)}"
@@ -433,7 +433,9 @@ def _called(request: Mapping[str, Any], wanted: str, call: Callable[[], Any]) ->
     except _Refused:
         raise
     except BaseException as error:  # the user's code can raise anything, SystemExit too
-        line = _last_line(error, file)
+        from search.data.functions import last_line
+
+        line = last_line(error, file)
         message = f"expected {request['function']} to return {wanted}, received {_one_line(error)}"
         alone = "text" in request and isinstance(error, ImportError)
         remedy = "The file travels to workers by itself: what it imports has to be installed." if alone else ""
@@ -468,14 +470,6 @@ def _function_in(module: Mapping[str, Any], name: str, shown: str) -> Callable[.
         known = [each for each, value in module.items() if inspect.isfunction(value)]
         raise _Refused(f'expected a function "{name}", received none', suggest_name(name, known), place=shown)
     return function  # type: ignore[no-any-return]  # what a module holds has no type
-
-
-def _last_line(error: BaseException, file: str) -> int | None:
-    """The line of the user's own file that was running last, or that does not parse."""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return error.lineno
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return frames[-1].lineno if frames else None
 
 
 def _one_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.data.functions import MissingFunctionError, SourceFunction
+from search.data.functions import MissingFunctionError, SourceFunction, last_line
 from search.errors import RunFailedError
 from search.records import Direction, Task
 from search.spec.wording import did_you_mean
@@ -142,10 +142,7 @@ class OwnMetric(Metric):
         except (MemoryError, KeyboardInterrupt, OwnMetricError):
             raise
         except BaseException as error:  # the user's code can raise anything, SystemExit too
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.file]
-            line = frames[-1].lineno if frames else None
-            if isinstance(error, SyntaxError) and error.filename == self.file:
-                line = error.lineno
+            line = last_line(error, self.file)
             said = shorten(traceback.format_exception_only(error)[-1].strip().rstrip("."), _LONGEST, placeholder=" ...")
             message = f"expected {self.function} {wanted}, received {said}"
             raise OwnMetricError(f"{self.file}:{line}" if line else self.file, message) from error

@@ -25,8 +25,17 @@ def custom_objects(module: SourceModule | None) -> Iterator[None]:
         return
     import keras
 
-    with keras.saving.custom_object_scope(dict(_objects(module))):
-        yield
+    objects = _objects(module)
+    # What another file has registered by the same name since would be taken for layers inside of a model: Keras 3.15
+    # looks for those among all that is registered before it looks into the scope.
+    registered = keras.saving.get_custom_objects()
+    others = {name: registered[name] for name in objects if name in registered}
+    registered.update({name: objects[name] for name in others})
+    try:
+        with keras.saving.custom_object_scope(dict(objects)):
+            yield
+    finally:
+        registered.update(others)
 
 
 @functools.lru_cache(maxsize=8)

@@ -54,8 +54,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for a file of tests: as long as there is one, `asyncio` takes its loop for the caller's."""
     executable = shutil.which("chromium")
     assert executable is not None, "expected chromium on the path, received none; .ci/run installs it"
     with sync_playwright() as playwright:

@@ -169,6 +169,17 @@ def test_another_file_makes_another_model(saved):
     assert read_saved(saved.archive, "[model]", custom=other).sha256 != saved.sha256
 
 
+def test_layers_are_those_of_the_models_own_file_whatever_another_has_registered_since(saved, keras):
+    """As in a notebook, where a file is changed from one study to the next."""
+    SourceModule(
+        "net.py", saved.custom.text.replace("def call(self, rows):", "def call(self, rows, other=None):")
+    ).run()
+    theirs = keras.saving.get_registered_object("mine>Gate")
+    model = build_model(describe_model(ModelSection(builder="net.py:build"), (4,), 3, "multiclass", saved))
+    assert type(model.get_layer("gate")) is saved.custom.load()["Gate"] is not theirs
+    assert keras.saving.get_registered_object("mine>Gate") is theirs
+
+
 def test_classes_of_the_file_win_over_others_of_their_names(saved, keras):
     changed = SourceModule("net.py", saved.custom.text.replace("return 2 * rows", "return 3 * rows"))
     with custom_objects(changed):

@@ -25,17 +25,17 @@ def test_slow():
     time.sleep({slow})
 
 def test_quick():
-    time.sleep(0.05)
+    time.sleep(0.02)
 """
 
 
 @pytest.mark.parametrize(
     ("slow", "arguments", "code"),
     [
-        (0.1, [], 1),
-        (0.1, ["-n", "1", "--dist", "loadfile"], 1),
-        (0.1, ["-m", "not slow"], 0),
-        (0.1, ["parts"], 0),
+        (0.05, [], 1),
+        (0.05, ["-n", "1", "--dist", "loadfile"], 1),
+        (0.05, ["-m", "not slow"], 0),
+        (0.05, ["parts"], 0),
         (2, [], 0),
     ],
 )

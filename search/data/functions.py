@@ -66,12 +66,12 @@ class SourceModule:
     def load(self) -> dict[str, Any]:
         """What is in the file, run once a process; not at all where the program has imported the same file itself.
 
-        Its objects then are instances of those very classes.
+        Its objects then are instances of those very classes, of the latest ones where it was imported again.
 
         Raises:
             Exception: Whatever running the file raises.
         """
-        return _content(self)
+        return _imported(self) or _content(self)
 
 
 @dataclass(frozen=True)
@@ -176,16 +176,17 @@ def last_line(error: BaseException, file: str) -> int | None:
 
 @functools.lru_cache(maxsize=16)
 def _content(module: SourceModule) -> dict[str, Any]:
-    return _imported(module) or module.run()
+    return module.run()
 
 
 def _imported(module: SourceModule) -> dict[str, Any] | None:
     """The same file, where the program has imported it by itself: its objects are instances of these very classes."""
+    name = Path(module.file).name
     for each in list(sys.modules.values()):
         file = getattr(each, "__file__", None)
         if isinstance(getattr(each, "__loader__", None), _Text):
             continue  # run here, by a name that may be that of another file since
-        if isinstance(file, str) and Path(file).name == Path(module.file).name:
+        if isinstance(file, str) and file.endswith(name) and Path(file).name == name:
             with contextlib.suppress(OSError, ValueError):
                 if Path(file).read_bytes().decode() == module.text:
                     return vars(each)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -38,7 +37,6 @@ def custom_objects(module: SourceModule | None) -> Iterator[None]:
         registered.update(others)
 
 
-@functools.lru_cache(maxsize=8)
 def _objects(module: SourceModule) -> Mapping[str, Any]:
     import keras
 

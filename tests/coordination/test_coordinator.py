@@ -464,15 +464,12 @@ def test_study_that_cannot_be_trained_here_leaves_nothing_behind(study_file, sto
 
 
 def test_two_studies_run_side_by_side_in_one_storage(study_file, storage, launch):
-    names = ["left", "right"]
-    threads = [
-        threading.Thread(
-            target=run_study,
-            args=(prepare_study(str(study_file), [f"study.name={name}"]), storage, launch),
-            kwargs={"train": train},
-        )
-        for name in names
-    ]
+    def run(name):
+        prepared = prepare_study(str(study_file), [f"study.name={name}"])
+        with open_storage(storage.url, create=False) as own:  # which holds one study at a time
+            run_study(prepared, own, launch, train=train)
+
+    threads = [threading.Thread(target=run, args=[name]) for name in ("left", "right")]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -229,7 +229,7 @@ def test_one_compilation_serves_all_values_and_seeds(plan_of, monkeypatch, net, 
 def test_techniques_that_are_off_add_nothing_to_a_program(outcome_of, net):
     with_slots = outcome_of(net, {}, "compiled", SPACES[net])
     without = outcome_of(net, {}, "fit", ("training.learning_rate",))
-    assert_agree(replace(with_slots, zero_shares={}), without, relative=1e-5)
+    assert_agree(replace(with_slots, zero_shares={}), without, relative=3e-5)
 
 
 @pytest.mark.parametrize("case", COCKTAILS)

@@ -17,6 +17,7 @@
 | `_optimizer_start` | the state that an optimizer begins with |
 | `_initial` | the model at its initial weights, the same for every configuration |
 | `_orders` | the order of the rows in each epoch, the same for every engine and configuration |
+| `_own_draws` | code of the user's that draws at random draws what seed and step say |
 | `_zeros` | shares of activations that are zero |
 | `_calibration` | how fast an engine is |
 | `_one_kernel` | whether XLA makes one kernel of a loop of epochs |
